@@ -1,0 +1,51 @@
+"""jumpsim: single photon events, one by one, and the thermodynamics they add up to.
+
+The public names load when they are used, so that ``import jumpsim`` stays quick.
+"""
+
+import importlib
+import sys
+import types
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Pool": "model",
+    "Channel": "model",
+    "Model": "model",
+    "Thermal": "initial",
+    "Fixed": "initial",
+    "simulate": "simulate",
+    "mean_field": "theory.meanfield",
+    "Ensemble": "ensemble",
+    "open": "store",
+    "load_spec": "spec",
+    "compare": "inference.compare",
+    "InputError": "errors",
+    "StoreError": "errors",
+}
+_MODULES = ("systems", "thermo", "units", "plotting", "statistics", "theory")
+
+__all__ = ["__version__", *_HOME, *_MODULES]
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    if name in _HOME:
+        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+
+
+def __dir__():
+    return sorted(__all__)
+
+
+class _Package(types.ModuleType):
+    def __setattr__(self, name, value):
+        # Importing the module jumpsim.simulate must not put it in the place of the function.
+        if not (name in _HOME and isinstance(value, types.ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

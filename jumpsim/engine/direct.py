@@ -1,0 +1,262 @@
+"""Gillespie's direct method: every event of every trajectory, one after the other.
+
+Arrays in, arrays and a status code out. The whole compiled call chain lives in this module,
+because numba's cache does not notice an edited callee elsewhere. Strict IEEE arithmetic in a fixed
+order and a logarithm of our own make a trajectory the same bits on every machine.
+
+One event draws twice from the trajectory's stream: the waiting time first, then the channel.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+ENGINE_VERSION = 1
+
+# Status codes; `status.SENTENCES` says what they mean.
+DONE, MORE, BUFFER_FULL, NEGATIVE_RATE, NOT_FINITE, OVERFLOW, TOO_MANY_EVENTS = range(7)
+
+# A count above 2^53 has no exact float64, and its rates would be wrong.
+COUNT_LIMIT = 2**53
+
+# What the entries of Cursor.place mean.
+ROW, GRID, EVENTS, FILLED, FAULT = range(5)
+FRESH = -1  # Cursor.place[GRID] of a trajectory that has not begun
+
+
+class Table(NamedTuple):
+    """The channels that can fire, as flat arrays; `label` is a channel's index in the model.
+
+    Indices are unsigned: with signed ones each access would first look for a negative index,
+    which costs a third of the speed.
+    """
+
+    constant: np.ndarray  # float64, channels
+    first: np.ndarray  # uint64, channels + 1: where a channel's factors begin
+    pool: np.ndarray  # uint64, factors
+    offset: np.ndarray  # float64, factors
+    slope: np.ndarray  # float64, factors
+    change_first: np.ndarray  # uint64, channels + 1: where a channel's changes begin
+    change_pool: np.ndarray  # uint64, changes
+    change: np.ndarray  # int64, changes
+    label: np.ndarray  # int64, channels
+
+
+def lower(table):
+    """Kernel's `Table` of a `rates.RateTable`, without the channels whose constant is 0."""
+    live = np.flatnonzero(table.constants > 0)
+    spans = [range(table.first[c], table.first[c + 1]) for c in live]
+    factors = [f for span in spans for f in span]
+    moves = [np.flatnonzero(table.changes[c]) for c in live]
+    return Table(
+        table.constants[live],
+        np.cumsum([0, *map(len, spans)], dtype=np.uint64),
+        table.pools[factors].astype(np.uint64),
+        table.offsets[factors],
+        table.slopes[factors],
+        np.cumsum([0, *map(len, moves)], dtype=np.uint64),
+        np.array([p for move in moves for p in move], np.uint64),
+        np.array([table.changes[c, p] for c, m in zip(live, moves, strict=True) for p in m], np.int64),
+        live.astype(np.int64),
+    )
+
+
+class Cursor(NamedTuple):
+    """Everything that one slice hands on to the next."""
+
+    place: np.ndarray  # int64: ROW, GRID, EVENTS, FILLED, FAULT
+    clock: np.ndarray  # float64, 1
+    stream: np.ndarray  # uint64, 4
+    counts: np.ndarray  # int64, pools
+    jumps: np.ndarray  # int64, channels of the model
+
+
+class Output(NamedTuple):
+    """What is kept; an array of length 0 is not asked for."""
+
+    counts: np.ndarray  # int64, (rows, times, pools)
+    jumps: np.ndarray  # int64, (rows, times, channels of the model)
+    event_count: np.ndarray  # int64, rows
+    event_time: np.ndarray  # float64, capacity of the buffer
+    event_channel: np.ndarray  # int32, the same
+
+
+_U = np.uint64
+_ONE = np.uint64(0x3FF0000000000000)  # bits of 1.0
+_ROOT_HALF = np.uint64(0x3FE6A09E667F3BCD)  # bits of sqrt(1/2)
+
+
+@njit(cache=True, inline="always")
+def _next(stream):
+    """One output of xoshiro256++; the state is changed in place."""
+    s0, s1, s2, s3 = stream[0], stream[1], stream[2], stream[3]
+    total = s0 + s3
+    out = ((total << _U(23)) | (total >> _U(41))) + s0
+    shifted = s1 << _U(17)
+    s2 ^= s0
+    s3 ^= s1
+    stream[1] = s1 ^ s2
+    stream[0] = s0 ^ s3
+    stream[2] = s2 ^ shifted
+    stream[3] = (s3 << _U(45)) | (s3 >> _U(19))
+    return out
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _exponential(bits):
+    """-ln(y) for the uniform y = 1 - k 2^-52 in (0, 1] made of the upper 52 bits.
+
+    y = 2^e f with f in [sqrt(1/2), sqrt(2)); ln f = 2 artanh((f-1)/(f+1)) as a series whose first
+    neglected term is below 1e-17.
+    """
+    y = _U((_U(bits) >> _U(12)) | _ONE).view(np.float64)
+    y = 2.0 - y
+    pattern = np.float64(y).view(np.uint64)
+    exponent = np.int64(pattern - _ROOT_HALF) >> np.int64(52)
+    f = _U(pattern - (_U(exponent) << _U(52))).view(np.float64)
+    s = (f - 1.0) / (f + 1.0)
+    z = s * s
+    p = 2.0 / 21
+    p = p * z + 2.0 / 19
+    p = p * z + 2.0 / 17
+    p = p * z + 2.0 / 15
+    p = p * z + 2.0 / 13
+    p = p * z + 2.0 / 11
+    p = p * z + 2.0 / 9
+    p = p * z + 2.0 / 7
+    p = p * z + 2.0 / 5
+    p = p * z + 2.0 / 3
+    p = p * z + 2.0
+    return -(exponent * 0.6931471805599453 + s * p)
+
+
+@njit(cache=True, inline="always")
+def _uniform(bits):
+    """Uniform number in [0, 1), a multiple of 2^-52, made of the upper 52 bits."""
+    return _U((_U(bits) >> _U(12)) | _ONE).view(np.float64) - 1.0
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _cumulate(table, counts, cumulative):
+    """Running sums of the jump rates; the total, or -1 - c when channel c's rate is not ≥ 0."""
+    total = 0.0
+    f = _U(0)
+    for c in range(_U(len(table.constant))):
+        rate = table.constant[c]
+        stop = table.first[c + _U(1)]
+        while f < stop:
+            rate *= table.offset[f] + table.slope[f] * counts[table.pool[f]]
+            f += _U(1)
+        if not rate >= 0.0:
+            return -1.0 - c
+        total += rate
+        cumulative[c] = total
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def advance(table, grid, max_events, budget, starts, streams, cursor, out):
+    """Run trajectories, one after the other, for at most about `budget` events.
+
+    Parameters
+    ----------
+    table : Table
+    grid : ndarray of float64
+        Times to keep, increasing. A sample is the state after any jump at that instant.
+    max_events : int
+        Events per trajectory at which the run is an error.
+    budget : int
+        Events plus kept times after which the call returns MORE; it changes no number.
+    starts : ndarray of int64, (rows, pools)
+    streams : ndarray of uint64, (rows, 4)
+    cursor : Cursor
+        Where to go on; changed in place.
+    out : Output
+        Filled in place. The event buffer is drained by the caller (BUFFER_FULL, DONE).
+
+    Returns
+    -------
+    int
+        A status code. With a fault, cursor.place names the row and the channel.
+    """
+    place, stream, counts = cursor.place, cursor.stream, cursor.counts
+    keep_counts, keep_jumps = len(out.counts) > 0, len(out.jumps) > 0
+    capacity = len(out.event_time)
+    channels = len(table.constant)
+    cumulative = np.full(channels + 1, math.inf)  # the last entry ends every search
+    used = 0
+    while place[ROW] < len(starts):
+        row = place[ROW]
+        if place[GRID] == FRESH:
+            place[GRID] = 0
+            place[EVENTS] = 0
+            cursor.clock[0] = 0.0
+            cursor.jumps[:] = 0
+            for p in range(len(counts)):
+                counts[p] = starts[row, p]
+            for w in range(4):
+                stream[w] = streams[row, w]
+        k, events, filled, t = place[GRID], place[EVENTS], place[FILLED], cursor.clock[0]
+        status = DONE
+        while True:
+            if used >= budget:
+                status = MORE
+                break
+            if capacity > 0 and filled == capacity:
+                status = BUFFER_FULL
+                break
+            total = _cumulate(table, counts, cumulative)
+            if not 0.0 <= total < math.inf:
+                status = NEGATIVE_RATE if total < 0.0 else NOT_FINITE
+                place[FAULT] = table.label[int(-1.0 - total)] if total < 0.0 else -1
+                break
+            # Absorbed only when every rate is exactly 0: there is no smallest rate.
+            following = math.inf if total == 0.0 else t + _exponential(_next(stream)) / total
+            while k < len(grid) and grid[k] < following:
+                if keep_counts:
+                    for p in range(len(counts)):
+                        out.counts[row, k, p] = counts[p]
+                if keep_jumps:
+                    for c in range(len(cursor.jumps)):
+                        out.jumps[row, k, c] = cursor.jumps[c]
+                k += 1
+                used += 1
+            if k == len(grid):
+                break
+            if events == max_events:
+                status = TOO_MANY_EVENTS
+                break
+            x = _uniform(_next(stream)) * total
+            c = _U(0)
+            while x >= cumulative[c]:
+                c += _U(1)
+            if c == channels:  # the product rounded up to a total too small to be normal
+                status = NOT_FINITE
+                break
+            t = following
+            events += 1
+            used += 1
+            for i in range(table.change_first[c], table.change_first[c + _U(1)]):
+                p = table.change_pool[i]
+                counts[p] += table.change[i]
+                if counts[p] > COUNT_LIMIT:
+                    status = OVERFLOW
+                    place[FAULT] = table.label[c]
+            cursor.jumps[table.label[c]] += 1
+            if capacity > 0:
+                out.event_time[filled] = t
+                out.event_channel[filled] = table.label[c]
+                filled += 1
+            if status == OVERFLOW:
+                break
+        place[GRID], place[EVENTS], place[FILLED] = k, events, filled
+        cursor.clock[0] = t
+        if status != DONE:
+            return status
+        out.event_count[row] = events
+        place[ROW] = row + 1
+        place[GRID] = FRESH
+        used += 1
+    return DONE

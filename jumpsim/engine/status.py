@@ -1,0 +1,32 @@
+"""What the kernels' status codes mean: one table turns a code into a sentence."""
+
+from ..errors import SimulationError
+from . import direct
+
+SENTENCES = {
+    direct.NEGATIVE_RATE: "channel '{channel}' has a negative or undefined rate. Check that its "
+    "constant and its pools' limits allow no count at which the rate changes sign",
+    direct.NOT_FINITE: "the total rate is not a finite, normal number. Check the constants and "
+    "units of the channels",
+    direct.OVERFLOW: "channel '{channel}' raised a count above 2^53, where rates are no longer "
+    "exact. The model grows without bound: stop earlier",
+    direct.TOO_MANY_EVENTS: "{events} events were reached, which is `max_events`. Raise it, or "
+    "stop at an earlier time (long trajectories are not dropped, because that would bias averages)",
+}
+
+
+class Fault(Exception):  # noqa: N818 - an intermediate, always turned into a SimulationError
+    """A status code that is an error, with where it arose."""
+
+    def __init__(self, status, row, time, channel, events):
+        super().__init__(status, row, time, channel, events)
+        self.status, self.row, self.time = status, row, time
+        self.channel, self.events = channel, events
+
+    def explain(self, first, channels):
+        """Turn into a `SimulationError` that names trajectory, time and channel."""
+        name = channels[self.channel] if self.channel >= 0 else "?"
+        text = SENTENCES[self.status].format(channel=name, events=self.events)
+        return SimulationError(
+            f"trajectory {first + self.row}, t = {self.time:.6g} s: {text}"
+        )

@@ -1,0 +1,204 @@
+"""What a run returns: an `Ensemble`, which reads from a store in memory or on disk alike."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import InputError
+from .statistics import Moments
+
+_SLAB_BYTES = 2**25
+
+
+@dataclass(frozen=True)
+class Block:
+    """Trajectories first ... last-1 as an engine delivers them; None stands for what is not kept.
+
+    Attributes
+    ----------
+    counts : ndarray, shape (rows, times, pools)
+    jumps : ndarray, shape (rows, times, channels)
+    event_count : ndarray, shape (rows,)
+    event_time, event_channel : ndarray, shape (events,)
+    sums : statistics.Moments
+        Of the counts.
+    events : int
+        Events simulated.
+    """
+
+    first: int
+    last: int
+    events: int
+    counts: np.ndarray | None = None
+    jumps: np.ndarray | None = None
+    event_count: np.ndarray | None = None
+    event_time: np.ndarray | None = None
+    event_channel: np.ndarray | None = None
+    sums: Moments | None = None
+
+    @property
+    def ranges(self):
+        """The one range of trajectory indices in here."""
+        return [(self.first, self.last)]
+
+    @property
+    def nbytes(self):
+        """Bytes of the arrays."""
+        arrays = (self.counts, self.jumps, self.event_count, self.event_time, self.event_channel)
+        return sum(a.nbytes for a in arrays if a is not None)
+
+    def read(self, name, first, last):
+        """Rows first ... last-1 of "counts", "jumps" or "event_count"."""
+        return getattr(self, name)[first:last]
+
+    def read_events(self, first, last):
+        """Times and channels of the events of rows first ... last-1, one after the other."""
+        stop = np.concatenate([[0], np.cumsum(self.event_count[:last])])
+        span = slice(stop[first], stop[last])
+        return self.event_time[span], self.event_channel[span]
+
+
+class Ensemble:
+    """Trajectories of one model.
+
+    Attributes
+    ----------
+    model : Model
+    initial : Thermal or Fixed
+    times : ndarray, shape (n_times,)
+        Seconds.
+    seed : int
+    record : tuple of str
+        What is kept.
+    stop_reason : str
+        Why the run ended.
+
+    Notes
+    -----
+    Samples are right-continuous: the state after any jump at that instant.
+    """
+
+    def __init__(self, store, stop_reason=None):
+        self._store = store
+        plan = store.plan
+        self.model, self.initial, self.times = plan.model, plan.initial, plan.times
+        self.seed, self.record, self.method = plan.seed, plan.record, plan.method
+        self.stop_reason = stop_reason or store.stop_reason
+        self._sums = None  # the ranges that were averaged, and their moments
+
+    @property
+    def ntraj(self):
+        """Number of trajectories."""
+        return sum(last - first for first, last in self._store.ranges())
+
+    @property
+    def indices(self):
+        """Index of each trajectory, (ntraj,): what the seed and it make is one fixed thing."""
+        ranges = [np.arange(first, last) for first, last in self._store.ranges()]
+        return np.concatenate(ranges) if ranges else np.zeros(0, int)
+
+    @property
+    def path(self):
+        """The file, or None for an ensemble in memory."""
+        return self._store.path
+
+    @property
+    def n_events(self):
+        """Events simulated, of all trajectories together."""
+        return self._store.events
+
+    @property
+    def counts(self):
+        """Counts at `times`, (ntraj, n_times, n_pools) int64; needs record "counts"."""
+        return self._all("counts")
+
+    @property
+    def jumps(self):
+        """Cumulative jumps at `times`, (ntraj, n_times, n_channels) int64; needs record "jumps"."""
+        return self._all("jumps")
+
+    @property
+    def event_count(self):
+        """Events of each trajectory, (ntraj,); with any record but "moments" alone."""
+        return self._all("event_count")
+
+    def events(self, i):
+        """Every event of the i-th trajectory kept.
+
+        Parameters
+        ----------
+        i : int
+            Row, as in `counts[i]`.
+
+        Returns
+        -------
+        times : ndarray of float64
+            Seconds, up to and including times[-1].
+        channels : ndarray of int
+            Indices into `model.channels`.
+        """
+        self._need("events")
+        row = range(self.ntraj)[i]
+        times, channels = self._store.read_events(row, row + 1)
+        return times, channels.astype(np.int64)
+
+    def slabs(self, name):
+        """Arrays of consecutive trajectories of "counts" or "jumps" that fit into little memory."""
+        self._need(name)
+        columns = len(self.model.pools if name == "counts" else self.model.channels)
+        step = max(1, _SLAB_BYTES // (8 * len(self.times) * columns))
+        for row in range(0, self.ntraj, step):
+            yield self._store.read(name, row, min(row + step, self.ntraj))
+
+    def mean(self):
+        """Average counts over the trajectories, (n_times, n_pools)."""
+        return self.moments.mean()
+
+    def var(self):
+        """Variance with divisor n-1, (n_times, n_pools)."""
+        return self.moments.var()
+
+    def cov(self):
+        """Covariance between pools, divisor n-1, (n_times, n_pools, n_pools)."""
+        return self.moments.cov()
+
+    def sem(self):
+        """Standard error of `mean`, (n_times, n_pools)."""
+        return self.moments.sem()
+
+    @property
+    def moments(self):
+        """Exact sums behind `mean`, `var`, `cov` and `sem`: a `statistics.Moments`."""
+        ranges = self._store.ranges()
+        if self._sums is None or self._sums[0] != ranges:
+            self._sums = (ranges, self._store.moments())
+        return self._sums[1]
+
+    def to_xarray(self):
+        """An `xarray.Dataset` with named dimensions, units, and what is needed to run it again."""
+        from .store import labelled
+
+        return labelled.dataset(self)
+
+    def __repr__(self):
+        return f"<Ensemble: {self.ntraj} trajectories of {self.model.name}>"
+
+    def __str__(self):
+        from .store import labelled
+
+        return labelled.summary(self)
+
+    def _need(self, name):
+        if name not in self.record:
+            raise InputError(
+                f"this ensemble was recorded with {', '.join(self.record)}; simulate with "
+                f'record="{name}" to have `{name}`'
+            )
+
+    def _all(self, name):
+        if name != "event_count":
+            self._need(name)
+        elif self.record == ("moments",):
+            raise InputError("`event_count` is not kept with record=\"moments\" alone")
+        return self._store.read(name, 0, self.ntraj).astype(np.int64, copy=False)
+

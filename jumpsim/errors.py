@@ -1,0 +1,70 @@
+"""The two ways in which a call can be refused, and the check that both ends of the package share."""
+
+import difflib
+import numbers
+
+
+class InputError(ValueError):
+    """An argument, a parameter file or a command is not acceptable.
+
+    The text is one line: which argument, what it must be, what it is, and what would be right.
+    """
+
+
+class StoreError(OSError):
+    """A file on disk is missing, damaged, foreign, or does not fit the run that is asked for."""
+
+
+class SimulationError(RuntimeError):
+    """A trajectory could not be continued; the text names trajectory, time and channel."""
+
+
+def choices(word, known):
+    """Say what a name should have been: the nearest known one, and all of them.
+
+    Parameters
+    ----------
+    word : str
+        The unknown name.
+    known : iterable of str
+        The names that would be right.
+
+    Returns
+    -------
+    str
+        A clause to end an error message with.
+    """
+    known = list(known)
+    if not known:
+        return "there is none to choose from"
+    near = difflib.get_close_matches(str(word), known, n=1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return f"{hint}Choose from: {', '.join(known)}"
+
+
+def whole_number(value, name, least=0, below=None):
+    """Return `value` as an int, or refuse it.
+
+    Parameters
+    ----------
+    value : object
+        Anything; whole floats (``100.0``) are accepted, booleans and other types are not.
+    name : str
+        The argument's name for the message.
+    least : int
+        The smallest acceptable value.
+    below : int, optional
+        The first value that is too large.
+    """
+    bound = f"≥ {least}" if below is None else f"from {least} to {below - 1}"
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, numbers.Real)
+        or value != value
+        or value in (float("inf"), float("-inf"))
+        or value != int(value)
+        or value < least
+        or (below is not None and value >= below)
+    ):
+        raise InputError(f"`{name}` must be a whole number {bound}, but is {value!r}")
+    return int(value)

@@ -1,0 +1,227 @@
+"""How trajectories start, at t = 0: in thermal equilibrium, or from given counts."""
+
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import streams, units
+from .errors import InputError, choices
+
+_NEGLIGIBLE = 1e-20  # weight, relative to the mode, below which a law's tail is cut
+
+
+@dataclass(frozen=True)
+class Thermal:
+    """Thermal equilibrium of every pool; a new state is drawn for each trajectory.
+
+    Bosonic pools are drawn from the sum of 𝒩 Bose-distributed modes (negative binomial), TLS and
+    fermionic pools from the binomial law, each with its mean of BM (13), (16).
+
+    Parameters
+    ----------
+    x : float or dict
+        ħΩ/k_B T of all pools, or by pool name; x > 0 for bosonic pools, infinite for T = 0.
+        A pool whose quantum has the energy ε feels x·ε.
+    spread : bool
+        False: every trajectory starts from the nearest whole numbers instead of a draw.
+
+    Notes
+    -----
+    Draws are made by inversion of the cumulative law, one uniform number per pool in pool order,
+    from the trajectory's own stream.
+    """
+
+    x: float | Mapping
+    spread: bool = True
+
+    def __post_init__(self):
+        for name, x in self.x.items() if isinstance(self.x, Mapping) else [("x", self.x)]:
+            if isinstance(x, bool) or not isinstance(x, numbers.Real) or math.isnan(x):
+                raise InputError(f"`{name}` must be a number ħΩ/k_B T, but is {x!r}")
+        if isinstance(self.x, Mapping):
+            object.__setattr__(self, "x", {name: float(x) for name, x in self.x.items()})
+        else:
+            object.__setattr__(self, "x", float(self.x))
+        if not isinstance(self.spread, bool):
+            raise InputError(f"`spread` must be True or False, but is {self.spread!r}")
+
+    def scaled(self, factor):  # noqa: ARG002 - the same temperature, however large the system
+        """The start of the system that is `factor` times larger: the same temperatures."""
+        return self
+
+    def check(self, model):
+        """Refuse pools without a thermal state, and temperatures they cannot have."""
+        self._exponents(model)
+
+    def mean(self, model):
+        """Mean counts at t = 0, (n_pools,): the start of the rate equations."""
+        mean = np.array(
+            [
+                pool.size * (units.bose(y) if pool.kind == "bosonic" else units.fermi(y))
+                for pool, y in zip(model.pool_specs, self._exponents(model), strict=True)
+            ]
+        )
+        return mean if self.spread else np.rint(mean)
+
+    def draw(self, model, seed, first, last):
+        """Counts at t = 0 of the trajectories first ... last-1, (last - first, n_pools) int64."""
+        if not self.spread:
+            return np.tile(self.mean(model).astype(np.int64), (last - first, 1))
+        state = streams.states(seed, first, last, streams.START)
+        u = streams.uniforms(state, len(model.pools))
+        counts = np.empty(u.shape, np.int64)
+        for p, (pool, y) in enumerate(zip(model.pool_specs, self._exponents(model), strict=True)):
+            least, cumulative = _law(pool, y)
+            counts[:, p] = least + np.searchsorted(cumulative, u[:, p], side="right")
+        return counts
+
+    def asdict(self):
+        """Plain dict; `fromdict` is its inverse."""
+        if isinstance(self.x, dict):
+            return {"thermal": {n: _word(x) for n, x in self.x.items()}, "spread": self.spread}
+        return {"thermal": _word(self.x), "spread": self.spread}
+
+    def _exponents(self, model):
+        """Return ε/k_B T of each pool."""
+        if isinstance(self.x, dict):
+            if unknown := [n for n in self.x if n not in model.pools]:
+                raise InputError(
+                    f"`x`: unknown pool '{unknown[0]}'. " + choices(unknown[0], model.pools)
+                )
+            if missing := [n for n in model.pools if n not in self.x]:
+                raise InputError(f"`x` must name every pool, but '{missing[0]}' is missing")
+        exponents = []
+        for pool in model.pool_specs:
+            if pool.kind == "mass_action":
+                raise InputError(
+                    f"pool '{pool.name}' has no thermal state (mass action); give start counts"
+                )
+            y = pool.energy * (self.x[pool.name] if isinstance(self.x, dict) else self.x)
+            if pool.kind == "bosonic" and not y > 0:
+                raise InputError(
+                    f"`x` must be > 0 for the bosonic pool '{pool.name}', but is {y!r}"
+                )
+            exponents.append(y)
+        return exponents
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The same counts for every trajectory.
+
+    Parameters
+    ----------
+    counts : dict
+        Count of each pool by name.
+    """
+
+    counts: Mapping
+
+    def __post_init__(self):
+        object.__setattr__(self, "counts", dict(self.counts))
+
+    def scaled(self, factor):
+        """The start of the system that is `factor` times larger, in whole numbers."""
+        counts = {name: factor * n for name, n in self.counts.items()}
+        if broken := [n for n in counts if not math.isclose(counts[n], round(counts[n]))]:
+            raise InputError(
+                f"the count of '{broken[0]}' times {factor:g} is {counts[broken[0]]:g}, which is "
+                "not a whole number"
+            )
+        return Fixed({name: round(n) for name, n in counts.items()})
+
+    def check(self, model):
+        """Refuse counts that the pools cannot hold."""
+        model.as_counts(self.counts, whole=True)
+
+    def mean(self, model):
+        """Counts at t = 0 as floats, (n_pools,)."""
+        return model.as_counts(self.counts)
+
+    def draw(self, model, seed, first, last):  # noqa: ARG002 - one state for all
+        """Counts at t = 0 of the trajectories first ... last-1, (last - first, n_pools) int64."""
+        return np.tile(model.as_counts(self.counts, whole=True), (last - first, 1))
+
+    def asdict(self):
+        """Plain dict; `fromdict` is its inverse."""
+        return {"counts": {name: _plain(n) for name, n in self.counts.items()}}
+
+
+def as_initial(initial, model):
+    """Convert what a user may give for `initial`.
+
+    Parameters
+    ----------
+    initial : Thermal, Fixed, mapping or sequence
+        A mapping gives counts by pool name, a sequence counts in pool order.
+    model : Model
+
+    Returns
+    -------
+    Thermal or Fixed
+    """
+    if isinstance(initial, Thermal | Fixed):
+        return initial
+    if isinstance(initial, Mapping):
+        return Fixed(initial)
+    counts = np.asarray(model.as_counts(initial))
+    if counts.ndim != 1:
+        raise InputError(f"`initial` must be one count for each pool, but has shape {counts.shape}")
+    return Fixed(dict(zip(model.pools, counts.tolist(), strict=True)))
+
+
+def fromdict(data):
+    """Rebuild a start from its `asdict`."""
+    if set(data) == {"thermal", "spread"}:
+        x = data["thermal"]
+        x = {n: float(v) for n, v in x.items()} if isinstance(x, dict) else float(x)
+        return Thermal(x, data["spread"])
+    if set(data) == {"counts"} and isinstance(data["counts"], dict):
+        return Fixed(data["counts"])
+    raise InputError("not a start's dict: it holds neither `thermal` and `spread` nor `counts`")
+
+
+def _word(x):
+    """T = 0 as a word, because JSON knows no infinity."""
+    return x if math.isfinite(x) else str(x)
+
+
+def _plain(number):
+    return int(number) if number == int(number) else float(number)
+
+
+def _law(pool, y):
+    """Smallest count and cumulative law of a pool at ε/k_B T = y, by recurrence from the mode.
+
+    Apart from one exponential only +, * and / enter, in a fixed order: the same draws everywhere.
+    """
+    if pool.kind == "bosonic":
+        ratio = math.exp(-y)  # P(k+1)/P(k) = ratio (𝒩+k)/(k+1)
+        mode = max(0, math.floor((pool.size * ratio - 1) / (1 - ratio)))
+        top = math.inf
+
+        def up(k):
+            return ratio * (pool.size + k) / (k + 1)
+    else:
+        ratio = math.exp(-y) if y > -700 else math.inf
+        mode = min(pool.size, math.floor((pool.size + 1) * float(units.fermi(y))))
+        top = pool.size
+        if ratio == math.inf:
+            return top, np.ones(1)
+
+        def up(k):
+            return ratio * (pool.size - k) / (k + 1)
+
+    above, weight, k = [], 1.0, mode
+    while k < top and (weight := weight * up(k)) > _NEGLIGIBLE:
+        above.append(weight)
+        k += 1
+    below, weight, k = [], 1.0, mode
+    while k > 0 and (weight := weight / up(k - 1)) > _NEGLIGIBLE:
+        below.append(weight)
+        k -= 1
+    cumulative = np.cumsum([*reversed(below), 1.0, *above])
+    return k, cumulative / cumulative[-1]

@@ -1,0 +1,410 @@
+"""The declaration: named pools, named channels, and the model they make.
+
+Everything else (jump rates, rate equations, noise, heat, entropy) is derived from it.
+"""
+
+import functools
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+
+from . import rates, units
+from .errors import InputError, choices, whole_number
+from .stoichiometry import Quanta, null_space
+
+KINDS = ("bosonic", "tls", "fermionic", "mass_action")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pool of quanta; made by `Pool.bosonic`, `.tls`, `.fermionic` or `.mass_action`.
+
+    Attributes
+    ----------
+    name : str
+        One word.
+    kind : str
+        "bosonic", "tls", "fermionic" or "mass_action".
+    size : float, int or None
+        Number of modes 𝒩 > 0 (bosonic, need not be whole), of systems M ≥ 1 (tls), 1 (fermionic),
+        None (mass action).
+    energy : float
+        Energy of one quantum in ħΩ.
+    """
+
+    name: str
+    kind: str
+    size: float | int | None = None
+    energy: float = 1.0
+
+    def __post_init__(self):
+        _check_name(self.name, "a pool's name")
+        if self.kind not in KINDS:
+            raise InputError(
+                f"pool '{self.name}': unknown kind {self.kind!r}. " + choices(self.kind, KINDS)
+            )
+        energy = _real(self.energy, f"energy of pool '{self.name}'")
+        object.__setattr__(self, "energy", energy)
+        size = self.size
+        if self.kind == "bosonic":
+            size = _real(size, f"modes of pool '{self.name}'")
+            if size <= 0:
+                raise InputError(f"`modes` of pool '{self.name}' must be > 0, but is {self.size!r}")
+        elif self.kind == "tls":
+            size = whole_number(size, f"size of pool '{self.name}'", least=1, below=2**53)
+        elif size != (1 if self.kind == "fermionic" else None):
+            raise InputError(f"a {self.kind} pool has no size, but '{self.name}' has {size!r}")
+        object.__setattr__(self, "size", size)
+
+    @classmethod
+    def bosonic(cls, name, modes, energy=1.0):
+        """A reservoir of whole photons in `modes` modes; occupation n = N/𝒩."""
+        return cls(name, "bosonic", modes, energy)
+
+    @classmethod
+    def tls(cls, name, size, energy=1.0):
+        """An ensemble of `size` two-level systems; the count is the number excited."""
+        return cls(name, "tls", size, energy)
+
+    @classmethod
+    def fermionic(cls, name, energy=1.0):
+        """A single level that holds 0 or 1 particle."""
+        return cls(name, "fermionic", 1, energy)
+
+    @classmethod
+    def mass_action(cls, name, energy=0.0):
+        """A species of a chemical network; no upper limit, no stimulated creation."""
+        return cls(name, "mass_action", None, energy)
+
+    @property
+    def capacity(self):
+        """Largest count, or None when there is no limit."""
+        return self.size if self.kind in ("tls", "fermionic") else None
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One kind of event: who loses quanta, who gains them, which modes stimulate, a constant.
+
+    Attributes
+    ----------
+    name : str
+        Readable, unique in the model.
+    rate : float or str
+        Constant of the channel, events per second or "10 MHz"; multiplies the occupations.
+    takes, gives : mapping of str to int
+        Quanta destroyed and created, by pool.
+    through : mapping of str to int
+        Bosonic modes passed through, each a factor (1 + n).
+    reverse : str, optional
+        Name of the channel that undoes this one.
+    bath : str, optional
+        The bath that receives the difference in energy; None means an internal event.
+    """
+
+    name: str
+    rate: float
+    takes: Mapping = field(default_factory=dict)
+    gives: Mapping = field(default_factory=dict)
+    through: Mapping = field(default_factory=dict)
+    reverse: str | None = None
+    bath: str | None = None
+
+    def __post_init__(self):
+        _check_text(self.name, "a channel's name")
+        where = f"of channel '{self.name}'"
+        object.__setattr__(self, "rate", units.rate(self.rate, f"rate {where}"))
+        for part in ("takes", "gives", "through"):
+            given = getattr(self, part)
+            if not isinstance(given, Mapping):
+                raise InputError(
+                    f"`{part}` {where} must give a whole number for each pool, such as "
+                    f"{{'A': 1}}, but is {given!r}"
+                )
+            quanta = {
+                name: whole_number(number, f"{part}['{name}'] {where}", least=1, below=1001)
+                for name, number in given.items()
+            }
+            object.__setattr__(self, part, Quanta(quanta))
+        for part in ("reverse", "bath"):
+            if getattr(self, part) is not None:
+                _check_text(getattr(self, part), f"`{part}` {where}")
+
+
+@dataclass(frozen=True, init=False)
+class Model:
+    """Pools and channels: the one declaration from which every view is derived.
+
+    Parameters
+    ----------
+    pools : sequence of Pool
+    channels : sequence of Channel
+    name : str
+        What the system is called in tables and figures; not part of a model's identity.
+    wavelength : float or str, optional
+        Vacuum wavelength of one quantum ħΩ in metres or "10 um"; turns ħΩ/k_B into kelvin.
+
+    Attributes
+    ----------
+    pools, channels : tuple of str
+        Names. Counts are always in the order of `pools`, rates and jumps in that of `channels`.
+    pool_specs : tuple of Pool
+    channel_specs : tuple of Channel
+
+    Raises
+    ------
+    InputError
+        When a name is used twice or is unknown, or when a reverse does not undo its channel.
+    """
+
+    pool_specs: tuple
+    channel_specs: tuple
+    name: str = field(compare=False)
+    wavelength: float | None
+
+    def __init__(self, pools, channels, name="model", wavelength=None):
+        for part, given, kind in (("pools", pools, Pool), ("channels", channels, Channel)):
+            if not isinstance(given, list | tuple) or not given:
+                raise InputError(f"`{part}` must be a non-empty list of {kind.__name__}s")
+            for item in given:
+                if not isinstance(item, kind):
+                    raise InputError(f"`{part}` must hold {kind.__name__}s, but holds {item!r}")
+            names = [item.name for item in given]
+            if twice := [n for n in names if names.count(n) > 1]:
+                raise InputError(f"`{part}`: the name '{twice[0]}' is used more than once")
+        _check_text(name, "a model's name")
+        if wavelength is not None:
+            wavelength = units.length(wavelength, "wavelength")
+        for attribute, value in (
+            ("pool_specs", tuple(pools)),
+            ("channel_specs", tuple(channels)),
+            ("name", name),
+            ("wavelength", wavelength),
+        ):
+            object.__setattr__(self, attribute, value)
+        for channel in self.channel_specs:
+            self._check_channel(channel)
+
+    @property
+    def pools(self):
+        """Names of the pools: the order of all counts."""
+        return tuple(p.name for p in self.pool_specs)
+
+    @property
+    def channels(self):
+        """Names of the channels: the order of all rates and jumps."""
+        return tuple(c.name for c in self.channel_specs)
+
+    def pool(self, name):
+        """The `Pool` of that name."""
+        return _find(self.pool_specs, name, "pool")
+
+    def channel(self, name):
+        """The `Channel` of that name."""
+        return _find(self.channel_specs, name, "channel")
+
+    def _check_channel(self, channel):
+        where = f"channel '{channel.name}'"
+        for part in ("takes", "gives", "through"):
+            for name in getattr(channel, part):
+                if name not in self.pools:
+                    raise InputError(
+                        f"{where}: unknown pool '{name}' in `{part}`. "
+                        + choices(name, self.pools)
+                    )
+        for name in channel.through:
+            if self.pool(name).kind != "bosonic":
+                raise InputError(
+                    f"{where}: only bosonic pools can be passed `through`, but '{name}' is "
+                    f"{self.pool(name).kind}"
+                )
+        for name in channel.takes:
+            if name in channel.gives and self.pool(name).kind != "mass_action":
+                raise InputError(
+                    f"{where}: pool '{name}' is both taken and given; only mass-action pools can "
+                    "be (X -> 2X). A mode that is passed belongs into `through`"
+                )
+        if channel.reverse is None:
+            return
+        if channel.reverse not in self.channels:
+            raise InputError(
+                f"{where}: unknown `reverse` '{channel.reverse}'. "
+                + choices(channel.reverse, self.channels)
+            )
+        back = self.channel(channel.reverse)
+        if (back.takes, back.gives, back.reverse) != (channel.gives, channel.takes, channel.name):
+            raise InputError(
+                f"{where}: its `reverse` '{back.name}' must take what it gives, give what it "
+                "takes, and name it as its own reverse"
+            )
+
+    @functools.cached_property
+    def table(self):
+        """The model as flat arrays, `rates.RateTable`."""
+        return rates.lower(self)
+
+    @property
+    def changes(self):
+        """What each channel adds to the counts, (n_channels, n_pools) int64."""
+        return self.table.changes.copy()
+
+    def rates(self, counts):
+        """Jump rate of each channel.
+
+        Parameters
+        ----------
+        counts : mapping or array_like, shape (n_pools,) or (..., n_pools)
+
+        Returns
+        -------
+        ndarray, shape (..., n_channels)
+            Events per second.
+        """
+        return self.table.jump_rates(self.as_counts(counts))
+
+    def as_counts(self, counts, whole=False):
+        """Counts in pool order as an array, checked against the pools' limits.
+
+        Parameters
+        ----------
+        counts : mapping or array_like
+            By pool name, or in pool order along the last axis.
+        whole : bool
+            Demand whole numbers, and return int64.
+        """
+        names = self.pools
+        if isinstance(counts, Mapping):
+            if unknown := [n for n in counts if n not in names]:
+                raise InputError(f"unknown pool '{unknown[0]}'. " + choices(unknown[0], names))
+            if missing := [n for n in names if n not in counts]:
+                raise InputError(f"counts must name every pool, but '{missing[0]}' is missing")
+            counts = [counts[n] for n in names]
+        try:
+            array = np.asarray(counts)
+            numeric = array.dtype.kind in "iuf"
+        except ValueError:
+            numeric = False
+        if not numeric:
+            raise InputError(f"counts must be numbers, one for each pool, but are {counts!r}")
+        if array.ndim == 0 or array.shape[-1] != len(names):
+            raise InputError(
+                f"counts must have {len(names)} entries ({', '.join(names)}), but have shape "
+                f"{array.shape}"
+            )
+        for pool, column in zip(self.pool_specs, np.moveaxis(array, -1, 0), strict=True):
+            top = 2**53 if pool.capacity is None else pool.capacity
+            bad = ~((column >= 0) & (column <= top))
+            if whole:
+                bad |= column != np.floor(column)
+            if bad.any():
+                limit = "2^53" if pool.capacity is None else top
+                raise InputError(
+                    f"count of pool '{pool.name}' must be a {'whole ' if whole else ''}number "
+                    f"from 0 to {limit}, but is {column[bad].flat[0]}"
+                )
+        return array.astype(np.int64) if whole else array.astype(float)
+
+    def scaled(self, factor):
+        """The same physics `factor` times larger: the large-system limit of the rate equations.
+
+        Modes and TLS are multiplied by `factor`; each channel's constant is multiplied by
+        factor^(1-k), k the number of its TLS or mass-action factors, so that every total rate
+        grows as `factor`.
+
+        Raises
+        ------
+        InputError
+            For a model with fermionic pools (a level cannot be made larger), or when a number
+            of TLS would not be whole.
+        """
+        factor = _real(factor, "factor")
+        if factor <= 0:
+            raise InputError(f"`factor` must be > 0, but is {factor!r}")
+        if rigid := [p.name for p in self.pool_specs if p.kind == "fermionic"]:
+            raise InputError(f"a model with a fermionic pool ('{rigid[0]}') cannot be scaled")
+        pools = [
+            p if p.size is None else replace(p, size=_tidy(p.size * factor))
+            for p in self.pool_specs
+        ]
+        extensive = {p.name for p in self.pool_specs if p.kind in ("tls", "mass_action")}
+        channels = []
+        for c, channel in enumerate(self.channel_specs):
+            used = self.table.pools[self.table.first[c] : self.table.first[c + 1]]
+            power = 1 - sum(self.pools[p] in extensive for p in used)
+            channels.append(replace(channel, rate=channel.rate * factor**power))
+        return Model(pools, channels, self.name, self.wavelength)
+
+    @functools.cached_property
+    def conserved(self):
+        """Conserved totals, found from the changes of the channels whose constant is not 0.
+
+        Returns
+        -------
+        tuple of dict
+            Each maps pool names to whole coefficients; Σ coefficient · count never changes.
+        """
+        changes = self.table.changes[self.table.constants > 0]
+        return tuple(
+            {n: v for n, v in zip(self.pools, vector, strict=True) if v}
+            for vector in null_space(changes)
+        )
+
+    def asdict(self):
+        """Plain dict of everything that defines the model; `Model.fromdict` is its inverse."""
+        out = {"name": self.name, "wavelength": self.wavelength}
+        for part, items in (("pools", self.pool_specs), ("channels", self.channel_specs)):
+            out[part] = [
+                {
+                    f.name: dict(v) if isinstance(v := getattr(item, f.name), Quanta) else v
+                    for f in fields(item)
+                }
+                for item in items
+            ]
+        return out
+
+    @classmethod
+    def fromdict(cls, data):
+        """Rebuild a model from `asdict`; every check of the declaration is made again."""
+        try:
+            pools = [Pool(**p) for p in data["pools"]]
+            channels = [Channel(**c) for c in data["channels"]]
+            return cls(pools, channels, data["name"], data["wavelength"])
+        except (TypeError, KeyError, AttributeError) as error:
+            raise InputError(f"not a model's dict: {error}") from None
+
+    def __str__(self):
+        from .tables import reaction_table
+
+        return reaction_table(self)
+
+
+def _find(items, name, what):
+    for item in items:
+        if item.name == name:
+            return item
+    raise InputError(f"unknown {what} {name!r}. " + choices(name, [i.name for i in items]))
+
+
+def _check_text(text, what):
+    if not isinstance(text, str) or not text.strip() or not text.isprintable() or len(text) > 200:
+        raise InputError(f"{what} must be one line of readable text, but is {text!r}")
+
+
+def _check_name(name, what):
+    _check_text(name, what)
+    if not all(c.isalnum() or c in "_'~-+*" for c in name):
+        raise InputError(f"{what} must be one word of letters, digits or _'~-+*, but is {name!r}")
+
+
+def _real(value, name):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise InputError(f"`{name}` must be a finite number, but is {value!r}")
+    return float(value)
+
+
+def _tidy(size):
+    """A product such as 100 * 1.1 as the whole number it is meant to be."""
+    return round(size) if math.isclose(size, round(size), rel_tol=1e-12) else size

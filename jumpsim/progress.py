@@ -1,0 +1,60 @@
+"""The progress bar: trajectories done, events per second, time left."""
+
+import sys
+import threading
+import time
+
+
+class Progress:
+    """A bar on stderr, or nothing; counted up from any thread, drawn by the main one.
+
+    Parameters
+    ----------
+    ntraj : int
+        Trajectories that are wanted.
+    missing : list of (first, last)
+        Those that are not there yet.
+    show : bool or None
+        None shows a bar when stderr is a terminal.
+    """
+
+    def __init__(self, ntraj, missing, show=None):
+        self._lock = threading.Lock()
+        self._rows = self._events = 0
+        self._bar = None
+        if sys.stderr.isatty() if show is None else show:
+            from tqdm import tqdm
+
+            left = sum(last - first for first, last in missing)
+            self._bar = tqdm(
+                total=ntraj, initial=ntraj - left, unit=" traj", unit_scale=True, file=sys.stderr
+            )
+            self._bar.set_postfix_str("preparing the kernel")
+        self._began = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.refresh()
+        if self._bar is not None:
+            self._bar.close()
+
+    def count(self, rows, events):
+        """Add finished trajectories and events."""
+        with self._lock:
+            self._rows += rows
+            self._events += events
+
+    def refresh(self):
+        """Draw what has been counted."""
+        if self._bar is None:
+            return
+        with self._lock:
+            rows, self._rows = self._rows, 0
+            events = self._events
+        self._began = self._began or time.monotonic()
+        elapsed = time.monotonic() - self._began
+        if elapsed > 0:
+            self._bar.set_postfix_str(f"{events / elapsed / 1e6:.1f} M events/s", refresh=False)
+        self._bar.update(rows)

@@ -1,0 +1,75 @@
+"""Where a result came from: software, machine and time, as plain data for a file's attributes.
+
+What defines the numbers themselves is in `plan.Plan`; nothing in here changes one.
+"""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+_PACKAGES = ("numpy", "numba", "llvmlite", "scipy", "h5py")
+
+
+def context():
+    """Versions, machine, command and time of this process.
+
+    Returns
+    -------
+    dict
+        Strings and numbers only.
+    """
+    from . import __version__
+
+    return {
+        "jumpsim": __version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "host": platform.node(),
+        "command": " ".join([os.path.basename(sys.argv[0] or "python"), *sys.argv[1:]]),
+        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def canonical_json(data):
+    """One text for one content: sorted keys, no spaces, no NaN."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _commit():
+    """Commit of the source tree jumpsim runs from, '+' when it was edited; None if there is none."""
+    folder = Path(__file__).parent.parent
+    if not (folder / ".git").exists():
+        return None
+    git = ["git", "-C", str(folder)]
+    try:
+        head = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        )
+        state = subprocess.run(
+            [*git, "status", "--porcelain", "--untracked-files=no", "--", "jumpsim"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return head.stdout.strip() + ("+" if state.stdout.strip() else "")
+
+
+def _cpu():
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,107 @@
+"""Mathematics on arrays of samples: exact mergeable moments and their errors. No model in here."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_WORD = 2**64
+_HALF = 27  # bits of the low half when a product of two counts would not fit into a word
+
+
+@dataclass(frozen=True)
+class Moments:
+    """First and second moments of integer samples, kept as exact sums.
+
+    Because the sums are integers of any size, the result does not depend on how the samples were
+    grouped or in which order the groups were added, and nothing cancels.
+
+    Attributes
+    ----------
+    n : int
+        Number of samples (trajectories).
+    first : ndarray of Python int, shape (..., P)
+        Σ x_p.
+    second : ndarray of Python int, shape (..., P, P)
+        Σ x_p x_q.
+    """
+
+    n: int
+    first: np.ndarray
+    second: np.ndarray
+
+    @classmethod
+    def zero(cls, shape):
+        """Moments of no samples, for samples of `shape` (..., P)."""
+        first = np.full(shape, 0, object)
+        return cls(0, first, np.full((*shape, shape[-1]), 0, object))
+
+    @classmethod
+    def of(cls, samples):
+        """Moments of integer samples, shape (n, ..., P), |sample| ≤ 2⁵³."""
+        samples = np.asarray(samples, np.int64)
+        if not len(samples):
+            return cls.zero(samples.shape[1:])
+        largest = int(np.abs(samples).max(initial=0))
+        if largest * largest * len(samples) < _WORD // 2:
+            return cls(len(samples), _sum(samples), _product_sum(samples, samples))
+        low = samples & (2**_HALF - 1)
+        high = samples >> _HALF
+        mixed = _product_sum(high, low)
+        second = (
+            (_product_sum(high, high) << 2 * _HALF)
+            + ((mixed + np.swapaxes(mixed, -1, -2)) << _HALF)
+            + _product_sum(low, low)
+        )
+        return cls(len(samples), (_sum(high) << _HALF) + _sum(low), second)
+
+    def __add__(self, other):
+        return Moments(self.n + other.n, self.first + other.first, self.second + other.second)
+
+    def mean(self):
+        """Sample mean, shape (..., P), rounded once."""
+        return (self.first / self.n).astype(float)
+
+    def cov(self):
+        """Sample covariance with divisor n-1, shape (..., P, P), rounded once; NaN for n = 1."""
+        if self.n < 2:
+            return np.full(self.second.shape, np.nan)
+        outer = self.first[..., :, None] * self.first[..., None, :]
+        return ((self.n * self.second - outer) / (self.n * (self.n - 1))).astype(float)
+
+    def var(self):
+        """Sample variance with divisor n-1, shape (..., P)."""
+        return np.diagonal(self.cov(), axis1=-2, axis2=-1).copy()
+
+    def sem(self):
+        """Standard error of the mean, shape (..., P)."""
+        return np.sqrt(self.var() / self.n)
+
+    def words(self):
+        """Two 64-bit words (high, low) of each sum, for a file: first (..., P, 2), second."""
+        return _to_words(self.first), _to_words(self.second)
+
+    @classmethod
+    def from_words(cls, n, first, second):
+        """Inverse of `words`."""
+        return cls(int(n), _from_words(first), _from_words(second))
+
+
+def _sum(samples):
+    return samples.sum(axis=0).astype(object)
+
+
+def _product_sum(x, y):
+    """Σ_n x_np y_nq as Python ints; the caller sees to it that a word holds each sum."""
+    return np.einsum("n...p,n...q->...pq", x, y).astype(object)
+
+
+def _to_words(sums):
+    high = np.array([int(s) // _WORD for s in sums.flat], np.int64)
+    low = np.array([int(s) % _WORD for s in sums.flat], np.uint64).view(np.int64)
+    return np.stack([high, low], -1).reshape(*sums.shape, 2)
+
+
+def _from_words(words):
+    words = np.asarray(words, np.int64)
+    low = np.ascontiguousarray(words[..., 1]).view(np.uint64).astype(object)
+    return words[..., 0].astype(object) * _WORD + low

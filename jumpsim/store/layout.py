@@ -1,0 +1,358 @@
+"""The file: plain HDF5 that is also valid netCDF4, written whole and never changed.
+
+A block of a run in progress and a finished run have the same layout. Every variable has a
+dimension scale on each axis, `units` and `long_name`; events are CF contiguous ragged arrays. The
+attribute `run` holds the plan, `ranges` the trajectory indices, `checksum` a BLAKE2b digest of the
+ranges and of every variable.
+"""
+
+import hashlib
+import json
+
+import h5py
+import numpy as np
+
+from .. import provenance
+from ..errors import StoreError
+from ..plan import Plan
+from ..statistics import Moments
+
+FORMAT = "jumpsim trajectories"
+FORMAT_VERSION = 1
+
+_CHUNK_BYTES = 2**20
+_SLAB_BYTES = 2**24
+_PURE_DIMENSION = "This is a netCDF dimension but not a netCDF variable."  # netCDF-4 convention
+
+# name: (dimensions, dtype or None for the narrowest integer, units, long name)
+_VARIABLES = {
+    "event_count": (("trajectory",), np.int64, "1", "number of events of the trajectory"),
+    "counts": (("trajectory", "time", "pool"), None, "1", "quanta in the pool, right-continuous"),
+    "jumps": (
+        ("trajectory", "time", "channel"),
+        None,
+        "1",
+        "events of the channel up to and including this time",
+    ),
+    "event_time": (("event",), np.float64, "s", "time of the event"),
+    "event_channel": (("event",), None, "1", "channel of the event, index into channel"),
+    "count_sum": (
+        ("time", "pool", "word"),
+        np.int64,
+        "1",
+        "sum of the counts over trajectories, as two 64-bit words (high, low)",
+    ),
+    "count_product_sum": (
+        ("time", "pool", "other_pool", "word"),
+        np.int64,
+        "1",
+        "sum of the products of two pools' counts, as two 64-bit words (high, low)",
+    ),
+    "mean": (("time", "pool"), np.float64, "1", "average count over trajectories"),
+    "covariance": (
+        ("time", "pool", "other_pool"),
+        np.float64,
+        "1",
+        "covariance of two pools' counts, divisor n - 1",
+    ),
+}
+_OF_RECORD = {
+    "counts": ("counts",),
+    "jumps": ("jumps",),
+    "events": ("event_time", "event_channel"),
+    "moments": ("count_sum", "count_product_sum", "mean", "covariance"),
+}
+
+
+def names(record):
+    """Variables of a file with this record, in the order of the checksum."""
+    wanted = {name for r in record for name in _OF_RECORD[r]}
+    if record != ("moments",):
+        wanted.add("event_count")
+    return [name for name in _VARIABLES if name in wanted]
+
+
+def describe(name):
+    """Dimensions, units and long name of a variable."""
+    dimensions, _, unit, long_name = _VARIABLES[name]
+    return dimensions, unit, long_name
+
+
+def write(path, plan, pieces, stop_reason=None):
+    """Write one new file; the caller renames it once it is safe.
+
+    Parameters
+    ----------
+    path : path
+        Must not exist.
+    plan : Plan
+    pieces : list of (first, last, part, row)
+        Sorted by index, without overlap; `row` is the first row in the part.
+    stop_reason : str, optional
+        Why a finished run ended.
+
+    Returns
+    -------
+    str
+        The checksum of what was meant to be written, to `verify` the file with.
+    """
+    ranges = np.array([(first, last) for first, last, _, _ in pieces], np.int64).reshape(-1, 2)
+    parts = {id(part): part for _, _, part, _ in pieces}.values()
+    digest = _digest(ranges)
+    with h5py.File(path, "x", locking=False) as file:
+        file.attrs["Conventions"] = "CF-1.11"
+        file.attrs["title"] = f"Single photon events of {plan.model.name}"
+        file.attrs["format"] = FORMAT
+        file.attrs["format_version"] = FORMAT_VERSION
+        file.attrs["run"] = provenance.canonical_json(plan.asdict())
+        file.attrs["context"] = json.dumps(provenance.context())
+        file.attrs["ranges"] = ranges.ravel()  # netCDF knows no attributes of two dimensions
+        file.attrs["events"] = sum(part.events for part in parts)
+        if stop_reason:
+            file.attrs["stop_reason"] = stop_reason
+        contents = _contents(plan, pieces, list(parts))
+        sizes = _write_scales(file, plan, ranges, contents)
+        for name in names(plan.record):
+            _write_variable(file, name, sizes, contents[name], digest)
+        file.attrs["checksum"] = digest.hexdigest()
+    return digest.hexdigest()
+
+
+def _contents(plan, pieces, parts):
+    """Of each variable: (first-axis length, largest value, function that yields its slabs)."""
+
+    def stacked(name):
+        def slabs():
+            for first, last, part, row in pieces:
+                columns = _columns(plan, name)
+                step = max(1, _SLAB_BYTES // (8 * columns))
+                for a in range(0, last - first, step):
+                    yield part.read(name, row + a, row + min(a + step, last - first))
+
+        rows = sum(last - first for first, last, _, _ in pieces)
+        return rows, max((_largest(part, name) for part in parts), default=0), slabs
+
+    def ragged(position):
+        def slabs():
+            for first, last, part, row in pieces:
+                for a, b in event_slabs(part, row, row + last - first):
+                    yield part.read_events(a, b)[position]
+
+        events = sum(
+            int(part.read("event_count", row, row + last - first).sum())
+            for first, last, part, row in pieces
+        )
+        return events, len(plan.model.channels), slabs
+
+    def once(array):
+        return len(array), 0, lambda: iter([array])
+
+    contents = {}
+    for name in names(plan.record):
+        if name.startswith("event_t"):
+            contents[name] = ragged(0)
+        elif name.startswith("event_ch"):
+            contents[name] = ragged(1)
+        elif name in ("counts", "jumps", "event_count"):
+            contents[name] = stacked(name)
+    if "moments" in plan.record:
+        sums = Moments.zero((len(plan.times), len(plan.model.pools)))
+        for part in parts:
+            sums += part.sums
+        first, second = sums.words()
+        contents["count_sum"], contents["count_product_sum"] = once(first), once(second)
+        contents["mean"], contents["covariance"] = once(sums.mean()), once(sums.cov())
+    return contents
+
+
+def event_slabs(part, first, last):
+    """Row ranges of a part whose events fit into a slab, one row at least."""
+    counts = part.read("event_count", first, last)
+    a, size = first, 0
+    for row, n in enumerate(counts.tolist(), start=first):
+        if row > a and size + n > _SLAB_BYTES // 8:
+            yield a, row
+            a, size = row, 0
+        size += n
+    if a < last:
+        yield a, last
+
+
+def _columns(plan, name):
+    per_time = {"counts": len(plan.model.pools), "jumps": len(plan.model.channels)}
+    return len(plan.times) * per_time[name] if name in per_time else 1
+
+
+def _largest(part, name):
+    if hasattr(part, "largest"):
+        return part.largest(name)
+    return int(getattr(part, name).max(initial=0))
+
+
+def _narrow(largest):
+    """Narrowest signed integer type: unsigned ones wrap when a user subtracts."""
+    return next(t for t in (np.int16, np.int32, np.int64) if largest <= np.iinfo(t).max)
+
+
+def _write_scales(file, plan, ranges, contents):
+    indices = [np.arange(first, last) for first, last in ranges]
+    text = h5py.string_dtype("utf-8")
+    pools = np.array(plan.model.pools, dtype=object)
+    scales = {"time": (plan.times, None, "s", "time since the start")}
+    if "event_count" in contents:
+        scales["trajectory"] = (
+            np.concatenate([np.zeros(0, np.int64), *indices]),
+            np.int64,
+            "1",
+            "index of the trajectory",
+        )
+    if "counts" in contents or "mean" in contents:
+        scales["pool"] = (pools, text, None, "pool of quanta")
+    if "jumps" in contents or "event_channel" in contents:
+        channels = np.array(plan.model.channels, dtype=object)
+        scales["channel"] = (channels, text, None, "kind of event")
+    if "mean" in contents:
+        scales["other_pool"] = (pools, text, None, "pool of quanta")
+        scales["word"] = (np.arange(2), np.int64, "1", "0 for the high word, 1 for the low one")
+    sizes = {}
+    for name, (values, dtype, unit, long_name) in scales.items():
+        dataset = file.create_dataset(name, data=values, dtype=dtype)
+        dataset.make_scale(name)
+        dataset.attrs["long_name"] = long_name
+        if unit:
+            dataset.attrs["units"] = unit
+        sizes[name] = len(values)
+    if "event_time" in contents:
+        sizes["event"] = contents["event_time"][0]
+        dimension = file.create_dataset("event", (sizes["event"],), ">f4")
+        dimension.make_scale(f"{_PURE_DIMENSION}{sizes['event']:>10}")
+    return sizes
+
+
+def _write_variable(file, name, sizes, content, digest):
+    _, largest, slabs = content
+    dimensions, dtype, unit, long_name = _VARIABLES[name]
+    dtype = dtype or _narrow(largest)
+    shape = tuple(sizes[d] for d in dimensions)
+    row_bytes = int(np.prod(shape[1:])) * np.dtype(dtype).itemsize
+    filters = {}
+    if shape[0] > 0 and dimensions[0] in ("trajectory", "event"):
+        rows = min(shape[0], max(1, _CHUNK_BYTES // row_bytes))
+        filters = {
+            "chunks": (rows, *shape[1:]),
+            "compression": "gzip",
+            "compression_opts": 1,
+            "shuffle": True,
+            "fletcher32": True,
+        }
+    dataset = file.create_dataset(name, shape, dtype, **filters)
+    dataset.attrs["long_name"] = long_name
+    dataset.attrs["units"] = unit
+    if name == "event_count" and "event" in sizes:
+        dataset.attrs["sample_dimension"] = "event"
+    for axis, dimension in enumerate(dimensions):
+        dataset.dims[axis].attach_scale(file[dimension])
+    row, top = 0, 0
+    digest.update(name.encode())
+    for slab in slabs():
+        dataset[row : row + len(slab)] = slab
+        row += len(slab)
+        _update(digest, slab)
+        if slab.dtype.kind == "i":
+            top = max(top, int(slab.max(initial=0)))
+    dataset.attrs["largest"] = top
+
+
+def _digest(ranges):
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(np.ascontiguousarray(ranges, "<i8").tobytes())
+    return digest
+
+
+def _update(digest, array):
+    """One text of bytes for one content, whatever the width on disk."""
+    wide = "<f8" if array.dtype.kind == "f" else "<i8"
+    digest.update(np.ascontiguousarray(array, wide).data)
+
+
+class FilePart:
+    """A file as a part of a store; opened anew for each access, because it never changes."""
+
+    def __init__(self, path):
+        self.path = path
+        with self._open() as file:
+            try:
+                if file.attrs["format"] != FORMAT:
+                    raise KeyError
+                version = int(file.attrs["format_version"])
+            except KeyError:
+                raise StoreError(f"{path}: an HDF5 file, but not one of jumpsim") from None
+            if version > FORMAT_VERSION:
+                raise StoreError(
+                    f"{path}: format {version} is newer than this jumpsim knows "
+                    f"({FORMAT_VERSION}); update jumpsim"
+                )
+            try:
+                self.plan = Plan.fromdict(json.loads(file.attrs["run"]), file["time"][()])
+                self.context = json.loads(file.attrs["context"])
+                self.events = int(file.attrs["events"])
+                self.stop_reason = file.attrs.get("stop_reason")
+                self.checksum = file.attrs["checksum"]
+                bounds = [int(i) for i in file.attrs["ranges"]]
+                self.ranges = list(zip(bounds[::2], bounds[1::2], strict=True))
+            except (KeyError, TypeError, ValueError) as error:
+                raise StoreError(f"{path}: damaged header ({error})") from None
+            except StoreError as error:
+                raise StoreError(f"{path}: {error}") from None
+
+    def _open(self):
+        try:
+            return h5py.File(self.path, "r", locking=False)
+        except OSError as error:
+            reason = str(error).splitlines()[0]
+            raise StoreError(f"{self.path}: cannot be read as HDF5 ({reason})") from None
+
+    @property
+    def rows(self):
+        """Number of trajectories."""
+        return sum(last - first for first, last in self.ranges)
+
+    @property
+    def sums(self):
+        """Moments of the counts, or None when they were not kept."""
+        if "moments" not in self.plan.record:
+            return None
+        with self._open() as file:
+            return Moments.from_words(
+                self.rows, file["count_sum"][()], file["count_product_sum"][()]
+            )
+
+    def largest(self, name):
+        """Largest value of a variable, as noted when it was written."""
+        with self._open() as file:
+            return int(file[name].attrs["largest"])
+
+    def read(self, name, first, last):
+        """Rows first ... last-1 of "counts", "jumps" or "event_count"."""
+        with self._open() as file:
+            return file[name][first:last]
+
+    def read_events(self, first, last):
+        """Times and channels of the events of rows first ... last-1, one after the other."""
+        with self._open() as file:
+            counts = file["event_count"][:last]
+            span = slice(int(counts[:first].sum()), int(counts.sum()))
+            return file["event_time"][span], file["event_channel"][span]
+
+    def verify(self):
+        """Checksum of what can be read now; equal to `checksum` in an undamaged file."""
+        digest = _digest(np.array(self.ranges, np.int64).reshape(-1, 2))
+        with self._open() as file:
+            for name in names(self.plan.record):
+                dataset = file[name]
+                digest.update(name.encode())
+                columns = int(np.prod(dataset.shape[1:]))
+                step = max(1, _SLAB_BYTES // (8 * columns))
+                for row in range(0, len(dataset), step):
+                    _update(digest, dataset[row : row + step])
+        return digest.hexdigest()

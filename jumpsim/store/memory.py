@@ -1,0 +1,17 @@
+"""Trajectories in memory."""
+
+from .base import Store, join_neighbours
+
+
+class MemoryStore(Store):
+    """Blocks in memory; the twin of the store on disk."""
+
+    def write(self, blocks):
+        """Add blocks."""
+        self._parts += blocks
+
+    def finish(self, stop_reason, complete):
+        """End a run: note why, and join the blocks."""
+        self.stop_reason = stop_reason
+        if complete:
+            self._parts = join_neighbours(self._parts)

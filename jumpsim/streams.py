@@ -1,0 +1,107 @@
+"""Random streams as functions of (seed, index, purpose): never of a worker, a block or a time.
+
+A stream is one xoshiro256++ generator (Blackman & Vigna, ACM Trans. Math. Softw. 47, 36, 2021)
+whose 256-bit state is the Threefry-4x64-20 image (Salmon et al., SC'11, doi 10.1145/2063384.2063405)
+of the counter (index, purpose, 0, 0) under the key (seed, 0, 0, 0). Threefry is a bijection of the
+counter, so two trajectories of one seed can never start in the same state; across seeds an equality
+has a chance of 2⁻²⁵⁶ per pair.
+"""
+
+import numpy as np
+
+STREAM_VERSION = 1
+SEED_LIMIT = 2**64
+
+# What a stream is for. Each purpose is a stream of its own, so that more draws for one of them
+# never move the others.
+START, JUMPS = 0, 1
+
+_ROTATIONS = ((14, 16), (52, 57), (23, 40), (5, 37), (25, 33), (46, 12), (58, 22), (32, 32))
+_PARITY = 0x1BD11BDAA9FC1A22
+_ROUNDS = 20
+
+
+def _rotate(x, bits):
+    return (x << np.uint64(bits)) | (x >> np.uint64(64 - bits))
+
+
+def threefry(counter, key):
+    """Threefry-4x64-20 of many counters.
+
+    Parameters
+    ----------
+    counter : sequence of four arrays of uint64
+        The four words of each counter.
+    key : sequence of four int
+        The four words of the key.
+
+    Returns
+    -------
+    ndarray of uint64, shape (n, 4)
+    """
+    mask = SEED_LIMIT - 1
+    schedule = [int(k) & mask for k in key]
+    schedule.append(_PARITY ^ schedule[0] ^ schedule[1] ^ schedule[2] ^ schedule[3])
+    x = [np.array(c, np.uint64) + np.uint64(k) for c, k in zip(counter, schedule, strict=False)]
+    for r in range(_ROUNDS):
+        a, b = _ROTATIONS[r % 8]
+        x[0] += x[1]
+        x[1] = _rotate(x[1], a) ^ x[0]
+        x[2] += x[3]
+        x[3] = _rotate(x[3], b) ^ x[2]
+        x[1], x[3] = x[3], x[1]
+        if r % 4 == 3:
+            s = r // 4 + 1
+            for w in range(4):
+                x[w] += np.uint64((schedule[(s + w) % 5] + (s if w == 3 else 0)) & mask)
+    return np.stack(x, axis=-1)
+
+
+def states(seed, first, last, purpose):
+    """Generator states of the trajectories first ... last-1.
+
+    Parameters
+    ----------
+    seed : int
+        0 ≤ seed < 2⁶⁴.
+    first, last : int
+        Range of trajectory indices.
+    purpose : int
+        `START` or `JUMPS`.
+
+    Returns
+    -------
+    ndarray of uint64, shape (last - first, 4)
+    """
+    index = np.arange(first, last, dtype=np.uint64)
+    zero = np.zeros_like(index)
+    return threefry((index, zero + np.uint64(purpose), zero, zero), (seed, 0, 0, 0))
+
+
+def uniforms(state, draws):
+    """Draw uniform numbers from many streams side by side.
+
+    Parameters
+    ----------
+    state : ndarray of uint64, shape (n, 4)
+        Generator states; not changed.
+    draws : int
+        How many numbers from each stream.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, draws)
+        Multiples of 2⁻⁵³ in [0, 1).
+    """
+    a, b, c, d = (word.copy() for word in state.T)
+    out = np.empty((len(state), draws))
+    for k in range(draws):
+        out[:, k] = ((_rotate(a + d, 23) + a) >> np.uint64(11)) * 2.0**-53
+        shifted = b << np.uint64(17)
+        c ^= a
+        d ^= b
+        b ^= c
+        a ^= d
+        c ^= shifted
+        d = _rotate(d, 45)
+    return out
