@@ -199,6 +199,5 @@ class Ensemble:
         if name != "event_count":
             self._need(name)
         elif self.record == ("moments",):
-            raise InputError("`event_count` is not kept with record=\"moments\" alone")
+            raise InputError('`event_count` is not kept with record="moments" alone')
         return self._store.read(name, 0, self.ntraj).astype(np.int64, copy=False)
-

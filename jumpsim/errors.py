@@ -1,6 +1,7 @@
-"""The two ways in which a call can be refused, and the check that both ends of the package share."""
+"""The ways in which a call can be refused, and the checks that the whole package shares."""
 
 import difflib
+import math
 import numbers
 
 
@@ -42,6 +43,13 @@ def choices(word, known):
     return f"{hint}Choose from: {', '.join(known)}"
 
 
+def positive_number(value, name):
+    """Return `value` as a finite float > 0, or refuse it."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf:
+        raise InputError(f"`{name}` must be a finite number > 0, but is {value!r}")
+    return float(value)
+
+
 def whole_number(value, name, least=0, below=None):
     """Return `value` as an int, or refuse it.
 
@@ -56,7 +64,10 @@ def whole_number(value, name, least=0, below=None):
     below : int, optional
         The first value that is too large.
     """
-    bound = f"≥ {least}" if below is None else f"from {least} to {below - 1}"
+    bound = f"≥ {least}"
+    if below is not None:
+        power = below.bit_length() - 1
+        bound += f" and < {below}" if below < 2**20 else f" and < 2^{power}"
     if (
         isinstance(value, bool)
         or not isinstance(value, numbers.Real)

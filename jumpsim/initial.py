@@ -102,7 +102,7 @@ class Thermal:
             y = pool.energy * (self.x[pool.name] if isinstance(self.x, dict) else self.x)
             if pool.kind == "bosonic" and not y > 0:
                 raise InputError(
-                    f"`x` must be > 0 for the bosonic pool '{pool.name}', but is {y!r}"
+                    f"ħΩ/k_B T must be > 0 for the bosonic pool '{pool.name}', but is {y!r}"
                 )
             exponents.append(y)
         return exponents

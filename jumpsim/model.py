@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 
 from . import rates, units
-from .errors import InputError, choices, whole_number
+from .errors import InputError, choices, positive_number, whole_number
 from .stoichiometry import Quanta, null_space
 
 KINDS = ("bosonic", "tls", "fermionic", "mass_action")
@@ -50,9 +50,7 @@ class Pool:
         object.__setattr__(self, "energy", energy)
         size = self.size
         if self.kind == "bosonic":
-            size = _real(size, f"modes of pool '{self.name}'")
-            if size <= 0:
-                raise InputError(f"`modes` of pool '{self.name}' must be > 0, but is {self.size!r}")
+            size = positive_number(size, f"modes of pool '{self.name}'")
         elif self.kind == "tls":
             size = whole_number(size, f"size of pool '{self.name}'", least=1, below=2**53)
         elif size != (1 if self.kind == "fermionic" else None):
@@ -212,8 +210,7 @@ class Model:
             for name in getattr(channel, part):
                 if name not in self.pools:
                     raise InputError(
-                        f"{where}: unknown pool '{name}' in `{part}`. "
-                        + choices(name, self.pools)
+                        f"{where}: unknown pool '{name}' in `{part}`. " + choices(name, self.pools)
                     )
         for name in channel.through:
             if self.pool(name).kind != "bosonic":
@@ -320,9 +317,7 @@ class Model:
             For a model with fermionic pools (a level cannot be made larger), or when a number
             of TLS would not be whole.
         """
-        factor = _real(factor, "factor")
-        if factor <= 0:
-            raise InputError(f"`factor` must be > 0, but is {factor!r}")
+        factor = positive_number(factor, "factor")
         if rigid := [p.name for p in self.pool_specs if p.kind == "fermionic"]:
             raise InputError(f"a model with a fermionic pool ('{rigid[0]}') cannot be scaled")
         pools = [

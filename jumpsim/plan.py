@@ -145,9 +145,9 @@ def as_method(method):
 
 
 def _compare(a, b, where, lines):
-    if isinstance(a, dict) and isinstance(b, dict):
-        for key in {**a, **b}:
-            _compare(a.get(key), b.get(key), f"{where}.{key}" if where else key, lines)
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        for key in a:
+            _compare(a[key], b[key], f"{where}.{key}" if where else key, lines)
     elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
         for i, (x, y) in enumerate(zip(a, b, strict=True)):
             name = x.get("name", i) if isinstance(x, dict) else i

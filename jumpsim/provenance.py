@@ -44,7 +44,7 @@ def canonical_json(data):
 
 
 def _commit():
-    """Commit of the source tree jumpsim runs from, '+' when it was edited; None if there is none."""
+    """Commit of the source tree that runs, with a '+' when it was edited; None without one."""
     folder = Path(__file__).parent.parent
     if not (folder / ".git").exists():
         return None

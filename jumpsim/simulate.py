@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import engine, streams
+from . import engine, streams, units
 from .ensemble import Block, Ensemble
 from .errors import InputError, choices, whole_number
 from .initial import as_initial
@@ -24,7 +24,7 @@ from .model import Model
 from .plan import Plan, as_method, as_record, as_seed, as_times
 from .progress import Progress
 from .statistics import Moments
-from .store import MemoryStore, create_store
+from .store import MemoryStore, create_store, open_store, store_exists
 
 FIRST_LOOK = 256  # smallest sample at which `target_sem` may stop a run
 
@@ -112,13 +112,15 @@ def simulate(
     if not isinstance(model, Model):
         raise InputError(f"`model` must be a jumpsim.Model, but is {type(model).__name__}")
     if initial is None:
-        raise InputError("`initial` must be given: jumpsim.Thermal(x=1.0), or a count for each pool")
+        raise InputError(
+            "`initial` must be given: jumpsim.Thermal(x=1.0), or a count for each pool"
+        )
     initial = as_initial(initial, model)
     plan = Plan(
         model,
         initial,
         as_times(times),
-        secrets.randbits(63) if seed is None else as_seed(seed),
+        _new_seed(store) if seed is None else as_seed(seed),
         as_record(record),
         as_method(method),
     )
@@ -147,10 +149,13 @@ def simulate(
     with Progress(ntraj, kept.missing(ntraj), progress) as bar:
         try:
             reason = _Run(plan, kept, limits, executor or own, workers, bar).run(ntraj)
+        except BaseException:
+            kept.finish("stopped by an error or an interruption", complete=False)
+            raise
         finally:
             if own:
                 own.shutdown(wait=True)
-    kept.finish(reason, complete=reason not in ("timeout", "interrupted"))
+    kept.finish(reason, complete=reason != "timeout")
     return Ensemble(kept, reason)
 
 
@@ -353,17 +358,20 @@ def _target(target, model):
     by_pool = target if isinstance(target, Mapping) else dict.fromkeys(model.pools, target)
     for name, value in by_pool.items():
         if name not in model.pools:
-            raise InputError(
-                f"`target_sem`: unknown pool {name!r}. " + choices(name, model.pools)
-            )
+            raise InputError(f"`target_sem`: unknown pool {name!r}. " + choices(name, model.pools))
         if isinstance(value, bool) or not isinstance(value, numbers.Real) or not value > 0:
             raise InputError(f"`target_sem` must be a count > 0, but is {value!r}")
     return np.array([float(by_pool.get(name, math.inf)) for name in model.pools])
 
 
-def _seconds(timeout):
-    from . import units
+def _new_seed(path):
+    """The seed of what is stored already, so that a run can go on; else one from the system."""
+    if path is not None and store_exists(path):
+        return open_store(path).plan.seed
+    return secrets.randbits(63)
 
+
+def _seconds(timeout):
     return math.inf if timeout is None else units.time(timeout, "timeout")
 
 

@@ -1,10 +1,10 @@
 """Random streams as functions of (seed, index, purpose): never of a worker, a block or a time.
 
 A stream is one xoshiro256++ generator (Blackman & Vigna, ACM Trans. Math. Softw. 47, 36, 2021)
-whose 256-bit state is the Threefry-4x64-20 image (Salmon et al., SC'11, doi 10.1145/2063384.2063405)
-of the counter (index, purpose, 0, 0) under the key (seed, 0, 0, 0). Threefry is a bijection of the
-counter, so two trajectories of one seed can never start in the same state; across seeds an equality
-has a chance of 2⁻²⁵⁶ per pair.
+whose 256-bit state is the Threefry-4x64-20 image (Salmon et al., SC'11,
+doi 10.1145/2063384.2063405) of the counter (index, purpose, 0, 0) under the key (seed, 0, 0, 0).
+Threefry is a bijection of the counter, so two trajectories of one seed can never start in the same
+state; across seeds an equality has a chance of 2⁻²⁵⁶ per pair.
 """
 
 import numpy as np

@@ -28,9 +28,7 @@ def reaction_table(model):
 
     n_q stands for N_q/𝒩_q, the occupation per mode of a bosonic pool.
     """
-    pools = [
-        (p.name, p.kind, _size(p), f"{p.energy:g}") for p in model.pool_specs
-    ]
+    pools = [(p.name, p.kind, _size(p), f"{p.energy:g}") for p in model.pool_specs]
     channels = [
         (c.name, _event(c), f"{c.rate:.6g}", _law(c, model), c.reverse or "-", c.bath or "-")
         for c in model.channel_specs

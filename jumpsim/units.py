@@ -141,3 +141,19 @@ def inverse_fermi(p):
     p = np.asarray(p, float)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log((1 - p) / p)
+
+
+def readable_times(times):
+    """Factor and unit that make a list of times readable: (1e6, "µs") for 10 µs.
+
+    Returns
+    -------
+    factor : float
+        What to multiply seconds by.
+    unit : str
+    """
+    longest = float(np.max(times))
+    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns"), (1e12, "ps")):
+        if longest * factor >= 1:
+            return factor, unit
+    return (1.0, "s") if longest == 0 else (1e15, "fs")

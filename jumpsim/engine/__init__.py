@@ -89,9 +89,7 @@ def run(table, times, starts, states, keep, max_events=None, slice_events=None, 
     event_times, event_channels = [], []
     seen_rows = seen_events = 0
     while True:
-        status = direct.advance(
-            lowered, times, limit, budget, starts, states, cursor, out
-        )
+        status = direct.advance(lowered, times, limit, budget, starts, states, cursor, out)
         filled = cursor.place[direct.FILLED]
         event_times.append(out.event_time[:filled].copy())
         event_channels.append(out.event_channel[:filled].copy())

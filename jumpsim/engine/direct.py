@@ -58,7 +58,9 @@ def lower(table):
         table.slopes[factors],
         np.cumsum([0, *map(len, moves)], dtype=np.uint64),
         np.array([p for move in moves for p in move], np.uint64),
-        np.array([table.changes[c, p] for c, m in zip(live, moves, strict=True) for p in m], np.int64),
+        np.array(
+            [table.changes[c, p] for c, m in zip(live, moves, strict=True) for p in m], np.int64
+        ),
         live.astype(np.int64),
     )
 

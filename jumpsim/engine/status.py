@@ -27,6 +27,4 @@ class Fault(Exception):  # noqa: N818 - an intermediate, always turned into a Si
         """Turn into a `SimulationError` that names trajectory, time and channel."""
         name = channels[self.channel] if self.channel >= 0 else "?"
         text = SENTENCES[self.status].format(channel=name, events=self.events)
-        return SimulationError(
-            f"trajectory {first + self.row}, t = {self.time:.6g} s: {text}"
-        )
+        return SimulationError(f"trajectory {first + self.row}, t = {self.time:.6g} s: {text}")

@@ -1,10 +1,10 @@
 """Where trajectories are kept: in memory, or in one file that everyone can read."""
 
 from ..ensemble import Ensemble
-from .disk import create_store, open_store
+from .disk import create_store, open_store, store_exists
 from .memory import MemoryStore
 
-__all__ = ["MemoryStore", "create_store", "open", "open_store"]
+__all__ = ["MemoryStore", "create_store", "open", "open_store", "store_exists"]
 
 
 def open(path):

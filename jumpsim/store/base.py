@@ -9,6 +9,10 @@ from ..statistics import Moments
 class Store:
     """Trajectories of one plan, in parts that each cover ranges of indices.
 
+    A store that can be written to also has `write(blocks)`, which returns when they are there for
+    good, and `finish(stop_reason, complete)`, which ends a run and puts the parts of a complete
+    one together.
+
     A part has `ranges`, `events`, `sums`, `read(name, first, last)` and `read_events(first, last)`
     on its own rows, which are in the order of its ranges.
 
@@ -25,14 +29,6 @@ class Store:
     def __init__(self, plan):
         self.plan = plan
         self._parts = []
-
-    def write(self, blocks):
-        """Add blocks; when this returns they are there for good."""
-        raise InputError("this store was opened for reading only")
-
-    def finish(self, stop_reason, complete):
-        """End a run: note why, and put the parts together when it is `complete`."""
-        raise InputError("this store was opened for reading only")
 
     @property
     def events(self):
@@ -87,7 +83,7 @@ class Store:
                 f"averages need counts or moments, but the record is {', '.join(self.plan.record)}"
             )
         for part in self._parts:
-            inside = [(f, l) for f, l in part.ranges if below is None or f < below]
+            inside = [first for first, _ in part.ranges if below is None or first < below]
             if not inside:
                 continue
             whole = below is None or max(last for _, last in part.ranges) <= below

@@ -35,13 +35,20 @@ class FileStore(Store):
         for part in parts:
             if differences := part.plan.differences(plan):
                 raise StoreError(f"{part.path}: belongs to another run: {differences[0]}")
-        self._parts = parts
+        # A crash between the last two steps of `finish` leaves blocks that the file has already.
+        self._parts = [part for part in parts if not self._covered(part, parts[0])]
+        self._leftovers = [part.path for part in parts if part not in self._parts]
         self.stop_reason = parts[0].stop_reason if parts else None
 
     @property
     def context(self):
         """Software, machine and command that wrote the file (its first part)."""
         return self._parts[0].context
+
+    def _covered(self, part, file):
+        first, last = part.ranges[0][0], part.ranges[-1][1]
+        inside = any(a <= first and last <= b for a, b in file.ranges)
+        return file.path == self.path and part is not file and inside
 
     def _files(self):
         """The finished file, if there is one, then the blocks that add to it."""
@@ -57,9 +64,6 @@ class WritableStore(FileStore):
     def write(self, blocks):
         """Add blocks; when this returns they are on the disk."""
         for block in join_neighbours(blocks):
-            if not self._folder.is_dir():
-                self._folder.mkdir()
-                _sync_folder(self._folder.parent)
             target = self._folder / f"traj-{block.first:012d}-{block.last:012d}.h5"
             pieces = [(block.first, block.last, block, 0)]
             _write_once(target, self.plan, pieces)
@@ -69,12 +73,12 @@ class WritableStore(FileStore):
         """End a run: put a complete one together into one file, and remove its blocks."""
         self.stop_reason = stop_reason
         blocks = [part.path for part in self._parts if part.path != self.path]
-        if not (complete and blocks):
-            return
-        _write_once(self.path, self.plan, self._pieces(), stop_reason)
-        self._parts = [layout.FilePart(self.path)]
-        for block in blocks:
-            block.unlink()
+        if complete and blocks:
+            _write_once(self.path, self.plan, self._pieces(), stop_reason)
+            self._parts = [layout.FilePart(self.path)]
+            self._leftovers += blocks
+        for leftover in self._leftovers if complete else ():
+            leftover.unlink()
         with contextlib.suppress(OSError):  # something else may lie in it
             self._folder.rmdir()
 
@@ -82,6 +86,13 @@ class WritableStore(FileStore):
 def open_store(path):
     """Open for reading; finished or still running."""
     return FileStore(path)
+
+
+def store_exists(path):
+    """Whether there is a finished file, or the folder of a run in progress."""
+    path = Path(path)
+    folder = path.with_name(path.name + ".blocks")
+    return path.is_file() or (folder.is_dir() and any(folder.glob("traj-*.h5")))
 
 
 def create_store(path, plan):
@@ -105,6 +116,11 @@ def create_store(path, plan):
             f"{path}: was recorded with {', '.join(kept)}, but {', '.join(plan.record)} is asked "
             "for; give another output file, or the same record"
         )
+    try:
+        store._folder.mkdir(exist_ok=True)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written ({error.strerror})") from None
     return store
 
 
@@ -121,9 +137,13 @@ def _write_once(target, plan, pieces, stop_reason=None):
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        if isinstance(error, (OSError, RuntimeError)) and "No space" in str(error):
-            raise StoreError(f"{target}: no space left on the disk; blocks written before are safe") from None
-        raise
+        if isinstance(error, StoreError) or not isinstance(error, OSError | RuntimeError):
+            raise
+        if "No space" in str(error):
+            raise StoreError(
+                f"{target}: no space left on the disk; what was written before is safe"
+            ) from None
+        raise StoreError(f"{target}: cannot be written ({error})") from None
 
 
 def _sync_folder(folder):

@@ -99,7 +99,7 @@ def write(path, plan, pieces, stop_reason=None):
     ranges = np.array([(first, last) for first, last, _, _ in pieces], np.int64).reshape(-1, 2)
     parts = {id(part): part for _, _, part, _ in pieces}.values()
     digest = _digest(ranges)
-    with h5py.File(path, "x", locking=False) as file:
+    with h5py.File(path, "x") as file:
         file.attrs["Conventions"] = "CF-1.11"
         file.attrs["title"] = f"Single photon events of {plan.model.name}"
         file.attrs["format"] = FORMAT
@@ -307,9 +307,11 @@ class FilePart:
 
     def _open(self):
         try:
-            return h5py.File(self.path, "r", locking=False)
+            return h5py.File(self.path, "r")
         except OSError as error:
             reason = str(error).splitlines()[0]
+            if "unable to lock" in reason:
+                reason += "; on a file system without locks set HDF5_USE_FILE_LOCKING=FALSE"
             raise StoreError(f"{self.path}: cannot be read as HDF5 ({reason})") from None
 
     @property

@@ -4,6 +4,8 @@ D. Braak and J. Mannhart, *Fermi's golden rule and the second law of thermodynam
 Eqs. (1)-(7), (30)-(33); below "BM".
 """
 
+from .. import units
+from ..errors import positive_number, whole_number
 from ..model import Channel, Model, Pool
 
 
@@ -34,6 +36,8 @@ def hohlraum(tls, modes, gamma_tilde, wavelength=None):
     Model
         Pools N, m. N + m is conserved; the stationary law is microcanonical.
     """
+    tls, modes = whole_number(tls, "tls", 1, 2**53), positive_number(modes, "modes")
+    gamma_tilde = units.rate(gamma_tilde, "gamma_tilde")
     return Model(
         [Pool.bosonic("N", modes), Pool.tls("m", tls)],
         [

@@ -5,13 +5,11 @@ Eqs. (8)-(24), (41)-(72), Figs. 1-4; below "BM".
 """
 
 from .. import units
-from ..errors import InputError
+from ..errors import InputError, positive_number, whole_number
 from ..model import Channel, Model, Pool
 
 
-def open_waveguide(
-    tls, modes, gamma_dec, gamma_0, gamma_tilde, gamma_tilde_wg, wavelength=None
-):
+def open_waveguide(tls, modes, gamma_dec, gamma_0, gamma_tilde, gamma_tilde_wg, wavelength=None):
     """Reservoirs A and B, joined by a waveguide with open ends, and M two-level systems m.
 
     Channel 1 runs from A to B, channel 2 from B to A. A wave packet from A can be absorbed only
@@ -55,20 +53,20 @@ def open_waveguide(
     Model
         Pools A, B, m. The heat of every loss goes to the bath "end 1" or "end 2".
     """
+    tls, modes = whole_number(tls, "tls", 1, 2**53), positive_number(modes, "modes")
     gamma_dec = units.rate(gamma_dec, "gamma_dec")
     gamma_0 = units.rate(gamma_0, "gamma_0")
     gamma_tilde = _pair(gamma_tilde, "gamma_tilde")
     gamma_tilde_wg = _pair(gamma_tilde_wg, "gamma_tilde_wg")
     pools = [Pool.bosonic("A", modes), Pool.bosonic("B", modes), Pool.tls("m", tls)]
-    size = pools[0].size
     channels = [
-        Channel(f"loss {q} via {r}", size * gamma_dec, {q: 1}, bath=f"end {r}")
+        Channel(f"loss {q} via {r}", modes * gamma_dec, {q: 1}, bath=f"end {r}")
         for q in "AB"
         for r in (1, 2)
     ]
     channels += [
-        Channel("transfer A→B", size * gamma_0, {"A": 1}, {"B": 1}, reverse="transfer B→A"),
-        Channel("transfer B→A", size * gamma_0, {"B": 1}, {"A": 1}, reverse="transfer A→B"),
+        Channel("transfer A→B", modes * gamma_0, {"A": 1}, {"B": 1}, reverse="transfer B→A"),
+        Channel("transfer B→A", modes * gamma_0, {"B": 1}, {"A": 1}, reverse="transfer A→B"),
     ]
     for r, source, sink in ((1, "A", "B"), (2, "B", "A")):
         # The reverse of what one channel does is what the other does: that is the chirality.
@@ -90,8 +88,7 @@ def open_waveguide(
             ),
         ]
     channels += [
-        Channel(f"loss m via {r}", gamma_tilde_wg[r - 1], {"m": 1}, bath=f"end {r}")
-        for r in (1, 2)
+        Channel(f"loss m via {r}", gamma_tilde_wg[r - 1], {"m": 1}, bath=f"end {r}") for r in (1, 2)
     ]
     return Model(pools, channels, name="open_waveguide", wavelength=wavelength)
 

@@ -1,0 +1,13 @@
+"""Compare stored averages with the rate equations: a table, and a figure as PNG and PDF.
+
+    python analysis/compare_meanfield.py results/open_waveguide.h5
+
+The same as `jumpsim compare`; all its options are understood. Reads a store, never simulates.
+"""
+
+import sys
+
+from jumpsim.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["compare", *sys.argv[1:]]))

@@ -1,0 +1,179 @@
+"""The command line: `jumpsim run`, `info`, `compare`.
+
+Exit status: 0 done; 2 bad input (one line on stderr); 75 stopped early, run again to go on.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from .errors import InputError, SimulationError, StoreError
+
+DONE, BAD_INPUT, STOPPED = 0, 2, 75
+
+
+def main(arguments=None):
+    """Run a command; returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without Greek letters
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (InputError, StoreError, SimulationError) as error:
+        print(f"jumpsim {options.name}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print(f"jumpsim {options.name}: interrupted", file=sys.stderr)
+        return STOPPED
+    except BrokenPipeError:  # the reader of a pipe has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _run(options):
+    from .simulate import simulate
+    from .spec import load_spec
+
+    spec = load_spec(options.spec)
+    given = {
+        "ntraj": options.ntraj,
+        "seed": options.seed,
+        "record": options.record,
+        "workers": options.workers,
+        "timeout": options.time_limit,
+        "target_sem": options.target_sem,
+        "max_events": options.max_events,
+    }
+    settings = {**spec.run, **{name: v for name, v in given.items() if v is not None}}
+    ensemble = simulate(
+        spec.model,
+        spec.times,
+        initial=spec.initial,
+        store=options.output,
+        progress=False if options.quiet else None,
+        **settings,
+    )
+    if not options.quiet:
+        print(ensemble)
+    if ensemble.stop_reason == "timeout":
+        print(
+            f"jumpsim run: stopped by the time limit with {ensemble.ntraj} trajectories; run the "
+            "same command again to go on",
+            file=sys.stderr,
+        )
+        return STOPPED
+    return DONE
+
+
+def _info(options):
+    from .store import open as open_ensemble
+    from .store import open_store
+
+    ensemble = open_ensemble(options.store)
+    context = open_store(options.store).context
+    print(ensemble)
+    print()
+    print(ensemble.model)
+    print()
+    packages = ", ".join(f"{name} {v}" for name, v in context["packages"].items())
+    print(f"written   {context['written']} by jumpsim {context['jumpsim']} on {context['host']}")
+    print(f"commit    {context['commit'] or 'not from a checkout'}")
+    print(f"command   {context['command']}")
+    print(f"machine   {context['cpu']}, {context['platform']}")
+    print(f"software  Python {context['python']}, {packages}")
+    return DONE
+
+
+def _compare(options):
+    from .inference.compare import compare
+    from .store import open as open_ensemble
+
+    result = compare(open_ensemble(options.store))
+    print(result)
+    if not options.no_figure:
+        from . import plotting
+
+        name = options.figure or Path(options.store).with_suffix("")
+        source = f"jumpsim compare {options.store}"
+        files = plotting.save(plotting.comparison(result), name, source)
+        print(f"figure: {', '.join(map(str, files))}")
+    return DONE
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """Say what is wrong on one line."""
+        self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _parser():
+    from . import __version__
+
+    parser = _Parser(prog="jumpsim", description="Single photon events and their thermodynamics.")
+    parser.add_argument("--version", action="version", version=f"jumpsim {__version__}")
+    commands = parser.add_subparsers(
+        dest="name", required=True, metavar="COMMAND", parser_class=_Parser
+    )
+
+    run = commands.add_parser("run", help="simulate what a parameter file describes")
+    run.set_defaults(command=_run)
+    run.add_argument("spec", metavar="SPEC.toml", help="parameter file")
+    run.add_argument("-o", "--output", metavar="OUT.h5", required=True, help="file to write")
+    run.add_argument("-n", "--ntraj", metavar="N", type=_whole(1), help="trajectories in the file")
+    run.add_argument("--seed", metavar="S", type=_whole(0), help="0 ≤ S < 2^64")
+    run.add_argument(
+        "--record", metavar="WHAT", type=lambda text: text.split(","),
+        help="counts, jumps, events, moments; several with commas",
+    )  # fmt: skip
+    run.add_argument("--workers", metavar="N", type=_whole(1), help="threads (default: all cores)")
+    run.add_argument("--time-limit", metavar="TIME", type=_seconds, help="such as '90 s' or '2 h'")
+    run.add_argument(
+        "--target-sem", metavar="E", type=_positive, help="stop at this standard error"
+    )
+    run.add_argument("--max-events", metavar="N", type=_whole(1), help="per trajectory, an error")
+    run.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
+
+    info = commands.add_parser("info", help="show everything that a file knows about its run")
+    info.set_defaults(command=_info)
+    info.add_argument("store", metavar="OUT.h5")
+
+    compare = commands.add_parser("compare", help="averages against the rate equations")
+    compare.set_defaults(command=_compare)
+    compare.add_argument("store", metavar="OUT.h5")
+    compare.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
+    compare.add_argument("--no-figure", action="store_true", help="the table alone")
+    return parser
+
+
+def _whole(least):
+    def convert(text):
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or number < least:
+            raise argparse.ArgumentTypeError(f"must be a whole number ≥ {least}, but is {text!r}")
+        return number
+
+    return convert
+
+
+def _positive(text):
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"must be a number > 0, but is {text!r}")
+    return number
+
+
+def _seconds(text):
+    from . import units
+
+    try:
+        return units.time(float(text) if text.replace(".", "", 1).isdigit() else text, "time-limit")
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -1,0 +1,1 @@
+"""A run against a theory: what holds, by how much, and how sure that is."""

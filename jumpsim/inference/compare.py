@@ -1,0 +1,147 @@
+"""Ensemble averages against the rate equations, in standard errors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import units
+from ..ensemble import Ensemble
+from ..errors import InputError
+from ..tables import columns
+from ..theory.meanfield import MeanField, mean_field
+
+FALSE_ALARM = 0.01
+# Sum of squared deviations below which too few trajectories carry the average for a normal law.
+_LEAST_DEVIATION = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Averages of an ensemble beside the rate equations.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    theory : MeanField
+    curve : MeanField
+        The same solution on a fine grid, for drawing.
+    mean, sem : ndarray, shape (n_times, n_pools)
+        Average counts and their standard errors.
+    residuals : ndarray, shape (n_times, n_pools)
+        (mean - theory) / sem; NaN where the sample cannot decide (nothing fluctuates, or fewer
+        than about 50 deviating trajectories carry the average).
+    threshold : float
+        Largest |residual| that noise alone exceeds anywhere with a chance of at most 1 %
+        (Bonferroni: it holds however the residuals are correlated).
+    """
+
+    ensemble: Ensemble
+    theory: MeanField
+    curve: MeanField
+    mean: np.ndarray
+    sem: np.ndarray
+    residuals: np.ndarray
+    threshold: float
+
+    @property
+    def agrees(self):
+        """Whether no residual exceeds the threshold; None when nothing could be compared."""
+        if np.isnan(self.residuals).all():
+            return None
+        return bool(np.nanmax(np.abs(self.residuals)) <= self.threshold)
+
+    @property
+    def verdict(self):
+        """The outcome in words, with its false-alarm rate."""
+        if self.agrees is None:
+            return "undecided: too few trajectories deviate from each other to compare anything"
+        size = np.abs(self.residuals)
+        text = (
+            f"averages {'agree' if self.agrees else 'DISAGREE'} with the rate equations: the "
+            f"largest of {int(np.isfinite(size).sum())} residuals is {np.nanmax(size):.2f} "
+            f"standard errors, and noise alone would exceed {self.threshold:.2f} somewhere in at "
+            f"most {FALSE_ALARM:.0%} of runs"
+        )
+        if not self.agrees:
+            bias = np.where(np.isnan(size), 0, self.mean - self.theory.counts)
+            p = int(np.abs(bias).max(axis=0).argmax())
+            text += (
+                f". The largest difference is {bias[np.abs(bias[:, p]).argmax(), p]:+.3g} quanta "
+                f"in {self.ensemble.model.pools[p]}; differences of order one quantum are what "
+                "the rate equations neglect (correlations between pools)"
+            )
+        return text
+
+    def __str__(self):
+        """Table of some times, and the verdict."""
+        model, times = self.ensemble.model, self.ensemble.times
+        # Early times closely, late ones sparsely: that is how the systems change.
+        later = np.geomspace(1, max(1, len(times) - 1), 12).round().astype(int)
+        shown = np.unique([0, *later[later < len(times)]])
+        factor, unit = units.readable_times(times)
+        head = [f"time ({unit})"]
+        for pool in model.pools:
+            head += [f"⟨{pool}⟩", "± s.e.", "theory", "resid."]
+        rows = []
+        for k in shown:
+            row = [f"{times[k] * factor:.4g}"]
+            for p in range(len(model.pools)):
+                z = self.residuals[k, p]
+                row += [
+                    f"{self.mean[k, p]:.4f}",
+                    f"{self.sem[k, p]:.4f}",
+                    f"{self.theory.counts[k, p]:.4f}",
+                    "-" if np.isnan(z) else f"{z:+.2f}",
+                ]
+            rows.append(row)
+        title = (
+            f"{self.ensemble.ntraj} trajectories of {model.name} against the rate equations "
+            "(residuals in standard errors)"
+        )
+        return "\n".join(
+            [title, "", *columns(rows, head, right=range(len(head))), "", self.verdict]
+        )
+
+
+def compare(ensemble):
+    """Compare the averages of an ensemble with the rate equations, started from the same mean.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "counts" or "moments"; at least two trajectories.
+
+    Returns
+    -------
+    Comparison
+        Printable; `plotting.comparison` draws it.
+
+    Notes
+    -----
+    The rate equations are not the exact mean: their bias is of order one quantum, so that a large
+    enough ensemble must disagree with them.
+    """
+    from scipy.stats import norm
+
+    if ensemble.ntraj < 2:
+        raise InputError(
+            f"a comparison needs 2 trajectories for an error, but there are {ensemble.ntraj}"
+        )
+    moments = ensemble.moments
+    mean, variance = moments.mean(), moments.var()
+    theory = mean_field(ensemble.model, ensemble.times, ensemble.initial)
+    curve = mean_field(ensemble.model, _fine(ensemble.times), ensemble.initial)
+    sem = np.sqrt(variance / moments.n)
+    decided = variance * (moments.n - 1) >= _LEAST_DEVIATION
+    residuals = np.full(mean.shape, np.nan)
+    residuals[decided] = ((mean - theory.counts)[decided]) / sem[decided]
+    threshold = float(norm.isf(FALSE_ALARM / 2 / max(1, decided.sum())))
+    return Comparison(ensemble, theory, curve, mean, sem, residuals, threshold)
+
+
+def _fine(times):
+    """Times between the stored ones, for a smooth line; a single time stays alone."""
+    if len(times) < 2:
+        return times
+    places = np.linspace(0, len(times) - 1, max(2001, len(times)))
+    return np.unique(np.interp(places, np.arange(len(times)), times))

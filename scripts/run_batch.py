@@ -1,0 +1,13 @@
+"""Simulate a batch of trajectories from a parameter file and store them.
+
+    python scripts/run_batch.py data/open_waveguide.toml -o results/open_waveguide.h5 -n 2000
+
+The same as `jumpsim run`; all its options are understood.
+"""
+
+import sys
+
+from jumpsim.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["run", *sys.argv[1:]]))
