@@ -18,7 +18,7 @@ _HOME = {
     "simulate": "simulate",
     "mean_field": "theory.meanfield",
     "Ensemble": "ensemble",
-    "open": "store",
+    "open": "ensemble",
     "load_spec": "spec",
     "compare": "inference.compare",
     "InputError": "errors",

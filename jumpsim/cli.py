@@ -68,7 +68,7 @@ def _run(options):
 
 
 def _info(options):
-    from .store import open as open_ensemble
+    from .ensemble import open as open_ensemble
     from .store import open_store
 
     ensemble = open_ensemble(options.store)
@@ -87,8 +87,8 @@ def _info(options):
 
 
 def _compare(options):
+    from .ensemble import open as open_ensemble
     from .inference.compare import compare
-    from .store import open as open_ensemble
 
     result = compare(open_ensemble(options.store))
     print(result)

@@ -1,61 +1,11 @@
 """What a run returns: an `Ensemble`, which reads from a store in memory or on disk alike."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from .errors import InputError
-from .statistics import Moments
+from .store import open_store
 
-_SLAB_BYTES = 2**25
-
-
-@dataclass(frozen=True)
-class Block:
-    """Trajectories first ... last-1 as an engine delivers them; None stands for what is not kept.
-
-    Attributes
-    ----------
-    counts : ndarray, shape (rows, times, pools)
-    jumps : ndarray, shape (rows, times, channels)
-    event_count : ndarray, shape (rows,)
-    event_time, event_channel : ndarray, shape (events,)
-    sums : statistics.Moments
-        Of the counts.
-    events : int
-        Events simulated.
-    """
-
-    first: int
-    last: int
-    events: int
-    counts: np.ndarray | None = None
-    jumps: np.ndarray | None = None
-    event_count: np.ndarray | None = None
-    event_time: np.ndarray | None = None
-    event_channel: np.ndarray | None = None
-    sums: Moments | None = None
-
-    @property
-    def ranges(self):
-        """The one range of trajectory indices in here."""
-        return [(self.first, self.last)]
-
-    @property
-    def nbytes(self):
-        """Bytes of the arrays."""
-        arrays = (self.counts, self.jumps, self.event_count, self.event_time, self.event_channel)
-        return sum(a.nbytes for a in arrays if a is not None)
-
-    def read(self, name, first, last):
-        """Rows first ... last-1 of "counts", "jumps" or "event_count"."""
-        return getattr(self, name)[first:last]
-
-    def read_events(self, first, last):
-        """Times and channels of the events of rows first ... last-1, one after the other."""
-        stop = np.concatenate([[0], np.cumsum(self.event_count[:last])])
-        span = slice(stop[first], stop[last])
-        return self.event_time[span], self.event_channel[span]
+_SLAB_BYTES = 2**22
 
 
 class Ensemble:
@@ -176,17 +126,17 @@ class Ensemble:
 
     def to_xarray(self):
         """An `xarray.Dataset` with named dimensions, units, and what is needed to run it again."""
-        from .store import labelled
+        from .described import dataset
 
-        return labelled.dataset(self)
+        return dataset(self)
 
     def __repr__(self):
         return f"<Ensemble: {self.ntraj} trajectories of {self.model.name}>"
 
     def __str__(self):
-        from .store import labelled
+        from .described import summary
 
-        return labelled.summary(self)
+        return summary(self)
 
     def _need(self, name):
         if name not in self.record:
@@ -201,3 +151,24 @@ class Ensemble:
         elif self.record == ("moments",):
             raise InputError('`event_count` is not kept with record="moments" alone')
         return self._store.read(name, 0, self.ntraj).astype(np.int64, copy=False)
+
+
+def open(path):
+    """Open a stored run for reading.
+
+    Parameters
+    ----------
+    path : path
+        The output file of a run, finished or not.
+
+    Returns
+    -------
+    Ensemble
+        Reads from the file what is asked for, when it is asked for.
+
+    Raises
+    ------
+    StoreError
+        When there is no such file, or when it cannot be read or is not one of jumpsim.
+    """
+    return Ensemble(open_store(path))

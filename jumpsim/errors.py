@@ -43,6 +43,26 @@ def choices(word, known):
     return f"{hint}Choose from: {', '.join(known)}"
 
 
+def one_line(text, what):
+    """Refuse what is not one line of readable text."""
+    if not isinstance(text, str) or not text.strip() or not text.isprintable() or len(text) > 200:
+        raise InputError(f"{what} must be one line of readable text, but is {text!r}")
+
+
+def one_word(name, what):
+    """Refuse what is not one word."""
+    one_line(name, what)
+    if not all(c.isalnum() or c in "_'~-+*" for c in name):
+        raise InputError(f"{what} must be one word of letters, digits or _'~-+*, but is {name!r}")
+
+
+def finite_number(value, name):
+    """Return `value` as a finite float, or refuse it."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise InputError(f"`{name}` must be a finite number, but is {value!r}")
+    return float(value)
+
+
 def positive_number(value, name):
     """Return `value` as a finite float > 0, or refuse it."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf:

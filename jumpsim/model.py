@@ -5,14 +5,21 @@ Everything else (jump rates, rate equations, noise, heat, entropy) is derived fr
 
 import functools
 import math
-import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
 from . import rates, units
-from .errors import InputError, choices, positive_number, whole_number
+from .errors import (
+    InputError,
+    choices,
+    finite_number,
+    one_line,
+    one_word,
+    positive_number,
+    whole_number,
+)
 from .stoichiometry import Quanta, null_space
 
 KINDS = ("bosonic", "tls", "fermionic", "mass_action")
@@ -41,12 +48,12 @@ class Pool:
     energy: float = 1.0
 
     def __post_init__(self):
-        _check_name(self.name, "a pool's name")
+        one_word(self.name, "a pool's name")
         if self.kind not in KINDS:
             raise InputError(
                 f"pool '{self.name}': unknown kind {self.kind!r}. " + choices(self.kind, KINDS)
             )
-        energy = _real(self.energy, f"energy of pool '{self.name}'")
+        energy = finite_number(self.energy, f"energy of pool '{self.name}'")
         object.__setattr__(self, "energy", energy)
         size = self.size
         if self.kind == "bosonic":
@@ -112,7 +119,7 @@ class Channel:
     bath: str | None = None
 
     def __post_init__(self):
-        _check_text(self.name, "a channel's name")
+        one_line(self.name, "a channel's name")
         where = f"of channel '{self.name}'"
         object.__setattr__(self, "rate", units.rate(self.rate, f"rate {where}"))
         for part in ("takes", "gives", "through"):
@@ -129,7 +136,7 @@ class Channel:
             object.__setattr__(self, part, Quanta(quanta))
         for part in ("reverse", "bath"):
             if getattr(self, part) is not None:
-                _check_text(getattr(self, part), f"`{part}` {where}")
+                one_line(getattr(self, part), f"`{part}` {where}")
 
 
 @dataclass(frozen=True, init=False)
@@ -173,7 +180,7 @@ class Model:
             names = [item.name for item in given]
             if twice := [n for n in names if names.count(n) > 1]:
                 raise InputError(f"`{part}`: the name '{twice[0]}' is used more than once")
-        _check_text(name, "a model's name")
+        one_line(name, "a model's name")
         if wavelength is not None:
             wavelength = units.length(wavelength, "wavelength")
         for attribute, value in (
@@ -381,23 +388,6 @@ def _find(items, name, what):
         if item.name == name:
             return item
     raise InputError(f"unknown {what} {name!r}. " + choices(name, [i.name for i in items]))
-
-
-def _check_text(text, what):
-    if not isinstance(text, str) or not text.strip() or not text.isprintable() or len(text) > 200:
-        raise InputError(f"{what} must be one line of readable text, but is {text!r}")
-
-
-def _check_name(name, what):
-    _check_text(name, what)
-    if not all(c.isalnum() or c in "_'~-+*" for c in name):
-        raise InputError(f"{what} must be one word of letters, digits or _'~-+*, but is {name!r}")
-
-
-def _real(value, name):
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise InputError(f"`{name}` must be a finite number, but is {value!r}")
-    return float(value)
 
 
 def _tidy(size):

@@ -148,5 +148,5 @@ def channel_factors(channel, pools):
             factors += [(pool.name, size - j, -1.0, size) for j in range(number)]
     for pool in pools:
         number = channel.through.get(pool.name, 0)
-        factors += [(pool.name, 1.0, 1 / pool.size, 1.0)] * number
+        factors += [(pool.name, 1.0, 1 / pool.size, 1.0) for _ in range(number)]
     return constant, factors

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import engine, streams, units
-from .ensemble import Block, Ensemble
+from .block import Block
+from .ensemble import Ensemble
 from .errors import InputError, choices, whole_number
 from .initial import as_initial
 from .model import Model
@@ -29,9 +30,9 @@ from .store import MemoryStore, create_store, open_store, store_exists
 FIRST_LOOK = 256  # smallest sample at which `target_sem` may stop a run
 
 _BLOCK_SECONDS = 1.0  # work in one block: the most that a crash can cost
-_BLOCK_BYTES = 2**25
+_BLOCK_BYTES = 2**22
 _COMMIT_SECONDS = 2.0
-_COMMIT_BYTES = 2**26
+_COMMIT_BYTES = 2**25
 _POLL_SECONDS = 0.1
 
 

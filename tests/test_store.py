@@ -1,4 +1,4 @@
-"""Stores in memory and on disk hold the same trajectories, and the file is one everyone can read."""
+"""Stores in memory and on disk hold the same, and the file is one that everyone can read."""
 
 import concurrent.futures as cf
 import multiprocessing
@@ -213,7 +213,7 @@ def test_the_checksum_notices_any_changed_number(tmp_path, reference):
 
 def test_a_block_that_reads_back_differently_is_refused(tmp_path, plan, monkeypatch):
     store = create_store(tmp_path / "s.h5", plan)
-    monkeypatch.setattr(layout.FilePart, "verify", lambda self: "0")
+    monkeypatch.setattr(layout.FilePart, "verify", lambda _: "0")
     with pytest.raises(js.StoreError, match="reads back differently"):
         store.write([run_block(plan, 0, 3)[0]])
     assert list((tmp_path / "s.h5.blocks").iterdir()) == []
@@ -239,7 +239,7 @@ def test_nothing_is_simulated_twice(tmp_path, waveguide, microseconds, monkeypat
     js.simulate(*arguments, store=tmp_path / "a.h5")
     calls = []
     monkeypatch.setattr(engine, "run", lambda *a: calls.append(a))
-    monkeypatch.setattr(engine, "warm", lambda *a: None)
+    monkeypatch.setattr(engine, "warm", lambda _: None)
     js.simulate(*arguments, store=tmp_path / "a.h5")
     assert calls == []
 
@@ -306,7 +306,7 @@ def test_foreign_files_are_refused_and_left_alone(tmp_path, waveguide, microseco
         js.simulate(waveguide, microseconds, 3, js.Thermal(1.0), store=tmp_path / "no" / "a.h5")
 
 
-def test_a_newer_format_is_refused(tmp_path, reference):
+def test_a_newer_format_is_refused(reference):
     with h5py.File(reference, "r+") as file:
         file.attrs["format_version"] = layout.FORMAT_VERSION + 1
     with pytest.raises(js.StoreError, match="newer than this jumpsim"):

@@ -13,9 +13,10 @@ import re
 import uuid
 from pathlib import Path
 
+from ..block import join_neighbours
 from ..errors import StoreError
 from . import layout
-from .base import Store, join_neighbours
+from .base import Store
 
 _BLOCK_NAME = re.compile(r"traj-(\d{12})-(\d{12})\.h5")
 

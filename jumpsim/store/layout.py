@@ -21,7 +21,7 @@ FORMAT = "jumpsim trajectories"
 FORMAT_VERSION = 1
 
 _CHUNK_BYTES = 2**20
-_SLAB_BYTES = 2**24
+_SLAB_BYTES = 2**22
 _PURE_DIMENSION = "This is a netCDF dimension but not a netCDF variable."  # netCDF-4 convention
 
 # name: (dimensions, dtype or None for the narrowest integer, units, long name)

@@ -1,6 +1,7 @@
 """Trajectories in memory."""
 
-from .base import Store, join_neighbours
+from ..block import join_neighbours
+from .base import Store
 
 
 class MemoryStore(Store):

@@ -1,8 +1,8 @@
 """An ensemble as labelled data, and in words."""
 
-from .. import provenance, units
-from ..errors import InputError
-from . import layout
+from . import provenance, units
+from .errors import InputError
+from .store import layout
 
 
 def dataset(ensemble):

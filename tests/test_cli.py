@@ -1,0 +1,242 @@
+"""The command line as a user types it: a real process, its output, its exit status, its files."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jumpsim as js
+
+ROOT = Path(__file__).parent.parent
+SPEC = (ROOT / "data" / "open_waveguide.toml").read_text()
+
+
+def jumpsim(*arguments, cwd, program=("-m", "jumpsim"), **environment):
+    return subprocess.run(
+        [sys.executable, *program, *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+
+
+def edited(old, new):
+    assert old in SPEC
+    return SPEC.replace(old, new)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "spec.toml").write_text(SPEC)
+    return tmp_path
+
+
+def test_run_info_and_compare(folder):
+    run = jumpsim("run", "spec.toml", "-o", "out.h5", "-n", 300, cwd=folder)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "300 trajectories of open_waveguide" in run.stdout
+    again = jumpsim("run", "spec.toml", "-o", "out.h5", "-n", 300, "-q", cwd=folder)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+    info = jumpsim("info", "out.h5", cwd=folder)
+    assert info.returncode == 0
+    for fact in ("seed      1", "emit B via 1", "T = 1438.8 K", "numba", "run spec.toml -o out.h5"):
+        assert fact in info.stdout, fact
+
+    compare = jumpsim("compare", "out.h5", cwd=folder)
+    assert (compare.returncode, compare.stderr) == (0, "")
+    assert "averages agree with the rate equations" in compare.stdout
+    assert (folder / "out.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "out.pdf").read_bytes().startswith(b"%PDF")
+    assert {p.name for p in folder.iterdir()} == {"spec.toml", "out.h5", "out.png", "out.pdf"}
+
+
+def test_the_library_and_the_command_give_the_same_numbers(folder):
+    jumpsim("run", "spec.toml", "-o", "out.h5", "-n", 20, "--seed", 9, cwd=folder)
+    spec = js.load_spec(folder / "spec.toml")
+    ensemble = js.simulate(spec.model, spec.times, 20, spec.initial, seed=9)
+    assert np.array_equal(js.open(folder / "out.h5").counts, ensemble.counts)
+
+
+def test_the_scripts_are_the_same_commands(folder):
+    batch, analysis = ROOT / "scripts/run_batch.py", ROOT / "analysis/compare_meanfield.py"
+    run = jumpsim("spec.toml", "-o", "out.h5", "-n", 50, "-q", cwd=folder, program=(batch,))
+    assert (run.returncode, run.stderr) == (0, "")
+    compare = jumpsim("out.h5", "--figure", "fig", cwd=folder, program=(analysis,))
+    assert (compare.returncode, compare.stderr) == (0, "")
+    assert (folder / "fig.png").exists()
+
+
+@pytest.mark.parametrize("name", [p.name for p in sorted((ROOT / "data").glob("*.toml"))])
+def test_every_parameter_file_runs(folder, name):
+    run = jumpsim("run", ROOT / "data" / name, "-o", "out.h5", "-n", 2, cwd=folder)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "source" in (ROOT / "data" / name).read_text()
+
+
+def test_time_limit_ends_with_75_and_the_next_run_goes_on(folder):
+    command = ("run", "spec.toml", "-o", "out.h5", "-n", 40000)
+    first = jumpsim(*command, "--time-limit", "0.3 s", cwd=folder)
+    assert first.returncode == 75
+    assert "run the same command again to go on" in first.stderr
+    assert first.stderr.count("\n") == 1
+    part = js.open(folder / "out.h5")
+    assert 0 < part.ntraj < 40000
+    few = min(50, part.ntraj)
+    spec = js.load_spec(folder / "spec.toml")
+    whole = js.simulate(spec.model, spec.times, few, spec.initial, 1)
+    assert np.array_equal(part.counts[:few], whole.counts)
+
+
+BAD_SPECS = {
+    "unknown system": (
+        edited('system = "open_waveguide"', 'system = "open_wavegiude"'),
+        "unknown `system` 'open_wavegiude'. did you mean 'open_waveguide'?",
+    ),
+    "unknown parameter": (
+        edited("gamma_dec =", "gama_dec ="),
+        "[parameters]: unknown `gama_dec`; did you mean 'gamma_dec'?",
+    ),
+    "missing parameter": (edited("modes = 100", ""), "[parameters] must give `modes`"),
+    "negative rate": (
+        edited('gamma_dec = "10 kHz"', 'gamma_dec = "-3 Hz"'),
+        "`gamma_dec` must be a finite rate ≥ 0, but is '-3 Hz'",
+    ),
+    "infinite rate": (
+        edited('gamma_0 = "10 kHz"', "gamma_0 = inf"),
+        "`gamma_0` must be a finite rate ≥ 0, but is inf",
+    ),
+    "undefined rate": (
+        edited('gamma_0 = "10 kHz"', "gamma_0 = nan"),
+        "`gamma_0` must be a finite rate ≥ 0, but is nan",
+    ),
+    "wrong dimension": (
+        edited('gamma_0 = "10 kHz"', 'gamma_0 = "10 kg"'),
+        "`gamma_0` must be a rate such as '10 MHz'",
+    ),
+    "no TLS": (edited("tls = 100", "tls = 0"), "`tls` must be a whole number ≥ 1"),
+    "negative TLS": (edited("tls = 100", "tls = -3"), "`tls` must be a whole number ≥ 1"),
+    "broken TLS": (edited("tls = 100", "tls = 2.5"), "but is 2.5"),
+    "start outside": (
+        edited("thermal = 1.0", "counts = { A = 5, B = 5, m = 101 }"),
+        "count of pool 'm' must be a whole number from 0 to 100, but is 101",
+    ),
+    "broken start": (
+        edited("thermal = 1.0", "counts = { A = 5, B = 5.5, m = 1 }"),
+        "count of pool 'B' must be a whole number",
+    ),
+    "no temperature": (edited("thermal = 1.0", "thermal = 0"), "ħΩ/k_B T must be > 0"),
+    "two starts": (
+        edited("thermal = 1.0", "thermal = 1.0\ncounts = { A = 5, B = 5, m = 1 }"),
+        "[start] must give either `thermal` (ħΩ/k_B T) or `counts`",
+    ),
+    "times not increasing": (
+        edited('stop = "10 us"\npoints = 101', 'values = ["1 us", "3 us", "2 us"]'),
+        "`times` must increase, but times[2] = 2e-06 s does not exceed times[1] = 3e-06 s",
+    ),
+    "empty": ("", "is empty"),
+    "malformed": (edited("tls = 100", "tls = = 100"), "not valid TOML: Invalid value (at line"),
+    "binary": ("\x89\x00\xff", "is not text"),
+    "unknown run option": (edited("seed = 1", "sed = 1"), "[run]: unknown `sed`; did you mean"),
+    "bad record": (edited('["counts", "jumps"]', '"countz"'), "did you mean 'counts'?"),
+    "bad ntraj": (edited("ntraj = 2000", "ntraj = -2"), "`ntraj` must be a whole number ≥ 1"),
+    "no times": (SPEC[: SPEC.index("[times]")], "must have a table [times]"),
+    "hostile unit": (
+        edited('gamma_0 = "10 kHz"', 'gamma_0 = "9**9**9**9 Hz"'),
+        "`gamma_0` must be a rate such as",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_SPECS)
+def test_bad_parameter_files(tmp_path, capsys, case):
+    from jumpsim.cli import main
+
+    text, message = BAD_SPECS[case]
+    path = tmp_path / "bad.toml"
+    path.write_text(text, encoding="latin-1" if case == "binary" else "utf-8")
+    assert main(["run", str(path), "-o", str(tmp_path / "out.h5")]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert message in told.err
+    assert told.err.startswith(f"jumpsim run: {path}: ")
+    assert told.err.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.toml"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-n", "-5"], "-n/--ntraj: must be a whole number ≥ 1, but is '-5'"),
+        (["-n", "many"], "must be a whole number ≥ 1, but is 'many'"),
+        (["-n", "0"], "must be a whole number ≥ 1, but is '0'"),
+        (["--seed", "-1"], "--seed: must be a whole number ≥ 0, but is '-1'"),
+        (["--seed", "x"], "must be a whole number ≥ 0, but is 'x'"),
+        (["--seed", str(2**64)], "`seed` must be a whole number ≥ 0 and < 2^64"),
+        (["--record", "counts,jmps"], "did you mean 'jumps'?"),
+        (["--workers", "0"], "must be a whole number ≥ 1, but is '0'"),
+        (["--time-limit", "3 kg"], "must be a time such as"),
+        (["--target-sem", "0"], "must be a number > 0, but is '0'"),
+        (["--max-events", "5"], "5 events were reached, which is `max_events`"),
+        (["--speed", "9"], "unrecognized arguments: --speed 9"),
+    ],
+)
+def test_bad_options(folder, capsys, arguments, message):
+    from jumpsim.cli import main
+
+    try:
+        status = main(["run", str(folder / "spec.toml"), "-o", str(folder / "o.h5"), *arguments])
+    except SystemExit as stop:  # argparse's way
+        status = stop.code
+    told = capsys.readouterr()
+    assert status == 2
+    assert message in told.err
+    assert told.err.count("\n") == 1
+    assert [p.name for p in folder.iterdir()] == ["spec.toml"]
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("missing/out.h5", "does not exist"),
+        (".", "is a folder"),
+        ("/proc/out.h5", "cannot be written"),
+        ("spec.toml", "cannot be read as HDF5"),
+    ],
+)
+def test_bad_outputs(folder, output, message):
+    run = jumpsim("run", "spec.toml", "-o", output, "-n", 3, cwd=folder)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert message in run.stderr
+    assert run.stderr.count("\n") == 1
+    assert [p.name for p in folder.iterdir()] == ["spec.toml"]
+    assert (folder / "spec.toml").read_text() == SPEC
+
+
+def test_missing_files(folder):
+    for command in (["run", "no.toml", "-o", "o.h5"], ["info", "no.h5"], ["compare", "no.h5"]):
+        told = jumpsim(*command, cwd=folder)
+        assert told.returncode == 2
+        assert told.stderr.count("\n") == 1
+        assert command[1] in told.stderr
+
+
+def test_compare_refuses_what_cannot_be_compared(folder):
+    for n, record, message in (
+        (1, "counts", "needs 2 trajectories"),
+        (5, "events", "averages need counts or moments"),
+    ):
+        jumpsim("run", "spec.toml", "-o", f"{record}.h5", "-n", n, "--record", record, cwd=folder)
+        told = jumpsim("compare", f"{record}.h5", cwd=folder)
+        assert told.returncode == 2
+        assert message in told.stderr
+
+
+def test_a_terminal_without_greek_letters(folder):
+    told = jumpsim("run", "spec.toml", "-o", "o.h5", "-n", 3, cwd=folder, PYTHONIOENCODING="ascii")
+    assert (told.returncode, told.stderr) == (0, "")

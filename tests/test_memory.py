@@ -1,0 +1,45 @@
+"""Memory does not grow with the ensemble: measured on real processes."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+RUN = """
+import json, resource, sys
+limit, record, ntraj, store = json.loads(sys.argv[1])
+if limit:
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+import numpy as np, jumpsim as js
+model = js.systems.open_waveguide(
+    tls=100, modes=100, gamma_dec="10 kHz", gamma_0="10 kHz",
+    gamma_tilde=("10 MHz", 0), gamma_tilde_wg=("10 MHz", 0))
+ensemble = js.simulate(
+    model, np.linspace(0, 1e-5, 101), ntraj, js.Thermal(1.0), 1, record, store=store, workers=2)
+assert ensemble.ntraj == ntraj and ensemble.mean().shape == (101, 3)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak_kilobytes(record, ntraj, store=None, limit=0):
+    out = subprocess.run(
+        [sys.executable, "-c", RUN, json.dumps([limit, record, ntraj, store])],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert out.returncode == 0, out.stderr
+    return int(out.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is told in other units elsewhere")
+def test_moments_take_the_same_memory_for_few_and_many():
+    few, many = peak_kilobytes("moments", 1_000), peak_kilobytes("moments", 100_000)
+    # Kept counts of the larger run would be 240 MB; a block in flight is 4 MB.
+    assert many < few + 50_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="an address space limit needs Linux")
+def test_a_large_store_is_written_under_a_limit_of_one_gibibyte(tmp_path):
+    peak_kilobytes("counts", 100_000, str(tmp_path / "a.h5"), limit=2**30)
