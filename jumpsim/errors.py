@@ -1,8 +1,10 @@
 """The ways in which a call can be refused, and the checks that the whole package shares."""
 
 import difflib
-import math
 import numbers
+import sys
+
+_LARGEST = sys.float_info.max
 
 
 class InputError(ValueError):
@@ -58,15 +60,15 @@ def one_word(name, what):
 
 def finite_number(value, name):
     """Return `value` as a finite float, or refuse it."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise InputError(f"`{name}` must be a finite number, but is {value!r}")
+    if not (_is_real(value) and -_LARGEST <= value <= _LARGEST):
+        raise InputError(f"`{name}` must be a finite number, but is {_short(value)}")
     return float(value)
 
 
 def positive_number(value, name):
     """Return `value` as a finite float > 0, or refuse it."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf:
-        raise InputError(f"`{name}` must be a finite number > 0, but is {value!r}")
+    if not (_is_real(value) and 0 < value <= _LARGEST):
+        raise InputError(f"`{name}` must be a finite number > 0, but is {_short(value)}")
     return float(value)
 
 
@@ -89,13 +91,21 @@ def whole_number(value, name, least=0, below=None):
         power = below.bit_length() - 1
         bound += f" and < {below}" if below < 2**20 else f" and < 2^{power}"
     if (
-        isinstance(value, bool)
-        or not isinstance(value, numbers.Real)
+        not _is_real(value)
         or value != value
         or value in (float("inf"), float("-inf"))
         or value != int(value)
         or value < least
         or (below is not None and value >= below)
     ):
-        raise InputError(f"`{name}` must be a whole number {bound}, but is {value!r}")
+        raise InputError(f"`{name}` must be a whole number {bound}, but is {_short(value)}")
     return int(value)
+
+
+def _is_real(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"

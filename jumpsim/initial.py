@@ -39,12 +39,12 @@ class Thermal:
 
     def __post_init__(self):
         for name, x in self.x.items() if isinstance(self.x, Mapping) else [("x", self.x)]:
-            if isinstance(x, bool) or not isinstance(x, numbers.Real) or math.isnan(x):
+            if isinstance(x, bool) or not isinstance(x, numbers.Real) or x != x:
                 raise InputError(f"`{name}` must be a number ħΩ/k_B T, but is {x!r}")
         if isinstance(self.x, Mapping):
-            object.__setattr__(self, "x", {name: float(x) for name, x in self.x.items()})
+            object.__setattr__(self, "x", {name: units.as_float(x) for name, x in self.x.items()})
         else:
-            object.__setattr__(self, "x", float(self.x))
+            object.__setattr__(self, "x", units.as_float(self.x))
         if not isinstance(self.spread, bool):
             raise InputError(f"`spread` must be True or False, but is {self.spread!r}")
 
@@ -100,6 +100,10 @@ class Thermal:
                     f"pool '{pool.name}' has no thermal state (mass action); give start counts"
                 )
             y = pool.energy * (self.x[pool.name] if isinstance(self.x, dict) else self.x)
+            if math.isnan(y):
+                raise InputError(
+                    f"pool '{pool.name}' has no state at T = 0, because its quantum costs nothing"
+                )
             if pool.kind == "bosonic" and not y > 0:
                 raise InputError(
                     f"ħΩ/k_B T must be > 0 for the bosonic pool '{pool.name}', but is {y!r}"

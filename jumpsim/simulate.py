@@ -357,6 +357,8 @@ def _target(target, model):
     if target is None:
         return None
     by_pool = target if isinstance(target, Mapping) else dict.fromkeys(model.pools, target)
+    if not by_pool:
+        raise InputError("`target_sem` must name a pool, but is empty")
     for name, value in by_pool.items():
         if name not in model.pools:
             raise InputError(f"`target_sem`: unknown pool {name!r}. " + choices(name, model.pools))
@@ -386,6 +388,7 @@ def _check_memory(plan, ntraj):
     """Refuse what will not fit before it starts."""
     columns = {"counts": len(plan.model.pools), "jumps": len(plan.model.channels)}
     per_row = sum(8 * len(plan.times) * columns.get(name, 0) for name in plan.record)
+    per_row += 0 if plan.record == ("moments",) else 8  # the number of events
     # Twice: blocks, and the one array they are joined into.
     need, have = 2 * ntraj * per_row, _available_memory()
     if have is not None and need > have:

@@ -6,6 +6,7 @@ import numpy as np
 
 _WORD = 2**64
 _HALF = 27  # bits of the low half when a product of two counts would not fit into a word
+_GROUP = 256  # samples whose products of halves still add up within a word
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ class Moments:
         largest = int(np.abs(samples).max(initial=0))
         if largest * largest * len(samples) < _WORD // 2:
             return cls(len(samples), _sum(samples), _product_sum(samples, samples))
+        if len(samples) > _GROUP:
+            groups = (samples[k : k + _GROUP] for k in range(0, len(samples), _GROUP))
+            return sum(map(cls.of, groups), cls.zero(samples.shape[1:]))
         low = samples & (2**_HALF - 1)
         high = samples >> _HALF
         mixed = _product_sum(high, low)
@@ -58,7 +62,9 @@ class Moments:
         return Moments(self.n + other.n, self.first + other.first, self.second + other.second)
 
     def mean(self):
-        """Sample mean, shape (..., P), rounded once."""
+        """Sample mean, shape (..., P), rounded once; NaN for n = 0."""
+        if self.n == 0:
+            return np.full(self.first.shape, np.nan)
         return (self.first / self.n).astype(float)
 
     def cov(self):
@@ -74,7 +80,7 @@ class Moments:
 
     def sem(self):
         """Standard error of the mean, shape (..., P)."""
-        return np.sqrt(self.var() / self.n)
+        return np.sqrt(self.var() / max(self.n, 1))
 
     def words(self):
         """Two 64-bit words (high, low) of each sum, for a file: first (..., P, 2), second."""

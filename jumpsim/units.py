@@ -47,7 +47,10 @@ def _unit_factor(unit, dimension):
     ureg = _registry()
     try:
         parsed = ureg.parse_units(f"1{unit}" if unit.startswith("/") else unit)
-        return float(ureg.Quantity(1.0, parsed).to(_DIMENSIONS[dimension][0]).magnitude)
+        quantity = ureg.Quantity(1.0, parsed)
+        if "radian" in str(quantity.to_root_units().units):
+            return None  # turns per second: a factor 2π would enter unseen
+        return float(quantity.to(_DIMENSIONS[dimension][0]).magnitude)
     except (pint.errors.PintError, ValueError, TypeError, ArithmeticError, AssertionError):
         return None
 
@@ -68,7 +71,15 @@ def _number(value, name, dimension):
         return number * factor
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InputError(f"`{name}` must be a {dimension} such as {example}, but is {value!r}")
-    return float(value)
+    return as_float(value)
+
+
+def as_float(number):
+    """Return a real number as a float; infinite when it is too large."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def rate(value, name="rate"):

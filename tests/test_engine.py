@@ -118,7 +118,7 @@ def test_selection_at_its_borders(word, constants, channel):
     state = state_before(0, 3, 5, turned)
     # The first channel needs a quantum of the empty pool, the others need nothing.
     hand_made = table(constants, [[(0, 0.0, 1.0)], [], []], [[-1], [0], [0]])
-    out = engine.run(hand_made, np.array([5.0]), np.array([[0]]), state[None], ("events",))
+    out = engine.run(hand_made, np.array([5.0]), np.array([[0]]), state[None], ("events",), 1000)
     assert out.event_channel[0] == channel
 
 
@@ -138,7 +138,7 @@ def table(constants, factors, changes):
     )
 
 
-def fault(hand_made, start, rows=1, max_events=None):
+def fault(hand_made, start, rows=1, max_events=10**5):
     states = streams.states(1, 0, rows, streams.JUMPS)
     with pytest.raises(Fault) as caught:
         engine.run(hand_made, np.array([1e9]), np.full((rows, 1), start), states, (), max_events)
@@ -263,7 +263,7 @@ def test_proceed_hears_of_everything_and_can_stop():
         return len(seen) < stop
 
     stop = 10**9
-    arguments = (MODEL.table, TIMES, starts, states, ("counts", "events"), None, 20, proceed)
+    arguments = (MODEL.table, TIMES, starts, states, ("counts", "events"), 10**5, 20, proceed)
     rows = engine.run(*arguments)
     assert np.sum(seen, axis=0).tolist() == [12, rows.event_count.sum()]
     assert len(seen) > 12

@@ -10,6 +10,8 @@ from ..initial import as_initial
 from ..model import Model
 from ..plan import as_times
 
+_UNBOUNDED = 2.0**60  # the engines end at 2^53
+
 
 @dataclass(frozen=True, eq=False)
 class MeanField:
@@ -69,19 +71,28 @@ def mean_field(model, times, initial):
     if times[-1] == 0:
         return MeanField(model, times, start[None, :])
     table = model.table
+
+    def drift(_, counts):
+        if np.abs(counts).max() > _UNBOUNDED:
+            raise OverflowError  # a solver would creep towards the singularity for ever
+        return table.drift(counts)
+
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # a failure is told below, in our own words
-        solution = solve_ivp(
-            lambda _, counts: table.drift(counts),
-            (0.0, float(times[-1])),
-            start,
-            method="LSODA",
-            jac=lambda _, counts: table.jacobian(counts),
-            t_eval=times,
-            rtol=1e-11,
-            atol=1e-14 * max(1.0, float(start.max())),
-        )
-    if not solution.success or not np.isfinite(solution.y).all():
+        try:
+            solution = solve_ivp(
+                drift,
+                (0.0, float(times[-1])),
+                start,
+                method="LSODA",
+                jac=lambda _, counts: table.jacobian(counts),
+                t_eval=times,
+                rtol=1e-11,
+                atol=1e-14 * max(1.0, float(start.max())),
+            )
+        except OverflowError:
+            solution = None
+    if solution is None or not solution.success or not np.isfinite(solution.y).all():
         raise InputError(
             f"the rate equations of {model.name} could not be solved up to {times[-1]:g} s: "
             "they grow without bound, or too fast; stop earlier"
