@@ -39,12 +39,13 @@ class Thermal:
 
     def __post_init__(self):
         for name, x in self.x.items() if isinstance(self.x, Mapping) else [("x", self.x)]:
-            if isinstance(x, bool) or not isinstance(x, numbers.Real) or x != x:
+            real = isinstance(x, numbers.Real) and not isinstance(x, bool)
+            if not (real and (abs(x) < 1e300 or x in (math.inf, -math.inf))):
                 raise InputError(f"`{name}` must be a number ħΩ/k_B T, but is {x!r}")
         if isinstance(self.x, Mapping):
-            object.__setattr__(self, "x", {name: units.as_float(x) for name, x in self.x.items()})
+            object.__setattr__(self, "x", {name: float(x) for name, x in self.x.items()})
         else:
-            object.__setattr__(self, "x", units.as_float(self.x))
+            object.__setattr__(self, "x", float(self.x))
         if not isinstance(self.spread, bool):
             raise InputError(f"`spread` must be True or False, but is {self.spread!r}")
 

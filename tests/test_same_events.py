@@ -5,8 +5,8 @@ import pytest
 import reference
 
 import jumpsim as js
+from jumpsim.batch import run_block
 from jumpsim.plan import Plan
-from jumpsim.simulate import run_block
 
 BOSONIC, TLS, SPECIES = js.Pool.bosonic, js.Pool.tls, js.Pool.mass_action
 Channel = js.Channel

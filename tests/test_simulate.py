@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import jumpsim as js
+from jumpsim.batch import achieved_sem, run_block
 from jumpsim.errors import SimulationError
 from jumpsim.plan import Plan
-from jumpsim.simulate import achieved_sem, run_block
 from jumpsim.statistics import Moments
 
 MODEL = js.systems.open_waveguide(6, 5, 0.2, 1.0, (1.0, 0.5), (0.3, 0.1))

@@ -11,8 +11,8 @@ import xarray
 
 import jumpsim as js
 from jumpsim import engine
+from jumpsim.batch import run_block
 from jumpsim.plan import RECORDS, Plan
-from jumpsim.simulate import run_block
 from jumpsim.store import MemoryStore, create_store, disk, layout, open_store
 
 ALL = list(RECORDS)

@@ -1,0 +1,218 @@
+"""One run while it goes on: blocks of work, workers, commits, and what ends it.
+
+How the work is cut, by whom it is done and in which order it comes back changes no number.
+"""
+
+import math
+import threading
+import time
+from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import engine, streams
+from .block import Block
+from .plan import Plan
+from .progress import Progress
+from .statistics import Moments
+
+FIRST_LOOK = 256  # smallest sample at which `target_sem` may stop a run
+
+_BLOCK_SECONDS = 1.0  # work in one block: the most that a crash can cost
+_BLOCK_BYTES = 2**22
+_COMMIT_SECONDS = 2.0
+_COMMIT_BYTES = 2**25
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What may end a run, and how it is cut; parsed arguments of `simulate`."""
+
+    timeout: float
+    target_sem: np.ndarray | None
+    max_events: int | None
+    block_size: int | None
+
+
+def run_block(plan, first, last, max_events=None, proceed=None):
+    """Simulate the trajectories first ... last-1 of a plan; what a worker does.
+
+    Returns
+    -------
+    Block
+        Shorter than asked for when `proceed` ended it.
+    float
+        Seconds it took.
+    """
+    began = time.perf_counter()
+    keep = set(plan.record) | ({"counts"} if "moments" in plan.record else set())
+    starts = plan.initial.draw(plan.model, plan.seed, first, last)
+    states = streams.states(plan.seed, first, last, streams.JUMPS)
+    try:
+        rows = engine.run(
+            plan.model.table, plan.times, starts, states, keep, max_events, None, proceed
+        )
+    except engine.Fault as fault:
+        raise fault.explain(first, plan.model.channels) from None
+    alone = plan.record == ("moments",)
+    block = Block(
+        first,
+        first + len(rows.event_count),
+        int(rows.event_count.sum()),
+        rows.counts if "counts" in plan.record else None,
+        rows.jumps,
+        None if alone else rows.event_count,
+        rows.event_time,
+        rows.event_channel,
+        Moments.of(rows.counts) if "moments" in plan.record else None,
+    )
+    return block, time.perf_counter() - began
+
+
+@dataclass
+class Batch:
+    """One call of `simulate` while it goes on."""
+
+    plan: Plan
+    store: object
+    limits: Limits
+    executor: Executor
+    workers: int
+    bar: Progress
+    uncommitted: list = field(default_factory=list)
+    done: int = 0
+    seconds: float = 0.0
+    bytes: int = 0
+    largest: int = 1
+
+    def run(self, ntraj):
+        """Simulate up to `ntraj`; returns why the run ended."""
+        self.stop = threading.Event()
+        self.began = self.committed = time.monotonic()
+        engine.warm(self.plan.model.table)
+        for goal in self._goals(ntraj):
+            reason = self._reach(goal)
+            if reason:
+                return reason
+            if self.limits.target_sem is not None and goal >= FIRST_LOOK:
+                reached = achieved_sem(self.store.moments(goal), self.plan.times)
+                if (reached <= self.limits.target_sem).all():
+                    return (
+                        f"target_sem reached with {goal} trajectories: largest standard error "
+                        f"{reached.max():.3g}"
+                    )
+        return f"all {ntraj} trajectories are there"
+
+    def _goals(self, ntraj):
+        """Sizes at which to look: always the same ones, whatever the blocks."""
+        if self.limits.target_sem is not None:
+            look = FIRST_LOOK
+            while look < ntraj:
+                yield look
+                look *= 2
+        yield ntraj
+
+    def _reach(self, goal):
+        """Fill all gaps below `goal`; returns why it could not, or None."""
+        gaps = self.store.missing(goal)[::-1]
+        pending, error, reason = set(), None, None
+        try:
+            while gaps or pending:
+                while gaps and not self.stop.is_set() and len(pending) < 2 * self.workers:
+                    pending.add(self._submit(gaps))
+                finished, pending = wait(pending, _POLL_SECONDS, FIRST_COMPLETED)
+                for future in finished:
+                    if future.cancelled():
+                        continue
+                    if future.exception() is None:
+                        self._take(*future.result())
+                    else:
+                        error = error or future.exception()
+                self._commit_when_due()
+                self.bar.refresh()
+                if error or time.monotonic() - self.began > self.limits.timeout:
+                    reason = "timeout"
+                    self.stop.set()
+                if self.stop.is_set():
+                    gaps = []
+                    for future in pending:
+                        future.cancel()
+        except KeyboardInterrupt:
+            self.stop.set()
+            self._drain(pending)
+            raise
+        finally:
+            self._commit()
+        if error:
+            raise error
+        return reason if self.store.missing(goal) else None
+
+    def _drain(self, pending):
+        """Take what workers have finished, once they were told to stop."""
+        for future in pending:
+            future.cancel()
+        for future in wait(pending).done:
+            if not future.cancelled() and future.exception() is None:
+                self._take(*future.result())
+
+    def _submit(self, gaps):
+        """Hand the next block to a worker."""
+        first, last = gaps.pop()
+        middle = min(last, first + self._size(last - first))
+        if middle < last:
+            gaps.append((middle, last))
+        arguments = (self.plan, first, middle, self.limits.max_events)
+        if isinstance(self.executor, ThreadPoolExecutor):
+            return self.executor.submit(run_block, *arguments, self._proceed)
+        return self.executor.submit(run_block, *arguments)
+
+    def _size(self, left):
+        """Trajectories in the next block: a second's work, a share of what is left, a few MB."""
+        if self.limits.block_size is not None:
+            return self.limits.block_size
+        columns = len(self.plan.model.pools)
+        if "jumps" in self.plan.record:
+            columns += len(self.plan.model.channels)
+        per_row = max(8 * len(self.plan.times) * columns, self.bytes // max(self.done, 1))
+        by_time = self.done / self.seconds * _BLOCK_SECONDS if self.seconds else 1
+        self.largest = int(min(16 * self.largest, max(by_time, 1)))
+        share = math.ceil(left / (2 * self.workers))
+        return max(1, min(self.largest, share, _BLOCK_BYTES // per_row))
+
+    def _proceed(self, rows, events):
+        """Called by a worker's thread after every slice."""
+        self.bar.count(rows, events)
+        return not self.stop.is_set()
+
+    def _take(self, block, seconds):
+        if block.last > block.first:
+            self.uncommitted.append(block)
+            self.done += block.last - block.first
+            self.bytes += block.nbytes
+            self.seconds += seconds
+            if not isinstance(self.executor, ThreadPoolExecutor):
+                self.bar.count(block.last - block.first, block.events)
+
+    def _commit_when_due(self):
+        waiting = sum(block.nbytes for block in self.uncommitted)
+        if time.monotonic() - self.committed > _COMMIT_SECONDS or waiting > _COMMIT_BYTES:
+            self._commit()
+
+    def _commit(self):
+        if self.uncommitted:
+            self.store.write(self.uncommitted)
+        self.uncommitted = []
+        self.committed = time.monotonic()
+
+
+def achieved_sem(moments, times):
+    """Standard errors that `target_sem` is compared with, (n_times, n_pools).
+
+    Where all n trajectories agree after t = 0, the sample knows only that differences are rarer
+    than about 3/n; the standard error of such an event, √3/n, stands for the unknown one.
+    """
+    sem = moments.sem()
+    unknown = (sem == 0) & (np.asarray(times) > 0)[:, None]
+    return np.where(unknown, math.sqrt(3) / moments.n, sem)
