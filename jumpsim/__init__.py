@@ -23,6 +23,7 @@ _HOME = {
     "compare": "inference.compare",
     "InputError": "errors",
     "StoreError": "errors",
+    "SimulationError": "errors",
 }
 _MODULES = ("systems", "thermo", "units", "plotting", "statistics", "theory")
 

@@ -99,9 +99,10 @@ class Batch:
             if self.limits.target_sem is not None and goal >= FIRST_LOOK:
                 reached = achieved_sem(self.store.moments(goal), self.plan.times)
                 if (reached <= self.limits.target_sem).all():
+                    largest = reached[:, np.isfinite(self.limits.target_sem)].max()
                     return (
                         f"target_sem reached with {goal} trajectories: largest standard error "
-                        f"{reached.max():.3g}"
+                        f"{largest:.3g}"
                     )
         return f"all {ntraj} trajectories are there"
 
@@ -109,8 +110,12 @@ class Batch:
         """Sizes at which to look: always the same ones, whatever the blocks."""
         if self.limits.target_sem is not None:
             look = FIRST_LOOK
+            # Sums that were stored cannot be taken apart again: no look inside of them.
+            stored = self.store.ranges()
+            least = stored[-1][1] if stored and "counts" not in self.plan.record else 0
             while look < ntraj:
-                yield look
+                if look >= least:
+                    yield look
                 look *= 2
         yield ntraj
 

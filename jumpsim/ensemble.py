@@ -88,7 +88,10 @@ class Ensemble:
             Indices into `model.channels`.
         """
         self._need("events")
-        row = range(self.ntraj)[i]
+        n = self.ntraj
+        if isinstance(i, bool) or not isinstance(i, int | np.integer) or not -n <= i < n:
+            raise InputError(f"`i` must be a row from {-n} to {n - 1}, but is {i!r}")
+        row = i % n
         times, channels = self._store.read_events(row, row + 1)
         return times, channels.astype(np.int64)
 

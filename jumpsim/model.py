@@ -286,6 +286,8 @@ class Model:
             if missing := [n for n in names if n not in counts]:
                 raise InputError(f"counts must name every pool, but '{missing[0]}' is missing")
             counts = [counts[n] for n in names]
+        if isinstance(counts, list | tuple) and any(isinstance(n, bool) for n in counts):
+            raise InputError(f"counts must be numbers, one for each pool, but are {counts!r}")
         try:
             array = np.asarray(counts)
             numeric = array.dtype.kind in "iuf"

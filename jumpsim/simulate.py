@@ -78,7 +78,7 @@ def simulate(
         pool named). Looks are taken after 256, 512, 1024 ... trajectories, `ntraj` at the most.
         Where no two trajectories differ yet, √3/n stands for the unknown standard error.
     max_events : int, optional
-        Events per trajectory at which the run is an error.
+        Most events of a trajectory; one more is an error.
     method : str
         Name of the engine.
     block_size : int, optional

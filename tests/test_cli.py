@@ -182,7 +182,7 @@ def test_bad_parameter_files(tmp_path, capsys, case):
         (["--workers", "0"], "must be a whole number ≥ 1, but is '0'"),
         (["--time-limit", "3 kg"], "must be a time such as"),
         (["--target-sem", "0"], "must be a number > 0, but is '0'"),
-        (["--max-events", "5"], "5 events were reached, which is `max_events`"),
+        (["--max-events", "5"], "more events than `max_events` = 5"),
         (["--speed", "9"], "unrecognized arguments: --speed 9"),
     ],
 )

@@ -190,7 +190,7 @@ def test_overflow_in_simulate():
 def test_event_budget_of_the_engine():
     error = fault(table([1.0], [[]], [[0]]), 0, rows=3, max_events=100)
     assert (error.status, error.row, error.events) == (direct.TOO_MANY_EVENTS, 0, 100)
-    assert "100 events were reached, which is `max_events`" in str(error.explain(4, ("a",)))
+    assert "more events than `max_events` = 100" in str(error.explain(4, ("a",)))
 
 
 def test_event_budget_in_simulate(whole):
@@ -198,7 +198,7 @@ def test_event_budget_in_simulate(whole):
     assert_same({"counts": run(max_events=int(counts.max()) + 1).counts}, whole)
     worst = int(counts.argmax())
     budget = int(counts[worst]) - 1
-    text = rf"trajectory {worst}, t = \d.* s: {budget} events were reached, which is `max_events`"
+    text = rf"trajectory {worst}, t = \d.* s: more events than `max_events` = {budget}"
     assert (counts > budget).sum() == 1
     with pytest.raises(SimulationError, match=text):
         run(max_events=budget)

@@ -61,7 +61,9 @@ def test_processes(whole):
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as processes:
         assert_same(run(executor=processes, block_size=50), whole)
-        with pytest.raises(SimulationError, match=r"trajectory \d+, t = .*which is `max_events`"):
+        with pytest.raises(
+            SimulationError, match=r"trajectory \d+, t = .*more events than `max_events`"
+        ):
             run(executor=processes, max_events=2)
 
 
@@ -171,7 +173,7 @@ def test_timeout_returns_what_is_done(whole):
 
 def test_timeout_ends_a_trajectory_that_is_not_done():
     endless = run(
-        1, times=[1e9], model=js.systems.hohlraum(9, 9, 1.0), timeout="50 ms", max_events=None
+        1, times=[1e9], model=js.systems.hohlraum(9, 9, 1.0), timeout="50 ms", max_events=10**8
     )
     assert endless.stop_reason == "timeout"
     assert endless.ntraj == 0
@@ -290,3 +292,35 @@ def test_xarray_names_every_dimension(whole):
     np.testing.assert_array_equal(data["time"], TIMES)
     assert data["channel"].values.tolist() == list(MODEL.channels)
     assert all({"units", "long_name"} <= set(data[name].attrs) for name in data.data_vars)
+
+
+def test_only_pools_with_a_target_are_reported():
+    model = js.systems.open_waveguide(100, 100, 1e4, 1e4, (1e7, 0), (1e7, 0))
+    run = (model, [1e-6], 1000, js.Thermal(1.0), 1)
+    ensemble = js.simulate(*run, target_sem={"m": 0.05})
+    largest = float(ensemble.stop_reason.rsplit(" ", 1)[1])
+    assert largest <= 0.05 < ensemble.sem().max()
+
+
+def test_a_target_goes_on_from_stored_sums(tmp_path):
+    model = js.systems.hohlraum(20, 10, 1.0)
+    run = {"initial": {"N": 10, "m": 5}, "seed": 1, "record": "moments", "store": tmp_path / "a.h5"}
+    js.simulate(model, [1.0], 1000, **run)
+    ensemble = js.simulate(model, [1.0], 5000, **run, target_sem=0.05)
+    assert ensemble.ntraj in (1024, 2048, 4096, 5000)
+    assert ensemble.sem().max() <= 0.05
+
+
+def test_events_of_a_row_that_is_not_there():
+    model = js.systems.hohlraum(20, 10, 1.0)
+    ensemble = js.simulate(model, [1.0], 5, {"N": 10, "m": 5}, 1, "events")
+    for row in (5, -6, "a", True, 1.0):
+        with pytest.raises(js.InputError, match="`i` must be a row from -5 to 4"):
+            ensemble.events(row)
+    assert np.array_equal(ensemble.events(-1)[0], ensemble.events(4)[0])
+
+
+def test_a_truth_value_is_not_a_count():
+    model = js.systems.hohlraum(20, 10, 1.0)
+    with pytest.raises(js.InputError, match="counts must be numbers"):
+        js.simulate(model, [1.0], 5, {"N": True, "m": 5}, 1)

@@ -53,7 +53,7 @@ def run(table, times, starts, states, keep, max_events=None, slice_events=None, 
     keep : collection of str
         Any of "counts", "jumps", "events".
     max_events : int, optional
-        Events per trajectory that are an error.
+        Most events of a trajectory; one more is a fault.
     slice_events : int, optional
         Events after which `proceed` is asked.
     proceed : callable, optional

@@ -168,7 +168,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
     grid : ndarray of float64
         Times to keep, increasing. A sample is the state after any jump at that instant.
     max_events : int
-        Events per trajectory at which the run is an error.
+        Most events of a trajectory; one more is TOO_MANY_EVENTS.
     budget : int
         Events plus kept times after which the call returns MORE; it changes no number.
     starts : ndarray of int64, (rows, pools)

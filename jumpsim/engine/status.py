@@ -10,7 +10,7 @@ SENTENCES = {
     "units of the channels",
     direct.OVERFLOW: "channel '{channel}' raised a count above 2^53, where rates are no longer "
     "exact. The model grows without bound: stop earlier",
-    direct.TOO_MANY_EVENTS: "{events} events were reached, which is `max_events`. Raise it, or "
+    direct.TOO_MANY_EVENTS: "more events than `max_events` = {events}. Raise it, or "
     "stop at an earlier time (long trajectories are not dropped, because that would bias averages)",
 }
 
