@@ -10,8 +10,8 @@ import types
 __version__ = "0.1.0"
 
 _HOME = {
-    "Pool": "model",
-    "Channel": "model",
+    "Pool": "declaration",
+    "Channel": "declaration",
     "Model": "model",
     "Thermal": "initial",
     "Fixed": "initial",
@@ -23,6 +23,7 @@ _HOME = {
     "compare": "inference.compare",
     "InputError": "errors",
     "StoreError": "errors",
+    "StoreWarning": "errors",
     "SimulationError": "errors",
 }
 _MODULES = ("systems", "thermo", "units", "plotting", "statistics", "theory")

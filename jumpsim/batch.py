@@ -3,7 +3,9 @@
 How the work is cut, by whom it is done and in which order it comes back changes no number.
 """
 
+import contextlib
 import math
+import signal
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
@@ -13,9 +15,12 @@ import numpy as np
 
 from . import engine, streams
 from .block import Block
-from .plan import Plan
 from .progress import Progress
 from .statistics import Moments
+from .store import Store
+
+# Why a run ended before it was complete.
+TIMEOUT, INTERRUPTED = "timeout", "interrupted"
 
 FIRST_LOOK = 256  # smallest sample at which `target_sem` may stop a run
 
@@ -73,12 +78,22 @@ def run_block(plan, first, last, max_events=None, proceed=None):
 
 @dataclass
 class Batch:
-    """One call of `simulate` while it goes on."""
+    """The work of one call of `simulate`.
 
-    plan: Plan
-    store: object
+    Attributes
+    ----------
+    store : Store
+        Takes the blocks; its plan is carried out.
+    limits : Limits
+    executor : concurrent.futures.Executor or None
+        None makes a pool of `workers` threads.
+    workers : int
+    bar : Progress
+    """
+
+    store: Store
     limits: Limits
-    executor: Executor
+    executor: Executor | None
     workers: int
     bar: Progress
     uncommitted: list = field(default_factory=list)
@@ -86,12 +101,26 @@ class Batch:
     seconds: float = 0.0
     bytes: int = 0
     largest: int = 1
+    interrupted: bool = False
 
     def run(self, ntraj):
         """Simulate up to `ntraj`; returns why the run ended."""
+        self.plan = self.store.plan
         self.stop = threading.Event()
         self.began = self.committed = time.monotonic()
-        engine.warm(self.plan.model.table)
+        own = self.executor is None
+        if self.store.missing(ntraj):
+            engine.warm(self.plan.model.table)
+        if own:
+            self.executor = ThreadPoolExecutor(self.workers)
+        try:
+            with self._stopped_by_signals():
+                return self._run(ntraj)
+        finally:
+            if own:
+                self.executor.shutdown(wait=True)
+
+    def _run(self, ntraj):
         for goal in self._goals(ntraj):
             reason = self._reach(goal)
             if reason:
@@ -122,7 +151,7 @@ class Batch:
     def _reach(self, goal):
         """Fill all gaps below `goal`; returns why it could not, or None."""
         gaps = self.store.missing(goal)[::-1]
-        pending, error, reason = set(), None, None
+        pending, error, late = set(), None, False
         try:
             while gaps or pending:
                 while gaps and not self.stop.is_set() and len(pending) < 2 * self.workers:
@@ -137,30 +166,42 @@ class Batch:
                         error = error or future.exception()
                 self._commit_when_due()
                 self.bar.refresh()
-                if error or time.monotonic() - self.began > self.limits.timeout:
-                    reason = "timeout"
+                late = time.monotonic() - self.began > self.limits.timeout
+                if error or late or self.interrupted:
                     self.stop.set()
-                if self.stop.is_set():
                     gaps = []
                     for future in pending:
                         future.cancel()
-        except KeyboardInterrupt:
-            self.stop.set()
-            self._drain(pending)
-            raise
         finally:
+            self.stop.set()  # after an error in here no worker may go on for nothing
             self._commit()
+        self.stop.clear()
         if error:
             raise error
-        return reason if self.store.missing(goal) else None
+        if not self.store.missing(goal):
+            return None
+        return INTERRUPTED if self.interrupted else TIMEOUT
 
-    def _drain(self, pending):
-        """Take what workers have finished, once they were told to stop."""
-        for future in pending:
-            future.cancel()
-        for future in wait(pending).done:
-            if not future.cancelled() and future.exception() is None:
-                self._take(*future.result())
+    @contextlib.contextmanager
+    def _stopped_by_signals(self):
+        """Turn SIGINT and SIGTERM into an orderly stop; a second one acts as it did before."""
+        before = {}
+
+        def stop(*_):
+            self.interrupted = True
+            self.stop.set()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    before[number] = signal.signal(number, stop)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _submit(self, gaps):
         """Hand the next block to a worker."""

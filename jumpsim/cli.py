@@ -69,10 +69,10 @@ def _run(options):
 
 def _info(options):
     from .ensemble import open as open_ensemble
-    from .store import open_store
+    from .store import FileStore
 
     ensemble = open_ensemble(options.store)
-    context = open_store(options.store).context
+    context = FileStore(options.store).context
     print(ensemble)
     print()
     print(ensemble.model)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .errors import InputError
-from .store import open_store
+from .store import FileStore
 
 _SLAB_BYTES = 2**22
 
@@ -174,4 +174,4 @@ def open(path):
     StoreError
         When there is no such file, or when it cannot be read or is not one of jumpsim.
     """
-    return Ensemble(open_store(path))
+    return Ensemble(FileStore(path))

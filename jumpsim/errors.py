@@ -18,6 +18,10 @@ class StoreError(OSError):
     """A file on disk is missing, damaged, foreign, or does not fit the run that is asked for."""
 
 
+class StoreWarning(UserWarning):
+    """Something about a file that was mended, and that its owner should know."""
+
+
 class SimulationError(RuntimeError):
     """A trajectory could not be continued; the text names trajectory, time and channel."""
 
@@ -41,8 +45,8 @@ def choices(word, known):
     if not known:
         return "there is none to choose from"
     near = difflib.get_close_matches(str(word), known, n=1)
-    hint = f"did you mean '{near[0]}'? " if near else ""
-    return f"{hint}Choose from: {', '.join(known)}"
+    hint = f"did you mean '{near[0]}'? Choose" if near else "choose"
+    return f"{hint} from: {', '.join(known)}"
 
 
 def one_line(text, what):

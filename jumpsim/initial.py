@@ -10,6 +10,7 @@ import numpy as np
 from . import streams, units
 from .errors import InputError, choices
 
+_MOST_ENTRIES = 10**7
 _NEGLIGIBLE = 1e-20  # weight, relative to the mode, below which a law's tail is cut
 
 
@@ -55,7 +56,18 @@ class Thermal:
 
     def check(self, model):
         """Refuse pools without a thermal state, and temperatures they cannot have."""
-        self._exponents(model)
+        for pool, y, mean in zip(
+            model.pool_specs, self._exponents(model), self.mean(model), strict=True
+        ):
+            # Entries of the law that `draw` tabulates: the tail of one mode, the width of many.
+            with np.errstate(over="ignore"):
+                width = 50 / np.float64(y) + 20 * np.sqrt(mean / np.float64(y))
+            entries = width if pool.kind == "bosonic" else 20 * math.sqrt(pool.size)
+            if mean > 2**53 or (self.spread and entries > _MOST_ENTRIES):
+                raise InputError(
+                    f"pool '{pool.name}' would start with about {mean:.3g} quanta, which is too "
+                    "hot or too large to draw from; give spread=False or start counts"
+                )
 
     def mean(self, model):
         """Mean counts at t = 0, (n_pools,): the start of the rate equations."""
@@ -90,7 +102,7 @@ class Thermal:
         if isinstance(self.x, dict):
             if unknown := [n for n in self.x if n not in model.pools]:
                 raise InputError(
-                    f"`x`: unknown pool '{unknown[0]}'. " + choices(unknown[0], model.pools)
+                    f"`x`: unknown pool '{unknown[0]}'; " + choices(unknown[0], model.pools)
                 )
             if missing := [n for n in model.pools if n not in self.x]:
                 raise InputError(f"`x` must name every pool, but '{missing[0]}' is missing")
@@ -126,6 +138,11 @@ class Fixed:
     counts: Mapping
 
     def __post_init__(self):
+        if not isinstance(self.counts, Mapping):
+            raise InputError(
+                f"`counts` must give a count for each pool, such as {{'A': 58}}, but is "
+                f"{self.counts!r}"
+            )
         object.__setattr__(self, "counts", dict(self.counts))
 
     def scaled(self, factor):

@@ -133,14 +133,14 @@ def as_record(record):
         raise InputError(f"`record` must name one or several of {', '.join(RECORDS)}")
     for name in names:
         if name not in RECORDS:
-            raise InputError(f"`record`: unknown {name!r}. " + choices(name, RECORDS))
+            raise InputError(f"`record`: unknown {name!r}; " + choices(name, RECORDS))
     return tuple(r for r in RECORDS if r in names)
 
 
 def as_method(method):
     """Name of an engine."""
     if method not in METHODS:
-        raise InputError(f"`method`: unknown {method!r}. " + choices(method, METHODS))
+        raise InputError(f"`method`: unknown {method!r}; " + choices(method, METHODS))
     return method
 
 

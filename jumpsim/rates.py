@@ -110,7 +110,7 @@ def lower(model):
             [channel.gives.get(p.name, 0) - channel.takes.get(p.name, 0) for p in model.pool_specs]
         )
     pools, offsets, slopes, mean_offsets = zip(*rows, strict=True) if rows else ((),) * 4
-    return RateTable(
+    arrays = (
         np.array(constants, float),
         np.array(first, np.int64),
         np.array(pools, np.int64),
@@ -119,6 +119,9 @@ def lower(model):
         np.array(mean_offsets, float),
         np.array(changes, np.int64).reshape(len(model.channel_specs), len(model.pool_specs)),
     )
+    for array in arrays:  # shared by every view of the model
+        array.flags.writeable = False
+    return RateTable(*arrays)
 
 
 def channel_factors(channel, pools):

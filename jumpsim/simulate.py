@@ -9,19 +9,19 @@ import numbers
 import os
 import secrets
 from collections.abc import Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 
 import numpy as np
 
 from . import units
-from .batch import Batch, Limits
+from .batch import INTERRUPTED, TIMEOUT, Batch, Limits
 from .ensemble import Ensemble
 from .errors import InputError, choices, whole_number
 from .initial import as_initial
 from .model import Model
 from .plan import Plan, as_method, as_record, as_seed, as_times
 from .progress import Progress
-from .store import MemoryStore, create_store, open_store, store_exists
+from .store import FileStore, MemoryStore, WritableStore, store_exists
 
 
 def simulate(
@@ -94,6 +94,8 @@ def simulate(
         An argument is not acceptable; nothing was simulated or written.
     StoreError
         The file cannot be used, or belongs to another run.
+    KeyboardInterrupt
+        At SIGINT or SIGTERM; with `store`, what was finished is kept.
     SimulationError
         A trajectory met a negative or infinite rate, or `max_events`.
     """
@@ -128,23 +130,21 @@ def simulate(
     if executor is not None and not isinstance(executor, Executor):
         raise InputError(
             "`executor` must be a concurrent.futures.Executor, but is "
-            f"{type(executor).__name__}. " + choices("", ["ThreadPoolExecutor", "any other one"])
+            f"{type(executor).__name__}; " + choices("", ["ThreadPoolExecutor", "any other one"])
         )
     if store is None:
         _check_memory(plan, ntraj)
     # run
-    kept = MemoryStore(plan) if store is None else create_store(store, plan)
-    own = ThreadPoolExecutor(workers) if executor is None else None
-    with Progress(ntraj, kept.missing(ntraj), progress) as bar:
-        try:
-            reason = Batch(plan, kept, limits, executor or own, workers, bar).run(ntraj)
-        except BaseException:
-            kept.finish("stopped by an error or an interruption", complete=False)
-            raise
-        finally:
-            if own:
-                own.shutdown(wait=True)
-    kept.finish(reason, complete=reason != "timeout")
+    kept = MemoryStore(plan) if store is None else WritableStore(store, plan)
+    reason = "an error"
+    try:
+        kept.begin(ntraj)
+        with Progress(ntraj, kept.missing(ntraj), progress) as bar:
+            reason = Batch(kept, limits, executor, workers, bar).run(ntraj)
+    finally:
+        kept.finish(reason, complete=reason not in ("an error", TIMEOUT, INTERRUPTED))
+    if reason == INTERRUPTED:
+        raise KeyboardInterrupt
     return Ensemble(kept, reason)
 
 
@@ -157,7 +157,7 @@ def _target(target, model):
         raise InputError("`target_sem` must name a pool, but is empty")
     for name, value in by_pool.items():
         if name not in model.pools:
-            raise InputError(f"`target_sem`: unknown pool {name!r}. " + choices(name, model.pools))
+            raise InputError(f"`target_sem`: unknown pool {name!r}; " + choices(name, model.pools))
         if isinstance(value, bool) or not isinstance(value, numbers.Real) or not value > 0:
             raise InputError(f"`target_sem` must be a count > 0, but is {value!r}")
     return np.array([float(by_pool.get(name, math.inf)) for name in model.pools])
@@ -166,7 +166,7 @@ def _target(target, model):
 def _new_seed(path):
     """The seed of what is stored already, so that a run can go on; else one from the system."""
     if path is not None and store_exists(path):
-        return open_store(path).plan.seed
+        return FileStore(path).plan.seed
     return secrets.randbits(63)
 
 

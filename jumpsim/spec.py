@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from . import units
+from .declaration import Channel, Pool
 from .errors import InputError, choices, whole_number
 from .initial import Fixed, Thermal
-from .model import Channel, Model, Pool
+from .model import Model
 from .plan import as_record, as_seed, as_times
 from .systems import CATALOGUE
 
@@ -108,7 +109,7 @@ def _parse(data):
 def _catalogue_model(data):
     name = data["system"]
     if not isinstance(name, str) or name not in CATALOGUE:
-        raise InputError(f"unknown `system` {name!r}. " + choices(name, CATALOGUE))
+        raise InputError(f"unknown `system` {name!r}; " + choices(name, CATALOGUE))
     if "pools" in data or "channels" in data:
         raise InputError("give either a `system` or `pools` and `channels`, not both")
     return _call(CATALOGUE[name], _table(data, "parameters"), "[parameters]")
@@ -125,7 +126,7 @@ def _own_model(data):
         item = dict(item)
         kind = item.pop("kind", None)
         if kind not in _POOL_KINDS:
-            raise InputError(f"[[pools]]: unknown `kind` {kind!r}. " + choices(kind, _POOL_KINDS))
+            raise InputError(f"[[pools]]: unknown `kind` {kind!r}; " + choices(kind, _POOL_KINDS))
         pools.append(_call(_POOL_KINDS[kind], item, f"[[pools]] of kind {kind}"))
     channels = [_call(Channel, item, "[[channels]]") for item in _list(data, "channels")]
     extra = _table(data, "parameters", needed=False)
@@ -161,7 +162,7 @@ def _times(data):
     spacing = data.get("spacing", "linear")
     if spacing not in ("linear", "log"):
         raise InputError(
-            f"[times]: unknown `spacing` {spacing!r}. " + choices(spacing, ("linear", "log"))
+            f"[times]: unknown `spacing` {spacing!r}; " + choices(spacing, ("linear", "log"))
         )
     if points == 1:
         return as_times([stop])

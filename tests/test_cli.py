@@ -96,7 +96,7 @@ def test_time_limit_ends_with_75_and_the_next_run_goes_on(folder):
 BAD_SPECS = {
     "unknown system": (
         edited('system = "open_waveguide"', 'system = "open_wavegiude"'),
-        "unknown `system` 'open_wavegiude'. did you mean 'open_waveguide'?",
+        "unknown `system` 'open_wavegiude'; did you mean 'open_waveguide'?",
     ),
     "unknown parameter": (
         edited("gamma_dec =", "gama_dec ="),

@@ -10,7 +10,7 @@ from scipy import stats
 
 from jumpsim import Channel, Fixed, InputError, Model, Pool, Thermal, units
 from jumpsim.initial import as_initial, fromdict
-from jumpsim.systems import open_waveguide
+from jumpsim.systems import hohlraum, open_waveguide
 
 DRAWS = 20_000
 FALSE_ALARM = 1e-4  # of each chi-square test; the seeds are fixed, so none of it is left to chance
@@ -219,7 +219,7 @@ def test_not_a_temperature(x):
         (-1, "must be > 0 for the bosonic pool 'A', but is -1"),
         ({"A": 1, "B": -math.inf, "m": 1}, "must be > 0 for the bosonic pool 'B', but is -inf"),
         ({"A": 1, "B": 1}, "`x` must name every pool, but 'm' is missing"),
-        ({"A": 1, "B": 1, "m": 1, "C": 1}, "`x`: unknown pool 'C'.*Choose from: A, B, m"),
+        ({"A": 1, "B": 1, "m": 1, "C": 1}, "`x`: unknown pool 'C'.*choose from: A, B, m"),
     ],
 )
 def test_temperatures_that_a_model_cannot_have(x, match):
@@ -264,3 +264,22 @@ def test_fixed_counts_that_a_model_cannot_hold(counts, match):
     for use in (Fixed(counts).check, lambda m: Fixed(counts).draw(m, 1, 0, 1)):
         with pytest.raises(InputError, match=match):
             use(waveguide())
+
+
+@pytest.mark.parametrize("x", [1e-5, 1e-7, 1e-300])
+def test_too_hot_to_draw_from_is_refused(x):
+    model = hohlraum(5, 10, 1.0)
+    with pytest.raises(InputError, match="too hot or too large to draw from"):
+        Thermal(x if x > 1e-5 else x / 10).check(model)
+
+
+def test_a_fixed_hot_start_is_taken():
+    model = hohlraum(5, 10, 1.0)
+    assert Thermal(1e-7, spread=False).draw(model, 1, 0, 1)[0, 0] == pytest.approx(1e8, rel=1e-6)
+    with pytest.raises(InputError, match="too hot"):
+        Thermal(1e-300, spread=False).check(model)
+
+
+def test_fixed_needs_names():
+    with pytest.raises(InputError, match="must give a count for each pool"):
+        Fixed(3)

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "jumpsim"
 LAYERS = [
     {"errors"},
     {"units", "streams", "statistics", "provenance", "stoichiometry", "rates", "tables"},
+    {"declaration"},
     {"model"},
     {"initial", "systems", "engine"},
     {"plan", "block"},

@@ -187,7 +187,7 @@ def test_progress_changes_nothing(whole, capfd):
     assert capfd.readouterr().err == ""
 
 
-POOLS = "Choose from: A, B, m"
+POOLS = "choose from: A, B, m"
 REFUSALS = [
     ({"model": "hohlraum"}, r"`model` must be a jumpsim\.Model, but is str"),
     ({"initial": None}, r"`initial` must be given: jumpsim\.Thermal"),
@@ -213,8 +213,8 @@ REFUSALS = [
     ({"seed": 2**64}, "`seed` must be a whole number .*, but is 18446744073709551616"),
     ({"seed": "a"}, "`seed` must be a whole number .*, but is 'a'"),
     ({"seed": 1.5}, "`seed` must be a whole number .*, but is 1.5"),
-    ({"record": "count"}, "`record`: unknown 'count'. did you mean 'counts'"),
-    ({"record": ["counts", "event"]}, "`record`: unknown 'event'. did you mean 'events'"),
+    ({"record": "count"}, "`record`: unknown 'count'; did you mean 'counts'"),
+    ({"record": ["counts", "event"]}, "`record`: unknown 'event'; did you mean 'events'"),
     ({"record": []}, "`record` must name one or several of counts, jumps, events, moments"),
     ({"workers": 0}, "`workers` must be a whole number .*, but is 0"),
     ({"executor": 4}, r"`executor` must be a concurrent\.futures\.Executor, but is int"),
@@ -222,12 +222,12 @@ REFUSALS = [
     ({"timeout": "1 GHz"}, "`timeout` must be a time such as"),
     ({"target_sem": 0}, "`target_sem` must be a count > 0, but is 0"),
     ({"target_sem": float("nan")}, "`target_sem` must be a count > 0, but is nan"),
-    ({"target_sem": {"C": 1.0}}, f"`target_sem`: unknown pool 'C'. {POOLS}"),
+    ({"target_sem": {"C": 1.0}}, f"`target_sem`: unknown pool 'C'; {POOLS}"),
     ({"target_sem": {}}, "`target_sem`"),
     ({"target_sem": 1.0, "record": "jumps"}, '`target_sem` needs record "counts" or "moments"'),
     ({"max_events": 0}, "`max_events` must be a whole number .*, but is 0"),
     ({"block_size": 0}, "`block_size` must be a whole number .*, but is 0"),
-    ({"method": "dirct"}, "`method`: unknown 'dirct'. did you mean 'direct'"),
+    ({"method": "dirct"}, "`method`: unknown 'dirct'; did you mean 'direct'"),
 ]
 
 

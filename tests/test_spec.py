@@ -68,7 +68,7 @@ def test_ways_to_say_a_start(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (MODEL.replace('"tls"', '"tsl"') + REST, "unknown `kind` 'tsl'. did you mean 'tls'?"),
+        (MODEL.replace('"tls"', '"tsl"') + REST, "unknown `kind` 'tsl'; did you mean 'tls'?"),
         (MODEL.replace("size = 5", "sise = 5") + REST, "unknown `sise`; did you mean 'size'?"),
         (MODEL.replace("size = 5", "") + REST, "[[pools]] of kind tls must give `size`"),
         (MODEL.replace("A = 1", "B = 1") + REST, "unknown pool 'B' in `takes`"),
@@ -81,7 +81,7 @@ def test_ways_to_say_a_start(tmp_path):
         (MODEL + REST.replace('"1 us"', "0"), "`stop` must be later than `start`"),
         (MODEL + REST.replace("points = 3", ""), "[times] must give `points`"),
         (MODEL + REST + 'spacing = "log"', "needs a `start` > 0"),
-        (MODEL + REST + 'spacing = "lin"', "unknown `spacing` 'lin'. did you mean 'linear'?"),
+        (MODEL + REST + 'spacing = "lin"', "unknown `spacing` 'lin'; did you mean 'linear'?"),
         (MODEL + REST.replace("m = 0", "n = 0"), "unknown pool 'n'"),
         (MODEL + REST + "[start2]\nx = 1", "the file: unknown `start2`; did you mean 'start'?"),
         (MODEL + REST + "[run]\ntimeout = '3 kg'", "`timeout` must be a time"),

@@ -1,6 +1,7 @@
 """Where trajectories are kept: in memory, or in one file that everyone can read."""
 
-from .disk import create_store, open_store, store_exists
+from .base import Store
+from .disk import FileStore, WritableStore, store_exists
 from .memory import MemoryStore
 
-__all__ = ["MemoryStore", "create_store", "open_store", "store_exists"]
+__all__ = ["FileStore", "MemoryStore", "Store", "WritableStore", "store_exists"]

@@ -5,151 +5,273 @@ last-1). Each is written under a temporary name, closed, read back and compared,
 renamed, so that a block is either whole or absent. A finished run is put together into `OUT.h5` in
 the same way, and the blocks are removed only after that. Nothing that has its name is ever written
 to again.
+
+Nothing depends on the lock: two writers would write the same blocks under the same names. It is
+there to tell the second one.
 """
 
 import contextlib
+import fcntl
+import glob
+import json
 import os
 import re
+import socket
+import time
 import uuid
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from ..block import join_neighbours
-from ..errors import StoreError
-from . import layout
+from ..errors import StoreError, StoreWarning
+from ..plan import RECORDS
+from . import layout, overlap
 from .base import Store
+from .part import FilePart
 
-_BLOCK_NAME = re.compile(r"traj-(\d{12})-(\d{12})\.h5")
+_BLOCK_NAME = re.compile(r"traj-(\d{12,})-(\d{12,})\.h5")
 
 
 class FileStore(Store):
-    """A store on disk, open for reading; made by `open_store` or `create_store`."""
+    """A store on disk, open for reading; finished or still running."""
 
-    def __init__(self, path, plan=None):
+    def __init__(self, path):
         self.path = Path(path)
-        self._folder = self.path.with_name(self.path.name + ".blocks")
-        parts = [layout.FilePart(file) for file in self._files()]
-        if plan is None:
-            if not parts:
-                raise StoreError(f"{self.path}: no such file, and no blocks of a run in progress")
-            plan = parts[0].plan
-        super().__init__(plan)
+        self.folder = blocks_folder(path)
+        parts = list(self._open_all())
+        if not parts:
+            raise StoreError(f"{self.path}: no such file, and no blocks of a run in progress")
+        super().__init__(parts[0].plan)
         for part in parts:
-            if differences := part.plan.differences(plan):
-                raise StoreError(f"{part.path}: belongs to another run: {differences[0]}")
-        # A crash between the last two steps of `finish` leaves blocks that the file has already.
-        self._parts = [part for part in parts if not self._covered(part, parts[0])]
-        self._leftovers = [part.path for part in parts if part not in self._parts]
-        self.stop_reason = parts[0].stop_reason if parts else None
+            _check_same_run(part, self.plan)
+        # While a record is added to, blocks hold more than the file: it is read until it is done.
+        record = set(self.plan.record)
+        self._parts = [part for part in parts if record <= set(part.plan.record)]
+        self.stop_reason = parts[0].stop_reason
 
     @property
     def context(self):
         """Software, machine and command that wrote the file (its first part)."""
         return self._parts[0].context
 
-    def _covered(self, part, file):
-        first, last = part.ranges[0][0], part.ranges[-1][1]
-        inside = any(a <= first and last <= b for a, b in file.ranges)
-        return file.path == self.path and part is not file and inside
+    def _open_all(self):
+        """Parts of the finished file and of the blocks; a block may vanish when it is taken up."""
+        if self.path.exists():
+            yield FilePart(self.path)
+        for file in block_files(self.folder):
+            try:
+                yield FilePart(file)
+            except StoreError:
+                if file.exists():
+                    raise
 
-    def _files(self):
-        """The finished file, if there is one, then the blocks that add to it."""
-        files = [self.path] if self.path.exists() else []
-        if self._folder.is_dir():
-            files += sorted(f for f in self._folder.iterdir() if _BLOCK_NAME.fullmatch(f.name))
-        return files
 
+class WritableStore(Store):
+    """A store on disk that takes blocks; ended by `finish`."""
 
-class WritableStore(FileStore):
-    """A store on disk that takes blocks; one writer at a time."""
+    def __init__(self, path, plan):
+        self.path = Path(path)
+        self.folder = blocks_folder(path)
+        self._make_folder()
+        self._lock = _lock(self.folder / "lock", self.path)
+        try:
+            leftovers = list(self.folder.glob(".*.tmp"))
+            leftovers += self.path.parent.glob(f".{glob.escape(self.path.name)}.*.tmp")
+            for leftover in leftovers:  # of a writer that was killed
+                leftover.unlink()
+            parts = self._open_all(plan)
+            record = set(plan.record).union(*(part.plan.record for part in parts))
+            super().__init__(replace(plan, record=tuple(r for r in RECORDS if r in record)))
+        except BaseException:
+            self._release()
+            raise
+        self._parts = [part for part in parts if part.plan.record == self.plan.record]
+        # Parts with a smaller record: simulated again, and compared before they are let go.
+        self._smaller = [part for part in parts if part not in self._parts]
+
+    def missing(self, ntraj):
+        """Ranges of the indices to simulate: those below `ntraj`, and what has a smaller record."""
+        again = [last for part in self._smaller for _, last in part.ranges]
+        gaps = super().missing(max([ntraj, *again]))
+        wanted = [(0, ntraj), *(span for part in self._smaller for span in part.ranges)]
+        return overlap.intersect(gaps, wanted)
+
+    def begin(self, ntraj):
+        """Note what was asked for, so that others can tell how far it is."""
+        note = {
+            "wanted": ntraj,
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "began": time.time(),
+            "had": sum(last - first for first, last in self.ranges()),
+        }
+        temporary = self.folder / f".run.{uuid.uuid4().hex}.tmp"
+        try:
+            temporary.write_text(json.dumps(note))
+            os.replace(temporary, self.folder / "run.json")
+        except OSError as error:
+            raise _told(error, self.path) from None
 
     def write(self, blocks):
         """Add blocks; when this returns they are on the disk."""
         for block in join_neighbours(blocks):
-            target = self._folder / f"traj-{block.first:012d}-{block.last:012d}.h5"
-            pieces = [(block.first, block.last, block, 0)]
-            _write_once(target, self.plan, pieces)
-            self._parts.append(layout.FilePart(target))
+            target = self.folder / f"traj-{block.first:012d}-{block.last:012d}.h5"
+            write_once(target, self.plan, [(block.first, block.last, block, 0)])
+            self._parts.append(FilePart(target))
 
     def finish(self, stop_reason, complete):
         """End a run: put a complete one together into one file, and remove its blocks."""
         self.stop_reason = stop_reason
-        blocks = [part.path for part in self._parts if part.path != self.path]
-        if complete and blocks:
-            _write_once(self.path, self.plan, self._pieces(), stop_reason)
-            self._parts = [layout.FilePart(self.path)]
-            self._leftovers += blocks
-        for leftover in self._leftovers if complete else ():
-            leftover.unlink()
-        with contextlib.suppress(OSError):  # something else may lie in it
-            self._folder.rmdir()
+        try:
+            if complete:
+                self._compact(stop_reason)
+        finally:
+            self._release()
+
+    def _compact(self, stop_reason):
+        for part in self._smaller:
+            overlap.check_equal(part, self)
+        blocks = [part.path for part in self._parts + self._smaller if part.path != self.path]
+        if blocks or self._smaller:
+            write_once(self.path, self.plan, self.pieces(), stop_reason)
+            self._parts, self._smaller = [FilePart(self.path)], []
+        for block in blocks:
+            block.unlink(missing_ok=True)
+
+    def _make_folder(self):
+        if not self.path.parent.is_dir():
+            raise StoreError(f"{self.path}: the folder '{self.path.parent}' does not exist")
+        try:
+            self.folder.mkdir(exist_ok=True)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise _told(error, self.path) from None
+
+    def _open_all(self, plan):
+        """Every part that is sound; damaged ones are set aside, those of another run refused."""
+        parts = []
+        if self.path.exists():
+            parts.append(FilePart(self.path))
+            _check_same_run(parts[0], plan)
+        for file in [*([self.path] if parts else []), *block_files(self.folder)]:
+            try:
+                part = FilePart(file)
+                part.verify()
+                first, last = part.ranges[0][0], part.ranges[-1][1]
+                if file != self.path and file.name != f"traj-{first:012d}-{last:012d}.h5":
+                    raise StoreError(f"{file}: holds the trajectories {first} ... {last - 1}")
+            except StoreError as error:
+                _set_aside(file, error)
+                parts = [p for p in parts if p.path != file]
+                continue
+            if file != self.path:
+                _check_same_run(part, plan)
+                parts.append(part)
+        return parts
+
+    def _release(self):
+        """Let go of the lock, and of the folder when nothing is left in it."""
+        if self._lock is None:
+            return
+        if not any(block_files(self.folder)):
+            for name in ("run.json", "lock"):
+                (self.folder / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # blocks that were set aside stay
+                self.folder.rmdir()
+        os.close(self._lock)
+        self._lock = None
 
 
-def open_store(path):
-    """Open for reading; finished or still running."""
-    return FileStore(path)
+def blocks_folder(path):
+    """Folder that holds the blocks of a run in progress."""
+    path = Path(path)
+    if path.is_dir() or not path.name:
+        raise StoreError(f"{path}: is a folder, but must be the name of a file")
+    return path.with_name(path.name + ".blocks")
+
+
+def block_files(folder):
+    """Committed blocks, sorted."""
+    if not folder.is_dir():
+        return []
+    return sorted(f for f in folder.iterdir() if _BLOCK_NAME.fullmatch(f.name))
 
 
 def store_exists(path):
-    """Whether there is a finished file, or the folder of a run in progress."""
-    path = Path(path)
-    folder = path.with_name(path.name + ".blocks")
-    return path.is_file() or (folder.is_dir() and any(folder.glob("traj-*.h5")))
+    """Whether there is a finished file, or blocks of a run in progress."""
+    return Path(path).is_file() or bool(block_files(blocks_folder(path)))
 
 
-def create_store(path, plan):
-    """Open for writing; what is there already must belong to the same run.
-
-    Raises
-    ------
-    StoreError
-        With the first difference, or when the folder is missing or cannot be written to.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise StoreError(f"{path}: is a folder, but must be the name of a file")
-    if not path.parent.is_dir():
-        raise StoreError(f"{path}: the folder '{path.parent}' does not exist")
-    if not os.access(path.parent, os.W_OK):
-        raise StoreError(f"{path}: the folder '{path.parent}' cannot be written to")
-    store = WritableStore(path, plan)
-    if store._parts and (kept := store._parts[0].plan.record) != plan.record:
-        raise StoreError(
-            f"{path}: was recorded with {', '.join(kept)}, but {', '.join(plan.record)} is asked "
-            "for; give another output file, or the same record"
-        )
-    try:
-        store._folder.mkdir(exist_ok=True)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written ({error.strerror})") from None
-    return store
-
-
-def _write_once(target, plan, pieces, stop_reason=None):
+def write_once(target, plan, pieces, stop_reason=None):
+    """Write a file so that it is there whole, or not at all."""
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         meant = layout.write(temporary, plan, pieces, stop_reason)
-        if layout.FilePart(temporary).verify() != meant:
+        written = FilePart(temporary)
+        written.verify()
+        if written.checksum != meant:
             raise StoreError(f"{temporary}: reads back differently from what was written")
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, StoreError) or not isinstance(error, OSError | RuntimeError):
             raise
-        if "No space" in str(error):
-            raise StoreError(
-                f"{target}: no space left on the disk; what was written before is safe"
-            ) from None
-        raise StoreError(f"{target}: cannot be written ({error})") from None
+        raise _told(error, target) from None
 
 
-def _sync_folder(folder):
+def sync_folder(folder):
+    """Make renames and removals in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
+        os.close(handle)
+
+
+def _told(error, target):
+    """Turn what the system or HDF5 says about a failed write into one line."""
+    if getattr(error, "errno", None) == 28 or "No space" in str(error):
+        return StoreError(f"{target}: no space left on the disk; what was written before is safe")
+    reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["unknown"])[0]
+    return StoreError(f"{target}: cannot be written ({reason})")
+
+
+def _check_same_run(part, plan):
+    if differences := part.plan.differences(plan):
+        more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
+        raise StoreError(f"{part.path}: belongs to another run: {'; '.join(differences[:3])}{more}")
+
+
+def _set_aside(file, error):
+    aside = file.with_name(f"{file.name}.damaged")
+    os.replace(file, aside)
+    warnings.warn(
+        f"{error}. It was set aside as {aside.name}; its trajectories are simulated again",
+        StoreWarning,
+        stacklevel=2,
+    )
+
+
+def _lock(file, path):
+    """Take the lock of a store, or tell who has it; None where the system has no locks."""
+    while True:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise StoreError(
+                f"{path}: another process is writing to it; wait for it, or give another output"
+            ) from None
+        except OSError:
+            return handle
+        # The last holder may have removed the file between the two steps.
+        with contextlib.suppress(FileNotFoundError):
+            if os.fstat(handle).st_ino == os.stat(file).st_ino:
+                return handle
         os.close(handle)

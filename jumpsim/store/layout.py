@@ -13,15 +13,14 @@ import h5py
 import numpy as np
 
 from .. import provenance
-from ..errors import StoreError
-from ..plan import Plan
-from ..statistics import Moments
+from .pieces import events, moments
+from .pieces import ranges as covered
 
 FORMAT = "jumpsim trajectories"
 FORMAT_VERSION = 1
 
 _CHUNK_BYTES = 2**20
-_SLAB_BYTES = 2**22
+SLAB_BYTES = 2**22
 _PURE_DIMENSION = "This is a netCDF dimension but not a netCDF variable."  # netCDF-4 convention
 
 # name: (dimensions, dtype or None for the narrowest integer, units, long name)
@@ -96,21 +95,23 @@ def write(path, plan, pieces, stop_reason=None):
     str
         The checksum of what was meant to be written, to `verify` the file with.
     """
-    ranges = np.array([(first, last) for first, last, _, _ in pieces], np.int64).reshape(-1, 2)
-    parts = {id(part): part for _, _, part, _ in pieces}.values()
-    digest = _digest(ranges)
+    ranges = np.array(covered(pieces), np.int64)
+    parts = list({id(part): part for _, _, part, _ in pieces}.values())
+    digest = content_digest(ranges)
+    n_events = events(pieces)
     with h5py.File(path, "x") as file:
         file.attrs["Conventions"] = "CF-1.11"
         file.attrs["title"] = f"Single photon events of {plan.model.name}"
         file.attrs["format"] = FORMAT
         file.attrs["format_version"] = FORMAT_VERSION
-        file.attrs["run"] = provenance.canonical_json(plan.asdict())
+        file.attrs["run"] = run = provenance.canonical_json(plan.asdict())
         file.attrs["context"] = json.dumps(provenance.context())
         file.attrs["ranges"] = ranges.ravel()  # netCDF knows no attributes of two dimensions
-        file.attrs["events"] = sum(part.events for part in parts)
+        file.attrs["events"] = n_events
+        file.attrs["header_checksum"] = header_digest(run, plan.times, ranges, n_events)
         if stop_reason:
             file.attrs["stop_reason"] = stop_reason
-        contents = _contents(plan, pieces, list(parts))
+        contents = _contents(plan, pieces, parts)
         sizes = _write_scales(file, plan, ranges, contents)
         for name in names(plan.record):
             _write_variable(file, name, sizes, contents[name], digest)
@@ -125,7 +126,7 @@ def _contents(plan, pieces, parts):
         def slabs():
             for first, last, part, row in pieces:
                 columns = _columns(plan, name)
-                step = max(1, _SLAB_BYTES // (8 * columns))
+                step = max(1, SLAB_BYTES // (8 * columns))
                 for a in range(0, last - first, step):
                     yield part.read(name, row + a, row + min(a + step, last - first))
 
@@ -156,9 +157,7 @@ def _contents(plan, pieces, parts):
         elif name in ("counts", "jumps", "event_count"):
             contents[name] = stacked(name)
     if "moments" in plan.record:
-        sums = Moments.zero((len(plan.times), len(plan.model.pools)))
-        for part in parts:
-            sums += part.sums
+        sums = moments(plan, pieces)
         first, second = sums.words()
         contents["count_sum"], contents["count_product_sum"] = once(first), once(second)
         contents["mean"], contents["covariance"] = once(sums.mean()), once(sums.cov())
@@ -170,7 +169,7 @@ def event_slabs(part, first, last):
     counts = part.read("event_count", first, last)
     a, size = first, 0
     for row, n in enumerate(counts.tolist(), start=first):
-        if row > a and size + n > _SLAB_BYTES // 8:
+        if row > a and size + n > SLAB_BYTES // 8:
             yield a, row
             a, size = row, 0
         size += n
@@ -236,7 +235,7 @@ def _write_variable(file, name, sizes, content, digest):
     shape = tuple(sizes[d] for d in dimensions)
     row_bytes = int(np.prod(shape[1:])) * np.dtype(dtype).itemsize
     filters = {}
-    if shape[0] > 0 and dimensions[0] in ("trajectory", "event"):
+    if 0 not in shape:
         rows = min(shape[0], max(1, _CHUNK_BYTES // row_bytes))
         filters = {
             "chunks": (rows, *shape[1:]),
@@ -257,104 +256,29 @@ def _write_variable(file, name, sizes, content, digest):
     for slab in slabs():
         dataset[row : row + len(slab)] = slab
         row += len(slab)
-        _update(digest, slab)
+        update(digest, slab)
         if slab.dtype.kind == "i":
             top = max(top, int(slab.max(initial=0)))
     dataset.attrs["largest"] = top
 
 
-def _digest(ranges):
+def header_digest(run, times, ranges, events):
+    """Checksum of what says whose numbers these are."""
+    digest = hashlib.blake2b(run.encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(times, "<f8").data)
+    digest.update(np.ascontiguousarray(ranges, "<i8").data)
+    digest.update(str(events).encode())
+    return digest.hexdigest()
+
+
+def content_digest(ranges):
+    """Begin the checksum of the ranges and of every variable."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(np.ascontiguousarray(ranges, "<i8").tobytes())
     return digest
 
 
-def _update(digest, array):
+def update(digest, array):
     """One text of bytes for one content, whatever the width on disk."""
     wide = "<f8" if array.dtype.kind == "f" else "<i8"
     digest.update(np.ascontiguousarray(array, wide).data)
-
-
-class FilePart:
-    """A file as a part of a store; opened anew for each access, because it never changes."""
-
-    def __init__(self, path):
-        self.path = path
-        with self._open() as file:
-            try:
-                if file.attrs["format"] != FORMAT:
-                    raise KeyError
-                version = int(file.attrs["format_version"])
-            except KeyError:
-                raise StoreError(f"{path}: an HDF5 file, but not one of jumpsim") from None
-            if version > FORMAT_VERSION:
-                raise StoreError(
-                    f"{path}: format {version} is newer than this jumpsim knows "
-                    f"({FORMAT_VERSION}); update jumpsim"
-                )
-            try:
-                self.plan = Plan.fromdict(json.loads(file.attrs["run"]), file["time"][()])
-                self.context = json.loads(file.attrs["context"])
-                self.events = int(file.attrs["events"])
-                self.stop_reason = file.attrs.get("stop_reason")
-                self.checksum = file.attrs["checksum"]
-                bounds = [int(i) for i in file.attrs["ranges"]]
-                self.ranges = list(zip(bounds[::2], bounds[1::2], strict=True))
-            except (KeyError, TypeError, ValueError) as error:
-                raise StoreError(f"{path}: damaged header ({error})") from None
-            except StoreError as error:
-                raise StoreError(f"{path}: {error}") from None
-
-    def _open(self):
-        try:
-            return h5py.File(self.path, "r")
-        except OSError as error:
-            reason = str(error).splitlines()[0]
-            if "unable to lock" in reason:
-                reason += "; on a file system without locks set HDF5_USE_FILE_LOCKING=FALSE"
-            raise StoreError(f"{self.path}: cannot be read as HDF5 ({reason})") from None
-
-    @property
-    def rows(self):
-        """Number of trajectories."""
-        return sum(last - first for first, last in self.ranges)
-
-    @property
-    def sums(self):
-        """Moments of the counts, or None when they were not kept."""
-        if "moments" not in self.plan.record:
-            return None
-        with self._open() as file:
-            return Moments.from_words(
-                self.rows, file["count_sum"][()], file["count_product_sum"][()]
-            )
-
-    def largest(self, name):
-        """Largest value of a variable, as noted when it was written."""
-        with self._open() as file:
-            return int(file[name].attrs["largest"])
-
-    def read(self, name, first, last):
-        """Rows first ... last-1 of "counts", "jumps" or "event_count"."""
-        with self._open() as file:
-            return file[name][first:last]
-
-    def read_events(self, first, last):
-        """Times and channels of the events of rows first ... last-1, one after the other."""
-        with self._open() as file:
-            counts = file["event_count"][:last]
-            span = slice(int(counts[:first].sum()), int(counts.sum()))
-            return file["event_time"][span], file["event_channel"][span]
-
-    def verify(self):
-        """Checksum of what can be read now; equal to `checksum` in an undamaged file."""
-        digest = _digest(np.array(self.ranges, np.int64).reshape(-1, 2))
-        with self._open() as file:
-            for name in names(self.plan.record):
-                dataset = file[name]
-                digest.update(name.encode())
-                columns = int(np.prod(dataset.shape[1:]))
-                step = max(1, _SLAB_BYTES // (8 * columns))
-                for row in range(0, len(dataset), step):
-                    _update(digest, dataset[row : row + step])
-        return digest.hexdigest()

@@ -5,8 +5,9 @@ Eqs. (1)-(7), (30)-(33); below "BM".
 """
 
 from .. import units
+from ..declaration import Channel, Pool
 from ..errors import positive_number, whole_number
-from ..model import Channel, Model, Pool
+from ..model import Model
 
 
 def hohlraum(tls, modes, gamma_tilde, wavelength=None):

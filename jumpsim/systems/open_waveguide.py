@@ -5,8 +5,9 @@ Eqs. (8)-(24), (41)-(72), Figs. 1-4; below "BM".
 """
 
 from .. import units
+from ..declaration import Channel, Pool
 from ..errors import InputError, positive_number, whole_number
-from ..model import Channel, Model, Pool
+from ..model import Model
 
 
 def open_waveguide(tls, modes, gamma_dec, gamma_0, gamma_tilde, gamma_tilde_wg, wavelength=None):

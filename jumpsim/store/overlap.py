@@ -1,0 +1,80 @@
+"""Where two parts hold the same trajectories they must agree, bit for bit."""
+
+import numpy as np
+
+from ..errors import StoreError
+from . import layout, pieces
+
+
+def intersect(spans, others):
+    """Common part of two lists of ranges, sorted, neighbours joined, nothing twice."""
+    found = sorted(
+        (max(a, c), min(b, d)) for a, b in spans for c, d in others if max(a, c) < min(b, d)
+    )
+    joined = []
+    for first, last in found:
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def check_equal(part, store):
+    """Compare everything that a part holds with the same trajectories in a store.
+
+    Raises
+    ------
+    StoreError
+        Which names the first trajectory that differs.
+    """
+    held = store.ranges()
+    if intersect(part.ranges, held) != intersect(part.ranges, part.ranges):
+        raise StoreError(f"{part.path}: some of its trajectories were not simulated again")
+    row = 0
+    for first, last in part.ranges:
+        offset = sum(min(b, first) - a for a, b in held if a < first)
+        _check_rows(part, store, row, offset, first, last - first)
+        row += last - first
+    if part.sums is not None:
+        _check_sums(part, store)
+
+
+def _check_rows(part, store, row, offset, first, count):
+    """Compare `count` trajectories from index `first`: rows of the part and of the store."""
+    names = [n for n in ("event_count", "counts", "jumps") if n in layout.names(part.plan.record)]
+    wide = len(part.plan.times) * len(part.plan.model.channels)
+    step = max(1, layout.SLAB_BYTES // (8 * wide))
+    for a in range(0, count, step):
+        b = min(a + step, count)
+        for name in names:
+            mine = part.read(name, row + a, row + b)
+            _check(mine == store.read(name, offset + a, offset + b), part, first + a)
+    if "events" in part.plan.record:
+        for a, b in layout.event_slabs(part, row, row + count):
+            mine = part.read_events(a, b)
+            theirs = store.read_events(offset + a - row, offset + b - row)
+            for x, y in zip(mine, theirs, strict=True):
+                _check(np.array([np.array_equal(x, y)]), part, first + a - row)
+
+
+def _check(equal, part, first):
+    if not equal.all():
+        bad = first + int(np.argmin(equal.reshape(len(equal), -1).all(axis=1)))
+        raise StoreError(
+            f"{part.path}: trajectory {bad} differs from the same trajectory simulated again or "
+            "stored elsewhere; one of them is damaged, or was made by another engine"
+        )
+
+
+def _check_sums(part, store):
+    """Compare sums, where the store can give them for just these trajectories."""
+    same = [
+        (max(a, first), min(b, last), other, row + max(a, first) - a)
+        for a, b, other, row in store.pieces()
+        for first, last in part.ranges
+        if max(a, first) < min(b, last)
+    ]
+    theirs = pieces.moments(store.plan, same)
+    if (theirs.first != part.sums.first).any() or (theirs.second != part.sums.second).any():
+        raise StoreError(f"{part.path}: its sums differ from those of the same trajectories")

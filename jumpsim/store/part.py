@@ -1,0 +1,186 @@
+"""One file of trajectories, read with care: what it says is checked before it sizes anything."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..errors import StoreError
+from ..plan import Plan
+from ..statistics import Moments
+from . import layout
+
+_MOST_TIMES = 10**8
+_MOST_INDEX = 2**53
+# What h5py, json and numpy raise over bytes that are not what they should be.
+_DAMAGE = (
+    OSError,
+    RuntimeError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    ArithmeticError,
+    MemoryError,
+)
+
+
+class FilePart:
+    """A file as a part of a store; opened anew for each access, because it never changes.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    plan : Plan
+    ranges : list of (int, int)
+        Trajectory indices (first, last + 1), increasing.
+    events : int
+        Events simulated.
+    stop_reason : str or None
+    context : dict
+        Software, machine, command and time.
+    checksum : str
+        Of the ranges and variables as they were written.
+
+    Raises
+    ------
+    StoreError
+        When the file is missing, foreign, of a newer format, or damaged.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        with self._open() as file:
+            if "format" not in file.attrs or str(file.attrs["format"]) != layout.FORMAT:
+                raise StoreError(f"{self.path}: an HDF5 file, but not one of jumpsim")
+            version = int(file.attrs["format_version"])
+            if version > layout.FORMAT_VERSION:
+                raise StoreError(
+                    f"{self.path}: format {version} is newer than this jumpsim knows "
+                    f"({layout.FORMAT_VERSION}); update jumpsim"
+                )
+            self._read_header(file)
+            self._check_shapes(file)
+
+    def _read_header(self, file):
+        times = file["time"]
+        stored = times.id.get_storage_size()
+        if times.ndim != 1 or not 0 < times.size <= min(_MOST_TIMES, stored // 8):
+            raise self._damaged("its times have an impossible size")
+        times, run = times[()], str(file.attrs["run"])
+        bounds = np.asarray(file.attrs["ranges"])
+        self.events = int(file.attrs["events"])
+        self.checksum = str(file.attrs["checksum"])
+        header = layout.header_digest(run, times, bounds.reshape(-1, 2), self.events)
+        if header != str(file.attrs["header_checksum"]):
+            raise self._damaged("its header does not fit the header's checksum")
+        edges = [int(i) for i in bounds]
+        self.ranges = list(zip(edges[::2], edges[1::2], strict=True))
+        if edges != sorted(set(edges)) or edges[0] < 0 or edges[-1] > _MOST_INDEX:
+            raise self._damaged("its ranges of trajectories are impossible")
+        self.plan = Plan.fromdict(json.loads(run), times)
+        self.stop_reason = str(file.attrs["stop_reason"]) if "stop_reason" in file.attrs else None
+        self.context = json.loads(str(file.attrs["context"]))
+
+    def _check_shapes(self, file):
+        """Compare the shape of every variable that is there with what the header says."""
+        model = self.plan.model
+        sizes = {
+            "trajectory": self.rows,
+            "time": len(self.plan.times),
+            "pool": len(model.pools),
+            "other_pool": len(model.pools),
+            "channel": len(model.channels),
+            "word": 2,
+            "event": self.events,
+        }
+        self.present = set()
+        for name in layout.names(self.plan.record):
+            if name not in file:
+                continue
+            dimensions, _, _ = layout.describe(name)
+            kind = "f" if name in ("event_time", "mean", "covariance") else "i"
+            shape = tuple(sizes[d] for d in dimensions)
+            if file[name].shape != shape or file[name].dtype.kind != kind:
+                raise self._damaged(f"'{name}' has not the shape or type that the header says")
+            self.present.add(name)
+
+    @contextlib.contextmanager
+    def _open(self):
+        try:
+            file = h5py.File(self.path, "r")
+        except FileNotFoundError:
+            raise StoreError(f"{self.path}: no such file") from None
+        except _DAMAGE as error:
+            reason = (str(error).splitlines() or ["unknown"])[0]
+            if "unable to lock" in reason:
+                reason += "; on a file system without locks set HDF5_USE_FILE_LOCKING=FALSE"
+            raise StoreError(f"{self.path}: cannot be read as HDF5 ({reason})") from None
+        try:
+            with file:
+                yield file
+        except StoreError as error:
+            named = str(error).startswith(str(self.path))
+            raise error if named else self._damaged(str(error)) from None
+        except _DAMAGE as error:
+            raise self._damaged((str(error).splitlines() or ["unknown"])[0]) from None
+
+    def _damaged(self, reason):
+        return StoreError(f"{self.path}: damaged: {reason}")
+
+    def _variable(self, file, name):
+        if name not in self.present:
+            raise StoreError(f"{self.path}: '{name}' was recorded, but is not in the file any more")
+        return file[name]
+
+    @property
+    def rows(self):
+        """Number of trajectories."""
+        return sum(last - first for first, last in self.ranges)
+
+    @property
+    def sums(self):
+        """Moments of the counts, or None when they were not kept."""
+        if "moments" not in self.plan.record:
+            return None
+        with self._open() as file:
+            first, second = (
+                self._variable(file, name)[()] for name in ("count_sum", "count_product_sum")
+            )
+            return Moments.from_words(self.rows, first, second)
+
+    def largest(self, name):
+        """Largest value of a variable, as noted when it was written."""
+        with self._open() as file:
+            return int(self._variable(file, name).attrs["largest"])
+
+    def read(self, name, first, last):
+        """Rows first ... last-1 of "counts", "jumps" or "event_count"."""
+        with self._open() as file:
+            return self._variable(file, name)[first:last]
+
+    def read_events(self, first, last):
+        """Times and channels of the events of rows first ... last-1, one after the other."""
+        with self._open() as file:
+            counts = self._variable(file, "event_count")[:last]
+            span = slice(int(counts[:first].sum()), int(counts.sum()))
+            return tuple(
+                self._variable(file, name)[span] for name in ("event_time", "event_channel")
+            )
+
+    def verify(self):
+        """Read everything; raises `StoreError` when it is not what was written."""
+        digest = layout.content_digest(np.array(self.ranges, np.int64))
+        with self._open() as file:
+            for name in layout.names(self.plan.record):
+                variable = self._variable(file, name)
+                digest.update(name.encode())
+                columns = int(np.prod(variable.shape[1:]))
+                step = max(1, layout.SLAB_BYTES // (8 * columns))
+                for row in range(0, len(variable), step):
+                    layout.update(digest, variable[row : row + step])
+        if digest.hexdigest() != self.checksum:
+            raise self._damaged("its content does not fit the checksum")
