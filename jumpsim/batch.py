@@ -109,8 +109,9 @@ class Batch:
         self.stop = threading.Event()
         self.began = self.committed = time.monotonic()
         own = self.executor is None
-        if self.store.missing(ntraj):
-            engine.warm(self.plan.model.table)
+        if not self.store.missing(ntraj) and self.limits.target_sem is None:
+            return f"nothing to do: all {ntraj} trajectories were there already"
+        engine.warm(self.plan.model.table)
         if own:
             self.executor = ThreadPoolExecutor(self.workers)
         try:

@@ -1,14 +1,18 @@
-"""The command line: `jumpsim run`, `info`, `compare`.
+"""The command line: `jumpsim run`, `status`, `info`, `rerun`, `merge`, `compare`.
 
 Exit status: 0 done; 2 bad input (one line on stderr); 75 stopped early, run again to go on.
 """
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
+import threading
+import warnings
 from pathlib import Path
 
-from .errors import InputError, SimulationError, StoreError
+from .errors import InputError, SimulationError, StoreError, StoreWarning
 
 DONE, BAD_INPUT, STOPPED = 0, 2, 75
 
@@ -19,21 +23,42 @@ def main(arguments=None):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Greek letters
     options = _parser().parse_args(arguments)
+    say = f"jumpsim {options.name}:"
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", StoreWarning)
+        warnings.showwarning = lambda text, *_: print(say, text, file=sys.stderr)
+        try:
+            with _terminated_like_interrupted():
+                return options.command(options)
+        except (InputError, StoreError, SimulationError) as error:
+            print(say, error, file=sys.stderr)
+            return BAD_INPUT
+        except KeyboardInterrupt:
+            print(say, "interrupted", file=sys.stderr)
+            return STOPPED
+        except BrokenPipeError:  # the reader of a pipe has left
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return DONE
+
+
+@contextlib.contextmanager
+def _terminated_like_interrupted():
+    """Let SIGTERM, by which batch systems announce their limit, act like Ctrl-C."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        return options.command(options)
-    except (InputError, StoreError, SimulationError) as error:
-        print(f"jumpsim {options.name}: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        print(f"jumpsim {options.name}: interrupted", file=sys.stderr)
-        return STOPPED
-    except BrokenPipeError:  # the reader of a pipe has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(options):
-    from .simulate import simulate
     from .spec import load_spec
 
     spec = load_spec(options.spec)
@@ -47,23 +72,74 @@ def _run(options):
         "max_events": options.max_events,
     }
     settings = {**spec.run, **{name: v for name, v in given.items() if v is not None}}
-    ensemble = simulate(
-        spec.model,
-        spec.times,
-        initial=spec.initial,
-        store=options.output,
-        progress=False if options.quiet else None,
-        **settings,
-    )
+    if options.dry_run:
+        return _dry_run(spec, settings)
+    from .simulate import simulate
+    from .store import store_exists
+
+    again = "run the same command again to go on"
+    try:
+        ensemble = simulate(
+            spec.model,
+            spec.times,
+            initial=spec.initial,
+            store=options.output,
+            progress=False if options.quiet else None,
+            **settings,
+        )
+    except KeyboardInterrupt:
+        kept = f"what was finished is in {options.output}" if store_exists(options.output) else ""
+        text = kept or "nothing was finished yet"
+        print(f"jumpsim run: interrupted; {text}; {again}", file=sys.stderr)
+        return STOPPED
     if not options.quiet:
         print(ensemble)
     if ensemble.stop_reason == "timeout":
         print(
-            f"jumpsim run: stopped by the time limit with {ensemble.ntraj} trajectories; run the "
-            "same command again to go on",
+            f"jumpsim run: stopped by the time limit with {ensemble.ntraj} trajectories; {again}",
             file=sys.stderr,
         )
         return STOPPED
+    return DONE
+
+
+def _dry_run(spec, settings):
+    from .inspection import estimate
+    from .plan import Plan, as_record
+    from .resources import usable_cores
+
+    plan = Plan(
+        spec.model,
+        spec.initial,
+        spec.times,
+        settings.get("seed", 0),
+        as_record(settings.get("record", "counts")),
+    )
+    print(estimate(plan, settings.get("ntraj", 1000), settings.get("workers", usable_cores())))
+    return DONE
+
+
+def _status(options):
+    from .inspection import status
+
+    print(status(options.store))
+    return DONE
+
+
+def _rerun(options):
+    from .inspection import rerun
+
+    result = rerun(options.store, options.index)
+    print(result)
+    if False in result.equal.values():
+        raise StoreError(f"{options.store}: trajectory {options.index} is not what was recorded")
+    return DONE
+
+
+def _merge(options):
+    from .store import merge
+
+    print(merge(options.output, options.stores))
     return DONE
 
 
@@ -133,11 +209,26 @@ def _parser():
         "--target-sem", metavar="E", type=_positive, help="stop at this standard error"
     )
     run.add_argument("--max-events", metavar="N", type=_whole(1), help="per trajectory, an error")
+    run.add_argument("--dry-run", action="store_true", help="judge events, time and bytes only")
     run.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
 
     info = commands.add_parser("info", help="show everything that a file knows about its run")
     info.set_defaults(command=_info)
     info.add_argument("store", metavar="OUT.h5")
+
+    status = commands.add_parser("status", help="how far a run is, and whether its files are sound")
+    status.set_defaults(command=_status)
+    status.add_argument("store", metavar="OUT.h5")
+
+    rerun = commands.add_parser("rerun", help="make one trajectory again and compare bit for bit")
+    rerun.set_defaults(command=_rerun)
+    rerun.add_argument("store", metavar="OUT.h5")
+    rerun.add_argument("--index", metavar="I", type=_whole(0), required=True)
+
+    merge = commands.add_parser("merge", help="unite stores of one run")
+    merge.set_defaults(command=_merge)
+    merge.add_argument("stores", metavar="IN.h5", nargs="+")
+    merge.add_argument("-o", "--output", metavar="OUT.h5", required=True)
 
     compare = commands.add_parser("compare", help="averages against the rate equations")
     compare.set_defaults(command=_compare)

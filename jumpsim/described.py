@@ -87,9 +87,4 @@ def describe_start(initial, model):
 
 def file_size(ensemble):
     """Bytes on disk, in words."""
-    size = sum(part.path.stat().st_size for part in ensemble._store._parts)
-    unit = "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size >= 1000:
-            size, unit = size / 1000, larger
-    return f"{size:.4g} {unit}"
+    return units.readable_bytes(sum(p.path.stat().st_size for p in ensemble._store._parts))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .errors import InputError
+from .resources import available_memory
 from .store import FileStore
 
 _SLAB_BYTES = 2**22
@@ -153,6 +154,15 @@ class Ensemble:
             self._need(name)
         elif self.record == ("moments",):
             raise InputError('`event_count` is not kept with record="moments" alone')
+        columns = {"counts": len(self.model.pools), "jumps": len(self.model.channels)}
+        need = 8 * self.ntraj * len(self.times) * columns[name] if name in columns else 0
+        # Twice, because what is on disk is narrower; in memory it is there already.
+        have = available_memory() if self.path else None
+        if have is not None and 2 * need > have:
+            raise InputError(
+                f"`{name}` of {self.ntraj} trajectories needs {2 * need / 1e9:.1f} GB of memory, "
+                f"but {have / 1e9:.1f} GB are free; go through `slabs('{name}')` instead"
+            )
         return self._store.read(name, 0, self.ntraj).astype(np.int64, copy=False)
 
 

@@ -6,7 +6,6 @@ trajectory i depends on the plan and on i alone.
 
 import math
 import numbers
-import os
 import secrets
 from collections.abc import Mapping
 from concurrent.futures import Executor
@@ -21,6 +20,7 @@ from .initial import as_initial
 from .model import Model
 from .plan import Plan, as_method, as_record, as_seed, as_times
 from .progress import Progress
+from .resources import available_memory, usable_cores
 from .store import FileStore, MemoryStore, WritableStore, store_exists
 
 
@@ -126,7 +126,7 @@ def simulate(
     initial.check(model)
     if limits.target_sem is not None and not {"counts", "moments"} & set(plan.record):
         raise InputError('`target_sem` needs record "counts" or "moments"')
-    workers = _usable_cores() if workers is None else whole_number(workers, "workers", 1, 10000)
+    workers = usable_cores() if workers is None else whole_number(workers, "workers", 1, 10000)
     if executor is not None and not isinstance(executor, Executor):
         raise InputError(
             "`executor` must be a concurrent.futures.Executor, but is "
@@ -174,33 +174,15 @@ def _seconds(timeout):
     return math.inf if timeout is None else units.time(timeout, "timeout")
 
 
-def _usable_cores():
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _check_memory(plan, ntraj):
     """Refuse what will not fit before it starts."""
     columns = {"counts": len(plan.model.pools), "jumps": len(plan.model.channels)}
     per_row = sum(8 * len(plan.times) * columns.get(name, 0) for name in plan.record)
     per_row += 0 if plan.record == ("moments",) else 8  # the number of events
     # Twice: blocks, and the one array they are joined into.
-    need, have = 2 * ntraj * per_row, _available_memory()
+    need, have = 2 * ntraj * per_row, available_memory()
     if have is not None and need > have:
         raise InputError(
             f"`ntraj` = {ntraj} trajectories need {need / 1e9:.1f} GB of memory, but "
             f'{have / 1e9:.1f} GB are free; give `store="run.h5"`, or record="moments"'
         )
-
-
-def _available_memory():
-    """Free bytes as the system tells them, or None."""
-    try:
-        with open("/proc/meminfo") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return 1024 * int(line.split()[1])
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, AttributeError):
-        return None

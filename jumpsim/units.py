@@ -154,6 +154,15 @@ def inverse_fermi(p):
         return np.log((1 - p) / p)
 
 
+def readable_bytes(size):
+    """Bytes in words, such as "3.31 MB"."""
+    unit = "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size >= 1000:
+            size, unit = size / 1000, larger
+    return f"{size:.4g} {unit}"
+
+
 def readable_times(times):
     """Factor and unit that make a list of times readable: (1e6, "µs") for 10 µs.
 

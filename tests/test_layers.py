@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "jumpsim"
 
 # A module may import from the lines above its own, and from its own folder.
 LAYERS = [
-    {"errors"},
+    {"errors", "resources"},
     {"units", "streams", "statistics", "provenance", "stoichiometry", "rates", "tables"},
     {"declaration"},
     {"model"},
@@ -21,7 +21,7 @@ LAYERS = [
     {"progress"},
     {"batch"},
     {"simulate"},
-    {"inference", "spec"},
+    {"inference", "spec", "inspection"},
     {"plotting"},
     {"cli"},
     {"__main__"},

@@ -43,3 +43,20 @@ def test_moments_take_the_same_memory_for_few_and_many():
 @pytest.mark.skipif(sys.platform != "linux", reason="an address space limit needs Linux")
 def test_a_large_store_is_written_under_a_limit_of_one_gibibyte(tmp_path):
     peak_kilobytes("counts", 100_000, str(tmp_path / "a.h5"), limit=2**30)
+
+
+def test_more_than_fits_is_refused_when_it_is_read(tmp_path, monkeypatch):
+    import numpy as np
+
+    import jumpsim as js
+
+    model = js.systems.hohlraum(5, 5, 1.0)
+    times = np.linspace(0, 1, 11)
+    js.simulate(model, times, 50, {"N": 3, "m": 1}, 1, store=tmp_path / "a.h5")
+    ensemble = js.open(tmp_path / "a.h5")
+    monkeypatch.setattr("jumpsim.ensemble.available_memory", lambda: 10_000)
+    with pytest.raises(js.InputError, match=r"go through `slabs\('counts'\)` instead"):
+        _ = ensemble.counts
+    slabs = np.concatenate(list(ensemble.slabs("counts")))
+    monkeypatch.undo()
+    assert np.array_equal(slabs, ensemble.counts)

@@ -3,5 +3,6 @@
 from .base import Store
 from .disk import FileStore, WritableStore, store_exists
 from .memory import MemoryStore
+from .merging import merge
 
-__all__ = ["FileStore", "MemoryStore", "Store", "WritableStore", "store_exists"]
+__all__ = ["FileStore", "MemoryStore", "Store", "WritableStore", "merge", "store_exists"]

@@ -33,6 +33,11 @@ class Store:
     def begin(self, ntraj):
         """Note how many trajectories were asked for, before any is simulated."""
 
+    @property
+    def parts(self):
+        """The files or blocks that make up the store."""
+        return tuple(self._parts)
+
     def pieces(self):
         """Return the pieces that make up the store, see `pieces.select`."""
         return pieces.select(self._parts)
@@ -48,12 +53,7 @@ class Store:
 
     def missing(self, ntraj):
         """Ranges of the indices below `ntraj` that are not there."""
-        gaps, reached = [], 0
-        for first, last in [*self.ranges(), (ntraj, ntraj)]:
-            if reached < min(first, ntraj):
-                gaps.append((reached, min(first, ntraj)))
-            reached = max(reached, last)
-        return gaps
+        return pieces.gaps(self.ranges(), ntraj)
 
     def read(self, name, first, last):
         """Rows first ... last-1 (in the order of their indices) of a variable."""

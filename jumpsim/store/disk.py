@@ -120,6 +120,29 @@ class WritableStore(Store):
             write_once(target, self.plan, [(block.first, block.last, block, 0)])
             self._parts.append(FilePart(target))
 
+    def adopt(self, part):
+        """Take in a part of another store; what both have must agree, and counts once.
+
+        Returns
+        -------
+        bool
+            Whether it brought anything new.
+        """
+        _check_same_run(part, self.plan)
+        if part.plan.record != self.plan.record:
+            raise StoreError(
+                f"{part.path}: was recorded with {', '.join(part.plan.record)}, but the others "
+                f"with {', '.join(self.plan.record)}; run one of them again with the same record"
+            )
+        part.verify()
+        overlap.check_common(part, self)
+        before = self.ranges()
+        self._parts.append(part)
+        if self.ranges() != before:
+            return True
+        self._parts.pop()
+        return False
+
     def finish(self, stop_reason, complete):
         """End a run: put a complete one together into one file, and remove its blocks."""
         self.stop_reason = stop_reason
@@ -132,8 +155,9 @@ class WritableStore(Store):
     def _compact(self, stop_reason):
         for part in self._smaller:
             overlap.check_equal(part, self)
-        blocks = [part.path for part in self._parts + self._smaller if part.path != self.path]
-        if blocks or self._smaller:
+        parts = self._parts + self._smaller
+        blocks = [part.path for part in parts if part.path.parent == self.folder]
+        if any(part.path != self.path for part in parts) or self._smaller:
             write_once(self.path, self.plan, self.pieces(), stop_reason)
             self._parts, self._smaller = [FilePart(self.path)], []
         for block in blocks:

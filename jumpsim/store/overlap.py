@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..errors import StoreError
+from ..errors import InputError, StoreError
 from . import layout, pieces
 
 
@@ -21,7 +21,20 @@ def intersect(spans, others):
 
 
 def check_equal(part, store):
-    """Compare everything that a part holds with the same trajectories in a store.
+    """Compare everything that a part holds with the same trajectories in a store, which has them.
+
+    Raises
+    ------
+    StoreError
+        Which names the first trajectory that differs, or that some are not there.
+    """
+    if intersect(part.ranges, store.ranges()) != intersect(part.ranges, part.ranges):
+        raise StoreError(f"{part.path}: some of its trajectories were not simulated again")
+    check_common(part, store)
+
+
+def check_common(part, store):
+    """Compare the trajectories that a part and a store have in common.
 
     Raises
     ------
@@ -29,15 +42,15 @@ def check_equal(part, store):
         Which names the first trajectory that differs.
     """
     held = store.ranges()
-    if intersect(part.ranges, held) != intersect(part.ranges, part.ranges):
-        raise StoreError(f"{part.path}: some of its trajectories were not simulated again")
-    row = 0
+    row, common = 0, 0
     for first, last in part.ranges:
-        offset = sum(min(b, first) - a for a, b in held if a < first)
-        _check_rows(part, store, row, offset, first, last - first)
+        for a, b in intersect([(first, last)], held):
+            offset = sum(min(stop, a) - start for start, stop in held if start < a)
+            _check_rows(part, store, row + a - first, offset, a, b - a)
+            common += b - a
         row += last - first
-    if part.sums is not None:
-        _check_sums(part, store)
+    if part.sums is not None and common:
+        _check_sums(part, store, common == row)
 
 
 def _check_rows(part, store, row, offset, first, count):
@@ -67,14 +80,24 @@ def _check(equal, part, first):
         )
 
 
-def _check_sums(part, store):
-    """Compare sums, where the store can give them for just these trajectories."""
+def _check_sums(part, store, whole):
+    """Compare sums; of trajectories whose counts were compared they need not be."""
+    if "counts" in part.plan.record:
+        return
     same = [
         (max(a, first), min(b, last), other, row + max(a, first) - a)
         for a, b, other, row in store.pieces()
         for first, last in part.ranges
         if max(a, first) < min(b, last)
     ]
-    theirs = pieces.moments(store.plan, same)
+    try:
+        if not whole:
+            raise InputError
+        theirs = pieces.moments(store.plan, same)
+    except InputError:
+        raise StoreError(
+            f"{part.path}: only sums were kept, and some of its trajectories are in another file "
+            "too: they cannot be taken apart, to be compared and counted once"
+        ) from None
     if (theirs.first != part.sums.first).any() or (theirs.second != part.sums.second).any():
         raise StoreError(f"{part.path}: its sums differ from those of the same trajectories")

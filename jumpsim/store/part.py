@@ -165,11 +165,19 @@ class FilePart:
     def read_events(self, first, last):
         """Times and channels of the events of rows first ... last-1, one after the other."""
         with self._open() as file:
-            counts = self._variable(file, "event_count")[:last]
-            span = slice(int(counts[:first].sum()), int(counts.sum()))
+            span = self._event_span(file, first, last)
             return tuple(
                 self._variable(file, name)[span] for name in ("event_time", "event_channel")
             )
+
+    def read_event_variable(self, name, first, last):
+        """Return "event_time" or "event_channel" of rows first ... last-1 alone."""
+        with self._open() as file:
+            return self._variable(file, name)[self._event_span(file, first, last)]
+
+    def _event_span(self, file, first, last):
+        counts = self._variable(file, "event_count")[:last]
+        return slice(int(counts[:first].sum()), int(counts.sum()))
 
     def verify(self):
         """Read everything; raises `StoreError` when it is not what was written."""

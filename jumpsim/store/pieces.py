@@ -38,6 +38,16 @@ def ranges(pieces):
     return joined
 
 
+def gaps(ranges, number):
+    """Ranges of the indices below `number` that sorted ranges do not cover."""
+    found, reached = [], 0
+    for first, last in [*ranges, (number, number)]:
+        if reached < min(first, number):
+            found.append((reached, min(first, number)))
+        reached = max(reached, last)
+    return found
+
+
 def by_part(pieces, below=None):
     """Each part with the spans of its rows that count, of indices below `below`."""
     spans = {}

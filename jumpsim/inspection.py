@@ -1,0 +1,290 @@
+"""Questions to a store that change nothing: how far it is, whether it can be repeated, its cost."""
+
+import json
+import os
+import socket
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from . import streams, units
+from .batch import run_block
+from .engine import ENGINE_VERSION
+from .errors import InputError, StoreError, whole_number
+from .plan import RECORDS
+from .store import FileStore, layout
+from .store.disk import block_files, blocks_folder
+from .store.part import FilePart
+from .store.pieces import gaps, select
+from .store.pieces import ranges as covered
+from .tables import columns
+
+_PROBE_SECONDS = 0.5
+_MOST_GAPS = 5
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run is.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    done : int
+        Sound trajectories.
+    wanted : int
+        As many were asked for.
+    missing : list of (first, last + 1)
+    damaged : list of str
+        One line for each file that is not what was written.
+    files, bytes : int
+    rate : float or None
+        Trajectories per second of the run in progress.
+    running : str or None
+        Who is writing.
+    """
+
+    path: Path
+    done: int
+    wanted: int
+    missing: list
+    damaged: list
+    files: int
+    bytes: int
+    rate: float | None
+    running: str | None
+
+    def __str__(self):
+        state = f", {self.running}" if self.running else ""
+        lines = [f"{self.path}: {self.done} of {self.wanted} trajectories{state}"]
+        gaps = [f"{first} ... {last - 1}" for first, last in self.missing[:_MOST_GAPS]]
+        if len(self.missing) > _MOST_GAPS:
+            gaps.append(f"and {len(self.missing) - _MOST_GAPS} more ranges")
+        lines.append(f"  missing   {', '.join(gaps) or 'nothing'}")
+        if self.rate:
+            left = (self.wanted - self.done) / self.rate
+            lines.append(f"  rate      {self.rate:.4g} trajectories/s, about {left:.3g} s left")
+        lines.append(f"  files     {self.files}, {units.readable_bytes(self.bytes)}")
+        lines += [f"  damaged   {text}" for text in self.damaged] or ["  damaged   nothing"]
+        return "\n".join(lines)
+
+
+def status(path):
+    """Look at a run, finished, in progress or given up; every file is read and verified.
+
+    Parameters
+    ----------
+    path : path
+        The output file of the run.
+
+    Returns
+    -------
+    Status
+    """
+    path, folder = Path(path), blocks_folder(path)
+    files = [path] if path.exists() else []
+    files += block_files(folder)
+    note = _note(folder)
+    if not files and not note:
+        raise StoreError(f"{path}: no such file, and no blocks of a run in progress")
+    parts, damaged, size = [], [], 0
+    for file in files:
+        try:
+            size += file.stat().st_size
+            part = FilePart(file)
+            part.verify()
+            parts.append(part)
+        except (StoreError, FileNotFoundError) as error:
+            if file.exists():  # else it was taken up into the finished file meanwhile
+                damaged.append(str(error))
+    ranges = covered(select(parts))
+    done = sum(last - first for first, last in ranges)
+    wanted = max([note.get("wanted", 0), *(last for _, last in ranges)])
+    rate = _rate(note, done, [part.path for part in parts if part.path != path])
+    missing = gaps(ranges, wanted)
+    return Status(path, done, wanted, missing, damaged, len(files), size, rate, _writer(note))
+
+
+def _note(folder):
+    """What the writer noted when it began, or an empty dict."""
+    try:
+        note = json.loads((folder / "run.json").read_text())
+        return {
+            "wanted": int(note["wanted"]),
+            "had": int(note["had"]),
+            "began": float(note["began"]),
+            "pid": int(note["pid"]),
+            "host": str(note["host"]),
+        }
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+
+
+def _rate(note, done, blocks):
+    written = [file.stat().st_mtime for file in blocks if file.exists()]
+    if not note or not written or max(written) <= note["began"] or done <= note["had"]:
+        return None
+    return (done - note["had"]) / (max(written) - note["began"])
+
+
+def _writer(note):
+    if not note:
+        return None
+    who = f"process {note['pid']} on {note['host']}"
+    if note["host"] != socket.gethostname():
+        return f"perhaps still running as {who}"
+    try:
+        os.kill(note["pid"], 0)
+    except ProcessLookupError:
+        return "not running: run the same command again to go on"
+    except PermissionError:
+        pass
+    return f"running as {who}"
+
+
+@dataclass(frozen=True, eq=False)
+class Rerun:
+    """One trajectory, made again from the record of its run.
+
+    Attributes
+    ----------
+    plan : Plan
+    block : Block
+        The trajectory.
+    equal : dict
+        For each recorded variable whether the stored one is equal bit for bit; None when it is
+        not stored (any more).
+    """
+
+    plan: object
+    block: object
+    equal: dict
+
+    def __str__(self):
+        model, times = self.plan.model, self.plan.times
+        factor, unit = units.readable_times(times)
+        shown = np.unique(np.linspace(0, len(times) - 1, 11).round().astype(int))
+        rows = [(f"{times[k] * factor:.4g}", *map(str, self.block.counts[0, k])) for k in shown]
+        words = {True: "equal, bit for bit", False: "DIFFERENT", None: "not stored"}
+        return "\n".join(
+            [
+                f"trajectory {self.block.first} of {model.name}, seed {self.plan.seed}: "
+                f"{self.block.events} events",
+                "",
+                *columns(rows, (f"time ({unit})", *model.pools), right=range(len(rows[0]))),
+                "",
+                *(f"stored {name}: {words[equal]}" for name, equal in self.equal.items()),
+            ]
+        )
+
+
+def rerun(path, index):
+    """Make one trajectory again, from the record alone, and compare it with what is stored.
+
+    Parameters
+    ----------
+    path : path
+    index : int
+        Index of the trajectory; need not be stored.
+
+    Returns
+    -------
+    Rerun
+
+    Raises
+    ------
+    StoreError
+        When another version of the engine or of the random streams made the file: its bits
+        cannot be had from this one.
+    """
+    store = FileStore(path)
+    index = whole_number(index, "index", 0, 2**53)
+    made, here = store.plan.versions, (ENGINE_VERSION, streams.STREAM_VERSION)
+    if made != here:
+        raise StoreError(
+            f"{path}: was made with engine version {made[0]} and stream version {made[1]}, but "
+            f"this jumpsim has {here[0]} and {here[1]}: it makes other trajectories. Use jumpsim "
+            f"{store.context.get('jumpsim', 'of that time')}"
+        )
+    record = tuple(r for r in RECORDS if r in {"counts", *store.plan.record})
+    block, _ = run_block(replace(store.plan, record=record), index, index + 1)
+    equal = {}
+    for name in layout.names(store.plan.record):
+        if "trajectory" in layout.describe(name)[0] or "event" in layout.describe(name)[0]:
+            equal[name] = _is_stored_equal(store, block, name, index)
+    return Rerun(store.plan, block, equal)
+
+
+def _is_stored_equal(store, block, name, index):
+    """Whether a stored variable of a trajectory equals the block's; None when it is not there."""
+    for first, last, part, row in store.pieces():
+        if not first <= index < last:
+            continue
+        a = row + index - first
+        if name in ("event_time", "event_channel"):
+            if not {name, "event_count"} <= part.present:
+                return None
+            stored = part.read_event_variable(name, a, a + 1)
+            return np.array_equal(stored, getattr(block, name))
+        if name in part.present:
+            return np.array_equal(part.read(name, a, a + 1), getattr(block, name))
+    return None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will cost, from a short probe.
+
+    Attributes
+    ----------
+    ntraj, workers, probed : int
+    events, seconds, bytes : float
+        Of all trajectories.
+    """
+
+    ntraj: int
+    workers: int
+    probed: int
+    events: float
+    seconds: float
+    bytes: float
+
+    def __str__(self):
+        return "\n".join(
+            [
+                f"{self.ntraj} trajectories, judged from {self.probed}; nothing was written",
+                f"  events    {self.events:.4g}, {self.events / self.ntraj:.4g} per trajectory",
+                f"  time      {self.seconds:.3g} s on {self.workers} workers, without writing",
+                f"  file      {units.readable_bytes(self.bytes)}, "
+                f"{self.bytes / self.ntraj:.4g} bytes per trajectory",
+            ]
+        )
+
+
+def estimate(plan, ntraj, workers=1):
+    """Judge events, time and bytes of a run from about half a second of it.
+
+    Parameters
+    ----------
+    plan : Plan
+    ntraj, workers : int
+    """
+    if ntraj < 1:
+        raise InputError(f"`ntraj` must be ≥ 1 to judge its cost, but is {ntraj}")
+    run_block(plan, 0, 1)  # compiles
+    number, began = 1, time.monotonic()
+    while True:
+        block, seconds = run_block(plan, 0, number)
+        if number == ntraj or time.monotonic() - began > _PROBE_SECONDS:
+            break
+        number = min(ntraj, 2 * number)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "probe.h5"
+        layout.write(file, plan, [(0, number, block, 0)])
+        size = file.stat().st_size
+    share = ntraj / number
+    grows = size if plan.record == ("moments",) else size * share
+    return Estimate(ntraj, workers, number, block.events * share, seconds * share / workers, grows)
