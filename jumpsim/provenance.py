@@ -4,6 +4,7 @@ What defines the numbers themselves is in `plan.Plan`; nothing in here changes o
 """
 
 import datetime
+import functools
 import importlib.metadata
 import json
 import os
@@ -43,6 +44,7 @@ def canonical_json(data):
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+@functools.cache
 def _commit():
     """Commit of the source tree that runs, with a '+' when it was edited; None without one."""
     folder = Path(__file__).parent.parent
@@ -65,6 +67,7 @@ def _commit():
     return head.stdout.strip() + ("+" if state.stdout.strip() else "")
 
 
+@functools.cache
 def _cpu():
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

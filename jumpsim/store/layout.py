@@ -254,11 +254,12 @@ def _write_variable(file, name, sizes, content, digest):
     row, top = 0, 0
     digest.update(name.encode())
     for slab in slabs():
-        dataset[row : row + len(slab)] = slab
-        row += len(slab)
-        update(digest, slab)
-        if slab.dtype.kind == "i":
-            top = max(top, int(slab.max(initial=0)))
+        stored = slab.astype(dataset.dtype, copy=False)
+        dataset[row : row + len(stored)] = stored
+        row += len(stored)
+        digest.update(np.ascontiguousarray(stored).data)
+        if stored.dtype.kind == "i":
+            top = max(top, int(stored.max(initial=0)))
     dataset.attrs["largest"] = top
 
 
@@ -276,9 +277,3 @@ def content_digest(ranges):
     digest = hashlib.blake2b(digest_size=16)
     digest.update(np.ascontiguousarray(ranges, "<i8").tobytes())
     return digest
-
-
-def update(digest, array):
-    """One text of bytes for one content, whatever the width on disk."""
-    wide = "<f8" if array.dtype.kind == "f" else "<i8"
-    digest.update(np.ascontiguousarray(array, wide).data)

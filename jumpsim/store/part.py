@@ -189,6 +189,6 @@ class FilePart:
                 columns = int(np.prod(variable.shape[1:]))
                 step = max(1, layout.SLAB_BYTES // (8 * columns))
                 for row in range(0, len(variable), step):
-                    layout.update(digest, variable[row : row + step])
+                    digest.update(np.ascontiguousarray(variable[row : row + step]).data)
         if digest.hexdigest() != self.checksum:
             raise self._damaged("its content does not fit the checksum")
