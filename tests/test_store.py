@@ -357,3 +357,28 @@ def test_files_hold_no_times_of_day_in_datasets(reference):
         names = []
         file.visit(names.append)
     assert not {"written", "host", "context"} & set(names)
+
+
+def test_a_finished_file_with_damaged_numbers_is_set_aside_before_it_is_used(
+    tmp_path, reference, waveguide, microseconds
+):
+    path = tmp_path / "a.h5"
+    shutil.copy(reference, path)
+    with h5py.File(path, "r+") as file:
+        file["counts"][5, 3, 1] += 1
+    arguments = (waveguide, microseconds, 61, js.Thermal(1.0), 5, ALL)
+    with pytest.warns(js.StoreWarning, match=r"set aside as a\.h5\.damaged"):
+        js.simulate(*arguments, store=path)
+    js.simulate(*arguments, store=tmp_path / "b.h5")
+    assert_same_content(path, tmp_path / "b.h5")
+    assert (tmp_path / "a.h5.damaged").exists()
+
+
+def test_a_damaged_block_is_left_out_when_reading(tmp_path, plan):
+    store = WritableStore(tmp_path / "s.h5", plan)
+    store.write([run_block(plan, 0, 3)[0]])
+    store.write([run_block(plan, 3, 9)[0]])
+    (tmp_path / "s.h5.blocks" / "traj-000000000000-000000000003.h5").write_bytes(b"")
+    with pytest.warns(js.StoreWarning, match="left out; run again to mend it"):
+        ensemble = js.open(tmp_path / "s.h5")
+    assert list(ensemble.indices) == [3, 4, 5, 6, 7, 8]

@@ -56,15 +56,16 @@ class FileStore(Store):
         return self._parts[0].context
 
     def _open_all(self):
-        """Parts of the finished file and of the blocks; a block may vanish when it is taken up."""
+        """Parts of the finished file and of the sound blocks."""
         if self.path.exists():
             yield FilePart(self.path)
         for file in block_files(self.folder):
             try:
                 yield FilePart(file)
-            except StoreError:
-                if file.exists():
-                    raise
+            except StoreError as error:
+                if file.exists():  # else it was taken up into the finished file meanwhile
+                    text = f"{error}. It is left out; run again to mend it"
+                    warnings.warn(text, StoreWarning, stacklevel=2)
 
 
 class WritableStore(Store):
@@ -99,6 +100,8 @@ class WritableStore(Store):
 
     def begin(self, ntraj):
         """Note what was asked for, so that others can tell how far it is."""
+        if self.missing(ntraj):  # only then will the finished file be copied from
+            self._verify_file()
         note = {
             "wanted": ntraj,
             "pid": os.getpid(),
@@ -116,7 +119,7 @@ class WritableStore(Store):
     def write(self, blocks):
         """Add blocks; when this returns they are on the disk."""
         for block in join_neighbours(blocks):
-            target = self.folder / f"traj-{block.first:012d}-{block.last:012d}.h5"
+            target = self.folder / block_name(block.first, block.last)
             write_once(target, self.plan, [(block.first, block.last, block, 0)])
             self._parts.append(FilePart(target))
 
@@ -173,26 +176,36 @@ class WritableStore(Store):
             raise _told(error, self.path) from None
 
     def _open_all(self, plan):
-        """Every part that is sound; damaged ones are set aside, those of another run refused."""
+        """Every part that is sound; damaged blocks are set aside, another run is refused."""
         parts = []
         if self.path.exists():
             parts.append(FilePart(self.path))
             _check_same_run(parts[0], plan)
-        for file in [*([self.path] if parts else []), *block_files(self.folder)]:
+        for file in block_files(self.folder):
             try:
                 part = FilePart(file)
                 part.verify()
                 first, last = part.ranges[0][0], part.ranges[-1][1]
-                if file != self.path and file.name != f"traj-{first:012d}-{last:012d}.h5":
+                if file.name != block_name(first, last):
                     raise StoreError(f"{file}: holds the trajectories {first} ... {last - 1}")
             except StoreError as error:
                 _set_aside(file, error)
-                parts = [p for p in parts if p.path != file]
                 continue
-            if file != self.path:
-                _check_same_run(part, plan)
-                parts.append(part)
+            _check_same_run(part, plan)
+            parts.append(part)
         return parts
+
+    def _verify_file(self):
+        """Set a damaged finished file aside; what it held is then missing."""
+        for parts in (self._parts, self._smaller):
+            for part in parts:
+                if part.path == self.path:
+                    try:
+                        part.verify()
+                    except StoreError as error:
+                        _set_aside(self.path, error)
+                        parts.remove(part)
+                    return
 
     def _release(self):
         """Let go of the lock, and of the folder when nothing is left in it."""
@@ -213,6 +226,11 @@ def blocks_folder(path):
     if path.is_dir() or not path.name:
         raise StoreError(f"{path}: is a folder, but must be the name of a file")
     return path.with_name(path.name + ".blocks")
+
+
+def block_name(first, last):
+    """File name of the trajectories first ... last-1."""
+    return f"traj-{first:012d}-{last:012d}.h5"
 
 
 def block_files(folder):
