@@ -382,3 +382,13 @@ def test_a_damaged_block_is_left_out_when_reading(tmp_path, plan):
     with pytest.warns(js.StoreWarning, match="left out; run again to mend it"):
         ensemble = js.open(tmp_path / "s.h5")
     assert list(ensemble.indices) == [3, 4, 5, 6, 7, 8]
+
+
+def test_a_file_that_grew_after_it_was_opened_is_not_mixed_up(tmp_path, waveguide, microseconds):
+    path = tmp_path / "a.h5"
+    js.simulate(waveguide, microseconds, 20, js.Thermal(1.0), 5, store=path)
+    before = js.open(path)
+    js.simulate(waveguide, microseconds, 30, js.Thermal(1.0), 5, store=path)
+    with pytest.raises(js.StoreError, match="was replaced since it was opened"):
+        _ = before.counts
+    assert js.open(path).ntraj == 30

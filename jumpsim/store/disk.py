@@ -39,7 +39,11 @@ class FileStore(Store):
     def __init__(self, path):
         self.path = Path(path)
         self.folder = blocks_folder(path)
-        parts = list(self._open_all())
+        while True:
+            finished = self.path.exists()
+            parts = list(self._open_all())
+            if self.path.exists() == finished:  # else blocks have just become the finished file
+                break
         if not parts:
             raise StoreError(f"{self.path}: no such file, and no blocks of a run in progress")
         super().__init__(parts[0].plan)

@@ -53,6 +53,7 @@ class FilePart:
 
     def __init__(self, path):
         self.path = Path(path)
+        self.checksum = None
         with self._open() as file:
             if "format" not in file.attrs or str(file.attrs["format"]) != layout.FORMAT:
                 raise StoreError(f"{self.path}: an HDF5 file, but not one of jumpsim")
@@ -121,6 +122,11 @@ class FilePart:
             raise StoreError(f"{self.path}: cannot be read as HDF5 ({reason})") from None
         try:
             with file:
+                if self.checksum is not None and str(file.attrs["checksum"]) != self.checksum:
+                    raise StoreError(
+                        f"{self.path}: was replaced since it was opened, because its run went on; "
+                        "open it again"
+                    )
                 yield file
         except StoreError as error:
             named = str(error).startswith(str(self.path))
