@@ -7,7 +7,7 @@ The same as `jumpsim compare`; all its options are understood. Reads a store, ne
 
 import sys
 
-from jumpsim.cli import main
+from jumpsim.cli import entry
 
 if __name__ == "__main__":
-    sys.exit(main(["compare", *sys.argv[1:]]))
+    entry(["compare", *sys.argv[1:]])

@@ -111,11 +111,12 @@ class Batch:
         own = self.executor is None
         if not self.store.missing(ntraj) and self.limits.target_sem is None:
             return f"nothing to do: all {ntraj} trajectories were there already"
-        engine.warm(self.plan.model.table)
         if own:
             self.executor = ThreadPoolExecutor(self.workers)
         try:
             with self._stopped_by_signals():
+                # Under the same roof, because an exception in the midst of LLVM would be lost.
+                engine.warm(self.plan.model.table)
                 return self._run(ntraj)
         finally:
             if own:

@@ -28,7 +28,7 @@ def main(arguments=None):
         warnings.simplefilter("always", StoreWarning)
         warnings.showwarning = lambda text, *_: print(say, text, file=sys.stderr)
         try:
-            with _terminated_like_interrupted():
+            with _Signals() as options.signals:
                 return options.command(options)
         except (InputError, StoreError, SimulationError) as error:
             print(say, error, file=sys.stderr)
@@ -41,21 +41,51 @@ def main(arguments=None):
             return DONE
 
 
-@contextlib.contextmanager
-def _terminated_like_interrupted():
-    """Let SIGTERM, by which batch systems announce their limit, act like Ctrl-C."""
+def entry(arguments=None):
+    """Run as a command of its own: `jumpsim` and `python -m jumpsim`."""
+    status = main(arguments)
+    if status:
+        # At once: after an interruption inside compiled code CPython would end by the signal, and
+        # after a full disk HDF5 may crash while it tidies up.
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
 
-    def interrupt(*_):
-        raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+class _Signals:
+    """SIGINT and SIGTERM, by which batch systems announce their limit, end a command alike."""
+
+    def __init__(self):
+        self.held, self.waiting = False, False
+
+    def __enter__(self):
+        self.before = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    self.before[number] = signal.signal(number, self._arrived)
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _arrived(self, *_):
+        if not self.held:
+            raise KeyboardInterrupt
+        self.waiting = True
+
+    @contextlib.contextmanager
+    def hold(self):
+        """Let a signal wait: one that arrives while numba loads would be lost in its callbacks."""
+        self.held = True
+        try:
+            yield
+        finally:
+            self.held = False
+        if self.waiting:
+            raise KeyboardInterrupt
 
 
 def _run(options):
@@ -74,8 +104,9 @@ def _run(options):
     settings = {**spec.run, **{name: v for name, v in given.items() if v is not None}}
     if options.dry_run:
         return _dry_run(spec, settings)
-    from .simulate import simulate
-    from .store import store_exists
+    with options.signals.hold():
+        from .simulate import simulate
+        from .store import store_exists
 
     again = "run the same command again to go on"
     try:

@@ -7,7 +7,7 @@ The same as `jumpsim run`; all its options are understood.
 
 import sys
 
-from jumpsim.cli import main
+from jumpsim.cli import entry
 
 if __name__ == "__main__":
-    sys.exit(main(["run", *sys.argv[1:]]))
+    entry(["run", *sys.argv[1:]])

@@ -14,6 +14,7 @@ executor  "spawn" or "fork": `simulate` with processes, and not the command
 """
 
 import contextlib
+import faulthandler
 import hashlib
 import json
 import os
@@ -52,46 +53,83 @@ block_size = {BLOCK}
 
 
 class Run:
-    """A run as a process of its own; a context manager that leaves no process behind."""
+    """A run as a process of its own; a context manager that leaves no process behind.
 
-    def __init__(self, spec, out, *arguments, plain=False, **options):
+    Parameters
+    ----------
+    spec, out : path
+    arguments
+        More of the command line.
+    how : str
+        "fork" of this process (which is quick), "process" (this file as a program), or "plain"
+        (`python -m jumpsim`, where options are ignored).
+    options
+        As the module says.
+    """
+
+    def __init__(self, spec, out, *arguments, how="fork", **options):
         self.out = Path(out)
-        program = ["-m", "jumpsim"] if plain else [__file__, json.dumps({"commit": 0, **options})]
-        command = [sys.executable, *program, "run", str(spec), "-o", str(out), "-q"]
-        self.process = subprocess.Popen(
-            [*command, *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # its workers are of its group
-        )
+        options = {"commit": 0, **options}
+        command = ["run", str(spec), "-o", str(out), "-q", *map(str, arguments)]
+        self._told = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end
+        if how == "fork":
+            self._child = None
+            self.pid = fork(lambda: _main(options, command), self._told)
+        else:
+            program = ["-m", "jumpsim"] if how == "plain" else [__file__, json.dumps(options)]
+            self._child = subprocess.Popen(
+                [sys.executable, *program, *command],
+                stdout=subprocess.DEVNULL,
+                stderr=self._told,
+                start_new_session=True,  # its workers are of its group
+            )
+            self.pid = self._child.pid
+        self.status = None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.communicate()
+            os.killpg(self.pid, signal.SIGKILL)
+        self.wait()
+        self._told.close()
+
+    def poll(self):
+        """Exit status, or None while it runs."""
+        if self.status is None and self._child is not None:
+            self.status = self._child.poll()
+        elif self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.status = os.waitstatus_to_exitcode(status) if pid else None
+        return self.status
+
+    def wait(self, seconds=120):
+        """Wait for the end; returns the exit status."""
+        self.wait_for(lambda: False, seconds)
+        return self.status
 
     def wait_for(self, condition, seconds=60):
         """Wait until the condition holds or the process has ended."""
         deadline = time.monotonic() + seconds
-        while not condition() and self.process.poll() is None:
+        while not condition() and self.poll() is None:
             assert time.monotonic() < deadline, "the run never came there"
             time.sleep(0.002)
 
     def begun(self):
+        """Whether it has its folder."""
         return (blocks_folder(self.out) / "run.json").exists() or self.out.exists()
 
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
+    def signal(self, number):
+        """Send a signal to the process, and not to its workers."""
+        assert self.poll() is None, f"ended too early: {self.end()}"
+        os.kill(self.pid, number)
 
     def end(self, seconds=120):
-        """Exit status and stderr."""
-        _, told = self.process.communicate(timeout=seconds)
-        return self.process.returncode, told
+        """Exit status and stderr, after the end."""
+        self.wait(seconds)
+        self._told.seek(0)
+        return self.status, self._told.read().decode(errors="replace")
 
 
 def completed(spec, out, *arguments, **options):
@@ -171,20 +209,28 @@ def in_child(function, seconds=60, memory=None):
         stderr of the child.
     """
     with tempfile.TemporaryFile() as told:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of threads that numpy may have
-            child = os.fork()
-        if child == 0:
-            _as_child(function, told.fileno(), seconds, memory)
-        _, status = os.waitpid(child, 0)
+        _, status = os.waitpid(fork(function, told, seconds, memory), 0)
         told.seek(0)
         return os.waitstatus_to_exitcode(status), told.read().decode(errors="replace")
+
+
+def fork(function, told, seconds=0, memory=None):
+    """Call in a child, stderr of which goes to the file `told`; returns its process id."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads that numpy may have
+        child = os.fork()
+    if child == 0:
+        _as_child(function, told.fileno(), seconds, memory)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.setpgid(child, child)  # here and there: the first to come does it
+    return child
 
 
 def _as_child(function, told, seconds, memory):
     status = 99
     try:
-        os.setsid()
+        os.setpgid(0, 0)
+        faulthandler.disable()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(told, 2)
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - not pytest's

@@ -12,7 +12,6 @@ there to tell the second one.
 
 import contextlib
 import fcntl
-import glob
 import json
 import os
 import re
@@ -81,10 +80,7 @@ class WritableStore(Store):
         self._make_folder()
         self._lock = _lock(self.folder / "lock", self.path)
         try:
-            leftovers = list(self.folder.glob(".*.tmp"))
-            leftovers += self.path.parent.glob(f".{glob.escape(self.path.name)}.*.tmp")
-            for leftover in leftovers:  # of a writer that was killed
-                leftover.unlink()
+            self._remove_leftovers()
             parts = self._open_all(plan)
             record = set(plan.record).union(*(part.plan.record for part in parts))
             super().__init__(replace(plan, record=tuple(r for r in RECORDS if r in record)))
@@ -104,8 +100,6 @@ class WritableStore(Store):
 
     def begin(self, ntraj):
         """Note what was asked for, so that others can tell how far it is."""
-        if self.missing(ntraj):  # only then will the finished file be copied from
-            self._verify_file()
         note = {
             "wanted": ntraj,
             "pid": os.getpid(),
@@ -179,18 +173,27 @@ class WritableStore(Store):
         except OSError as error:
             raise _told(error, self.path) from None
 
+    def _remove_leftovers(self):
+        """Remove the temporary files of a writer that was killed, and no others."""
+        own = re.compile(rf"\.({re.escape(self.path.name)})\.[0-9a-f]{{32}}\.tmp")
+        block = re.compile(rf"\.({_BLOCK_NAME.pattern}|run)\.[0-9a-f]{{32}}\.tmp")
+        for folder, name in ((self.path.parent, own), (self.folder, block)):
+            for file in folder.iterdir():
+                if name.fullmatch(file.name) and file.is_file():
+                    file.unlink(missing_ok=True)
+
     def _open_all(self, plan):
         """Every part that is sound; damaged blocks are set aside, another run is refused."""
         parts = []
         if self.path.exists():
-            parts.append(FilePart(self.path))
-            _check_same_run(parts[0], plan)
-        for file in block_files(self.folder):
+            # A file without a sound header is refused, because nobody knows whose it is.
+            _check_same_run(FilePart(self.path), plan)
+        for file in [*([self.path] if self.path.exists() else []), *block_files(self.folder)]:
             try:
                 part = FilePart(file)
                 part.verify()
                 first, last = part.ranges[0][0], part.ranges[-1][1]
-                if file.name != block_name(first, last):
+                if file != self.path and file.name != block_name(first, last):
                     raise StoreError(f"{file}: holds the trajectories {first} ... {last - 1}")
             except StoreError as error:
                 _set_aside(file, error)
@@ -198,18 +201,6 @@ class WritableStore(Store):
             _check_same_run(part, plan)
             parts.append(part)
         return parts
-
-    def _verify_file(self):
-        """Set a damaged finished file aside; what it held is then missing."""
-        for parts in (self._parts, self._smaller):
-            for part in parts:
-                if part.path == self.path:
-                    try:
-                        part.verify()
-                    except StoreError as error:
-                        _set_aside(self.path, error)
-                        parts.remove(part)
-                    return
 
     def _release(self):
         """Let go of the lock, and of the folder when nothing is left in it."""
@@ -220,6 +211,7 @@ class WritableStore(Store):
                 (self.folder / name).unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # blocks that were set aside stay
                 self.folder.rmdir()
+        _held.discard(str((self.folder / "lock").resolve()))
         os.close(self._lock)
         self._lock = None
 
@@ -294,8 +286,12 @@ def _check_same_run(part, plan):
 
 
 def _set_aside(file, error):
-    aside = file.with_name(f"{file.name}.damaged")
-    os.replace(file, aside)
+    names = (f"{file.name}.damaged{n}" for n in ("", *range(2, 1000)))
+    aside = next(a for a in map(file.with_name, names) if not os.path.lexists(a))
+    try:
+        os.replace(file, aside)
+    except OSError as failure:
+        raise _told(failure, file) from None
     warnings.warn(
         f"{error}. It was set aside as {aside.name}; its trajectories are simulated again",
         StoreWarning,
@@ -303,21 +299,35 @@ def _set_aside(file, error):
     )
 
 
+# Record locks belong to a process: forked workers do not inherit them, which would leave a store
+# locked by the orphans of a killed run. Within one process they do not exclude, so that is noted.
+_held = set()
+
+
 def _lock(file, path):
-    """Take the lock of a store, or tell who has it; None where the system has no locks."""
+    """Take the lock of a store, or tell that somebody has it."""
+    told = StoreError(
+        f"{path}: another process is writing to it; wait for it, or give another output"
+    )
+    key = str(Path(file).resolve())
+    if key in _held:
+        raise told
     while True:
-        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise _told(error, path) from None
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
             os.close(handle)
-            raise StoreError(
-                f"{path}: another process is writing to it; wait for it, or give another output"
-            ) from None
-        except OSError:
-            return handle
+            raise told from None
+        except OSError:  # a file system without locks
+            break
         # The last holder may have removed the file between the two steps.
         with contextlib.suppress(FileNotFoundError):
             if os.fstat(handle).st_ino == os.stat(file).st_ino:
-                return handle
+                break
         os.close(handle)
+    _held.add(key)
+    return handle

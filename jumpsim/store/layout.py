@@ -6,8 +6,11 @@ attribute `run` holds the plan, `ranges` the trajectory indices, `checksum` a BL
 ranges and of every variable.
 """
 
+import contextlib
+import errno
 import hashlib
 import json
+import shutil
 
 import h5py
 import numpy as np
@@ -20,6 +23,7 @@ FORMAT = "jumpsim trajectories"
 FORMAT_VERSION = 1
 
 _CHUNK_BYTES = 2**20
+_IN_MEMORY_BYTES = 2**26
 SLAB_BYTES = 2**22
 _PURE_DIMENSION = "This is a netCDF dimension but not a netCDF variable."  # netCDF-4 convention
 
@@ -99,7 +103,7 @@ def write(path, plan, pieces, stop_reason=None):
     parts = list({id(part): part for _, _, part, _ in pieces}.values())
     digest = content_digest(ranges)
     n_events = events(pieces)
-    with h5py.File(path, "x") as file:
+    with _new_file(path, parts) as file:
         file.attrs["Conventions"] = "CF-1.11"
         file.attrs["title"] = f"Single photon events of {plan.model.name}"
         file.attrs["format"] = FORMAT
@@ -117,6 +121,30 @@ def write(path, plan, pieces, stop_reason=None):
             _write_variable(file, name, sizes, contents[name], digest)
         file.attrs["checksum"] = digest.hexdigest()
     return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _new_file(path, parts):
+    """Create an HDF5 file that meets a full disk in order.
+
+    HDF5 does not survive a write that fails: it complains on stderr and may crash later. So a file
+    of some megabytes is made in memory and written by the system; for a larger one there must be
+    room before it is begun.
+    """
+    size = sum(part.nbytes for part in parts)
+    if size < _IN_MEMORY_BYTES:
+        with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
+            yield file
+            file.flush()
+            image = file.id.get_file_image()
+        with open(path, "xb") as out:
+            out.write(image)
+        return
+    free = shutil.disk_usage(path.parent).free
+    if free < 1.1 * size:
+        raise OSError(errno.ENOSPC, f"No space left: {free} bytes are free, {size} needed")
+    with h5py.File(path, "x") as file:
+        yield file
 
 
 def _contents(plan, pieces, parts):

@@ -148,6 +148,11 @@ class FilePart:
         return sum(last - first for first, last in self.ranges)
 
     @property
+    def nbytes(self):
+        """Bytes on disk."""
+        return self.path.stat().st_size
+
+    @property
     def sums(self):
         """Moments of the counts, or None when they were not kept."""
         if "moments" not in self.plan.record:
