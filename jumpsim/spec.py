@@ -125,7 +125,7 @@ def _own_model(data):
     for item in _list(data, "pools"):
         item = dict(item)
         kind = item.pop("kind", None)
-        if kind not in _POOL_KINDS:
+        if not isinstance(kind, str) or kind not in _POOL_KINDS:
             raise InputError(f"[[pools]]: unknown `kind` {kind!r}; " + choices(kind, _POOL_KINDS))
         pools.append(_call(_POOL_KINDS[kind], item, f"[[pools]] of kind {kind}"))
     channels = [_call(Channel, item, "[[channels]]") for item in _list(data, "channels")]
@@ -160,7 +160,7 @@ def _times(data):
     start = units.time(data.get("start", 0.0), "start")
     points = whole_number(data["points"], "points", 1, 10**7)
     spacing = data.get("spacing", "linear")
-    if spacing not in ("linear", "log"):
+    if not isinstance(spacing, str) or spacing not in ("linear", "log"):
         raise InputError(
             f"[times]: unknown `spacing` {spacing!r}; " + choices(spacing, ("linear", "log"))
         )

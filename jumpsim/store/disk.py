@@ -29,7 +29,7 @@ from . import layout, overlap
 from .base import Store
 from .part import FilePart
 
-_BLOCK_NAME = re.compile(r"traj-(\d{12,})-(\d{12,})\.h5")
+_BLOCK_NAME = re.compile(r"traj-(\d{12,})-(\d{12,})(-c?j?e?m?)?\.h5")
 
 
 class FileStore(Store):
@@ -117,7 +117,9 @@ class WritableStore(Store):
     def write(self, blocks):
         """Add blocks; when this returns they are on the disk."""
         for block in join_neighbours(blocks):
-            target = self.folder / block_name(block.first, block.last)
+            # Blocks with a smaller record stay until they have been compared: another name.
+            record = self.plan.record if self._smaller else ()
+            target = self.folder / block_name(block.first, block.last, record)
             write_once(target, self.plan, [(block.first, block.last, block, 0)])
             self._parts.append(FilePart(target))
 
@@ -162,7 +164,8 @@ class WritableStore(Store):
             write_once(self.path, self.plan, self.pieces(), stop_reason)
             self._parts, self._smaller = [FilePart(self.path)], []
         for block in blocks:
-            block.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it is in the file now, and counts once
+                block.unlink()
 
     def _make_folder(self):
         if not self.path.parent.is_dir():
@@ -180,7 +183,8 @@ class WritableStore(Store):
         for folder, name in ((self.path.parent, own), (self.folder, block)):
             for file in folder.iterdir():
                 if name.fullmatch(file.name) and file.is_file():
-                    file.unlink(missing_ok=True)
+                    with contextlib.suppress(OSError):
+                        file.unlink()
 
     def _open_all(self, plan):
         """Every part that is sound; damaged blocks are set aside, another run is refused."""
@@ -193,7 +197,8 @@ class WritableStore(Store):
                 part = FilePart(file)
                 part.verify()
                 first, last = part.ranges[0][0], part.ranges[-1][1]
-                if file != self.path and file.name != block_name(first, last):
+                own = (block_name(first, last), block_name(first, last, part.plan.record))
+                if file != self.path and file.name not in own:
                     raise StoreError(f"{file}: holds the trajectories {first} ... {last - 1}")
             except StoreError as error:
                 _set_aside(file, error)
@@ -207,9 +212,9 @@ class WritableStore(Store):
         if self._lock is None:
             return
         if not any(block_files(self.folder)):
-            for name in ("run.json", "lock"):
-                (self.folder / name).unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # blocks that were set aside stay
+                for name in ("run.json", "lock"):
+                    (self.folder / name).unlink(missing_ok=True)
                 self.folder.rmdir()
         _held.discard(str((self.folder / "lock").resolve()))
         os.close(self._lock)
@@ -224,9 +229,10 @@ def blocks_folder(path):
     return path.with_name(path.name + ".blocks")
 
 
-def block_name(first, last):
-    """File name of the trajectories first ... last-1."""
-    return f"traj-{first:012d}-{last:012d}.h5"
+def block_name(first, last, record=()):
+    """File name of the trajectories first ... last-1, with the initials of a record."""
+    initials = "-" + "".join(name[0] for name in record) if record else ""
+    return f"traj-{first:012d}-{last:012d}{initials}.h5"
 
 
 def block_files(folder):

@@ -103,9 +103,11 @@ class FilePart:
             if name not in file:
                 continue
             dimensions, _, _ = layout.describe(name)
-            kind = "f" if name in ("event_time", "mean", "covariance") else "i"
+            real = name in ("event_time", "mean", "covariance")
+            types = ("float64",) if real else ("int16", "int32", "int64")
             shape = tuple(sizes[d] for d in dimensions)
-            if file[name].shape != shape or file[name].dtype.kind != kind:
+            # The exact type, because the same bytes in another order are other numbers.
+            if file[name].shape != shape or file[name].dtype not in map(np.dtype, types):
                 raise self._damaged(f"'{name}' has not the shape or type that the header says")
             self.present.add(name)
 
