@@ -224,13 +224,9 @@ def _is_stored_equal(store, block, name, index):
         if not first <= index < last:
             continue
         a = row + index - first
-        if name in ("event_time", "event_channel"):
-            if not {name, "event_count"} <= part.present:
-                return None
-            stored = part.read_event_variable(name, a, a + 1)
+        if {name, "event_count"} <= part.present:
+            stored = part.read_unverified(name, a, a + 1)
             return np.array_equal(stored, getattr(block, name))
-        if name in part.present:
-            return np.array_equal(part.read(name, a, a + 1), getattr(block, name))
     return None
 
 

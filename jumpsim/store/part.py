@@ -31,6 +31,9 @@ _DAMAGE = (
 class FilePart:
     """A file as a part of a store; opened anew for each access, because it never changes.
 
+    Its content is verified as a whole before the first number of it is given out: bytes that are
+    sound but in the wrong place pass every check that HDF5 makes.
+
     Attributes
     ----------
     path : pathlib.Path
@@ -54,6 +57,7 @@ class FilePart:
     def __init__(self, path):
         self.path = Path(path)
         self.checksum = None
+        self._verified = False
         with self._open() as file:
             if "format" not in file.attrs or str(file.attrs["format"]) != layout.FORMAT:
                 raise StoreError(f"{self.path}: an HDF5 file, but not one of jumpsim")
@@ -159,6 +163,7 @@ class FilePart:
         """Moments of the counts, or None when they were not kept."""
         if "moments" not in self.plan.record:
             return None
+        self._verify_once()
         with self._open() as file:
             first, second = (
                 self._variable(file, name)[()] for name in ("count_sum", "count_product_sum")
@@ -172,25 +177,26 @@ class FilePart:
 
     def read(self, name, first, last):
         """Rows first ... last-1 of "counts", "jumps" or "event_count"."""
-        with self._open() as file:
-            return self._variable(file, name)[first:last]
+        self._verify_once()
+        return self.read_unverified(name, first, last)
 
     def read_events(self, first, last):
         """Times and channels of the events of rows first ... last-1, one after the other."""
-        with self._open() as file:
-            span = self._event_span(file, first, last)
-            return tuple(
-                self._variable(file, name)[span] for name in ("event_time", "event_channel")
-            )
+        self._verify_once()
+        names = ("event_time", "event_channel")
+        return tuple(self.read_unverified(name, first, last) for name in names)
 
-    def read_event_variable(self, name, first, last):
-        """Return "event_time" or "event_channel" of rows first ... last-1 alone."""
+    def read_unverified(self, name, first, last):
+        """Rows first ... last-1 of any variable of trajectories, as they stand in the file."""
         with self._open() as file:
-            return self._variable(file, name)[self._event_span(file, first, last)]
+            if name in ("event_time", "event_channel"):
+                counts = self._variable(file, "event_count")[:last]
+                first, last = int(counts[:first].sum()), int(counts.sum())
+            return self._variable(file, name)[first:last]
 
-    def _event_span(self, file, first, last):
-        counts = self._variable(file, "event_count")[:last]
-        return slice(int(counts[:first].sum()), int(counts.sum()))
+    def _verify_once(self):
+        if not self._verified:
+            self.verify()
 
     def verify(self):
         """Read everything; raises `StoreError` when it is not what was written."""
@@ -205,3 +211,4 @@ class FilePart:
                     digest.update(np.ascontiguousarray(variable[row : row + step]).data)
         if digest.hexdigest() != self.checksum:
             raise self._damaged("its content does not fit the checksum")
+        self._verified = True
