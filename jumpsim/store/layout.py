@@ -21,6 +21,7 @@ from .pieces import ranges as covered
 
 FORMAT = "jumpsim trajectories"
 FORMAT_VERSION = 1
+SEAL, SEAL_BYTES = b"jumpsim\0", 24
 
 _CHUNK_BYTES = 2**20
 _IN_MEMORY_BYTES = 2**26
@@ -138,13 +139,25 @@ def _new_file(path, parts):
             file.flush()
             image = file.id.get_file_image()
         with open(path, "xb") as out:
-            out.write(image)
+            out.write(image + seal(hashlib.blake2b(image, digest_size=16)))
         return
     free = shutil.disk_usage(path.parent).free
     if free < 1.1 * size:
         raise OSError(errno.ENOSPC, f"No space left: {free} bytes are free, {size} needed")
     with h5py.File(path, "x") as file:
         yield file
+    with open(path, "rb+") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
+        file.write(seal(digest))
+
+
+def seal(digest):
+    """Return the last bytes of a file: a mark, and the checksum of all bytes before.
+
+    HDF5 may crash over damaged bytes, so they are looked at before it sees them. It ignores what
+    follows its own end of a file, and drops it when the file is opened for writing.
+    """
+    return SEAL + digest.digest()
 
 
 def _contents(plan, pieces, parts):

@@ -1,6 +1,7 @@
 """One file of trajectories, read with care: what it says is checked before it sizes anything."""
 
 import contextlib
+import hashlib
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ..statistics import Moments
 from . import layout
 
 _MOST_TIMES = 10**8
+_LARGEST_SEALED = 2**32  # beyond, the seal would take too long; content is verified when read
 _MOST_INDEX = 2**53
 # What h5py, json and numpy raise over bytes that are not what they should be.
 _DAMAGE = (
@@ -57,7 +59,7 @@ class FilePart:
     def __init__(self, path):
         self.path = Path(path)
         self.checksum = None
-        self._verified = False
+        self._verified = self._has_sound_seal()
         with self._open() as file:
             if "format" not in file.attrs or str(file.attrs["format"]) != layout.FORMAT:
                 raise StoreError(f"{self.path}: an HDF5 file, but not one of jumpsim")
@@ -69,6 +71,31 @@ class FilePart:
                 )
             self._read_header(file)
             self._check_shapes(file)
+
+    def _has_sound_seal(self):
+        """Whether the bytes are those that were written; False when the file has no seal.
+
+        Another program that opened the file for writing has taken the seal away.
+        """
+        try:
+            with open(self.path, "rb") as file:
+                size = file.seek(0, 2) - layout.SEAL_BYTES
+                if not 0 < size < _LARGEST_SEALED:
+                    return False
+                file.seek(size)
+                seal = file.read()
+                if not seal.startswith(layout.SEAL):
+                    return False
+                file.seek(0)
+                digest = hashlib.blake2b(digest_size=16)
+                while size > 0 and (piece := file.read(min(size, 2**22))):
+                    digest.update(piece)
+                    size -= len(piece)
+        except OSError:
+            return False  # opening it by HDF5 tells why
+        if layout.seal(digest) != seal:
+            raise self._damaged("its bytes are not those that were written")
+        return True
 
     def _read_header(self, file):
         times = file["time"]
