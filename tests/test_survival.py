@@ -741,10 +741,25 @@ def test_a_finished_file_with_a_changed_bit_gives_no_number(spec, out, capsys):
     assert_one_line(capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("damage", [flip, change_a_number])
-def test_a_damaged_finished_file_is_made_again_when_more_is_asked_for(damage, spec, out, reference):
+@pytest.mark.parametrize("more", [False, True])
+def test_a_finished_file_with_a_changed_bit_is_refused(more, spec, out, capsys):
     finish(half_of(spec), out)
-    damage(out)
+    flip(out)
+    before = out.read_bytes()
+    wanted = spec if more else half_of(spec)
+    assert main(["run", str(wanted), "-o", str(out), "-q"]) == 2
+    told = capsys.readouterr().err
+    assert_one_line(told)
+    assert f"{out}: damaged: " in told
+    assert out.read_bytes() == before
+    assert [f.name for f in out.parent.iterdir()] == ["out.h5"]
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_a_finished_file_with_a_changed_number_is_made_again(more, spec, out, reference):
+    # Another program opened it for writing, so that only the content can tell.
+    finish(half_of(spec) if more else spec, out)
+    change_a_number(out)
     damaged = out.read_bytes()
     with pytest.warns(js.StoreWarning, match=r"set aside as out\.h5\.damaged"):
         simulate_again(spec, out)
@@ -787,8 +802,8 @@ def test_a_damaged_file_is_not_merged(damage, which, spec, out, tmp_path):
     assert status in (0, 2)
     for file in (target, *blocks_folder(target).glob("traj-*.h5")):
         if file.exists():
-            part = FilePart(file)
             with contextlib.suppress(js.StoreError):
+                part = FilePart(file)
                 part.verify()
                 first, last = part.ranges[0]
                 right = run_block(plan_of(spec), first, last)[0]
