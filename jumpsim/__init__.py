@@ -23,6 +23,8 @@ _HOME = {
     "status": "inspection",
     "rerun": "inspection",
     "load_spec": "spec",
+    "run_sweep": "sweep",
+    "open_sweep": "sweep",
     "compare": "inference.compare",
     "InputError": "errors",
     "StoreError": "errors",

@@ -114,7 +114,7 @@ class Batch:
         if own:
             self.executor = ThreadPoolExecutor(self.workers)
         try:
-            with self._stopped_by_signals():
+            with noted_signals(self._interrupt):
                 # Under the same roof, because an exception in the midst of LLVM would be lost.
                 engine.warm(self.plan.model.table)
                 return self._run(ntraj)
@@ -180,30 +180,13 @@ class Batch:
         self.stop.clear()
         if error:
             raise error
-        if not self.store.missing(goal):
-            return None
-        return INTERRUPTED if self.interrupted else TIMEOUT
+        if self.interrupted:  # also with nothing missing: a caller may have more to do
+            return INTERRUPTED
+        return TIMEOUT if self.store.missing(goal) else None
 
-    @contextlib.contextmanager
-    def _stopped_by_signals(self):
-        """Turn SIGINT and SIGTERM into an orderly stop; a second one acts as it did before."""
-        before = {}
-
-        def stop(*_):
-            self.interrupted = True
-            self.stop.set()
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                    before[number] = signal.signal(number, stop)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _interrupt(self):
+        self.interrupted = True
+        self.stop.set()
 
     def _submit(self, gaps):
         """Hand the next block to a worker."""
@@ -253,6 +236,27 @@ class Batch:
             self.store.write(self.uncommitted)
         self.uncommitted = []
         self.committed = time.monotonic()
+
+
+@contextlib.contextmanager
+def noted_signals(act):
+    """Let SIGINT and SIGTERM call `act` for an orderly stop; a second one acts as it did before."""
+    before = {}
+
+    def note(*_):
+        act()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def achieved_sem(moments, times):

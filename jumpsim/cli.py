@@ -1,4 +1,4 @@
-"""The command line: `jumpsim run`, `status`, `info`, `rerun`, `merge`, `compare`.
+"""The command line: `jumpsim run`, `sweep`, `status`, `info`, `rerun`, `merge`, `compare`.
 
 Exit status: 0 done; 2 bad input (one line on stderr); 75 stopped early, run again to go on.
 """
@@ -92,16 +92,7 @@ def _run(options):
     from .spec import load_spec
 
     spec = load_spec(options.spec)
-    given = {
-        "ntraj": options.ntraj,
-        "seed": options.seed,
-        "record": options.record,
-        "workers": options.workers,
-        "timeout": options.time_limit,
-        "target_sem": options.target_sem,
-        "max_events": options.max_events,
-    }
-    settings = {**spec.run, **{name: v for name, v in given.items() if v is not None}}
+    settings = {**spec.run, **_settings(options)}
     if options.dry_run:
         return _dry_run(spec, settings)
     with options.signals.hold():
@@ -134,6 +125,20 @@ def _run(options):
     return DONE
 
 
+def _settings(options):
+    """Keyword arguments of `simulate` that were given."""
+    given = {
+        "ntraj": options.ntraj,
+        "seed": options.seed,
+        "record": options.record,
+        "workers": options.workers,
+        "timeout": options.time_limit,
+        "target_sem": options.target_sem,
+        "max_events": options.max_events,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def _dry_run(spec, settings):
     from .inspection import estimate
     from .plan import Plan, as_record
@@ -147,6 +152,32 @@ def _dry_run(spec, settings):
         as_record(settings.get("record", "counts")),
     )
     print(estimate(plan, settings.get("ntraj", 1000), settings.get("workers", usable_cores())))
+    return DONE
+
+
+def _sweep(options):
+    with options.signals.hold():
+        from .grid import parse_vary
+        from .sweep import run_sweep
+
+    again = "run the same command again to go on"
+    try:
+        sweep = run_sweep(
+            options.spec,
+            options.output,
+            parse_vary(options.vary),
+            progress=False if options.quiet else None,
+            **_settings(options),
+        )
+    except KeyboardInterrupt:
+        print(f"jumpsim sweep: interrupted; what was finished is kept; {again}", file=sys.stderr)
+        return STOPPED
+    if not options.quiet:
+        print(sweep)
+    if sweep.finished < sweep.points:
+        reached = f"{sweep.finished} of {sweep.points} points complete"
+        print(f"jumpsim sweep: stopped by the time limit with {reached}; {again}", file=sys.stderr)
+        return STOPPED
     return DONE
 
 
@@ -228,20 +259,20 @@ def _parser():
     run.set_defaults(command=_run)
     run.add_argument("spec", metavar="SPEC.toml", help="parameter file")
     run.add_argument("-o", "--output", metavar="OUT.h5", required=True, help="file to write")
-    run.add_argument("-n", "--ntraj", metavar="N", type=_whole(1), help="trajectories in the file")
-    run.add_argument("--seed", metavar="S", type=_whole(0), help="0 ≤ S < 2^64")
-    run.add_argument(
-        "--record", metavar="WHAT", type=lambda text: text.split(","),
-        help="counts, jumps, events, moments; several with commas",
-    )  # fmt: skip
-    run.add_argument("--workers", metavar="N", type=_whole(1), help="threads (default: all cores)")
-    run.add_argument("--time-limit", metavar="TIME", type=_seconds, help="such as '90 s' or '2 h'")
-    run.add_argument(
-        "--target-sem", metavar="E", type=_positive, help="stop at this standard error"
-    )
-    run.add_argument("--max-events", metavar="N", type=_whole(1), help="per trajectory, an error")
+    _add_settings(run)
     run.add_argument("--dry-run", action="store_true", help="judge events, time and bytes only")
-    run.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
+
+    sweep = commands.add_parser(
+        "sweep", help="simulate a grid of parameters, a file for each point"
+    )
+    sweep.set_defaults(command=_sweep)
+    sweep.add_argument("spec", metavar="SPEC.toml", help="parameter file")
+    sweep.add_argument("-o", "--output", metavar="FOLDER", required=True, help="folder to write to")
+    sweep.add_argument(
+        "--vary", metavar="PATH=V1,V2,...", action="append", required=True,
+        help="such as parameters.tls=50,100; again for another axis",
+    )  # fmt: skip
+    _add_settings(sweep)
 
     info = commands.add_parser("info", help="show everything that a file knows about its run")
     info.set_defaults(command=_info)
@@ -267,6 +298,22 @@ def _parser():
     compare.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
     compare.add_argument("--no-figure", action="store_true", help="the table alone")
     return parser
+
+
+def _add_settings(command):
+    """Options that mean the same for every command that simulates."""
+    add = command.add_argument
+    add("-n", "--ntraj", metavar="N", type=_whole(1), help="trajectories in a file")
+    add("--seed", metavar="S", type=_whole(0), help="0 ≤ S < 2^64")
+    add(
+        "--record", metavar="WHAT", type=lambda text: text.split(","),
+        help="counts, jumps, events, moments; several with commas",
+    )  # fmt: skip
+    add("--workers", metavar="N", type=_whole(1), help="threads (default: all cores)")
+    add("--time-limit", metavar="TIME", type=_seconds, help="such as '90 s' or '2 h'")
+    add("--target-sem", metavar="E", type=_positive, help="stop at this standard error")
+    add("--max-events", metavar="N", type=_whole(1), help="per trajectory, an error")
+    add("-q", "--quiet", action="store_true", help="no progress, no summary")
 
 
 def _whole(least):

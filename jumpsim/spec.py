@@ -87,12 +87,13 @@ def load_spec(path):
     except RecursionError:
         raise InputError(f"{path}: not valid TOML: nested too deeply") from None
     try:
-        return _parse(data)
+        return parse_spec(data)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def _parse(data):
+def parse_spec(data):
+    """Check what a parameter file says and make a `Spec` of it; errors do not name the file."""
     if not data:
         raise InputError('is empty; it must give a `system` such as "open_waveguide", or `pools`')
     _known(data, _TABLES, "the file")
