@@ -34,7 +34,7 @@ STEPS = {
     "open a file": (builtins, "open"),
     "write": (os, "write"),
     "write at": (os, "pwrite"),
-    "lock": (fcntl, "flock"),
+    "lock": (fcntl, "lockf"),
     "write a note": (Path, "write_text"),
     "open HDF5": (h5py.File, "__init__"),
     "close HDF5": (h5py.File, "close"),
@@ -328,8 +328,11 @@ def test_a_changed_number_is_found_when_a_record_is_added_to(finished, workers, 
 
 
 def swapped_types(path, folder):
-    """Copies of a file that say in one bit that a variable is big-endian: the same bytes."""
-    data = path.read_bytes()
+    """Copies of a file that say in one bit that a variable is big-endian: the same bytes.
+
+    Without the seal of the file, as if another program had written it.
+    """
+    data = path.read_bytes()[: -layout.SEAL_BYTES]
     type_of = bytes([0x10, 0x08, 0, 0, 2, 0, 0, 0, 0, 0, 16, 0])  # little-endian int16
     place = data.find(type_of)
     assert place >= 0

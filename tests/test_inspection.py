@@ -184,7 +184,13 @@ def test_merge_with_gaps_can_be_completed(tmp_path, run):
         _cut(tmp_path / "whole.h5", tmp_path / f"{name}.h5", first, last)
     js.merge(tmp_path / "m.h5", [tmp_path / "b.h5", tmp_path / "a.h5"])
     assert js.status(tmp_path / "m.h5").missing == [(10, 30)]
-    assert list(js.open(tmp_path / "m.h5").indices) == [*range(10), *range(30, 40)]
+    merged, whole = js.open(tmp_path / "m.h5"), js.open(tmp_path / "whole.h5")
+    rows = [*range(10), *range(30, 40)]
+    assert list(merged.indices) == rows
+    assert np.array_equal(merged.counts, whole.counts[rows])
+    assert np.array_equal(merged.jumps, whole.jumps[rows])
+    for i, row in enumerate(rows):
+        assert np.array_equal(merged.events(i)[0], whole.events(row)[0])
     run(tmp_path / "m.h5", ntraj=60, record=ALL)
     assert_same_content(tmp_path / "m.h5", tmp_path / "whole.h5")
 
