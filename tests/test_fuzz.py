@@ -418,11 +418,38 @@ def test_broken_stores(original, part, tmp_path):
     try_stores(original, range(60 + 100 * part, 160 + 100 * part), tmp_path)
 
 
-# Numbers of mutations that once went wrong.
 @pytest.mark.usefixtures("warmed")
-@pytest.mark.parametrize("number", [7])
-def test_exchanged_chunks(original, number, tmp_path):
+@pytest.mark.parametrize("sealed", [True, False])
+@pytest.mark.parametrize("number", [7, 39, 47])  # counts, jumps and times of events among them
+def test_exchanged_chunks(original, number, sealed, tmp_path):
+    # HDF5 finds nothing wrong; without the seal (another program wrote) nor do the bytes tell.
     data, kind = mutated_store(original, number)
     assert kind == "chunks"
     assert data != original.data
-    try_stores(original, [number], tmp_path)
+    path = tmp_path / "out.h5"
+    path.write_bytes(data if sealed else data[: -layout.SEAL_BYTES])
+    assert in_child(lambda: read_all(path, original), SECONDS, MEMORY) == (0, "")
+    for command in (["compare", "--no-figure"], ["run", str(original.spec), "-q", "-o"]):
+        status, told = in_child(lambda c=command: main([*c, str(path)]), SECONDS, MEMORY)
+        assert_one_line(told)
+        assert status == (0 if command[0] == "run" and not sealed else 2)
+
+
+def test_a_file_without_its_seal_is_read(original, tmp_path):
+    path = tmp_path / "out.h5"
+    path.write_bytes(original.data[: -layout.SEAL_BYTES])
+    assert in_child(lambda: read_all(path, original), SECONDS, MEMORY) == (0, "")
+    for name, numbers in original.arrays.items():
+        assert np.array_equal(arrays_of(js.open(path))[name], numbers)
+
+
+def test_a_shape_that_the_header_does_not_say_is_refused(original, tmp_path):
+    for name in ("counts", "jumps", "event_count", "mean"):
+        path = tmp_path / f"{name}.h5"
+        path.write_bytes(original.data)
+        with h5py.File(path, "r+") as file:
+            values = file[name][()]
+            del file[name]
+            file[name] = values[:-1]
+        with pytest.raises(js.StoreError, match=f"'{name}' has not the shape or type"):
+            js.open(path)

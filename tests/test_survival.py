@@ -237,6 +237,7 @@ def interrupt_and_resume(number, seed, commit, spec, out, reference, tmp_path):
     assert not temporaries(out)
     assert covered(out) == finished(note)
     assert len(covered(out)) < NTRAJ
+    assert not out.exists()  # to put it together would take the longer, the more there is
     resumed(spec, out, reference, tmp_path, blocks(out))
 
 
@@ -254,6 +255,7 @@ def test_signals_at_random_moments(number, commit, seed, spec, out, reference, t
     interrupt_and_resume(number, seed, commit, spec, out, reference, tmp_path)
 
 
+@pytest.mark.usefixtures("reference")  # which compiles
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_before_anything_is_finished(number, tmp_path, out):
     spec = tmp_path / "long.toml"
@@ -324,6 +326,7 @@ def test_a_second_signal_loses_no_block(number, spec, out, reference, tmp_path):
     resumed(spec, out, reference, tmp_path, blocks(out))
 
 
+@pytest.mark.usefixtures("reference")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_in_memory_is_a_keyboard_interrupt(number, tmp_path):
     spec = tmp_path / "long.toml"
