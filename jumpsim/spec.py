@@ -90,6 +90,8 @@ def load_spec(path):
         return parse_spec(data)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    except RecursionError:
+        raise InputError(f"{path}: nested too deeply") from None
 
 
 def parse_spec(data):

@@ -93,3 +93,12 @@ def test_refusals_name_the_place(tmp_path, text, message):
     assert message in str(refusal.value)
     assert str(refusal.value).startswith(str(tmp_path / "spec.toml"))
     assert "\n" not in str(refusal.value)
+
+
+def test_deep_nesting_is_told_in_one_line(tmp_path):
+    for depth in (100, 300, 600, 2000):
+        for place in ("values", "spacing"):
+            deep = f"{place} = " + "[" * depth + "]" * depth
+            with pytest.raises(js.InputError) as refusal:
+                load(tmp_path, MODEL + REST + deep)
+            assert "\n" not in str(refusal.value)
