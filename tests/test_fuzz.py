@@ -64,12 +64,21 @@ def quoted(text):
 
 
 def places(value):
-    """Every (container, key) in nested tables and lists."""
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, inner in list(items):
-        yield value, key
+    """Every (container, key) in nested tables and lists, however deep."""
+
+    def entries(container):
+        items = container.items() if isinstance(container, dict) else enumerate(container)
+        return iter([(container, key, inner) for key, inner in items])
+
+    waiting = [entries(value)]
+    while waiting:
+        container, key, inner = next(waiting[-1], (None, None, None))
+        if container is None:
+            waiting.pop()
+            continue
+        yield container, key
         if isinstance(inner, dict | list):
-            yield from places(inner)
+            waiting.append(entries(inner))
 
 
 def deep(rng):
