@@ -28,10 +28,11 @@ _HOME = {
     "compare": "inference.compare",
     "InputError": "errors",
     "StoreError": "errors",
+    "PhysicsWarning": "errors",
     "StoreWarning": "errors",
     "SimulationError": "errors",
 }
-_MODULES = ("systems", "thermo", "units", "plotting", "statistics", "theory")
+_MODULES = ("couplings", "systems", "thermo", "units", "plotting", "statistics", "theory")
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 

@@ -22,6 +22,10 @@ class StoreWarning(UserWarning):
     """Something about a file that was mended, and that its owner should know."""
 
 
+class PhysicsWarning(UserWarning):
+    """Something that can be simulated, but that strains the physics it is derived from."""
+
+
 class SimulationError(RuntimeError):
     """A trajectory could not be continued; the text names trajectory, time and channel."""
 

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "jumpsim"
 LAYERS = [
     {"errors", "resources"},
     {"units", "streams", "statistics", "provenance", "stoichiometry", "rates", "tables"},
-    {"declaration", "grid"},
+    {"declaration", "grid", "couplings"},
     {"model"},
     {"initial", "systems", "engine"},
     {"plan", "block"},

@@ -1,8 +1,10 @@
 """Ready-made declarations of the systems of the papers, one file per system."""
 
+from .closed_waveguide import closed_waveguide
+from .embedded_cavity import embedded_cavity
 from .hohlraum import hohlraum
 from .open_waveguide import open_waveguide
 
-CATALOGUE = {f.__name__: f for f in (hohlraum, open_waveguide)}
+CATALOGUE = {f.__name__: f for f in (hohlraum, open_waveguide, closed_waveguide, embedded_cavity)}
 
 __all__ = ["CATALOGUE", *CATALOGUE]

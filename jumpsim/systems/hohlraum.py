@@ -6,8 +6,9 @@ Eqs. (1)-(7), (30)-(33); below "BM".
 
 from .. import units
 from ..declaration import Channel, Pool
-from ..errors import positive_number, whole_number
+from ..errors import positive_number
 from ..model import Model
+from ._groups import by, tls_groups
 
 
 def hohlraum(tls, modes, gamma_tilde, wavelength=None):
@@ -22,29 +23,34 @@ def hohlraum(tls, modes, gamma_tilde, wavelength=None):
 
     Parameters
     ----------
-    tls : int
-        Number of two-level systems M.
+    tls : int or list of int
+        Number of two-level systems M; a list for groups with different rates.
     modes : float
         Number of modes 𝒩 of the reservoir in the resonant window; n = N/𝒩.
-    gamma_tilde : float or str
-        Rate γ̃ seen from one two-level system (the paper's γ'); γ = γ̃/𝒩 is the same seen per
-        mode (BM 70).
+    gamma_tilde : float or str, or a list of them
+        Rate γ̃ seen from one two-level system (the paper's γ'), for each group; γ = γ̃/𝒩 is the
+        same seen per mode (BM 70).
     wavelength : float or str, optional
         Vacuum wavelength of the transition.
 
     Returns
     -------
     Model
-        Pools N, m. N + m is conserved; the stationary law is microcanonical.
+        Pools N, m (or m1, m2, ...). The total is conserved; the stationary law is microcanonical.
     """
-    tls, modes = whole_number(tls, "tls", 1, 2**53), positive_number(modes, "modes")
-    gamma_tilde = units.rate(gamma_tilde, "gamma_tilde")
+    modes = positive_number(modes, "modes")
+    given = gamma_tilde if isinstance(gamma_tilde, list | tuple) else [gamma_tilde]
+    groups = tls_groups(tls, gamma_tilde=[units.rate(g, "gamma_tilde") for g in given])
+    channels = []
+    for pool, (rate,) in groups:
+        m, emission, absorption = pool.name, f"emission{by(pool)}", f"absorption{by(pool)}"
+        channels += [
+            Channel(emission, rate, {m: 1}, {"N": 1}, reverse=absorption),
+            Channel(absorption, rate, {"N": 1}, {m: 1}, reverse=emission),
+        ]
     return Model(
-        [Pool.bosonic("N", modes), Pool.tls("m", tls)],
-        [
-            Channel("emission", gamma_tilde, {"m": 1}, {"N": 1}, reverse="absorption"),
-            Channel("absorption", gamma_tilde, {"N": 1}, {"m": 1}, reverse="emission"),
-        ],
+        [Pool.bosonic("N", modes), *(pool for pool, _ in groups)],
+        channels,
         name="hohlraum",
         wavelength=wavelength,
     )

@@ -5,98 +5,152 @@ Eqs. (8)-(24), (41)-(72), Figs. 1-4; below "BM".
 """
 
 from .. import units
+from ..couplings import rate_pairs, warn_unless_derivable
 from ..declaration import Channel, Pool
-from ..errors import InputError, positive_number, whole_number
+from ..errors import InputError, finite_number, positive_number
 from ..model import Model
+from ._groups import by, tls_groups
 
 
-def open_waveguide(tls, modes, gamma_dec, gamma_0, gamma_tilde, gamma_tilde_wg, wavelength=None):
+def open_waveguide(
+    tls, modes, gamma_dec, gamma_0, gamma_tilde, gamma_tilde_wg, n_env=(0, 0), wavelength=None
+):
     """Reservoirs A and B, joined by a waveguide with open ends, and M two-level systems m.
 
     Channel 1 runs from A to B, channel 2 from B to A. A wave packet from A can be absorbed only
     through channel 1, one emitted towards A only through channel 2.
 
-    ======================== ==================== =======
-    event                    rate                 BM
-    ======================== ==================== =======
-    loss from q through r    γ_dec N_q            (41)
-    transfer A→B             𝒩 γ_0 n_A (1 + n_B)  (53)
-    transfer B→A             𝒩 γ_0 n_B (1 + n_A)  (54)
-    absorption from A by 1   γ̃_1 (M - m) n_A      (62)
-    emission into B by 1     γ̃_1 m (1 + n_B)      (69)
-    absorption from B by 2   γ̃_2 (M - m) n_B      (63)
-    emission into A by 2     γ̃_2 m (1 + n_A)      (67)
-    loss from the TLS by r   γ̃_1r m               (42)
-    ======================== ==================== =======
+    ======================== ============================== =======
+    event                    rate                           BM
+    ======================== ============================== =======
+    loss from q through r    γ_dec N_q (1 + n_r)            (41)
+    transfer A→B             𝒩 γ_0 n_A (1 + n_B) (1 + n_1)  (53)
+    transfer B→A             𝒩 γ_0 n_B (1 + n_A) (1 + n_2)  (54)
+    absorption from A by 1   γ̃_1 (M - m) n_A (1 + n_1)      (62)
+    emission into B by 1     γ̃_1 m (1 + n_B) (1 + n_1)      (69)
+    absorption from B by 2   γ̃_2 (M - m) n_B (1 + n_2)      (63)
+    emission into A by 2     γ̃_2 m (1 + n_A) (1 + n_2)      (67)
+    loss from the TLS by r   γ̃_1r m (1 + n_r)               (42)
+    gain of q through r      𝒩 γ_dec n_r (1 + n_q)          (81)
+    gain of the TLS by r     γ̃_1r (M - m) n_r               (84)
+    ======================== ============================== =======
 
     BM print (62), (63) and (67) with the opposite sign; (69) is right. A channel whose constant
     is 0 stays in the table, so that reverses and event indices can refer to it.
 
     Parameters
     ----------
-    tls : int
-        Number of two-level systems M.
+    tls : int or list of int
+        Number of two-level systems M; a list for groups with different couplings.
     modes : float
         Number of modes 𝒩 of each reservoir in the resonant window; n_q = N_q/𝒩.
     gamma_dec : float or str
         Loss of a reservoir photon through one end (BM 40).
     gamma_0 : float or str
         Transfer between the reservoirs, per mode (BM 56).
-    gamma_tilde : pair of float or str
-        (γ̃_1, γ̃_2): second-order exchange of one TLS with the reservoirs (BM 68).
-    gamma_tilde_wg : pair of float or str
+    gamma_tilde : pair of float or str, or a list of pairs
+        (γ̃_1, γ̃_2): second-order exchange of one TLS with the reservoirs (BM 68), for each group.
+    gamma_tilde_wg : pair of float or str, or a list of pairs
         (γ̃_11, γ̃_12): emission of one TLS into the waveguide, lost through its ends (BM 42).
+    n_env : pair of float
+        Fixed occupations (n_1, n_2) of the channels, which come in through the ends; BM have
+        (0, 0), ends at T = 0, and then the table holds no gains.
     wavelength : float or str, optional
         Vacuum wavelength of the transition.
 
     Returns
     -------
     Model
-        Pools A, B, m. The heat of every loss goes to the bath "end 1" or "end 2".
+        Pools A, B, m (or m1, m2, ...). The heat of every loss goes to the bath "end 1" or "end 2".
+
+    Warns
+    -----
+    PhysicsWarning
+        When no microscopic couplings give these rates (BM 57).
     """
-    tls, modes = whole_number(tls, "tls", 1, 2**53), positive_number(modes, "modes")
+    modes = positive_number(modes, "modes")
     gamma_dec = units.rate(gamma_dec, "gamma_dec")
     gamma_0 = units.rate(gamma_0, "gamma_0")
-    gamma_tilde = _pair(gamma_tilde, "gamma_tilde")
-    gamma_tilde_wg = _pair(gamma_tilde_wg, "gamma_tilde_wg")
-    pools = [Pool.bosonic("A", modes), Pool.bosonic("B", modes), Pool.tls("m", tls)]
+    second = rate_pairs(gamma_tilde, "gamma_tilde")
+    first = rate_pairs(gamma_tilde_wg, "gamma_tilde_wg")
+    groups = tls_groups(tls, gamma_tilde=second, gamma_tilde_wg=first)
+    n = dict(zip((1, 2), _occupations(n_env), strict=True))
+    warn_unless_derivable(gamma_dec, gamma_0, second, first, modes)
+    pools = [Pool.bosonic("A", modes), Pool.bosonic("B", modes), *(pool for pool, _ in groups)]
+    losses = [(q, modes * gamma_dec, r) for q in "AB" for r in (1, 2)]
+    tls_losses = [(m.name, rates[r - 1], r) for m, (_, rates) in groups for r in (1, 2)]
+    open_to_light = any(n.values())
     channels = [
-        Channel(f"loss {q} via {r}", modes * gamma_dec, {q: 1}, bath=f"end {r}")
-        for q in "AB"
-        for r in (1, 2)
+        *(_loss(*loss, n, open_to_light) for loss in losses),
+        *(_transfer(source, sink, modes * gamma_0 * (1 + n[r])) for r, source, sink in _WAYS),
     ]
-    channels += [
-        Channel("transfer A→B", modes * gamma_0, {"A": 1}, {"B": 1}, reverse="transfer B→A"),
-        Channel("transfer B→A", modes * gamma_0, {"B": 1}, {"A": 1}, reverse="transfer A→B"),
-    ]
-    for r, source, sink in ((1, "A", "B"), (2, "B", "A")):
-        # The reverse of what one channel does is what the other does: that is the chirality.
-        back = 3 - r
-        channels += [
-            Channel(
-                f"absorb {source} via {r}",
-                gamma_tilde[r - 1],
-                {source: 1},
-                {"m": 1},
-                reverse=f"emit {source} via {back}",
-            ),
-            Channel(
-                f"emit {sink} via {r}",
-                gamma_tilde[r - 1],
-                {"m": 1},
-                {sink: 1},
-                reverse=f"absorb {sink} via {back}",
-            ),
-        ]
-    channels += [
-        Channel(f"loss m via {r}", gamma_tilde_wg[r - 1], {"m": 1}, bath=f"end {r}") for r in (1, 2)
-    ]
+    for pool, (rates, _) in groups:
+        for r, source, sink in _WAYS:
+            channels += _exchange(pool, r, source, sink, rates[r - 1] * (1 + n[r]))
+    channels += [_loss(*loss, n, open_to_light) for loss in tls_losses]
+    if open_to_light:
+        channels += [_gain(*loss, n) for loss in losses + tls_losses]
     return Model(pools, channels, name="open_waveguide", wavelength=wavelength)
 
 
-def _pair(values, name):
-    if isinstance(values, str) or not hasattr(values, "__len__") or len(values) != 2:
+_WAYS = ((1, "A", "B"), (2, "B", "A"))  # channel, the reservoir it comes from, the one it leads to
+
+
+def _loss(pool, constant, r, n, reversible):
+    return Channel(
+        f"loss {pool} via {r}",
+        constant * (1 + n[r]),
+        takes={pool: 1},
+        reverse=f"gain {pool} via {r}" if reversible else None,
+        bath=f"end {r}",
+    )
+
+
+def _gain(pool, constant, r, n):
+    return Channel(
+        f"gain {pool} via {r}",
+        constant * n[r],
+        gives={pool: 1},
+        reverse=f"loss {pool} via {r}",
+        bath=f"end {r}",
+    )
+
+
+def _transfer(source, sink, constant):
+    back = f"transfer {sink}→{source}"
+    return Channel(f"transfer {source}→{sink}", constant, {source: 1}, {sink: 1}, reverse=back)
+
+
+def _exchange(pool, r, source, sink, constant):
+    """Absorption from where channel r comes from, emission to where it leads to.
+
+    The reverse of what one channel does is what the other does: that is the chirality.
+    """
+    m, who, back = pool.name, by(pool), 3 - r
+    return [
+        Channel(
+            f"absorb {source}{who} via {r}",
+            constant,
+            takes={source: 1},
+            gives={m: 1},
+            reverse=f"emit {source}{who} via {back}",
+        ),
+        Channel(
+            f"emit {sink}{who} via {r}",
+            constant,
+            takes={m: 1},
+            gives={sink: 1},
+            reverse=f"absorb {sink}{who} via {back}",
+        ),
+    ]
+
+
+def _occupations(n_env):
+    if isinstance(n_env, str) or not hasattr(n_env, "__len__") or len(n_env) != 2:
         raise InputError(
-            f"`{name}` must be a pair of rates, for channels 1 and 2, but is {values!r}"
+            f"`n_env` must be a pair of occupations, for channels 1 and 2, but is {n_env!r}"
         )
-    return tuple(units.rate(v, f"{name}[{r}]") for r, v in enumerate(values))
+    for r, n in enumerate(n_env):
+        if finite_number(n, f"n_env[{r}]") < 0:
+            raise InputError(f"`n_env[{r}]` must be an occupation ≥ 0, but is {n!r}")
+    return [float(n) for n in n_env]
