@@ -78,7 +78,7 @@ class WritableStore(Store):
         self.path = Path(path)
         self.folder = blocks_folder(path)
         self._make_folder()
-        self._lock = _lock(self.folder / "lock", self.path)
+        self._key, self._lock = _lock(self.folder / "lock", self.path)
         try:
             self._remove_leftovers()
             parts = self._open_all(plan)
@@ -211,14 +211,16 @@ class WritableStore(Store):
         """Let go of the lock, and of the folder when nothing is left in it."""
         if self._lock is None:
             return
-        if not any(block_files(self.folder)):
-            with contextlib.suppress(OSError):  # blocks that were set aside stay
-                for name in ("run.json", "lock"):
-                    (self.folder / name).unlink(missing_ok=True)
-                self.folder.rmdir()
-        _held.discard(str((self.folder / "lock").resolve()))
-        os.close(self._lock)
-        self._lock = None
+        try:
+            if not any(block_files(self.folder)):
+                with contextlib.suppress(OSError):  # blocks that were set aside stay
+                    for name in ("run.json", "lock"):
+                        (self.folder / name).unlink(missing_ok=True)
+                    self.folder.rmdir()
+        finally:  # also when a Ctrl-C comes in between
+            _held.discard(self._key)
+            os.close(self._lock)
+            self._lock = None
 
 
 def blocks_folder(path):
@@ -336,4 +338,4 @@ def _lock(file, path):
                 break
         os.close(handle)
     _held.add(key)
-    return handle
+    return key, handle
