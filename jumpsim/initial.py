@@ -86,16 +86,37 @@ class Thermal:
         state = streams.states(seed, first, last, streams.START)
         u = streams.uniforms(state, len(model.pools))
         counts = np.empty(u.shape, np.int64)
-        for p, (pool, y) in enumerate(zip(model.pool_specs, self._exponents(model), strict=True)):
-            least, cumulative = _law(pool, y)
+        for p, (least, weights) in enumerate(self._weights(model)):
+            cumulative = np.cumsum(weights)
+            cumulative /= cumulative[-1]
             counts[:, p] = least + np.searchsorted(cumulative, u[:, p], side="right")
         return counts
+
+    def covariance(self, model):
+        """Covariance of the counts at t = 0, (n_pools, n_pools): 𝒩 n(1+n) and M p(1-p)."""
+        if not self.spread:
+            return np.zeros((len(model.pools),) * 2)
+        sizes = np.array([pool.size for pool in model.pool_specs])
+        signs = np.array([1 if pool.kind == "bosonic" else -1 for pool in model.pool_specs])
+        mean = self.mean(model)
+        return np.diag(mean * (1 + signs * mean / sizes))
+
+    def laws(self, model):
+        """Law of each pool's count at t = 0: its smallest count, and probabilities from there."""
+        if not self.spread:
+            return [(int(n), np.ones(1)) for n in self.mean(model)]
+        return [(least, weights / weights.sum()) for least, weights in self._weights(model)]
 
     def asdict(self):
         """Plain dict; `fromdict` is its inverse."""
         if isinstance(self.x, dict):
             return {"thermal": {n: _word(x) for n, x in self.x.items()}, "spread": self.spread}
         return {"thermal": _word(self.x), "spread": self.spread}
+
+    def _weights(self, model):
+        return [
+            _law(pool, y) for pool, y in zip(model.pool_specs, self._exponents(model), strict=True)
+        ]
 
     def _exponents(self, model):
         """Return ε/k_B T of each pool."""
@@ -167,6 +188,14 @@ class Fixed:
         """Counts at t = 0 of the trajectories first ... last-1, (last - first, n_pools) int64."""
         return np.tile(model.as_counts(self.counts, whole=True), (last - first, 1))
 
+    def covariance(self, model):
+        """Covariance of the counts at t = 0, (n_pools, n_pools): none."""
+        return np.zeros((len(model.pools),) * 2)
+
+    def laws(self, model):
+        """Law of each pool's count at t = 0: that count, and a probability of 1."""
+        return [(int(n), np.ones(1)) for n in model.as_counts(self.counts, whole=True)]
+
     def asdict(self):
         """Plain dict; `fromdict` is its inverse."""
         return {"counts": {name: _plain(n) for name, n in self.counts.items()}}
@@ -216,7 +245,7 @@ def _plain(number):
 
 
 def _law(pool, y):
-    """Smallest count and cumulative law of a pool at ε/k_B T = y, by recurrence from the mode.
+    """Smallest count and weights of a pool at ε/k_B T = y, by recurrence from the mode.
 
     Apart from one exponential only +, * and / enter, in a fixed order: the same draws everywhere.
     """
@@ -245,5 +274,4 @@ def _law(pool, y):
     while k > 0 and (weight := weight / up(k - 1)) > _NEGLIGIBLE:
         below.append(weight)
         k -= 1
-    cumulative = np.cumsum([*reversed(below), 1.0, *above])
-    return k, cumulative / cumulative[-1]
+    return k, np.array([*reversed(below), 1.0, *above])

@@ -10,7 +10,16 @@ PACKAGE = Path(__file__).parent.parent / "jumpsim"
 # A module may import from the lines above its own, and from its own folder.
 LAYERS = [
     {"errors", "resources"},
-    {"units", "streams", "statistics", "provenance", "stoichiometry", "rates", "tables"},
+    {
+        "units",
+        "streams",
+        "statistics",
+        "provenance",
+        "stoichiometry",
+        "rates",
+        "tables",
+        "multiplicity",
+    },
     {"declaration", "grid", "couplings"},
     {"model"},
     {"initial", "systems", "engine"},

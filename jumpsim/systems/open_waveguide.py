@@ -13,7 +13,7 @@ from ._groups import by, tls_groups
 
 
 def open_waveguide(
-    tls, modes, gamma_dec, gamma_0, gamma_tilde, gamma_tilde_wg, n_env=(0, 0), wavelength=None
+    tls, modes, gamma_dec, gamma_0, gamma_tilde, gamma_tilde_wg, wavelength=None, n_env=(0, 0)
 ):
     """Reservoirs A and B, joined by a waveguide with open ends, and M two-level systems m.
 
@@ -52,11 +52,11 @@ def open_waveguide(
         (γ̃_1, γ̃_2): second-order exchange of one TLS with the reservoirs (BM 68), for each group.
     gamma_tilde_wg : pair of float or str, or a list of pairs
         (γ̃_11, γ̃_12): emission of one TLS into the waveguide, lost through its ends (BM 42).
+    wavelength : float or str, optional
+        Vacuum wavelength of the transition.
     n_env : pair of float
         Fixed occupations (n_1, n_2) of the channels, which come in through the ends; BM have
         (0, 0), ends at T = 0, and then the table holds no gains.
-    wavelength : float or str, optional
-        Vacuum wavelength of the transition.
 
     Returns
     -------

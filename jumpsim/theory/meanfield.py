@@ -1,16 +1,13 @@
 """The rate equations: mean field, derived from the declaration."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
 from ..initial import as_initial
 from ..model import Model
 from ..plan import as_times
-
-_UNBOUNDED = 2.0**60  # the engines end at 2^53
+from .ode import solve
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,37 +61,7 @@ def mean_field(model, times, initial):
     InputError
         For bad arguments, or when the equations run off to infinity before the last time.
     """
-    from scipy.integrate import solve_ivp  # here, because it takes long to load
-
     times = as_times(times)
     start = as_initial(initial, model).mean(model)
-    if times[-1] == 0:
-        return MeanField(model, times, start[None, :])
-    table = model.table
-
-    def drift(_, counts):
-        if np.abs(counts).max() > _UNBOUNDED:
-            raise OverflowError  # a solver would creep towards the singularity for ever
-        return table.drift(counts)
-
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # a failure is told below, in our own words
-        try:
-            solution = solve_ivp(
-                drift,
-                (0.0, float(times[-1])),
-                start,
-                method="LSODA",
-                jac=lambda _, counts: table.jacobian(counts),
-                t_eval=times,
-                rtol=1e-11,
-                atol=1e-14 * max(1.0, float(start.max())),
-            )
-        except OverflowError:
-            solution = None
-    if solution is None or not solution.success or not np.isfinite(solution.y).all():
-        raise InputError(
-            f"the rate equations of {model.name} could not be solved up to {times[-1]:g} s: "
-            "they grow without bound, or too fast; stop earlier"
-        )
-    return MeanField(model, times, solution.y.T)
+    counts = solve(model, times, start, model.table.drift, model.table.jacobian)
+    return MeanField(model, times, counts)

@@ -1,0 +1,58 @@
+"""One way to solve the differential equations of the theories."""
+
+import warnings
+
+import numpy as np
+
+from ..errors import InputError
+
+_UNBOUNDED = 2.0**60  # the engines end at 2^53
+
+
+def solve(model, times, start, derivative, jacobian=None):
+    """Solve dy/dt = derivative(y) from t = 0 to precision 1e-11.
+
+    Parameters
+    ----------
+    model : Model
+        Named in the message of a failure.
+    times : ndarray, shape (n_times,)
+        Seconds, increasing, ≥ 0.
+    start : ndarray, shape (n,)
+    derivative, jacobian : callable
+
+    Returns
+    -------
+    ndarray, shape (n_times, n)
+    """
+    from scipy.integrate import solve_ivp  # here, because it takes long to load
+
+    if times[-1] == 0:
+        return start[None, :].copy()
+
+    def bounded(_, y):
+        if np.abs(y).max() > _UNBOUNDED:
+            raise OverflowError  # a solver would creep towards the singularity for ever
+        return derivative(y)
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # a failure is told below, in our own words
+        try:
+            solution = solve_ivp(
+                bounded,
+                (0.0, float(times[-1])),
+                start,
+                method="LSODA",
+                jac=None if jacobian is None else lambda _, y: jacobian(y),
+                t_eval=times,
+                rtol=1e-11,
+                atol=1e-14 * max(1.0, float(np.abs(start).max())),
+            )
+        except OverflowError:
+            solution = None
+    if solution is None or not solution.success or not np.isfinite(solution.y).all():
+        raise InputError(
+            f"the rate equations of {model.name} could not be solved up to {times[-1]:g} s: "
+            "they grow without bound, or too fast; stop earlier"
+        )
+    return solution.y.T

@@ -1,0 +1,192 @@
+"""Stationary laws: from the generator for every small system, in closed form where one exists."""
+
+import numpy as np
+
+from ..errors import InputError
+from ..initial import as_initial
+from ..multiplicity import log_states
+from .master import Law
+from .states import MOST_STATES, reachable
+
+_BALANCED = 1e-11
+
+
+class StationaryLaw(Law):
+    """The law that a system comes to from its start."""
+
+    @property
+    def _kind(self):
+        return f"stationary law of {self.model.name}"
+
+
+def stationary(model, initial, truncate=None, max_states=MOST_STATES):
+    """Stationary law, from the generator alone.
+
+    Where several sets of states are closed (conserved totals that vary between starts, absorbing
+    states), each is weighted with the probability to end in it.
+
+    Parameters
+    ----------
+    model : Model
+    initial : Thermal, Fixed, mapping or sequence
+    truncate : mapping of str to int, optional
+        Largest counts; events beyond do not happen, which is exact where detailed balance holds.
+    max_states : int
+
+    Returns
+    -------
+    StationaryLaw
+    """
+    space = reachable(model, as_initial(initial, model), truncate, max_states)
+    generator = space.matrix(reflecting=True)
+    return StationaryLaw(space, _by_classes(space, generator, _solve))
+
+
+def closed_form(model, initial, truncate=None, max_states=MOST_STATES):
+    """Stationary law P ∝ Π_p states(N_p) e^(-μ_p N_p), where detailed balance holds.
+
+    Without baths it is the microcanonical law (hohlraum: C(M, m) C(E-m+𝒩-1, E-m)); the fugacities
+    e^(-μ_p) come from the constants of each channel and its reverse.
+
+    Parameters
+    ----------
+    model, initial, truncate, max_states
+        As for `stationary`.
+
+    Returns
+    -------
+    StationaryLaw
+
+    Raises
+    ------
+    InputError
+        Which channel is not balanced by its reverse under any such law.
+    """
+    space = reachable(model, as_initial(initial, model), truncate, max_states)
+    weights = sum(
+        log_states(pool, space.states[:, p]) for p, pool in enumerate(model.pool_specs)
+    ) - space.states @ _potentials(model)
+    _check_balance(space, weights)
+    generator = space.matrix(reflecting=True)
+
+    def law(_, members):
+        local = weights[members]
+        return _normalised(np.exp(local - local.max()))
+
+    return StationaryLaw(space, _by_classes(space, generator, law))
+
+
+def _potentials(model):
+    """μ_p with Σ_p change_p μ_p = ln(reverse constant / constant) for each channel that fires."""
+    rows, values = [], []
+    constants = dict(zip(model.channels, model.table.constants, strict=True))
+    for channel, change in zip(model.channel_specs, model.table.changes, strict=True):
+        if constants[channel.name] == 0:
+            continue
+        back = constants.get(channel.reverse, 0.0)
+        if back == 0:
+            raise InputError(
+                f"no closed form: channel '{channel.name}' of {model.name} has no reverse"
+            )
+        rows.append(change)
+        values.append(np.log(back / constants[channel.name]))
+    if not rows:
+        return np.zeros(len(model.pools))
+    return np.linalg.lstsq(np.array(rows, float), np.array(values), rcond=None)[0]
+
+
+def _check_balance(space, weights):
+    """Refuse weights that an event and its declared reverse do not keep."""
+    source, target, channel, rate = space.edges
+    names, table = space.model.channels, space.model.table
+    back = np.array([names.index(c.reverse or c.name) for c in space.model.channel_specs])
+    inside = target >= 0
+    source, target, channel, rate = (x[inside] for x in (source, target, channel, rate))
+    reverse = table.jump_rates(space.states[target])[np.arange(len(target)), back[channel]]
+    with np.errstate(divide="ignore"):
+        excess = np.log(rate) + weights[source] - np.log(reverse) - weights[target]
+    if (bad := ~(np.abs(excess) < _BALANCED * (1 + np.abs(weights[source])))).any():
+        raise InputError(
+            f"no closed form: channel '{names[channel[np.argmax(bad)]]}' of {space.model.name} is "
+            "not balanced by its reverse"
+        )
+
+
+def _by_classes(space, generator, law):
+    """Join the laws of the closed sets of states, weighted with the chance to end in each."""
+    from scipy.sparse.csgraph import connected_components
+
+    # Column j leads to row i: transposed, because csgraph reads rows as sources.
+    number, label = connected_components(generator.T, directed=True, connection="strong")
+    coo = generator.tocoo()
+    crossing = label[coo.row] != label[coo.col]
+    open_class = np.zeros(number, bool)
+    open_class[label[coo.col[crossing & (coo.data > 0)]]] = True
+    transient = open_class[label]
+    weight = np.bincount(label[~transient], space.start[~transient], number)
+    weight += _arrivals(generator, space.start, transient, label, number)
+    out = np.zeros(len(space))
+    order = np.argsort(label, kind="stable")
+    for members in np.split(order, np.cumsum(np.bincount(label, minlength=number))[:-1]):
+        this = label[members[0]]
+        if weight[this] > 0:
+            out[members] = weight[this] * law(generator, members)
+    return out
+
+
+def _arrivals(generator, start, transient, label, number):
+    """Probability to leave the transient states into each closed class."""
+    inside = np.flatnonzero(transient)
+    if not len(inside) or not start[inside].any():
+        return np.zeros(number)
+    from scipy.sparse.linalg import splu
+
+    times = splu((-generator[:, inside][inside, :]).tocsc()).solve(start[inside])
+    outside = np.flatnonzero(~transient)
+    return np.bincount(label[outside], generator[:, inside][outside, :] @ times, number)
+
+
+def _solve(generator, members):
+    """Stationary law of one closed class: the null vector of its generator.
+
+    One state is set aside, which leaves an M-matrix. It must be a likely one: from a rare one the
+    others would be found with as many digits lost as it is rarer.
+    """
+    if len(members) == 1:
+        return np.ones(1)
+    block = generator[:, members][members, :].tocsc()
+    pinned = _likely(block)
+    for _ in range(10):
+        law = _pinned(block, pinned)
+        if (likeliest := int(law.argmax())) == pinned:
+            break
+        pinned = likeliest
+    return law
+
+
+def _likely(block):
+    """A state near which the system is found after a long while."""
+    from scipy import sparse
+    from scipy.sparse.linalg import splu
+
+    n = block.shape[0]
+    rarely = 1e-9 * float(-block.diagonal().min())
+    return int(splu((sparse.eye_array(n) * rarely - block).tocsc()).solve(np.ones(n)).argmax())
+
+
+def _pinned(block, pinned):
+    from scipy.sparse.linalg import splu
+
+    rest = np.delete(np.arange(block.shape[0]), pinned)
+    inner = block[:, rest][rest, :].tocsc()
+    factors = splu(-inner, diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    right = block[:, [pinned]].toarray()[rest, 0]
+    law = np.empty(block.shape[0])
+    law[pinned] = 1.0
+    solution = factors.solve(right)
+    law[rest] = solution + factors.solve(right + inner @ solution)  # one step of refinement
+    return _normalised(np.maximum(law, 0))
+
+
+def _normalised(weights):
+    return weights / weights.sum()
