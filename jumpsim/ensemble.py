@@ -7,6 +7,7 @@ from .resources import available_memory
 from .store import FileStore
 
 _SLAB_BYTES = 2**22
+_SLAB_EVENTS = 2**20
 
 
 class Ensemble:
@@ -95,6 +96,35 @@ class Ensemble:
         row = i % n
         times, channels = self._store.read_events(row, row + 1)
         return times, channels.astype(np.int64)
+
+    def starts(self, first, number):
+        """Counts at t = 0 of `number` trajectories from row `first`, (number, n_pools) int64."""
+        rows = self.indices[first : first + number]
+        draws = [self.initial.draw(self.model, self.seed, i, i + 1) for i in rows]
+        return np.concatenate([np.empty((0, len(self.model.pools)), np.int64), *draws])
+
+    def event_slabs(self):
+        """Events of consecutive trajectories that fit into little memory.
+
+        Yields
+        ------
+        row : int
+            The first trajectory's.
+        numbers : ndarray of int
+            Events of each trajectory.
+        times, channels : ndarray
+            As in `events`, one trajectory after the other.
+        """
+        self._need("events")
+        numbers = self.event_count
+        ends = np.cumsum(numbers)
+        row = 0
+        while row < self.ntraj:
+            done = ends[row] - numbers[row]
+            last = max(row + 1, int(np.searchsorted(ends, done + _SLAB_EVENTS, side="right")))
+            times, channels = self._store.read_events(row, last)
+            yield row, numbers[row:last], times, channels.astype(np.int64)
+            row = last
 
     def slabs(self, name):
         """Arrays of consecutive trajectories of "counts" or "jumps" that fit into little memory."""

@@ -49,6 +49,13 @@ class RateTable:
         """Events per second of each channel, shape (..., C), for counts of shape (..., P)."""
         return self._product(np.asarray(counts), self.offsets)
 
+    def rate_of(self, channel, counts):
+        """Events per second of one channel (its index), shape (...), for counts (..., P)."""
+        rate = np.full(np.shape(counts)[:-1], self.constants[channel])
+        for f in range(self.first[channel], self.first[channel + 1]):
+            rate *= self.offsets[f] + self.slopes[f] * np.asarray(counts)[..., self.pools[f]]
+        return rate
+
     def mean_rates(self, counts):
         """The same in the large-system limit, for real (or complex) counts."""
         return self._product(np.asarray(counts), self.mean_offsets)

@@ -190,9 +190,10 @@ def test_a_run_that_is_killed_again_and_again_goes_on(spec, out, reference, tmp_
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_killed_runs_go_on(variant, seed, spec, out, reference, tmp_path, capsys):
-    # 7 variants, 3 seeds, 10 kills: 210; the last four come one after the other on one output.
-    undone = 0
-    for kill, kills in enumerate((1, 1, 1, 1, 1, 1, 4)):
+    # 7 variants, 3 seeds, 10 kills: 210; the last four come one after the other on one output,
+    # but not where the first may leave the second nothing to do.
+    undone, last = 0, (1, 1, 1, 1) if variant == "while blocks are removed" else (4,)
+    for kill, kills in enumerate((1, 1, 1, 1, 1, 1, *last)):
         undone += kill_and_resume(
             variant, "process", kills, [seed, kill], spec, out, reference, tmp_path, capsys
         )
@@ -228,7 +229,7 @@ def interrupt_and_resume(number, seed, commit, spec, out, reference, tmp_path):
     rng = np.random.default_rng(seed)
     note = tmp_path / "finished"
     note.unlink(missing_ok=True)
-    goal = rng.integers(BLOCK, NTRAJ - 4 * BLOCK)
+    goal = rng.integers(BLOCK, NTRAJ // 2)
     with Run(spec, out, commit=commit, pause=0.02, finished=str(note)) as run:
         run.wait_for(lambda: len(finished(note)) >= goal)
         time.sleep(rng.uniform(0, 0.05))
