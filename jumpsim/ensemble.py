@@ -99,8 +99,9 @@ class Ensemble:
 
     def starts(self, first, number):
         """Counts at t = 0 of `number` trajectories from row `first`, (number, n_pools) int64."""
-        rows = self.indices[first : first + number]
-        draws = [self.initial.draw(self.model, self.seed, i, i + 1) for i in rows]
+        indices = self.indices[first : first + number]
+        runs = np.split(indices, np.flatnonzero(np.diff(indices) != 1) + 1) if number else []
+        draws = [self.initial.draw(self.model, self.seed, r[0], r[-1] + 1) for r in runs]
         return np.concatenate([np.empty((0, len(self.model.pools)), np.int64), *draws])
 
     def event_slabs(self):

@@ -1,0 +1,34 @@
+"""Thermodynamics of pools, baths and single trajectories, from counts.
+
+Energies are in ħΩ, temperatures in ħΩ/k_B, entropies in k_B; with ``si=True`` in joule and kelvin,
+for a model that has a wavelength.
+"""
+
+from .flows import EntropyProduction, energy_changes, entropy_production, heat_flows, heat_given
+from .local import (
+    energy_unit,
+    entropies,
+    entropy_unit,
+    inverse_temperatures,
+    temperature_unit,
+    temperatures,
+)
+from .trajectory import TrajectoryEntropy, along, boltzmann_entropies, internal_production
+
+__all__ = [
+    "EntropyProduction",
+    "TrajectoryEntropy",
+    "along",
+    "boltzmann_entropies",
+    "energy_changes",
+    "energy_unit",
+    "entropies",
+    "entropy_production",
+    "entropy_unit",
+    "heat_flows",
+    "heat_given",
+    "internal_production",
+    "inverse_temperatures",
+    "temperature_unit",
+    "temperatures",
+]

@@ -1,0 +1,182 @@
+"""Entropy along single trajectories: two notions, which agree where detailed balance holds.
+
+Boltzmann's entropy S_B = Σ ln(number of states) changes with every event; summed over the events
+within the system it is the trajectory's internal entropy production. Stochastic thermodynamics
+takes ln(w_forward/w_reverse) of each event instead, the rate of its declared reverse taken in the
+state behind it: infinite where there is no reverse.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..model import Model
+from ..multiplicity import log_states
+from .local import entropy_unit
+
+
+@dataclass(frozen=True, eq=False)
+class TrajectoryEntropy:
+    """One trajectory, event by event; entry k holds after k events, entry 0 at the start.
+
+    Attributes
+    ----------
+    model : Model
+    times : ndarray, shape (n_events + 1,)
+        Seconds; 0 first.
+    counts : ndarray of int64, shape (n_events + 1, n_pools)
+    boltzmann : ndarray
+        Boltzmann's entropy S_B of the pools together, k_B.
+    internal : ndarray
+        What events within the system have produced of it.
+    stochastic : ndarray
+        Σ ln(w_forward/w_reverse) of all events that have a reverse; for events with a bath it
+        includes what the bath gains.
+    irreversible : ndarray of int64
+        Events until then whose reverse cannot happen; after the first one, the stochastic entropy
+        production is in truth infinite.
+    """
+
+    model: Model
+    times: np.ndarray
+    counts: np.ndarray
+    boltzmann: np.ndarray
+    internal: np.ndarray
+    stochastic: np.ndarray
+    irreversible: np.ndarray
+
+    def __str__(self):
+        first, last, lost = self.boltzmann[0], self.boltzmann[-1], self.irreversible[-1]
+        ratios = f"{self.stochastic[-1]:.6g} k_B"
+        if lost:
+            ratios = f"diverges: {lost} events have no reverse, the others give {ratios}"
+        return "\n".join(
+            [
+                f"{len(self.times) - 1} events of {self.model.name} up to {self.times[-1]:g} s",
+                f"  Boltzmann entropy       {first:.6g} → {last:.6g} k_B",
+                f"  produced within         {self.internal[-1]:.6g} k_B",
+                f"  by forward and reverse  {ratios}",
+            ]
+        )
+
+
+def boltzmann_entropies(model, counts, si=False):
+    """Boltzmann's entropy of each pool, ln C(N+𝒩-1, N) or ln C(M, m), from whole counts.
+
+    Parameters
+    ----------
+    model : Model
+    counts : array_like of int, shape (..., n_pools)
+    si : bool
+        In joule per kelvin.
+
+    Returns
+    -------
+    ndarray, shape (..., n_pools)
+        In k_B.
+    """
+    counts = model.as_counts(counts, whole=True)
+    parts = [log_states(pool, counts[..., p]) for p, pool in enumerate(model.pool_specs)]
+    return entropy_unit(model, si)[0] * np.stack(parts, axis=-1)
+
+
+def along(ensemble, i):
+    """Entropy of the i-th trajectory kept, event by event.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "events".
+    i : int
+        Row.
+
+    Returns
+    -------
+    TrajectoryEntropy
+    """
+    model = ensemble.model
+    times, channels = ensemble.events(i)
+    start = ensemble.starts(i, 1)
+    before, after = _states(model, start, np.array([len(channels)]), channels)
+    counts = np.concatenate([start, after])
+    boltzmann = boltzmann_entropies(model, counts).sum(axis=1)
+    inside = np.array([c.bath is None for c in model.channel_specs])
+    internal = np.where(inside[channels], np.diff(boltzmann), 0.0)
+    ratio, possible = _log_ratios(model, before, after, channels)
+    return TrajectoryEntropy(
+        model,
+        np.concatenate([[0.0], times]),
+        counts,
+        boltzmann,
+        _running(internal),
+        _running(np.where(possible, ratio, 0.0)),
+        _running((~possible).astype(np.int64)),
+    )
+
+
+def internal_production(ensemble):
+    """Internal entropy production of every trajectory up to each stored time.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "events".
+
+    Returns
+    -------
+    ndarray, shape (ntraj, n_times)
+        Sums of ΔS_B over events within the system, k_B.
+    """
+    model = ensemble.model
+    inside = np.array([c.bath is None for c in model.channel_specs])
+    out = np.empty((ensemble.ntraj, len(ensemble.times)))
+    for row, numbers, times, channels in ensemble.event_slabs():
+        before, after = _states(model, ensemble.starts(row, len(numbers)), numbers, channels)
+        produced = np.where(inside[channels], _boltzmann_change(model, before, after), 0.0)
+        trajectory = np.repeat(np.arange(len(numbers)), numbers)
+        place = np.searchsorted(ensemble.times, times)  # counts at every stored time ≥ its own
+        shape = (len(numbers), len(ensemble.times))
+        sums = np.bincount(trajectory * shape[1] + place, produced, shape[0] * shape[1])
+        out[row : row + len(numbers)] = sums.reshape(shape).cumsum(axis=1)
+    return out
+
+
+def _states(model, start, numbers, channels):
+    """Counts before and after each event of several trajectories, one after the other."""
+    changes = model.table.changes[channels]
+    moved = np.cumsum(changes, axis=0)
+    ends = np.cumsum(numbers)
+    base = np.zeros((len(numbers), changes.shape[1]), np.int64)
+    later = ends[:-1] > 0
+    base[1:][later] = moved[ends[:-1][later] - 1]
+    after = moved + np.repeat(start - base, numbers, axis=0)
+    return after - changes, after
+
+
+def _boltzmann_change(model, before, after):
+    """ΔS_B of each event, from a table of each pool's states."""
+    total = np.zeros(len(before))
+    for p, pool in enumerate(model.pool_specs):
+        top = max(before[:, p].max(initial=0), after[:, p].max(initial=0))
+        entropy = log_states(pool, np.arange(top + 1))
+        total += entropy[after[:, p]] - entropy[before[:, p]]
+    return total
+
+
+def _log_ratios(model, before, after, channels):
+    """ln(w_forward/w_reverse) of each event, and whether its reverse can happen."""
+    ratio, possible = np.zeros(len(channels)), np.zeros(len(channels), bool)
+    for c, channel in enumerate(model.channel_specs):
+        mine = np.flatnonzero(channels == c)
+        if not len(mine) or channel.reverse is None:
+            continue
+        forward = model.table.rate_of(c, before[mine])
+        reverse = model.table.rate_of(model.channels.index(channel.reverse), after[mine])
+        possible[mine] = reverse > 0
+        with np.errstate(divide="ignore"):
+            ratio[mine] = np.log(forward) - np.log(reverse)
+    return ratio, possible
+
+
+def _running(values):
+    return np.concatenate([[0], np.cumsum(values)])
