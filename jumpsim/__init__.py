@@ -23,6 +23,7 @@ _HOME = {
     "master_equation": "theory.master",
     "stationary": "theory.stationary",
     "closed_form": "theory.stationary",
+    "audit": "secondlaw.audit",
     "first_passage": "theory.passage",
     "waiting_time": "theory.passage",
     "Ensemble": "ensemble",

@@ -25,7 +25,7 @@ LAYERS = [
     {"initial", "systems", "engine"},
     {"plan", "block"},
     {"theory", "thermo", "store"},
-    {"described"},
+    {"described", "secondlaw"},
     {"ensemble"},
     {"progress"},
     {"batch"},

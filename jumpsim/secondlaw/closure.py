@@ -1,0 +1,143 @@
+"""Small cycles of the full model at random states: pairs, triangles and squares of events."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Closure:
+    """How well small cycles close at random states of the full model.
+
+    Attributes
+    ----------
+    cycles : int
+        Number that was evaluated.
+    largest : float
+        Largest |Σ ln(w_forward/w_reverse)| round a cycle, k_B; 0 where detailed balance holds.
+    events : tuple of str
+        The channels of that cycle.
+    one_way : tuple of str
+        Channels that are left out, because their step is never undone.
+    """
+
+    cycles: int
+    largest: float
+    events: tuple
+    one_way: tuple
+
+    @property
+    def closes(self):
+        """Whether all did, to rounding."""
+        return self.largest < 1e-9
+
+
+def lumped_closure(model, channels, states):
+    """Close every pair, triangle and square of events, with the channels of one step together.
+
+    Parameters
+    ----------
+    model : Model
+    channels : collection of int
+    states : ndarray of int64, shape (n_states, n_pools)
+        Far enough from the limits of the pools.
+
+    Returns
+    -------
+    Closure
+    """
+    steps = {}
+    for c in channels:
+        steps.setdefault(tuple(model.table.changes[c]), []).append(c)
+
+    def log_ratio(step, at):
+        back = tuple(-d for d in step)
+        forward = sum(model.table.rate_of(c, at) for c in steps[step])
+        reverse = sum(model.table.rate_of(c, at + np.array(step)) for c in steps.get(back, ()))
+        return _log(forward) - _log(reverse)
+
+    names = {step: model.channels[members[0]] for step, members in steps.items()}
+    items = [(names[step], np.array(step), lambda at, s=step: log_ratio(s, at)) for step in steps]
+    return _largest([item for item in items if item[1].any()], states)
+
+
+def resolved_closure(model, channels, states):
+    """Close the same cycles with each channel and its declared reverse; as `lumped_closure`."""
+
+    def log_ratio(c, at):
+        back = model.channel_specs[c].reverse
+        reverse = 0.0
+        if back is not None:
+            reverse = model.table.rate_of(model.channels.index(back), at + model.table.changes[c])
+        return _log(model.table.rate_of(c, at)) - _log(reverse)
+
+    items = [
+        (model.channels[c], model.table.changes[c], lambda at, c=c: log_ratio(c, at))
+        for c in channels
+        if model.table.changes[c].any()
+    ]
+    return _largest(items, states)
+
+
+def random_states(model, typical, number=50, seed=0):
+    """Whole counts about a typical state, with room for a few events in every direction.
+
+    Parameters
+    ----------
+    model : Model
+    typical : ndarray, shape (n_pools,)
+    """
+    rng = np.random.default_rng(seed)
+    room = 3 * int(np.abs(model.table.changes).max(initial=1))
+    columns = []
+    for pool, mean in zip(model.pool_specs, typical, strict=True):
+        top = int(2 * mean) + 4 * room
+        high = top if pool.capacity is None else min(top, pool.capacity - room)
+        low = min(room, max(high, 0))
+        columns.append(rng.integers(low, max(high, low) + 1, number))
+    return np.stack(columns, axis=-1)
+
+
+def _largest(items, states):
+    """Largest sum round any pair, triangle or square; a step that is never undone is skipped."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        usable = [(name, step, ratio, ratio(states)) for name, step, ratio in items]
+    one_way = tuple(name for name, *_, here in usable if not np.isfinite(here).any())
+    usable = [item for item in usable if np.isfinite(item[3]).any()]
+    number, worst, events = 0, 0.0, ()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for names, sums in itertools.chain(_pairs(usable), _squares(usable, states),
+                                           _triangles(usable, states)):  # fmt: skip
+            size = np.abs(sums[np.isfinite(sums)])
+            number += len(size)
+            if size.max(initial=0) > worst:
+                worst, events = float(size.max()), names
+    return Closure(number, worst, events, one_way)
+
+
+def _pairs(items):
+    """Two ways of one step, and one back against the other."""
+    for (name, step, _, here), (other, more, _, there) in itertools.combinations(items, 2):
+        if (step == more).all():
+            yield (name, other), here - there
+
+
+def _squares(items, states):
+    """a then b against b then a."""
+    for one, two in itertools.combinations(items, 2):
+        (name, step, ratio, here), (other, more, ratio_2, there) = one, two
+        yield (name, other), here + ratio_2(states + step) - there - ratio(states + more)
+
+
+def _triangles(items, states):
+    """Three events that lead back."""
+    for one, two, three in itertools.combinations(items, 3):
+        if (one[1] + two[1] + three[1]).any():
+            continue
+        sums = one[3] + two[2](states + one[1]) + three[2](states + one[1] + two[1])
+        yield (one[0], two[0], three[0]), sums
+
+
+def _log(rate):
+    return np.log(np.asarray(rate, float))
