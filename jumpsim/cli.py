@@ -1,20 +1,18 @@
-"""The command line: `jumpsim run`, `sweep`, `status`, `info`, `rerun`, `merge`, `compare`.
+"""The command line: `jumpsim run`, `sweep`, and what `commands` holds.
 
 Exit status: 0 done; 2 bad input (one line on stderr); 75 stopped early, run again to go on.
 """
 
-import argparse
 import contextlib
 import os
 import signal
 import sys
 import threading
 import warnings
-from pathlib import Path
 
-from .errors import InputError, SimulationError, StoreError, StoreWarning
-
-DONE, BAD_INPUT, STOPPED = 0, 2, 75
+from . import commands
+from .errors import InputError, PhysicsWarning, SimulationError, StoreError, StoreWarning
+from .options import BAD_INPUT, DONE, STOPPED, parser
 
 
 def main(arguments=None):
@@ -22,10 +20,11 @@ def main(arguments=None):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Greek letters
-    options = _parser().parse_args(arguments)
+    options = parser(_COMMANDS).parse_args(arguments)
     say = f"jumpsim {options.name}:"
     with warnings.catch_warnings():
-        warnings.simplefilter("always", StoreWarning)
+        for category in (StoreWarning, PhysicsWarning):
+            warnings.simplefilter("always", category)
         warnings.showwarning = lambda text, *_: print(say, text, file=sys.stderr)
         try:
             with _Signals() as options.signals:
@@ -181,168 +180,19 @@ def _sweep(options):
     return DONE
 
 
-def _status(options):
-    from .inspection import status
-
-    print(status(options.store))
-    return DONE
-
-
-def _rerun(options):
-    from .inspection import rerun
-
-    result = rerun(options.store, options.index)
-    print(result)
-    if False in result.equal.values():
-        raise StoreError(f"{options.store}: trajectory {options.index} is not what was recorded")
-    return DONE
-
-
-def _merge(options):
-    from .store import merge
-
-    print(merge(options.output, options.stores))
-    return DONE
-
-
-def _info(options):
-    from .ensemble import open as open_ensemble
-    from .store import FileStore
-
-    ensemble = open_ensemble(options.store)
-    context = FileStore(options.store).context
-    print(ensemble)
-    print()
-    print(ensemble.model)
-    print()
-    packages = ", ".join(f"{name} {v}" for name, v in context["packages"].items())
-    print(f"written   {context['written']} by jumpsim {context['jumpsim']} on {context['host']}")
-    print(f"commit    {context['commit'] or 'not from a checkout'}")
-    print(f"command   {context['command']}")
-    print(f"machine   {context['cpu']}, {context['platform']}")
-    print(f"software  Python {context['python']}, {packages}")
-    return DONE
-
-
-def _compare(options):
-    from .ensemble import open as open_ensemble
-    from .inference.compare import compare
-
-    result = compare(open_ensemble(options.store))
-    print(result)
-    if not options.no_figure:
-        from . import plotting
-
-        name = options.figure or Path(options.store).with_suffix("")
-        source = f"jumpsim compare {options.store}"
-        files = plotting.save(plotting.comparison(result), name, source)
-        print(f"figure: {', '.join(map(str, files))}")
-    return DONE
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        """Say what is wrong on one line."""
-        self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
-
-
-def _parser():
-    from . import __version__
-
-    parser = _Parser(prog="jumpsim", description="Single photon events and their thermodynamics.")
-    parser.add_argument("--version", action="version", version=f"jumpsim {__version__}")
-    commands = parser.add_subparsers(
-        dest="name", required=True, metavar="COMMAND", parser_class=_Parser
-    )
-
-    run = commands.add_parser("run", help="simulate what a parameter file describes")
-    run.set_defaults(command=_run)
-    run.add_argument("spec", metavar="SPEC.toml", help="parameter file")
-    run.add_argument("-o", "--output", metavar="OUT.h5", required=True, help="file to write")
-    _add_settings(run)
-    run.add_argument("--dry-run", action="store_true", help="judge events, time and bytes only")
-
-    sweep = commands.add_parser(
-        "sweep", help="simulate a grid of parameters, a file for each point"
-    )
-    sweep.set_defaults(command=_sweep)
-    sweep.add_argument("spec", metavar="SPEC.toml", help="parameter file")
-    sweep.add_argument("-o", "--output", metavar="FOLDER", required=True, help="folder to write to")
-    sweep.add_argument(
-        "--vary", metavar="PATH=V1,V2,...", action="append", required=True,
-        help="such as parameters.tls=50,100; again for another axis",
-    )  # fmt: skip
-    _add_settings(sweep)
-
-    info = commands.add_parser("info", help="show everything that a file knows about its run")
-    info.set_defaults(command=_info)
-    info.add_argument("store", metavar="OUT.h5")
-
-    status = commands.add_parser("status", help="how far a run is, and whether its files are sound")
-    status.set_defaults(command=_status)
-    status.add_argument("store", metavar="OUT.h5")
-
-    rerun = commands.add_parser("rerun", help="make one trajectory again and compare bit for bit")
-    rerun.set_defaults(command=_rerun)
-    rerun.add_argument("store", metavar="OUT.h5")
-    rerun.add_argument("--index", metavar="I", type=_whole(0), required=True)
-
-    merge = commands.add_parser("merge", help="unite stores of one run")
-    merge.set_defaults(command=_merge)
-    merge.add_argument("stores", metavar="IN.h5", nargs="+")
-    merge.add_argument("-o", "--output", metavar="OUT.h5", required=True)
-
-    compare = commands.add_parser("compare", help="averages against the rate equations")
-    compare.set_defaults(command=_compare)
-    compare.add_argument("store", metavar="OUT.h5")
-    compare.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
-    compare.add_argument("--no-figure", action="store_true", help="the table alone")
-    return parser
-
-
-def _add_settings(command):
-    """Options that mean the same for every command that simulates."""
-    add = command.add_argument
-    add("-n", "--ntraj", metavar="N", type=_whole(1), help="trajectories in a file")
-    add("--seed", metavar="S", type=_whole(0), help="0 ≤ S < 2^64")
-    add(
-        "--record", metavar="WHAT", type=lambda text: text.split(","),
-        help="counts, jumps, events, moments; several with commas",
-    )  # fmt: skip
-    add("--workers", metavar="N", type=_whole(1), help="threads (default: all cores)")
-    add("--time-limit", metavar="TIME", type=_seconds, help="such as '90 s' or '2 h'")
-    add("--target-sem", metavar="E", type=_positive, help="stop at this standard error")
-    add("--max-events", metavar="N", type=_whole(1), help="per trajectory, an error")
-    add("-q", "--quiet", action="store_true", help="no progress, no summary")
-
-
-def _whole(least):
-    def convert(text):
-        try:
-            number = int(text)
-        except ValueError:
-            number = None
-        if number is None or number < least:
-            raise argparse.ArgumentTypeError(f"must be a whole number ≥ {least}, but is {text!r}")
-        return number
-
-    return convert
-
-
-def _positive(text):
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not number > 0:
-        raise argparse.ArgumentTypeError(f"must be a number > 0, but is {text!r}")
-    return number
-
-
-def _seconds(text):
-    from . import units
-
-    try:
-        return units.time(float(text) if text.replace(".", "", 1).isdigit() else text, "time-limit")
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+_COMMANDS = {
+    "run": _run,
+    "sweep": _sweep,
+    **{
+        function.__name__: function
+        for function in (
+            commands.info,
+            commands.status,
+            commands.rerun,
+            commands.merge,
+            commands.compare,
+            commands.audit,
+            commands.figures,
+        )
+    },
+}

@@ -197,7 +197,10 @@ class Validity:
         return self.window >= _MUCH_LARGER * self.linewidth
 
     def __str__(self):
-        told = [f"{name} = {r:.4g}" for name, r in {**self.ratios, **self.mode_ratios}.items()]
+        told = [
+            f"{name} = " + ("0/0" if math.isnan(r) else f"{r:.4g}")
+            for name, r in {**self.ratios, **self.mode_ratios}.items()
+        ]
         lines = [
             "identities   " + ", ".join(told),
             *(f"             {p}" for p in self.problems or ["consistent with couplings (BM 57)"]),

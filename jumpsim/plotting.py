@@ -10,25 +10,9 @@ import numpy as np
 
 from . import thermo, units
 from .errors import StoreError
+from .style import COLOURS, LINES, MARKS, STYLE
 
-_COLOURS = ("#0b5394", "#c1440e", "#3d7a35", "#7b3f9e", "#8a6d00", "#444444")
-_MARKS = ("o", "s", "^", "D", "v", "P")
-_LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)))
 _MOST_MARKS = 30  # more would touch each other
-
-_STYLE = {
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    "legend.handlelength": 2.6,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 4,
-    "errorbar.capsize": 2,
-    "figure.dpi": 100,
-    "savefig.dpi": 200,
-}
 
 
 def comparison(result):
@@ -53,7 +37,7 @@ def comparison(result):
     model = result.ensemble.model
     columns = min(3, len(model.pools))
     rows = -(-len(model.pools) // columns)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.5 * columns, 3.1 * rows + 3.2), layout="constrained")
         upper, lower = figure.subfigures(2, 1, height_ratios=(3.1 * rows, 3.2))
         axes = upper.subplots(2 * rows, columns, sharex=True, squeeze=False,
@@ -99,7 +83,7 @@ def save(figure, path, source):
 
     files = [Path(f"{path}{ending}") for ending in (".png", ".pdf")]
     try:
-        with mpl.rc_context(_STYLE):
+        with mpl.rc_context(STYLE):
             figure.savefig(files[0], metadata={"Description": source})
             figure.savefig(files[1], metadata={"Subject": source, "CreationDate": None})
     except OSError as error:
@@ -120,7 +104,7 @@ def _pool_panel(above, below, result, p):
     )  # fmt: skip
     above.errorbar(
         times[few], mean[few], sem[few],
-        fmt=_MARKS[0], color=_COLOURS[0], mfc="white", label="average ± standard error",
+        fmt=MARKS[0], color=COLOURS[0], mfc="white", label="average ± standard error",
     )  # fmt: skip
     above.plot(fine, result.curve.counts[:, p], color="black", label="rate equations")
     above.set_ylim(bottom=0)
@@ -128,7 +112,7 @@ def _pool_panel(above, below, result, p):
     above.set_title(_pool_title(pool), loc="left")
     below.axhspan(-1, 1, color="0.9", linewidth=0)
     below.axhline(0, color="black", linewidth=0.8)
-    below.plot(times, result.residuals[:, p], ".", color=_COLOURS[0], markersize=3)
+    below.plot(times, result.residuals[:, p], ".", color=COLOURS[0], markersize=3)
     for sign in (-1, 1):
         below.axhline(sign * result.threshold, color="0.4", linewidth=0.8, linestyle=":")
     largest = np.nanmax(np.abs(result.residuals), initial=result.threshold)
@@ -153,10 +137,10 @@ def _temperature_panel(axis, result):
         if pool.kind == "mass_action":
             continue
         label = f"$T_\\mathrm{{{'TLS' if pool.kind == 'tls' else pool.name}}}$"
-        axis.plot(fine, factor * theory[:, p], color=_COLOURS[p % 6], linestyle=_LINES[p % 6])
+        axis.plot(fine, factor * theory[:, p], color=COLOURS[p % 6], linestyle=LINES[p % 6])
         axis.errorbar(
             times[few], factor * mean[few, p], factor * error[few, p],
-            fmt=_MARKS[p % 6], color=_COLOURS[p % 6], mfc="white", linestyle="none", label=label,
+            fmt=MARKS[p % 6], color=COLOURS[p % 6], mfc="white", linestyle="none", label=label,
         )  # fmt: skip
     _time_axis(axis, result)
     if inverted:
@@ -180,14 +164,14 @@ def _occupation_panel(axis, result):
         seen = mean > 0
         axis.plot(
             fine, result.curve.counts[:, p] / size,
-            color=_COLOURS[p % 6], linestyle=_LINES[p % 6],
+            color=COLOURS[p % 6], linestyle=LINES[p % 6],
         )  # fmt: skip
         shown = few[seen[few]]
         # A bar down to nothing would leave the logarithmic axis.
         low = np.minimum(error[shown], 0.9 * mean[shown])
         axis.errorbar(
             times[shown], mean[shown], [low, error[shown]],
-            fmt=_MARKS[p % 6], color=_COLOURS[p % 6], mfc="white", label=_occupation(pool),
+            fmt=MARKS[p % 6], color=COLOURS[p % 6], mfc="white", label=_occupation(pool),
         )  # fmt: skip
     axis.set_yscale("log")
     _time_axis(axis, result)

@@ -47,12 +47,17 @@ class Spec:
         Seconds.
     run : dict
         Keyword arguments of `simulate`.
+    system : str or None
+        Name of a ready-made system, and its
+    parameters : dict
     """
 
     model: Model
     initial: object
     times: np.ndarray
     run: dict
+    system: str | None
+    parameters: dict
 
 
 def load_spec(path):
@@ -106,7 +111,9 @@ def parse_spec(data):
     _known(run, _RUN, "[run]")
     for name, value in run.items():
         _RUN[name](value)
-    return Spec(model, initial, _times(_table(data, "times")), run)
+    parameters = data.get("parameters", {})
+    times = _times(_table(data, "times"))
+    return Spec(model, initial, times, run, data.get("system"), parameters)
 
 
 def _catalogue_model(data):

@@ -10,17 +10,8 @@ PACKAGE = Path(__file__).parent.parent / "jumpsim"
 # A module may import from the lines above its own, and from its own folder.
 LAYERS = [
     {"errors", "resources"},
-    {
-        "units",
-        "streams",
-        "statistics",
-        "provenance",
-        "stoichiometry",
-        "rates",
-        "tables",
-        "multiplicity",
-    },
-    {"declaration", "grid", "couplings"},
+    {"units", "streams", "statistics", "provenance", "stoichiometry", "rates", "tables"},
+    {"declaration", "grid", "couplings", "multiplicity", "style"},
     {"model"},
     {"initial", "systems", "engine"},
     {"plan", "block"},
@@ -32,6 +23,9 @@ LAYERS = [
     {"simulate"},
     {"inference", "spec", "inspection"},
     {"plotting", "sweep"},
+    {"figures"},
+    {"options"},
+    {"commands"},
     {"cli"},
     {"__main__"},
 ]

@@ -4,6 +4,7 @@ Energies are in ħΩ, temperatures in ħΩ/k_B, entropies in k_B; with ``si=True
 for a model that has a wavelength.
 """
 
+from .averages import AverageThermodynamics, of_averages
 from .flows import EntropyProduction, energy_changes, entropy_production, heat_flows, heat_given
 from .local import (
     energy_unit,
@@ -16,6 +17,7 @@ from .local import (
 from .trajectory import TrajectoryEntropy, along, boltzmann_entropies, internal_production
 
 __all__ = [
+    "AverageThermodynamics",
     "EntropyProduction",
     "TrajectoryEntropy",
     "along",
@@ -29,6 +31,7 @@ __all__ = [
     "heat_given",
     "internal_production",
     "inverse_temperatures",
+    "of_averages",
     "temperature_unit",
     "temperatures",
 ]

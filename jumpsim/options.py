@@ -1,0 +1,139 @@
+"""What the command line understands."""
+
+import argparse
+
+from .errors import InputError
+
+DONE, BAD_INPUT, STOPPED = 0, 2, 75
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """Say what is wrong on one line."""
+        self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def parser(functions):
+    """Parser of every command.
+
+    Parameters
+    ----------
+    functions : dict of str to callable
+        What carries out each command; it takes the options and returns the exit status.
+    """
+    from . import __version__
+
+    top = _Parser(prog="jumpsim", description="Single photon events and their thermodynamics.")
+    top.add_argument("--version", action="version", version=f"jumpsim {__version__}")
+    commands = top.add_subparsers(
+        dest="name", required=True, metavar="COMMAND", parser_class=_Parser
+    )
+
+    run = commands.add_parser("run", help="simulate what a parameter file describes")
+    run.set_defaults(command=functions["run"])
+    run.add_argument("spec", metavar="SPEC.toml", help="parameter file")
+    run.add_argument("-o", "--output", metavar="OUT.h5", required=True, help="file to write")
+    _add_settings(run)
+    run.add_argument("--dry-run", action="store_true", help="judge events, time and bytes only")
+
+    sweep = commands.add_parser(
+        "sweep", help="simulate a grid of parameters, a file for each point"
+    )
+    sweep.set_defaults(command=functions["sweep"])
+    sweep.add_argument("spec", metavar="SPEC.toml", help="parameter file")
+    sweep.add_argument("-o", "--output", metavar="FOLDER", required=True, help="folder to write to")
+    sweep.add_argument(
+        "--vary", metavar="PATH=V1,V2,...", action="append", required=True,
+        help="such as parameters.tls=50,100; again for another axis",
+    )  # fmt: skip
+    _add_settings(sweep)
+
+    info = commands.add_parser("info", help="show everything that a file knows about its run")
+    info.set_defaults(command=functions["info"])
+    info.add_argument("store", metavar="OUT.h5")
+
+    status = commands.add_parser("status", help="how far a run is, and whether its files are sound")
+    status.set_defaults(command=functions["status"])
+    status.add_argument("store", metavar="OUT.h5")
+
+    rerun = commands.add_parser("rerun", help="make one trajectory again and compare bit for bit")
+    rerun.set_defaults(command=functions["rerun"])
+    rerun.add_argument("store", metavar="OUT.h5")
+    rerun.add_argument("--index", metavar="I", type=_whole(0), required=True)
+
+    merge = commands.add_parser("merge", help="unite stores of one run")
+    merge.set_defaults(command=functions["merge"])
+    merge.add_argument("stores", metavar="IN.h5", nargs="+")
+    merge.add_argument("-o", "--output", metavar="OUT.h5", required=True)
+
+    compare = commands.add_parser("compare", help="averages against the rate equations")
+    compare.set_defaults(command=functions["compare"])
+    compare.add_argument("store", metavar="OUT.h5")
+    compare.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
+    compare.add_argument("--no-figure", action="store_true", help="the table alone")
+
+    audit = commands.add_parser("audit", help="detailed balance, first and second law of a model")
+    audit.set_defaults(command=functions["audit"])
+    audit.add_argument("spec", metavar="SPEC.toml|OUT.h5", help="parameter file, or a store")
+    audit.add_argument(
+        "--until", metavar="TIME", type=_seconds, help="follow the rate equations to here"
+    )
+
+    figures = commands.add_parser("figures", help="draw the published figures, with trajectories")
+    figures.set_defaults(command=functions["figures"])
+    figures.add_argument("names", metavar="FIGURE", nargs="*", help="such as fig4; default: all")
+    figures.add_argument("--data", metavar="FOLDER", default="data", help="parameter files")
+    figures.add_argument("--stores", metavar="FOLDER", default="results", help="stores")
+    figures.add_argument("-o", "--output", metavar="FOLDER", default="results", help="figures")
+    figures.add_argument("--read-only", action="store_true", help="never simulate")
+    figures.add_argument("-n", "--ntraj", metavar="N", type=_whole(1), help="trajectories in each")
+    figures.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    return top
+
+
+def _add_settings(command):
+    """Options that mean the same for every command that simulates."""
+    add = command.add_argument
+    add("-n", "--ntraj", metavar="N", type=_whole(1), help="trajectories in a file")
+    add("--seed", metavar="S", type=_whole(0), help="0 ≤ S < 2^64")
+    add(
+        "--record", metavar="WHAT", type=lambda text: text.split(","),
+        help="counts, jumps, events, moments; several with commas",
+    )  # fmt: skip
+    add("--workers", metavar="N", type=_whole(1), help="threads (default: all cores)")
+    add("--time-limit", metavar="TIME", type=_seconds, help="such as '90 s' or '2 h'")
+    add("--target-sem", metavar="E", type=_positive, help="stop at this standard error")
+    add("--max-events", metavar="N", type=_whole(1), help="per trajectory, an error")
+    add("-q", "--quiet", action="store_true", help="no progress, no summary")
+
+
+def _whole(least):
+    def convert(text):
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or number < least:
+            raise argparse.ArgumentTypeError(f"must be a whole number ≥ {least}, but is {text!r}")
+        return number
+
+    return convert
+
+
+def _positive(text):
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"must be a number > 0, but is {text!r}")
+    return number
+
+
+def _seconds(text):
+    from . import units
+
+    try:
+        return units.time(float(text) if text.replace(".", "", 1).isdigit() else text, "time-limit")
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -1,0 +1,116 @@
+"""Thermodynamics of an ensemble's averages, with propagated standard errors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..model import Model
+from .flows import entropy_production, heat_given
+from .local import entropies, temperatures
+
+
+@dataclass(frozen=True, eq=False)
+class AverageThermodynamics:
+    """Local-equilibrium thermodynamics of average counts, each quantity with its standard error.
+
+    Attributes
+    ----------
+    model : Model
+    ntraj : int
+    times : ndarray, shape (n_times,)
+        Seconds.
+    temperatures, temperatures_sem : ndarray, shape (n_times, n_pools)
+        ħΩ/k_B.
+    entropy, entropy_sem : ndarray, shape (n_times,)
+        Of the pools together, k_B.
+    sigma, sigma_sem : ndarray, shape (n_times,)
+        Entropy production within the system, k_B/s; NaN where a pool is empty on average.
+    heat, heat_sem : dict of str to ndarray, shape (n_times,)
+        What each bath has received per trajectory, ħΩ, from the recorded jumps; empty without.
+    """
+
+    model: Model
+    ntraj: int
+    times: np.ndarray
+    temperatures: np.ndarray
+    temperatures_sem: np.ndarray
+    entropy: np.ndarray
+    entropy_sem: np.ndarray
+    sigma: np.ndarray
+    sigma_sem: np.ndarray
+    heat: dict
+    heat_sem: dict
+
+    def __str__(self):
+        k = -1
+        lines = [
+            f"thermodynamics of {self.ntraj} trajectories of {self.model.name}, at "
+            f"{self.times[k]:g} s",
+            f"  entropy             {self.entropy[k]:.6g} ± {self.entropy_sem[k]:.2g} k_B",
+            f"  entropy production  {self.sigma[k]:.4g} ± {self.sigma_sem[k]:.2g} k_B/s",
+        ]
+        for bath, heat in self.heat.items():
+            lines.append(f"  heat to {bath:<10}  {heat[k]:.6g} ± {self.heat_sem[bath][k]:.2g} ħΩ")
+        return "\n".join(lines)
+
+
+def of_averages(ensemble):
+    """Temperatures, entropy, entropy production and heat of an ensemble's averages.
+
+    Entropy and σ are functions of the average counts; their errors follow from the covariance of
+    the averages and the exact derivative. They are not averages over trajectories: `along` and
+    `internal_production` give those.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "counts" or "moments"; heat needs "jumps" too.
+
+    Returns
+    -------
+    AverageThermodynamics
+    """
+    model, moments = ensemble.model, ensemble.moments
+    mean, covariance = moments.mean(), moments.cov() / moments.n
+    sigma = lambda counts: entropy_production(model, counts).total  # noqa: E731
+    entropy = lambda counts: entropies(model, counts).sum(axis=-1)  # noqa: E731
+    heat, heat_sem = {}, {}
+    if "jumps" in ensemble.record:
+        n, first, second = 0, {}, {}
+        for jumps in ensemble.slabs("jumps"):
+            n += len(jumps)
+            for bath, given in heat_given(model, jumps).items():
+                first[bath] = first.get(bath, 0.0) + given.sum(axis=0)
+                second[bath] = second.get(bath, 0.0) + (given**2).sum(axis=0)
+        for bath in first:
+            heat[bath] = first[bath] / n
+            spread = np.maximum(second[bath] / n - heat[bath] ** 2, 0) * n / max(n - 1, 1)
+            heat_sem[bath] = np.sqrt(spread / n)
+    with np.errstate(all="ignore"):
+        values = [
+            *temperatures(model, mean, moments.sem()),
+            entropy(mean), propagated(entropy, mean, covariance),
+            _finite(sigma(mean)), _finite(propagated(sigma, mean, covariance)),
+        ]  # fmt: skip
+    return AverageThermodynamics(model, moments.n, ensemble.times, *values, heat, heat_sem)
+
+
+def propagated(function, mean, covariance):
+    """Standard error of a function of average counts, to first order, by a complex step.
+
+    Parameters
+    ----------
+    function : callable
+        From counts (..., n_pools), which may be complex, to (...).
+    mean : ndarray, shape (..., n_pools)
+    covariance : ndarray, shape (..., n_pools, n_pools)
+        Of the averages.
+    """
+    step = 1e-30
+    slopes = [function(mean + 1j * step * unit).imag / step for unit in np.eye(mean.shape[-1])]
+    slope = np.stack(slopes, axis=-1)
+    return np.sqrt(np.einsum("...p,...pq,...q->...", slope, covariance, slope))
+
+
+def _finite(values):
+    return np.where(np.isfinite(values), values, np.nan)

@@ -1,0 +1,23 @@
+"""Simulate and store every run behind the published figures; nothing is drawn.
+
+    python scripts/paper_runs.py --stores results
+
+Runs that are there already are left alone, unfinished ones go on.
+"""
+
+import argparse
+from pathlib import Path
+
+from jumpsim.cli import main
+from jumpsim.figures import FIGURES
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="data", help="folder of the parameter files")
+    parser.add_argument("--stores", default="results", help="folder of the stores")
+    options = parser.parse_args()
+    Path(options.stores).mkdir(parents=True, exist_ok=True)
+    for name in dict.fromkeys(spec for spec, *_ in FIGURES.values()):
+        store = Path(options.stores) / f"{name}.h5"
+        if status := main(["run", str(Path(options.data) / f"{name}.toml"), "-o", str(store)]):
+            raise SystemExit(status)
