@@ -132,7 +132,7 @@ class Couplings:
                 )
         rho = density_of_states(gamma_dec, gamma_0)
         rho_wg = rho * modes_wg / modes
-        if not all(0 < x < math.inf for x in (rho, rho_wg, modes / rho)):
+        if not (0 < rho < math.inf and 0 < rho_wg < math.inf and modes / rho < math.inf):
             raise InputError(
                 f"no couplings give these rates: the density of states would be {rho_wg:g} s"
             )
@@ -240,6 +240,11 @@ def validity(gamma_dec, gamma_0, gamma_tilde, gamma_tilde_wg, modes, modes_wg=No
     gamma_dec, gamma_0 = units.rate(gamma_dec, "gamma_dec"), units.rate(gamma_0, "gamma_0")
     second = rate_pairs(gamma_tilde, "gamma_tilde")
     first = rate_pairs(gamma_tilde_wg, "gamma_tilde_wg")
+    if len(first) != len(second):
+        raise InputError(
+            "`gamma_tilde` and `gamma_tilde_wg` must be given for the same groups, but there are "
+            f"{len(second)} and {len(first)}"
+        )
     ratios = {"γ_0/γ_dec": _ratio(gamma_0, gamma_dec)}
     for k, (tilde, tilde_wg) in enumerate(zip(second, first, strict=True), 1):
         group = f" (group {k})" if len(second) > 1 else ""

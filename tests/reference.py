@@ -141,6 +141,109 @@ def open_waveguide(M, modes, gamma_dec, gamma_0, g, g_wg):
     return rates, changes
 
 
+def warm_waveguide(M, modes, gamma_dec, gamma_0, g, g_wg, n):
+    """The open waveguide with light of occupations n[0], n[1] coming in through its ends."""
+    cold, cold_changes = open_waveguide(M, modes, gamma_dec, gamma_0, g, g_wg)
+    through = [1, 2, 1, 2, 1, 2, 1, 1, 2, 2, 1, 2]  # the channel that each event passes
+
+    def rates(counts):
+        A, B, m = counts
+        warm = [rate * (1 + n[r - 1]) for rate, r in zip(cold(counts), through, strict=True)]
+        gains = [modes * gamma_dec * n_r * (1 + N / modes) for N in (A, B) for n_r in n]
+        return [*warm, *gains, *(g_wg[r] * (M - m) * n[r] for r in (0, 1))]
+
+    gain_A, gain_B, gain_m = (1, 0, 0), (0, 1, 0), (0, 0, 1)
+    return rates, [*cold_changes, gain_A, gain_A, gain_B, gain_B, gain_m, gain_m]
+
+
+def two_groups(M, modes, gamma_dec, gamma_0, g, g_wg):
+    """Open waveguide with two groups of TLS: pools A, B, m1, m2; each argument a pair by group."""
+
+    def rates(counts):
+        A, B, *m = counts
+        n_A, n_B = A / modes, B / modes
+        out = [gamma_dec * A, gamma_dec * A, gamma_dec * B, gamma_dec * B]
+        out += [modes * gamma_0 * n_A * (1 + n_B), modes * gamma_0 * n_B * (1 + n_A)]
+        for k in (0, 1):
+            out += [g[k][0] * (M[k] - m[k]) * n_A, g[k][0] * m[k] * (1 + n_B)]
+            out += [g[k][1] * (M[k] - m[k]) * n_B, g[k][1] * m[k] * (1 + n_A)]
+        return [*out, *(g_wg[k][r] * m[k] for k in (0, 1) for r in (0, 1))]
+
+    loss = [(-1, 0, 0, 0)] * 2 + [(0, -1, 0, 0)] * 2
+    changes = [*loss, (-1, 1, 0, 0), (1, -1, 0, 0)]
+    changes += [(-1, 0, 1, 0), (0, 1, -1, 0), (0, -1, 1, 0), (1, 0, -1, 0)]
+    changes += [(-1, 0, 0, 1), (0, 1, 0, -1), (0, -1, 0, 1), (1, 0, 0, -1)]
+    changes += [(0, 0, -1, 0)] * 2 + [(0, 0, 0, -1)] * 2
+    return rates, changes
+
+
+def closed_waveguide(M, modes, modes_wg, gamma_dec, gamma_0, gamma_3, g, g_wg, long_path=False):
+    """BM (80), (81), (84), (87), (88), (89): pools A, B, 1, 2, m."""
+    A, B, one, two, m = range(5)
+
+    def rates(counts):
+        n = [counts[A] / modes, counts[B] / modes, counts[one] / modes_wg, counts[two] / modes_wg]
+        up, down = counts[m], M - counts[m]
+        s = [1 + x for x in n]
+        out = []
+        for q in (A, B):
+            for r in (one, two):
+                out += [modes * gamma_dec * n[q] * s[r], modes * gamma_dec * n[r] * s[q]]
+        for r in (one, two):
+            out += [g_wg[r - 2] * down * n[r], g_wg[r - 2] * up * s[r]]
+        for r, source, sink in ((one, A, B), (two, B, A)):
+            rate = g[r - 2] * s[r]
+            absorb, emit = [rate * down * n[q] for q in (A, B)], [rate * up * s[q] for q in (A, B)]
+            if long_path:
+                out += [absorb[source], emit[source], absorb[sink], emit[sink]]
+            else:
+                out += [absorb[source], emit[sink]]
+        there, back = modes * gamma_0 * n[A] * s[B], modes * gamma_0 * n[B] * s[A]
+        if long_path:
+            out += [there * s[one], back * s[one], there * s[two], back * s[two]]
+        else:
+            out += [there * s[one], back * s[two]]
+        for q in (A, B):
+            out += [modes_wg * gamma_3 * n[two] * s[one] * s[q]]
+            out += [modes_wg * gamma_3 * n[one] * s[two] * s[q]]
+        return out
+
+    def step(source, sink):
+        return tuple((k == sink) - (k == source) for k in range(5))
+
+    changes = []
+    for q in (A, B):
+        for r in (one, two):
+            changes += [step(q, r), step(r, q)]
+    for r in (one, two):
+        changes += [step(r, m), step(m, r)]
+    for source, sink in ((A, B), (B, A)):
+        if long_path:
+            changes += [step(source, m), step(m, source), step(sink, m), step(m, sink)]
+        else:
+            changes += [step(source, m), step(m, sink)]
+    changes += [step(A, B), step(B, A)] * (2 if long_path else 1)
+    return rates, changes + [step(two, one), step(one, two)] * 2
+
+
+def embedded_cavity(M, modes_A, modes_C, gamma_4, gamma_5, gamma_6):
+    """BM (104)-(107): pools A, C, m."""
+
+    def rates(counts):
+        A, C, m = counts
+        n_A, n_C = A / modes_A, C / modes_C
+        return [
+            modes_A * gamma_4 * n_A * (1 + n_C),
+            modes_A * gamma_4 * n_C * (1 + n_A),
+            modes_C * gamma_5 * m * (1 + n_C),
+            modes_C * gamma_5 * (M - m) * n_C,
+            modes_A * gamma_6 * (1 + n_C) ** 2 * m * (1 + n_A),
+            modes_A * gamma_6 * (1 + n_C) ** 2 * (M - m) * n_A,
+        ]
+
+    return rates, [(-1, 1, 0), (1, -1, 0), (0, 1, -1), (0, -1, 1), (1, 0, -1), (-1, 0, 1)]
+
+
 def birth_death(birth, death):
     """∅ -> X, X -> ∅."""
     return lambda counts: [birth, death * counts[0]], [(1,), (-1,)]

@@ -13,6 +13,9 @@ Channel = js.Channel
 
 PUBLISHED = (100, 100, 1e4, 1e4, (1e7, 0.0), (1e7, 0.0))
 CHIRAL = (12, 8.5, 1.0, 0.5, (2.0, 0.7), (0.3, 0.9))
+GROUPS = ((12, 5), 8.5, 1.0, 0.5, [(2.0, 0.7), (0.4, 1.1)], [(0.3, 0.9), (0.2, 0.1)])
+LOOP = (12, 8.5, 5, 1.0, 0.5, 0.8, (2.0, 0.7), (0.3, 0.9))
+CAVITY = (12, 3, 7.5, 2.0, 0.4, 0.6)
 
 
 def species(*channels):
@@ -44,6 +47,36 @@ SYSTEMS = {
         (40, 30, 6),
         3.0,
         reference.open_waveguide(*CHIRAL),
+    ),
+    "warm ends": (
+        js.systems.open_waveguide(*CHIRAL, n_env=(0.4, 0.9)),
+        (10, 3, 6),
+        1.5,
+        reference.warm_waveguide(*CHIRAL, (0.4, 0.9)),
+    ),
+    "two groups": (
+        js.systems.open_waveguide(*GROUPS),
+        (40, 30, 6, 1),
+        2.0,
+        reference.two_groups(*GROUPS),
+    ),
+    "closed loop": (
+        js.systems.closed_waveguide(*LOOP),
+        (20, 9, 4, 5, 6),
+        0.5,
+        reference.closed_waveguide(*LOOP),
+    ),
+    "closed loop, long path": (
+        js.systems.closed_waveguide(*LOOP, long_path=True),
+        (20, 9, 4, 5, 6),
+        0.5,
+        reference.closed_waveguide(*LOOP, long_path=True),
+    ),
+    "embedded cavity": (
+        js.systems.embedded_cavity(*CAVITY),
+        (12, 4, 3),
+        1.0,
+        reference.embedded_cavity(*CAVITY),
     ),
     "birth and death": (
         species(Channel("birth", 10.0, {}, {"X": 1}), Channel("death", 0.5, {"X": 1})),

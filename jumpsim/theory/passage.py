@@ -102,6 +102,8 @@ def waiting_time(
     """
     times, initial = as_times(times), as_initial(initial, model)
     names = [channels] if isinstance(channels, str) else list(channels)
+    if not names:
+        raise InputError("`channels` must name a channel to wait for")
     places = [_channel(model, name) for name in names]
     space = reachable(model, initial, truncate, max_states)
     start, what = space.start, " or ".join(f"'{n}'" for n in names)
