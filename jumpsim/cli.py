@@ -42,7 +42,11 @@ def main(arguments=None):
 
 def entry(arguments=None):
     """Run as a command of its own: `jumpsim` and `python -m jumpsim`."""
-    status = main(arguments)
+    status = STOPPED
+    with contextlib.suppress(KeyboardInterrupt):  # one that comes when all is said
+        status = main(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM):  # nothing is left to interrupt
+        signal.signal(number, signal.SIG_IGN)
     if status:
         # At once: after an interruption inside compiled code CPython would end by the signal, and
         # after a full disk HDF5 may crash while it tidies up.

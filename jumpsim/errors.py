@@ -18,6 +18,10 @@ class StoreError(OSError):
     """A file on disk is missing, damaged, foreign, or does not fit the run that is asked for."""
 
 
+class DamagedError(StoreError):
+    """What a file holds is proven not to be what was written; another try would not help."""
+
+
 class StoreWarning(UserWarning):
     """Something about a file that was mended, and that its owner should know."""
 

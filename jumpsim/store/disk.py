@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..block import join_neighbours
-from ..errors import StoreError, StoreWarning
+from ..errors import DamagedError, StoreError, StoreWarning
 from ..plan import RECORDS
 from . import layout, overlap
 from .base import Store
@@ -199,8 +199,8 @@ class WritableStore(Store):
                 first, last = part.ranges[0][0], part.ranges[-1][1]
                 own = (block_name(first, last), block_name(first, last, part.plan.record))
                 if file != self.path and file.name not in own:
-                    raise StoreError(f"{file}: holds the trajectories {first} ... {last - 1}")
-            except StoreError as error:
+                    raise DamagedError(f"{file}: holds the trajectories {first} ... {last - 1}")
+            except DamagedError as error:
                 _set_aside(file, error)
                 continue
             _check_same_run(part, plan)

@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ..errors import StoreError
+from ..errors import DamagedError, StoreError
 from ..plan import Plan
 from ..statistics import Moments
 from . import layout
@@ -53,16 +53,18 @@ class FilePart:
     Raises
     ------
     StoreError
-        When the file is missing, foreign, of a newer format, or damaged.
+        When the file is missing, cannot be read, or is of a newer format.
+    DamagedError
+        When it is foreign or damaged: an error of the system while it is read proves nothing.
     """
 
     def __init__(self, path):
         self.path = Path(path)
         self.checksum = None
-        self._verified = self._has_sound_seal()
+        self._verified = self._sealed = self._has_sound_seal()
         with self._open() as file:
             if "format" not in file.attrs or str(file.attrs["format"]) != layout.FORMAT:
-                raise StoreError(f"{self.path}: an HDF5 file, but not one of jumpsim")
+                raise DamagedError(f"{self.path}: an HDF5 file, but not one of jumpsim")
             version = int(file.attrs["format_version"])
             if version > layout.FORMAT_VERSION:
                 raise StoreError(
@@ -91,8 +93,10 @@ class FilePart:
                 while size > 0 and (piece := file.read(min(size, 2**22))):
                     digest.update(piece)
                     size -= len(piece)
-        except OSError:
-            return False  # opening it by HDF5 tells why
+        except FileNotFoundError:
+            raise StoreError(f"{self.path}: no such file") from None
+        except OSError as error:
+            raise StoreError(f"{self.path}: cannot be read ({error.strerror or error})") from None
         if layout.seal(digest) != seal:
             raise self._damaged("its bytes are not those that were written")
         return True
@@ -152,7 +156,8 @@ class FilePart:
             reason = (str(error).splitlines() or ["unknown"])[0]
             if "unable to lock" in reason:
                 reason += "; on a file system without locks set HDF5_USE_FILE_LOCKING=FALSE"
-            raise StoreError(f"{self.path}: cannot be read as HDF5 ({reason})") from None
+            kind = DamagedError if self._proves_damage(error) else StoreError
+            raise kind(f"{self.path}: cannot be read as HDF5 ({reason})") from None
         try:
             with file:
                 if self.checksum is not None and str(file.attrs["checksum"]) != self.checksum:
@@ -165,10 +170,17 @@ class FilePart:
             named = str(error).startswith(str(self.path))
             raise error if named else self._damaged(str(error)) from None
         except _DAMAGE as error:
-            raise self._damaged((str(error).splitlines() or ["unknown"])[0]) from None
+            reason = (str(error).splitlines() or ["unknown"])[0]
+            if self._proves_damage(error):
+                raise self._damaged(reason) from None
+            raise StoreError(f"{self.path}: cannot be read ({reason})") from None
+
+    def _proves_damage(self, error):
+        """Whether the bytes are to blame, and not the system that should have read them."""
+        return not self._sealed and getattr(error, "errno", None) is None
 
     def _damaged(self, reason):
-        return StoreError(f"{self.path}: damaged: {reason}")
+        return DamagedError(f"{self.path}: damaged: {reason}")
 
     def _variable(self, file, name):
         if name not in self.present:
