@@ -157,7 +157,12 @@ def mutated_file(number):
     rng = np.random.default_rng([1, number])
     name = list(FILES)[number % len(FILES)]
     how = (restructured, bent, retyped)[number // len(FILES) % 3]
-    return how(FILES[name], rng)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)  # ours writes deeper structures than the package must read
+    try:
+        return how(FILES[name], rng)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 @pytest.fixture(scope="module")
