@@ -12,6 +12,7 @@ from .ode import solve
 
 _STARTS = 64  # random places from which further steady states are sought
 _AT_REST = 1e-10
+_MOST_CALLS = 50_000  # of the rate equations
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,11 +128,19 @@ def _places(model, start, basis):
 
 
 def _follow(model, start):
-    """Follow the rate equations until they rest."""
-    table, counts = model.table, start
+    """Follow the rate equations until they rest; gives up on those that swing for ever."""
+    table, counts, calls = model.table, start, 0
+
+    def drift(counts):
+        nonlocal calls
+        calls += 1
+        if calls > _MOST_CALLS:
+            raise OverflowError
+        return table.drift(counts)
+
     span = 1 / max(1e-300, np.abs(table.jacobian(start)).max())
     for _ in range(80):
-        counts = solve(model, np.array([span]), counts, table.drift, table.jacobian)[-1]
+        counts = solve(model, np.array([span]), counts, drift, table.jacobian)[-1]
         if _rests(table, counts, max(1.0, start.max()), _AT_REST):
             break
         span *= 2
