@@ -23,9 +23,9 @@ def main(arguments=None):
     options = parser(_COMMANDS).parse_args(arguments)
     say = f"jumpsim {options.name}:"
     with warnings.catch_warnings():
-        for category in (StoreWarning, PhysicsWarning):
-            warnings.simplefilter("always", category)
-        warnings.showwarning = lambda text, *_: print(say, text, file=sys.stderr)
+        warnings.simplefilter("always", StoreWarning)
+        warnings.simplefilter("once", PhysicsWarning)
+        warnings.showwarning = lambda text, *_: print(say, f"warning: {text}", file=sys.stderr)
         try:
             with _Signals() as options.signals:
                 return options.command(options)

@@ -175,6 +175,11 @@ def warmed(tmp_path_factory):
         assert main([*command, str(folder / "out.h5")]) == 0
 
 
+def without_warnings(told):
+    """What was told, less warnings of one line each."""
+    return re.sub(r"^jumpsim \w+: warning: .*\n", "", told, flags=re.M)
+
+
 def try_a_file(number, folder):
     """Run a mutated file; returns what is wrong with how it went, and the exit status."""
     folder.mkdir()
@@ -183,6 +188,7 @@ def try_a_file(number, folder):
     spec.write_bytes(text)
     command = ["run", str(spec), "-o", str(out), "-n", "1", "--max-events", "1000"]
     status, told = in_child(lambda: main(command), SECONDS, MEMORY)
+    told = without_warnings(told)
     try:
         assert status in ((0, 2, 75) if b"timeout" in text else (0, 2)), status
         if status == 0:
@@ -214,6 +220,32 @@ def try_files(numbers, tmp_path):
 @pytest.mark.usefixtures("warmed")
 def test_some_broken_parameter_files(tmp_path):
     try_files(range(300), tmp_path)
+
+
+def audit_files(numbers, tmp_path):
+    ends, wrong = set(), []
+    for number in numbers:
+        spec = tmp_path / f"{number}.toml"
+        spec.write_bytes(mutated_file(number))
+        status, told = in_child(lambda spec=spec: main(["audit", str(spec)]), SECONDS, MEMORY)
+        told = without_warnings(told)
+        if status not in (0, 2) or (told if status == 0 else told.count("\n") != 1):
+            wrong.append(f"{number}: status {status}\n{told[-1500:]}\n{spec.read_bytes()[:2000]}")
+        ends.add(status)
+    assert not wrong, f"{len(wrong)} are wrong:\n" + "\n\n".join(wrong[:10])
+    assert {0, 2} <= ends
+
+
+@pytest.mark.usefixtures("warmed")
+def test_some_broken_parameter_files_are_audited(tmp_path):
+    audit_files(range(60), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("warmed")
+@pytest.mark.parametrize("part", range(4))
+def test_broken_parameter_files_are_audited(part, tmp_path):
+    audit_files(range(60 + 250 * part, 310 + 250 * part), tmp_path)
 
 
 @pytest.mark.slow
