@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..errors import InputError
 from ..model import Model
 
 MOST_STATES = 10_000
@@ -83,10 +84,12 @@ def reduced_copy(model, most=MOST_STATES):
         if np.prod([t + 1.0 for t in larger]) > most or larger == tops:
             break
         k, tops = k + 1, larger
-    tops = tops or [min(p.capacity or 1, 1) for p in model.pool_specs]
-    pools = [
-        replace(p, size=min(p.size, max(k, 1))) if p.kind == "tls" else p for p in model.pool_specs
-    ]
+    if tops is None:
+        raise InputError(
+            f"{model.name} has too many pools for an audit: with one quantum in each there are "
+            f"2^{len(model.pools)} states, and detailed balance is decided on at most {most}"
+        )
+    pools = [replace(p, size=min(p.size, k)) if p.kind == "tls" else p for p in model.pool_specs]
     grid = np.indices([t + 1 for t in tops]).reshape(len(tops), -1).T
     return Model(pools, model.channel_specs, model.name, model.wavelength), grid.astype(np.int64)
 
