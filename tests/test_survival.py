@@ -574,11 +574,6 @@ def be_a_folder(file):
     (file / "something").write_text("in it")
 
 
-def be_a_loop(file):
-    file.unlink()
-    file.symlink_to(file.name)
-
-
 DAMAGES = {
     "truncated": truncate,
     "one bit": flip,
@@ -587,7 +582,6 @@ DAMAGES = {
     "text": lambda file: file.write_text("hello"),
     "another range": be_another_range,
     "a folder": be_a_folder,
-    "unreadable": be_a_loop,
 }
 
 
@@ -612,6 +606,20 @@ def test_a_damaged_block_is_set_aside(damage, twice, spec, out, reference):
     left = [f.name for f in blocks_folder(out).iterdir() if "damaged" in f.name]
     assert len(left) == 1 + 2 * twice
     assert kept
+
+
+def test_a_block_that_the_system_cannot_read_is_left_where_it_is(spec, out, reference, tmp_path):
+    """An error of the system proves no damage: told, and nothing is set aside or made again."""
+    file = leave_blocks(spec, out, (0, 10), (10, 20))[0]
+    away = file.rename(tmp_path / "away")
+    file.symlink_to(file.name)  # a loop of links: ELOOP
+    with pytest.raises(js.StoreError, match=rf"{file.name}: cannot be read \(Too many levels"):
+        simulate_again(spec, out)
+    assert file.is_symlink()
+    assert not [f for f in blocks_folder(out).iterdir() if "damaged" in f.name]
+    file.unlink()
+    away.rename(file)
+    resumed(spec, out, reference, tmp_path, blocks(out))
 
 
 def test_the_command_tells_of_a_damaged_block_in_one_line(spec, out, reference):

@@ -95,6 +95,8 @@ class FilePart:
                     size -= len(piece)
         except FileNotFoundError:
             raise StoreError(f"{self.path}: no such file") from None
+        except IsADirectoryError:
+            raise self._damaged("is a folder") from None
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be read ({error.strerror or error})") from None
         if layout.seal(digest) != seal:
