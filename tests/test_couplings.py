@@ -74,6 +74,11 @@ def test_published_parameters():
     assert "second/first = 1, NOT small beside 1" in text
 
 
+def test_linewidth_is_that_of_the_strongest_group():
+    found = validity(1e6, 1e3, [(1e2, 0), (2e2, 1e2)], [(1e5, 0), (2e5, 1e5)], 1e4)
+    assert found.linewidth == 3e5
+
+
 def test_premises_that_hold():
     found = validity(1e6, 1e3, (1e2, 0), (1e5, 0), 1e4)
     assert found.consistent

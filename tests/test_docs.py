@@ -41,3 +41,14 @@ def test_the_readme_names_what_exists():
         assert re.search(rf"^{command}:", make, re.M), command
     for path in re.findall(r"\b(?:data|scripts|analysis)/[\w.]+\w", readme):
         assert (ROOT / path).exists(), path
+
+
+def test_the_register_names_tests_that_exist():
+    text = (ROOT / "docs" / "verification.md").read_text()
+    named = re.findall(r"`(\w+)::(\w+)`", text)
+    assert len(named) > 200
+    sources = {}
+    for module, name in named:
+        if module not in sources:
+            sources[module] = (ROOT / "tests" / f"test_{module}.py").read_text()
+        assert f"def test_{name}(" in sources[module], f"{module}::{name}"

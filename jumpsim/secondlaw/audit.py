@@ -215,7 +215,7 @@ def _closure(closure):
     apart = f"; without {len(closure.one_way)} events that cannot be undone"
     apart = apart if closure.one_way else ""
     if closure.closes:
-        return f"{closure.cycles} close (to {closure.largest:.1g} k_B){apart}"
+        return f"{closure.cycles} close (to {max(closure.largest, 1e-12):.1g} k_B){apart}"
     return f"do NOT close: {closure.largest:.4g} k_B round {', '.join(closure.events)}{apart}"
 
 

@@ -92,7 +92,9 @@ class Law:
     def __str__(self):
         last = self.mean.reshape(-1, len(self.model.pools))[-1]
         means = ", ".join(f"{n} = {v:.6g}" for n, v in zip(self.model.pools, last, strict=True))
-        return f"{self._kind}: {len(self.space)} states, mean {means}, leak {self.leak.max():.2g}"
+        lost = float(self.leak.max())
+        leak = f"leak {lost:.2g}" if lost > 1e-12 else "no leak"
+        return f"{self._kind}: {len(self.space)} states, mean {means}, {leak}"
 
     @property
     def _kind(self):
