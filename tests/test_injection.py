@@ -272,6 +272,11 @@ def test_every_step_of_a_resumed_run_fails(step, tmp_path, reference):
     try_all(step, stop_after_some, simulate, tmp_path, reference)
 
 
+@pytest.mark.parametrize("step", ["open HDF5", "read a dataset"])
+def test_some_steps_of_a_resumed_run_fail(step, tmp_path, reference):
+    try_all(step, stop_after_some, simulate, tmp_path, reference, most=8)
+
+
 def only_counts(path):
     simulate(path, ["counts"])
 
