@@ -277,3 +277,10 @@ def _find(items, name, what):
 def _tidy(size):
     """A product such as 100 * 1.1 as the whole number it is meant to be."""
     return round(size) if math.isclose(size, round(size), rel_tol=1e-12) else size
+
+
+def as_model(model):
+    """Return a model, or refuse what is none."""
+    if not isinstance(model, Model):
+        raise InputError(f"`model` must be a jumpsim.Model, but is {type(model).__name__}")
+    return model

@@ -17,7 +17,7 @@ from .batch import INTERRUPTED, TIMEOUT, Batch, Limits
 from .ensemble import Ensemble
 from .errors import InputError, choices, whole_number
 from .initial import as_initial
-from .model import Model
+from .model import as_model
 from .plan import Plan, as_method, as_record, as_seed, as_times
 from .progress import Progress
 from .resources import available_memory, usable_cores
@@ -100,8 +100,7 @@ def simulate(
         A trajectory met a negative or infinite rate, or `max_events`.
     """
     # convert
-    if not isinstance(model, Model):
-        raise InputError(f"`model` must be a jumpsim.Model, but is {type(model).__name__}")
+    as_model(model)
     if initial is None:
         raise InputError(
             "`initial` must be given: jumpsim.Thermal(x=1.0), or a count for each pool"

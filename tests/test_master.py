@@ -7,6 +7,7 @@ import pytest
 import reference
 from exact import Exact
 from networks import random_model
+from scipy import stats
 from scipy.linalg import expm
 
 import jumpsim as js
@@ -222,9 +223,42 @@ def test_far_times_and_slow_channels():
     assert found == pytest.approx(math.exp(-0.5 * 0.1), rel=1e-5)
 
 
+def test_the_chiral_law_is_that_of_long_trajectories():
+    """χ² of 20,000 trajectories over the commonest states; alarm 1e-4."""
+    model, _, start = SYSTEMS["closed"]
+    law = js.stationary(model, start)
+    ensemble = js.simulate(model, [60.0], 20000, start, seed=11, workers=1)
+    found = np.bincount(law.space.index(ensemble.counts[:, 0]), minlength=len(law.states))
+    expected = 20000 * law.probabilities
+    common = expected >= 8
+    assert common.sum() > 20
+    observed = np.append(found[common], found[~common].sum())
+    expected = np.append(expected[common], expected[~common].sum())
+    chi = ((observed - expected) ** 2 / expected).sum()
+    assert stats.chi2.sf(chi, len(observed) - 1) > 1e-4
+
+
+@pytest.mark.parametrize(
+    "theory",
+    [js.mean_field, js.linear_noise, js.master_equation, js.first_passage, js.waiting_time],
+)
+def test_what_is_not_a_model_is_refused(theory):
+    more = ({"m": 1},) if theory in (js.first_passage, js.waiting_time) else ()
+    with pytest.raises(js.InputError, match=r"`model` must be a jumpsim\.Model, but is str"):
+        theory("hohlraum", [1.0], (1, 1), *more)
+
+
+@pytest.mark.parametrize("theory", [js.steady_states, js.resting_noise, js.stationary, js.audit])
+def test_what_is_not_a_model_is_refused_at_rest(theory):
+    with pytest.raises(js.InputError, match=r"`model` must be a jumpsim\.Model, but is str"):
+        theory("hohlraum", (1, 1))
+
+
 @pytest.mark.parametrize(
     ("call", "match"),
     [
+        (lambda m: js.master_equation(m, [1], Thermal(1e-9)), "too hot or too large to draw from"),
+        (lambda m: js.master_equation(m, [1], (1, 1, 101)), "must be a number from 0 to 100"),
         (
             lambda m: js.master_equation(m, [1], (58, 58, 27)),
             r"has more than 100000 states \(at most 4.939e\+05\); make the system smaller",

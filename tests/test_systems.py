@@ -123,6 +123,18 @@ def test_jump_rates_and_changes(name):
         np.testing.assert_allclose(model.rates(counts), rates(counts.tolist()), rtol=1e-13)
 
 
+@pytest.mark.parametrize("name", REFERENCES)
+def test_jacobians_against_a_complex_step(name):
+    model, _ = REFERENCES[name]
+    rng = np.random.default_rng(6)
+    for counts in random_counts(model, rng, (50,)).astype(float):
+        steps = np.eye(len(counts)) * 1e-30j
+        slopes = [model.table.drift(counts + step).imag / 1e-30 for step in steps]
+        expected = np.stack(slopes, axis=-1)
+        scale = np.abs(expected).max()
+        assert np.abs(model.table.jacobian(counts) - expected).max() < 1e-13 * scale
+
+
 def test_what_is_conserved():
     assert closed_waveguide(*LOOP).conserved == ({"A": 1, "B": 1, "1": 1, "2": 1, "m": 1},)
     assert embedded_cavity(M, 3, 4, 1, 1, 1).conserved == ({"A": 1, "C": 1, "m": 1},)

@@ -7,7 +7,7 @@ import numpy as np
 from .. import units
 from ..errors import InputError
 from ..initial import as_initial
-from ..model import Model
+from ..model import Model, as_model
 from ..plan import as_times
 from ..tables import columns
 from ..theory.meanfield import mean_field
@@ -169,7 +169,7 @@ def audit(model, initial, times=None):
     Audit
         Printable: a table of channels and findings.
     """
-    initial = as_initial(initial, model)
+    initial = as_initial(initial, as_model(model))
     initial.check(model)
     fires = [c for c, constant in enumerate(model.table.constants) if constant > 0]
     within = [c for c in fires if model.channel_specs[c].bath is None]

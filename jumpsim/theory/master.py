@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import InputError, choices
 from ..initial import as_initial
+from ..model import as_model
 from ..plan import as_times
 from .states import MOST_STATES, StateSpace, reachable
 
@@ -145,7 +146,7 @@ def master_equation(model, times, initial, truncate=None, max_states=MOST_STATES
         When there are more than `max_states` states.
     """
     times = as_times(times)
-    space = reachable(model, as_initial(initial, model), truncate, max_states)
+    space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
     return MasterEquation(space, evolve(space.generator, space.start, times), times)
 
 

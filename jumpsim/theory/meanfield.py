@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..initial import as_initial
-from ..model import Model
+from ..model import Model, as_model
 from ..plan import as_times
 from .ode import solve
 
@@ -62,6 +62,6 @@ def mean_field(model, times, initial):
         For bad arguments, or when the equations run off to infinity before the last time.
     """
     times = as_times(times)
-    start = as_initial(initial, model).mean(model)
+    start = as_initial(initial, as_model(model)).mean(model)
     counts = solve(model, times, start, model.table.drift, model.table.jacobian)
     return MeanField(model, times, counts)

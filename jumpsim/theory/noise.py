@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..initial import as_initial
-from ..model import Model
+from ..model import Model, as_model
 from ..plan import as_times
 from .ode import solve
 from .steady import manifold, steady_states
@@ -98,7 +98,7 @@ def linear_noise(model, times, initial):
     LinearNoise
     """
     times = as_times(times)
-    initial = as_initial(initial, model)
+    initial = as_initial(initial, as_model(model))
     table, pools = model.table, len(model.pools)
 
     def derivative(y):
@@ -208,7 +208,7 @@ def resting_noise(model, initial):
     """
     from scipy.linalg import solve_continuous_lyapunov
 
-    initial = as_initial(initial, model)
+    initial = as_initial(initial, as_model(model))
     state = steady_states(model, initial)[0]
     if not state.stable:
         raise InputError(

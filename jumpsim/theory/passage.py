@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import InputError, choices
 from ..initial import as_initial
-from ..model import Model
+from ..model import Model, as_model
 from ..plan import as_times
 from .master import evolve
 from .states import MOST_STATES, reachable
@@ -72,7 +72,7 @@ def first_passage(model, times, initial, target, truncate=None, max_states=MOST_
     Passage
     """
     times = as_times(times)
-    space = reachable(model, as_initial(initial, model), truncate, max_states)
+    space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
     hit, what = _target(model, space.states, target)
     return _passage(space, times, space.start, space.generator, hit, what)
 
@@ -100,7 +100,7 @@ def waiting_time(
     -------
     Passage
     """
-    times, initial = as_times(times), as_initial(initial, model)
+    times, initial = as_times(times), as_initial(initial, as_model(model))
     names = [channels] if isinstance(channels, str) else list(channels)
     if not names:
         raise InputError("`channels` must name a channel to wait for")

@@ -103,6 +103,7 @@ def reachable(model, initial, truncate=None, max_states=MOST_STATES):
     InputError
         When there are more states; the text says how many there may be, and what to do.
     """
+    initial.check(model)
     tops = _tops(model, truncate)
     max_states = whole_number(max_states, "max_states", 1, 10**8)
     first, weights = _start_states(model, initial, tops, max_states)

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..initial import as_initial
+from ..model import as_model
 from ..multiplicity import log_states
 from .master import Law
 from .states import MOST_STATES, reachable
@@ -37,7 +38,7 @@ def stationary(model, initial, truncate=None, max_states=MOST_STATES):
     -------
     StationaryLaw
     """
-    space = reachable(model, as_initial(initial, model), truncate, max_states)
+    space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
     generator = space.matrix(reflecting=True)
     return StationaryLaw(space, _by_classes(space, generator, _solve))
 
@@ -62,7 +63,7 @@ def closed_form(model, initial, truncate=None, max_states=MOST_STATES):
     InputError
         Which channel is not balanced by its reverse under any such law.
     """
-    space = reachable(model, as_initial(initial, model), truncate, max_states)
+    space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
     weights = sum(
         log_states(pool, space.states[:, p]) for p, pool in enumerate(model.pool_specs)
     ) - space.states @ _potentials(model)

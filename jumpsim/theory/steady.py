@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..initial import as_initial
-from ..model import Model
+from ..model import Model, as_model
 from .ode import solve
 
 _STARTS = 64  # random places from which further steady states are sought
@@ -88,7 +88,7 @@ def steady_states(model, initial):
     InputError
         When no steady state is found: the equations grow without bound, or move for ever.
     """
-    start = as_initial(initial, model).mean(model)
+    start = as_initial(initial, as_model(model)).mean(model)
     basis, _ = manifold(model)
     if not basis.shape[1]:
         return [SteadyState(model, start, np.zeros(0, complex), reached=True)]
