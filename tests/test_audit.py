@@ -244,6 +244,47 @@ def test_first_law():
     assert "+0.5 ħΩ" in text
 
 
+def loop_of_three(excess):
+    """Three reservoirs whose constants multiply up to 1 + excess round the loop."""
+    names = ("A", "B", "C")
+    channels = []
+    for k, (p, q) in enumerate(zip(names, ("B", "C", "A"), strict=True)):
+        rate = 1.0 + excess if k == 0 else 1.0
+        channels += [
+            js.Channel(f"{p}→{q}", rate, {p: 1}, {q: 1}, reverse=f"{q}→{p}"),
+            js.Channel(f"{q}→{p}", 1.0, {q: 1}, {p: 1}, reverse=f"{p}→{q}"),
+        ]
+    return js.Model([js.Pool.bosonic(n, 3) for n in names], channels)
+
+
+@pytest.mark.parametrize("excess", [1e-6, 0.3])
+def test_however_little_it_is_broken(excess):
+    found = judged(loop_of_three(excess), (5, 4, 3))
+    assert not found.balanced
+    assert len(found.cycle.channels) == 3
+    assert found.cycle.affinity == pytest.approx(math.log1p(excess), rel=1e-5)
+    assert found.lumped.largest == pytest.approx(math.log1p(excess), rel=1e-5)
+    assert judged(loop_of_three(0.0), (5, 4, 3)).balanced
+
+
+def test_a_square_that_does_not_close():
+    """Emission passes through W, absorption does not; W itself comes and goes."""
+    model = js.Model(
+        [js.Pool.bosonic("N", 5), js.Pool.bosonic("W", 4), js.Pool.tls("m", 60)],
+        [
+            js.Channel("emit", 1.0, {"m": 1}, {"N": 1}, {"W": 1}, reverse="absorb"),
+            js.Channel("absorb", 1.0, {"N": 1}, {"m": 1}, reverse="emit"),
+            js.Channel("W out", 2.0, {"W": 1}, reverse="W in"),
+            js.Channel("W in", 1.0, {}, {"W": 1}, reverse="W out"),
+        ],
+    )
+    states = np.array([[10, 4, 30]])
+    found = lumped_closure(model, range(4), states)
+    # ln of (1 + n_W) one photon up or down, from n_W = 1.
+    assert found.largest == pytest.approx(math.log(2 / 1.75), rel=1e-9)
+    assert not kolmogorov(model, range(4)).lumped
+
+
 def test_disturbance_of_the_thermal_law():
     states = np.array([[3, 2], [0, 4], [7, 0]])
     assert disturbance(s.hohlraum(5, 2.5, 1.0), 0.7, states) < 1e-13

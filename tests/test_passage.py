@@ -92,6 +92,17 @@ def test_a_function_as_target_and_a_start_within_it():
     assert (there.probability, there.mean, there.variance) == (1, 0, 0)
 
 
+def test_what_was_cut_from_the_start_has_not_arrived():
+    model = s.hohlraum(4, 2.5, 1.0)
+    found = js.first_passage(model, [0, 50], js.Thermal(0.5), {"m": 0}, truncate={"N": 3})
+    whole = js.master_equation(model, [0], js.Thermal(0.5), truncate={"N": 3})
+    assert whole.leak[0] > 0.05
+    there = whole.probabilities[0][whole.states[:, 1] == 0].sum()
+    assert found.survival[0] == pytest.approx(1 - there, rel=1e-12)
+    assert found.survival[1] >= whole.leak[0]
+    assert found.probability < 1 - whole.leak[0] + 1e-12
+
+
 def test_against_trajectories():
     """Kolmogorov-Smirnov on 4,000 first passages, alarm 1e-4."""
     model = s.open_waveguide(4, 3, 0.5, 0.5, (1.5, 0.2), (1.0, 0.1))
