@@ -6,6 +6,7 @@ import math
 import re
 import shutil
 import struct
+import sys
 import tomllib
 
 import h5py
