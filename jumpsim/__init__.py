@@ -35,6 +35,8 @@ _HOME = {
     "run_sweep": "sweep",
     "open_sweep": "sweep",
     "compare": "inference.compare",
+    "typicality": "inference.typicality",
+    "typicality_scaling": "inference.typicality",
     "InputError": "errors",
     "StoreError": "errors",
     "PhysicsWarning": "errors",

@@ -14,7 +14,7 @@ import numpy as np
 from .errors import InputError, choices
 from .provenance import canonical_json
 
-TABLES = ("parameters", "pools", "channels", "start", "times")  # what makes a point
+TABLES = ("scale", "parameters", "pools", "channels", "start", "times")  # what makes a point
 
 _TAKEN = ("time", "time_index", "pool", "mean", "sem", "variance", "ntraj", "n_events")
 _MOST_POINTS = 10**5

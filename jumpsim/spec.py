@@ -15,7 +15,10 @@ from .model import Model
 from .plan import as_record, as_seed, as_times
 from .systems import CATALOGUE
 
-_TABLES = ("system", "title", "source", "parameters", "pools", "channels", "start", "times", "run")
+_TABLES = (
+    *("system", "title", "source", "scale"),
+    *("parameters", "pools", "channels", "start", "times", "run"),
+)
 _RUN = {  # what may stand in [run], and who refuses a bad value while the file is still named
     "ntraj": lambda value: whole_number(value, "ntraj", 1, 2**53),
     "seed": as_seed,
@@ -106,6 +109,8 @@ def parse_spec(data):
     _known(data, _TABLES, "the file")
     model = _catalogue_model(data) if "system" in data else _own_model(data)
     initial = _start(_table(data, "start"))
+    if "scale" in data:  # the same physics, larger
+        model, initial = model.scaled(data["scale"]), initial.scaled(data["scale"])
     initial.check(model)
     run = _table(data, "run", needed=False)
     _known(run, _RUN, "[run]")

@@ -111,3 +111,92 @@ def _from_words(words):
     words = np.asarray(words, np.int64)
     low = np.ascontiguousarray(words[..., 1]).view(np.uint64).astype(object)
     return words[..., 0].astype(object) * _WORD + low
+
+
+def proportion_interval(successes, trials, confidence=0.95):
+    """Interval of a probability from a count of successes (Clopper and Pearson).
+
+    Parameters
+    ----------
+    successes : array_like of int
+    trials : int
+    confidence : float
+
+    Returns
+    -------
+    low, high : ndarray
+        Covers at least as often as it says; of width > 0 also for 0 or all successes.
+    """
+    from scipy.stats import beta  # here, because it takes long to load
+
+    successes = np.asarray(successes)
+    tail = (1 - confidence) / 2
+    with np.errstate(invalid="ignore"):
+        low = np.where(successes == 0, 0.0, beta.ppf(tail, successes, trials - successes + 1))
+        high = np.where(successes == trials, 1.0, beta.isf(tail, successes + 1, trials - successes))
+    return low, high
+
+
+def median_interval(samples, confidence=0.95):
+    """Interval of a median from order statistics: covers at least as often as it says.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n, ...)
+    confidence : float
+
+    Returns
+    -------
+    low, high : ndarray, shape (...)
+        Infinite when there are too few samples for this confidence.
+    """
+    from scipy.stats import binom
+
+    n = len(samples)
+    ordered = np.sort(samples, axis=0)
+    rank = int(binom.ppf((1 - confidence) / 2, n, 0.5))  # P(fewer than rank below) ≤ tail
+    if rank == 0:
+        return np.full(ordered.shape[1:], -np.inf), np.full(ordered.shape[1:], np.inf)
+    return ordered[rank - 1], ordered[n - rank]
+
+
+def k_statistics(samples):
+    """Unbiased cumulants of first to fourth order with jackknife standard errors.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n, ...)
+        At least 8 samples.
+
+    Returns
+    -------
+    values, errors : ndarray, shape (4, ...)
+        Fisher's k-statistics, and the spread of them when one sample is left out, scaled.
+    """
+    samples = np.asarray(samples, float)
+    n = len(samples)
+    centred = samples - samples.mean(axis=0)  # cumulants of higher order do not feel a shift
+    powers = np.stack([centred**r for r in (1, 2, 3, 4)])
+    sums = powers.sum(axis=1)
+    values = _fisher(n, sums)
+    values[0] = samples.mean(axis=0)
+    left_out = _fisher(n - 1, sums[:, None] - powers)
+    left_out[0] += samples.mean(axis=0)
+    errors = np.sqrt((n - 1) * left_out.var(axis=1))
+    return values, errors
+
+
+def _fisher(n, sums):
+    """Fisher's k-statistics from power sums (4, ...)."""
+    s1, s2, s3, s4 = sums
+    k1 = s1 / n
+    k2 = (n * s2 - s1**2) / (n * (n - 1))
+    k3 = (2 * s1**3 - 3 * n * s1 * s2 + n**2 * s3) / (n * (n - 1) * (n - 2))
+    k4 = (
+        -6 * s1**4
+        + 12 * n * s1**2 * s2
+        - 3 * n * (n - 1) * s2**2
+        - 4 * n * (n + 1) * s1 * s3
+        + n**2 * (n + 1) * s4
+    ) / (n * (n - 1) * (n - 2) * (n - 3))
+    return np.stack([k1, k2, k3, k4])
