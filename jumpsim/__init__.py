@@ -37,6 +37,8 @@ _HOME = {
     "compare": "inference.compare",
     "typicality": "inference.typicality",
     "typicality_scaling": "inference.typicality",
+    "gaussian_tail": "inference.tail",
+    "production_signs": "inference.signs",
     "InputError": "errors",
     "StoreError": "errors",
     "PhysicsWarning": "errors",

@@ -197,6 +197,7 @@ _COMMANDS = {
             commands.compare,
             commands.audit,
             commands.figures,
+            commands.typicality,
         )
     },
 }

@@ -92,6 +92,47 @@ def audit(options):
     return DONE
 
 
+def typicality(options):
+    """Judge how typical single trajectories are, and how that scales with size."""
+    from . import plotting, portraits
+    from .ensemble import open as open_ensemble
+    from .inference.signs import production_signs
+    from .inference.tail import gaussian_tail
+    from .inference.typicality import typicality as measure
+    from .inference.typicality import typicality_scaling
+
+    runs = sorted(
+        (measure(open_ensemble(store)) for store in options.stores),
+        key=lambda run: run.sizes.max(),
+    )
+    for run in runs:
+        print(run)
+        if options.epsilon is not None:
+            fraction, low, high = run.within(options.epsilon)
+            for p, name in enumerate(run.ensemble.model.pools):
+                print(
+                    f"  within {options.epsilon:g} in {name}: {fraction[p]:.4g} "
+                    f"[{low[p]:.4g}, {high[p]:.4g}] of the trajectories"
+                )
+        if "events" in run.ensemble.record and run.ntraj > 1:
+            print(production_signs(run.ensemble))
+        print()
+    scaling = typicality_scaling(runs) if len(runs) > 1 else None
+    tail = gaussian_tail(runs[0]) if runs[0].ntraj >= 50 else None
+    for found in (tail, scaling):
+        if found is not None:
+            print(found)
+    if tail is None:
+        print(f"tail: undecided, {runs[0].ntraj} trajectories are too few")
+    if not options.no_figure:
+        first = Path(options.stores[0])
+        name = options.figure or first.with_name(f"{first.stem}-typicality")
+        source = f"jumpsim typicality {' '.join(map(str, options.stores))}"
+        files = plotting.save(portraits.typicality(runs, tail, scaling), name, source)
+        print(f"figure: {', '.join(map(str, files))}")
+    return DONE
+
+
 def figures(options):
     """Draw the published figures again, with trajectories on top."""
     from .figures import draw_figures

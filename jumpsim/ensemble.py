@@ -135,6 +135,11 @@ class Ensemble:
         for row in range(0, self.ntraj, step):
             yield self._store.read(name, row, min(row + step, self.ntraj))
 
+    def row(self, name, i):
+        """Counts or jumps of the i-th trajectory alone, (n_times, n_pools or n_channels)."""
+        self._need(name)
+        return self._store.read(name, i, i + 1)[0]
+
     def mean(self):
         """Average counts over the trajectories, (n_times, n_pools)."""
         return self.moments.mean()

@@ -79,6 +79,13 @@ def parser(functions):
         "--until", metavar="TIME", type=_seconds, help="follow the rate equations to here"
     )
 
+    typicality = commands.add_parser("typicality", help="how typical single trajectories are")
+    typicality.set_defaults(command=functions["typicality"])
+    typicality.add_argument("stores", metavar="OUT.h5", nargs="+", help="of one or several sizes")
+    typicality.add_argument("--epsilon", metavar="E", type=_positive, help="fraction within E")
+    typicality.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
+    typicality.add_argument("--no-figure", action="store_true", help="the tables alone")
+
     figures = commands.add_parser("figures", help="draw the published figures, with trajectories")
     figures.set_defaults(command=functions["figures"])
     figures.add_argument("names", metavar="FIGURE", nargs="*", help="such as fig4; default: all")

@@ -22,7 +22,7 @@ LAYERS = [
     {"batch"},
     {"simulate"},
     {"inference", "spec", "inspection"},
-    {"plotting", "sweep"},
+    {"plotting", "portraits", "sweep"},
     {"figures"},
     {"options"},
     {"commands"},

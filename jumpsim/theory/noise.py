@@ -56,6 +56,10 @@ class LinearNoise:
         n = len(self.times)
         if isinstance(index, bool) or not isinstance(index, int | np.integer) or not 0 <= index < n:
             raise InputError(f"`index` must be a whole number from 0 to {n - 1}, but is {index!r}")
+        return self._propagators(index, self.times[index:]) @ self.covariance[index]
+
+    def _propagators(self, index, times):
+        """Carry small deviations from times[index] to later times, (n, n_pools, n_pools)."""
         pools = len(self.model.pools)
         table = self.model.table
 
@@ -66,9 +70,34 @@ class LinearNoise:
             )
 
         start = np.concatenate([self.mean[index], _flat(np.eye(pools))])
-        later = self.times[index:] - self.times[index]
-        propagators = solve(self.model, later, start, derivative)[:, pools:]
-        return propagators.reshape(-1, pools, pools) @ self.covariance[index]
+        solution = solve(self.model, times - self.times[index], start, derivative)
+        return solution[:, pools:].reshape(-1, pools, pools)
+
+    def paths(self, number, seed=0):
+        """Sample Gaussian paths with these covariances, also between times.
+
+        Parameters
+        ----------
+        number : int
+        seed : int
+            Of numpy's generator.
+
+        Returns
+        -------
+        ndarray, shape (number, n_times, n_pools)
+            Counts, real and unbounded: what trajectories would be if noise were linear.
+        """
+        rng = np.random.default_rng(seed)
+        out = np.empty((number, *self.mean.shape))
+        deviation = rng.standard_normal((number, self.mean.shape[1])) @ _root(self.covariance[0])
+        out[:, 0] = deviation
+        for k in range(1, len(self.times)):
+            forward = self._propagators(k - 1, self.times[k - 1 : k + 1])[-1]
+            fresh = self.covariance[k] - forward @ self.covariance[k - 1] @ forward.T
+            noise = rng.standard_normal(deviation.shape) @ _root(fresh)
+            deviation = deviation @ forward.T + noise
+            out[:, k] = deviation
+        return out + self.mean
 
     def __str__(self):
         spread = np.sqrt(np.diagonal(self.covariance[-1]))
@@ -228,6 +257,12 @@ def resting_noise(model, initial):
     )[0]
     frozen = follow @ totals @ initial.covariance(model) @ totals.T @ follow.T
     return RestingNoise(model, state.counts, moving + frozen, frozen, basis, reduced, noise)
+
+
+def _root(covariance):
+    """Matrix R with RᵀR = covariance; negative rounding of eigenvalues is dropped."""
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    return np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
 
 
 def _flat(matrix):

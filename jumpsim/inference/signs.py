@@ -1,0 +1,103 @@
+"""How often single trajectories produce entropy of the other sign than the average."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import units
+from ..ensemble import Ensemble
+from ..errors import InputError
+from ..statistics import proportion_interval
+from ..thermo import internal_production
+
+
+@dataclass(frozen=True, eq=False)
+class ProductionSigns:
+    """Signs of the entropy produced within, between neighbouring stored times.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    mean, sem : ndarray, shape (n_intervals,)
+        Entropy produced in each interval, averaged over trajectories, k_B.
+    opposite, low, high : ndarray, shape (n_intervals,)
+        Fraction of trajectories with the other sign, with a 95 % interval; NaN where the average
+        is not known to differ from 0 (within 3 standard errors).
+    duration, duration_sem : float
+        Time that a trajectory spends in such intervals, averaged over trajectories, seconds.
+    ever : tuple of float
+        Fraction of trajectories that have the other sign in some interval, with its interval.
+    """
+
+    ensemble: Ensemble
+    mean: np.ndarray
+    sem: np.ndarray
+    opposite: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    duration: float
+    duration_sem: float
+    ever: tuple
+
+    def __str__(self):
+        factor, unit = units.readable_times(self.ensemble.times)
+        decided = np.isfinite(self.opposite)
+        head = f"entropy produced within by {self.ensemble.ntraj} trajectories"
+        if not decided.any():
+            return f"{head}: undecided, its average is nowhere known to differ from 0"
+        k = int(np.nanargmax(self.opposite))
+        start, end = self.ensemble.times[k] * factor, self.ensemble.times[k + 1] * factor
+        return "\n".join(
+            [
+                f"{head}: the other sign than the average's, in {int(decided.sum())} of "
+                f"{len(decided)} intervals where that is known",
+                f"  most often from {start:.4g} to {end:.4g} {unit}: {self.opposite[k]:.4g} "
+                f"[{self.low[k]:.4g}, {self.high[k]:.4g}] of the trajectories",
+                f"  for {self.duration * factor:.4g} ± {self.duration_sem * factor:.2g} {unit} on "
+                "average over trajectories",
+                f"  ever: {self.ever[0]:.4g} [{self.ever[1]:.4g}, {self.ever[2]:.4g}] of them",
+            ]
+        )
+
+
+def production_signs(ensemble):
+    """Count trajectories that produce entropy of the other sign than the average.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "events"; at least two times and two trajectories.
+
+    Returns
+    -------
+    ProductionSigns
+    """
+    if "events" not in ensemble.record:
+        raise InputError(
+            f"the entropy of single trajectories needs every event, but this run kept "
+            f'{", ".join(ensemble.record)}; run it again with record "events" to add them'
+        )
+    if len(ensemble.times) < 2 or ensemble.ntraj < 2:
+        raise InputError(
+            f"signs need 2 times and 2 trajectories at least, but there are "
+            f"{len(ensemble.times)} and {ensemble.ntraj}"
+        )
+    produced = np.diff(internal_production(ensemble), axis=1)
+    n = len(produced)
+    mean, sem = produced.mean(axis=0), produced.std(axis=0, ddof=1) / np.sqrt(n)
+    known = np.abs(mean) > 3 * sem
+    # Exactly 0, where nothing happened, is neither sign.
+    other = (produced * np.sign(mean) < 0) & known
+    count = other.sum(axis=0)
+    low, high = proportion_interval(count, n)
+    lasted = other @ np.diff(ensemble.times)
+    ever = int(other.any(axis=1).sum())
+    return ProductionSigns(
+        ensemble,
+        mean,
+        sem,
+        *(np.where(known, x, np.nan) for x in (count / n, low, high)),
+        float(lasted.mean()),
+        float(lasted.std(ddof=1) / np.sqrt(n)),
+        (ever / n, *map(float, proportion_interval(ever, n))),
+    )

@@ -1,0 +1,105 @@
+"""Figures of single trajectories beside the rate equations."""
+
+import numpy as np
+
+from . import units
+from .style import COLOURS, LINES, MARKS, STYLE
+
+
+def typicality(runs, tail=None, scaling=None):
+    """Draw how typical trajectories are.
+
+    For the smallest system the most typical and the most atypical trajectory with quantile bands
+    and the rate equations; the tail of the deviations against linear noise; deviations against
+    size with the fitted power law.
+
+    Parameters
+    ----------
+    runs : list of inference.typicality.Typicality
+    tail : inference.tail.GaussianTail, optional
+        Of the first run.
+    scaling : inference.typicality.Scaling, optional
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    panels = 1 + (tail is not None) + (scaling is not None)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(3.7 * panels + 0.4, 3.6), layout="constrained")
+        axes = list(np.atleast_1d(figure.subplots(1, panels)))
+        _portrait(axes.pop(0), runs[0])
+        if tail is not None:
+            _tail(axes.pop(0), tail)
+        if scaling is not None:
+            _scaling(axes.pop(0), scaling)
+        for axis, letter in zip(figure.axes, "abc", strict=False):
+            axis.set_title(f"({letter})", loc="left")
+        name = runs[0].ensemble.model.name.replace("_", " ")
+        figure.suptitle(f"{name}: typicality of {runs[0].ntraj} trajectories", fontsize=9)
+    return figure
+
+
+def _portrait(axis, run):
+    """Draw the pool in which the most atypical trajectory strays most from what is usual."""
+    ensemble = run.ensemble
+    average = run.deviations.mean(axis=0)
+    unusual = run.deviations[run.most_atypical] / np.where(average > 0, average, np.inf)
+    p = int(unusual.argmax())
+    factor, unit = units.readable_times(ensemble.times)
+    times, size = ensemble.times * factor, run.sizes[p]
+    for outer, grey in ((0, "0.88"), (1, "0.74")):
+        span = f"{run.levels[outer]:.0%} to {run.levels[-1 - outer]:.0%}"
+        axis.fill_between(
+            times, run.bands[outer, :, p] / size, run.bands[-1 - outer, :, p] / size,
+            color=grey, linewidth=0, label=span,
+        )  # fmt: skip
+    axis.plot(times, run.theory.counts[:, p] / size, color="black", label="rate equations")
+    rows = ((run.most_typical, "most typical"), (run.most_atypical, "most atypical"))
+    for k, (row, name) in enumerate(rows):
+        counts = ensemble.row("counts", row)[:, p] / size
+        axis.plot(
+            times, counts, color=COLOURS[k], linestyle=LINES[k + 1], linewidth=0.9, label=name
+        )
+    pool = ensemble.model.pool_specs[p]
+    axis.set_xlabel(f"time ({unit})")
+    axis.set_ylabel(f"{pool.name} / {size:g}")
+    axis.legend(fontsize=7)
+
+
+def _tail(axis, tail):
+    for p, pool in enumerate(tail.run.ensemble.model.pool_specs):
+        colour = COLOURS[p % 6]
+        observed = tail.observed[:, p]
+        axis.plot(tail.levels[:, p], tail.predicted[:, p], color=colour, linestyle=LINES[p % 6])
+        axis.errorbar(
+            tail.levels[:, p], observed, [observed - tail.low[:, p], tail.high[:, p] - observed],
+            fmt=MARKS[p % 6], markersize=3, color=colour, mfc="white", linestyle="none",
+            label=pool.name,
+        )  # fmt: skip
+    axis.set_yscale("log")
+    axis.set_ylim(bottom=0.2 / tail.run.ntraj)
+    axis.set_xlabel("largest deviation / size")
+    axis.set_ylabel("fraction of trajectories beyond")
+    axis.plot([], [], color="0.4", label="linear noise")
+    axis.legend()
+
+
+def _scaling(axis, scaling):
+    for p, name in enumerate(scaling.model.pools):
+        error = scaling.typical[:, p] * scaling.error[:, p]
+        label = f"{name}: {scaling.exponents[p]:+.3f} ± {scaling.exponent_errors[p]:.3f}"
+        axis.errorbar(
+            scaling.factors, scaling.typical[:, p], error, fmt=MARKS[p % 6], mfc="white",
+            color=COLOURS[p % 6], linestyle="none", label=label,
+        )  # fmt: skip
+        line = scaling.typical[0, p] * scaling.factors ** scaling.exponents[p]
+        axis.plot(scaling.factors, line, color=COLOURS[p % 6], linestyle=LINES[p % 6])
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xlabel("size, relative to the smallest")
+    axis.set_ylabel("typical largest deviation / size")
+    axis.legend(title="exponent ± s.e.")

@@ -1,0 +1,310 @@
+"""Typicality: deviations by hand, coverage of intervals, Gaussian limits, exponents, refusals."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import jumpsim as js
+from jumpsim import statistics
+from jumpsim.cli import main
+from jumpsim.initial import Thermal
+
+BASE = js.systems.open_waveguide(100, 100, 1e4, 1e4, (1e7, 0), (1e7, 0))
+TIMES = np.linspace(0, 2e-6, 11)
+
+
+@pytest.fixture(scope="module")
+def run():
+    return js.typicality(js.simulate(BASE, TIMES, 300, Thermal(1.0), seed=1))
+
+
+def test_deviations_bands_and_rows(run):
+    counts = run.ensemble.counts
+    theory = js.mean_field(BASE, TIMES, Thermal(1.0)).counts
+    expected = np.abs(counts - theory).max(axis=1) / 100
+    np.testing.assert_allclose(run.deviations, expected, rtol=1e-12)
+    for level, band in zip(run.levels, run.bands, strict=True):
+        np.testing.assert_array_equal(
+            band, np.quantile(counts, level, axis=0, method="inverted_cdf")
+        )
+    unusual = (expected / expected.mean(axis=0)).max(axis=1)
+    assert run.most_typical == unusual.argmin()
+    assert run.most_atypical == unusual.argmax()
+    text = str(run)
+    assert "300 trajectories of open_waveguide" in text
+    assert f"most atypical {unusual.argmax()}" in text
+
+
+def test_fractions_within(run):
+    fraction, low, _ = run.within(0.1)
+    np.testing.assert_array_equal(fraction, (run.deviations <= 0.1).mean(axis=0))
+    assert (low < fraction).all()
+    everyone = run.within(10.0)
+    np.testing.assert_array_equal(everyone[0], 1)
+    assert (everyone[1] < 1).all()
+    assert (everyone[1] > 0.98).all()
+    with pytest.raises(js.InputError, match="`epsilon` must be a finite number > 0"):
+        run.within(0)
+
+
+def test_slabs_change_nothing(run, monkeypatch):
+    monkeypatch.setattr("jumpsim.ensemble._SLAB_BYTES", 8 * 11 * 3 * 7)
+    again = js.typicality(run.ensemble)
+    np.testing.assert_array_equal(again.deviations, run.deviations)
+    np.testing.assert_array_equal(again.bands, run.bands)
+
+
+def sizes(factors, ntraj, seed=0, times=TIMES):
+    return [
+        js.typicality(
+            js.simulate(BASE.scaled(f), times, n, Thermal(1.0), seed=1000 * seed + int(f))
+        )
+        for f, n in zip(factors, ntraj, strict=True)
+    ]
+
+
+def test_exponent_of_the_open_waveguide():
+    """-1/2 within 0.02 and within three errors; the slow test asks for 0.01 up to λ = 1000."""
+    found = js.typicality_scaling(sizes((1, 4, 16, 64), (800,) * 4))
+    assert found.exponents == pytest.approx([-0.5] * 3, abs=0.02)
+    assert (np.abs(found.exponents + 0.5) < 3 * found.exponent_errors).all()
+    assert (found.exponent_errors < 0.01).all()
+    assert (found.chi_square < stats.chi2.isf(1e-4, 2)).all()
+    assert "typical: falls as size^(-1/2)" in str(found)
+
+
+@pytest.mark.slow
+def test_exponent_up_to_a_thousand():
+    factors = (1, 3, 10, 30, 100, 300, 1000)
+    found = js.typicality_scaling(sizes(factors, (4000,) * 5 + (2000, 1000)))
+    print(found)
+    assert found.exponents == pytest.approx([-0.5] * 3, abs=0.01)
+    assert (np.abs(found.exponents + 0.5) < 3 * found.exponent_errors).all()
+    assert (found.exponent_errors < 0.004).all()
+
+
+@pytest.mark.slow
+def test_errors_of_the_exponent_cover():
+    """400 repetitions; the fraction within 1.96 errors of -1/2 for sizes where it is exact."""
+    model = js.systems.open_waveguide(40, 40, 1e4, 0, (0, 0), (0, 0))
+    times = [1e-5, 3e-5]
+    inside = []
+    for seed in range(400):
+        runs = [
+            js.typicality(
+                js.simulate(model.scaled(f), times, 100, {"A": 40 * f, "B": 40 * f, "m": 0}, seed)
+            )
+            for f in (16, 64, 256)
+        ]
+        # Pool m never moves: undecided. A and B decay by themselves.
+        found = js.typicality_scaling(runs)
+        inside.append(np.abs(found.exponents[:2] + 0.5) < 1.96 * found.exponent_errors[:2])
+    covered = np.mean(inside, axis=0)
+    print(covered)
+    assert ((covered > 0.910) & (covered < 0.9825)).all()
+
+
+def test_intervals_of_medians_cover():
+    """400 samples of 60: at least 95 % by construction; lower limit at an alarm of 0.1 %."""
+    rng = np.random.default_rng(2)
+    samples = rng.exponential(size=(60, 400))
+    low, high = statistics.median_interval(samples)
+    covered = ((low <= math.log(2)) & (math.log(2) <= high)).mean()
+    assert covered > 0.910
+    assert (high - low).mean() < 0.8
+    low, high = statistics.median_interval(samples[:4])
+    assert (low == -np.inf).all()
+    assert (high == np.inf).all()
+
+
+@pytest.mark.parametrize(("n", "p"), [(20, 0.05), (60, 0.5), (200, 0.99), (50, 1e-3)])
+def test_intervals_of_proportions_cover(n, p):
+    """Exactly: the probability that the interval holds p is 95 % at least, for any p."""
+    k = np.arange(n + 1)
+    low, high = statistics.proportion_interval(k, n)
+    covered = stats.binom.pmf(k, n, p)[(low <= p) & (p <= high)].sum()
+    assert covered >= 0.95
+    assert low[0] == 0
+    assert high[0] > 0
+    assert high[n] == 1
+    assert low[n] < 1
+
+
+def test_k_statistics_are_unbiased_and_their_errors_right():
+    """2,000 samples of 40 exponential numbers, cumulants (r-1)!: biases within 4.5 errors."""
+    rng = np.random.default_rng(3)
+    samples = rng.exponential(size=(40, 2000))
+    values, errors = statistics.k_statistics(samples)
+    for r in range(4):
+        spread = values[r].std(ddof=1)
+        assert abs(values[r].mean() - math.factorial(r)) < 4.5 * spread / math.sqrt(2000)
+    # Jackknife errors: right for the mean exactly, on average for the variance within 15 %.
+    np.testing.assert_allclose(errors[0], samples.std(axis=0, ddof=1) / math.sqrt(40))
+    ratio = np.sqrt((errors[1] ** 2).mean()) / values[1].std(ddof=1)
+    assert ratio == pytest.approx(1, abs=0.15)
+
+
+def test_k_statistics_against_fractions():
+    values, _ = statistics.k_statistics(np.array([1.0, 2, 2, 5, 7, 11, 3, 8])[:, None])
+    x = np.array([1.0, 2, 2, 5, 7, 11, 3, 8])
+    assert values[:, 0] == pytest.approx([stats.kstat(x, r) for r in (1, 2, 3, 4)])
+
+
+def test_gaussian_paths_have_the_covariances():
+    noise = js.linear_noise(BASE, TIMES, Thermal(1.0))
+    paths = noise.paths(40_000, seed=1) - noise.mean
+    for k in (0, 3, 10):
+        found = np.cov(paths[:, k].T)
+        scale = np.sqrt(np.outer(np.diag(noise.covariance[k]), np.diag(noise.covariance[k])))
+        assert (np.abs(found - noise.covariance[k]) < 5 * scale * math.sqrt(2 / 40_000)).all()
+    two = noise.two_time(2)[3]
+    found = paths[:, 5].T @ paths[:, 2] / 40_000
+    scale = np.sqrt(np.outer(np.diag(noise.covariance[5]), np.diag(noise.covariance[2])))
+    assert (np.abs(found - two) < 5 * scale * math.sqrt(2 / 40_000)).all()
+
+
+def test_tail_of_a_large_system_is_gaussian():
+    (large,) = sizes((64,), (600,))
+    tail = js.gaussian_tail(large, paths=40_000)
+    assert (tail.observed[-1] == 1 / 600).all()
+    outside = (tail.predicted < tail.low) | (tail.predicted > tail.high)
+    assert outside.mean() < 0.15
+    assert "linear noise" in str(tail)
+    found = np.sort(large.deviations, axis=0)
+    assert tail.levels[-1] == pytest.approx(found[-1])
+    assert tail.observed[0] == pytest.approx([0.5] * 3, abs=0.01)
+
+
+def test_tail_of_a_small_system_departs():
+    """One photon that decays: two values of the deviation, nothing like a Gaussian."""
+    model = js.systems.open_waveguide(1, 1, 1e4, 0, (0, 0), (1e4, 0))
+    ensemble = js.simulate(model, [3e-5], 4000, {"A": 0, "B": 0, "m": 1}, seed=1)
+    tail = js.gaussian_tail(js.typicality(ensemble), paths=20_000)
+    assert tail.departure("m") is not None
+    with pytest.raises(js.InputError, match="a tail needs 50 trajectories"):
+        js.gaussian_tail(js.typicality(js.simulate(model, [1e-5], 9, (0, 0, 1), 1)))
+
+
+def test_signs_of_the_entropy_production():
+    times = np.linspace(0, 1e-6, 6)
+    ensemble = js.simulate(BASE, times, 300, Thermal(1.0), seed=2, record="events")
+    found = js.production_signs(ensemble)
+    produced = np.diff(js.thermo.internal_production(ensemble), axis=1)
+    known = np.abs(produced.mean(0)) > 3 * produced.std(0, ddof=1) / math.sqrt(300)
+    opposite = produced * np.sign(produced.mean(0)) < 0
+    np.testing.assert_allclose(found.opposite[known], opposite.mean(0)[known])
+    assert np.isnan(found.opposite[~known]).all()
+    assert found.ever[0] == pytest.approx((opposite & known).any(axis=1).mean())
+    assert found.duration == pytest.approx(((opposite & known) * 2e-7).sum(axis=1).mean())
+    assert found.opposite[0] < 0.01  # falling fast at first
+    assert "the other sign" in str(found)
+    still = js.simulate(js.systems.hohlraum(5, 5, 0), [0, 1], 5, (3, 2), 1, "events")
+    assert "undecided" in str(js.production_signs(still))
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (
+            lambda: js.typicality(js.simulate(BASE, TIMES, 3, Thermal(1.0), 1, "jumps")),
+            'needs the counts, but this run kept jumps; run it again with record "counts"',
+        ),
+        (
+            lambda: js.typicality(js.simulate(BASE, TIMES, 0, Thermal(1.0), 1)),
+            "there is no trajectory to judge",
+        ),
+        (lambda: js.typicality_scaling(sizes((1,), (5,))), "at least 2 sizes"),
+        (lambda: js.typicality_scaling(sizes((1, 1), (5, 5))), "two systems are equally large"),
+        (lambda: js.typicality_scaling(sizes((1, 2), (5, 1))), "an error needs 2 trajectories"),
+        (
+            lambda: js.typicality_scaling(
+                [*sizes((1,), (5,)), *sizes((2,), (5,), times=TIMES / 2)]
+            ),
+            "its times differ; vary `scale` alone",
+        ),
+        (
+            lambda: js.typicality_scaling(
+                [
+                    *sizes((1,), (5,)),
+                    js.typicality(
+                        js.simulate(
+                            js.systems.open_waveguide(200, 200, 1e4, 1e4, (1e7, 1), (1e7, 0)),
+                            TIMES, 5, Thermal(1.0), 1,
+                        )
+                    ),
+                ]
+            ),
+            "it is not the same physics, larger",
+        ),
+        (
+            lambda: js.production_signs(js.simulate(BASE, TIMES, 3, Thermal(1.0), 1)),
+            "needs every event, but this run kept counts",
+        ),
+        (
+            lambda: js.production_signs(js.simulate(BASE, [1e-7], 3, Thermal(1.0), 1, "events")),
+            "signs need 2 times and 2 trajectories",
+        ),
+    ],
+)  # fmt: skip
+def test_refused(call, match):
+    with pytest.raises(js.InputError, match=match):
+        call()
+
+
+def test_trajectories_that_are_all_equal():
+    model = js.systems.hohlraum(5, 5, 0)
+    found = js.typicality(js.simulate(model, [0, 1], 4, (3, 2), 1))
+    assert (found.deviations == 0).all()
+    assert found.most_typical == found.most_atypical == 0
+    larger = js.typicality(js.simulate(model.scaled(2), [0, 1], 4, (6, 4), 1))
+    scaling = js.typicality_scaling([found, larger])
+    assert np.isnan(scaling.exponents).all()
+    assert "undecided: some trajectory never deviates" in str(scaling)
+
+
+def test_on_the_command_line(tmp_path, capsys):
+    stores = []
+    for factor in (1, 4):
+        spec = tmp_path / f"{factor}.toml"
+        text = Path("data/typicality.toml").read_text()
+        spec.write_text(text.replace("scale = 1", f"scale = {factor}"))
+        stores.append(str(tmp_path / f"{factor}.h5"))
+        assert main(["run", str(spec), "-o", stores[-1], "-n", "100", "-q"]) == 0
+    assert js.open(stores[1]).model.pool("m").size == 400
+    capsys.readouterr()
+    assert main(["typicality", *stores, "--epsilon", "0.1"]) == 0
+    told = capsys.readouterr()
+    assert "within 0.1 in B: " in told.out
+    assert "open_waveguide × 4" in told.out
+    assert (tmp_path / "1-typicality.png").stat().st_size > 10_000
+    assert told.err == ""
+    assert main(["typicality", stores[0], "--no-figure"]) == 0
+    assert main(["typicality", str(tmp_path / "none.h5")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_figure_shows_what_was_measured():
+    from jumpsim import portraits
+
+    runs = sizes((1, 4), (60, 60))
+    tail, scaling = js.gaussian_tail(runs[0], paths=2000), js.typicality_scaling(runs)
+    figure = portraits.typicality(runs, tail, scaling)
+    portrait, beyond, power = figure.axes
+    p = int((runs[0].deviations[runs[0].most_atypical] / runs[0].deviations.mean(0)).argmax())
+    drawn = {line.get_label(): line.get_ydata() for line in portrait.lines}
+    counts = runs[0].ensemble.counts[:, :, p] / 100
+    np.testing.assert_allclose(drawn["most atypical"], counts[runs[0].most_atypical])
+    np.testing.assert_allclose(drawn["most typical"], counts[runs[0].most_typical])
+    np.testing.assert_allclose(drawn["rate equations"], runs[0].theory.counts[:, p] / 100)
+    x, y = beyond.containers[1].lines[0].get_data()
+    np.testing.assert_allclose(x, tail.levels[:, 1])
+    np.testing.assert_allclose(y, tail.observed[:, 1])
+    x, y = power.containers[2].lines[0].get_data()
+    np.testing.assert_allclose(x, [1, 4])
+    np.testing.assert_allclose(y, scaling.typical[:, 2])
+    for axis in figure.axes:
+        assert axis.get_xlabel()
+        assert axis.get_ylabel()
