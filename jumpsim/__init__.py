@@ -39,6 +39,7 @@ _HOME = {
     "typicality_scaling": "inference.typicality",
     "gaussian_tail": "inference.tail",
     "production_signs": "inference.signs",
+    "fluctuations": "inference.fluctuations",
     "InputError": "errors",
     "StoreError": "errors",
     "PhysicsWarning": "errors",

@@ -198,6 +198,7 @@ _COMMANDS = {
             commands.audit,
             commands.figures,
             commands.typicality,
+            commands.fluctuations,
         )
     },
 }

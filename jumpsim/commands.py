@@ -133,6 +133,23 @@ def typicality(options):
     return DONE
 
 
+def fluctuations(options):
+    """Cumulants of the counts, beside linear noise and the master equation."""
+    from . import plotting, portraits
+    from .ensemble import open as open_ensemble
+    from .inference.fluctuations import fluctuations as measure
+
+    result = measure(open_ensemble(options.store))
+    print(result)
+    if not options.no_figure:
+        store = Path(options.store)
+        name = options.figure or store.with_name(f"{store.stem}-fluctuations")
+        source = f"jumpsim fluctuations {store}"
+        files = plotting.save(portraits.fluctuations(result), name, source)
+        print(f"figure: {', '.join(map(str, files))}")
+    return DONE
+
+
 def figures(options):
     """Draw the published figures again, with trajectories on top."""
     from .figures import draw_figures

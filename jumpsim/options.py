@@ -86,6 +86,12 @@ def parser(functions):
     typicality.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
     typicality.add_argument("--no-figure", action="store_true", help="the tables alone")
 
+    fluctuations = commands.add_parser("fluctuations", help="variances and higher cumulants")
+    fluctuations.set_defaults(command=functions["fluctuations"])
+    fluctuations.add_argument("store", metavar="OUT.h5")
+    fluctuations.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
+    fluctuations.add_argument("--no-figure", action="store_true", help="the table alone")
+
     figures = commands.add_parser("figures", help="draw the published figures, with trajectories")
     figures.set_defaults(command=functions["figures"])
     figures.add_argument("names", metavar="FIGURE", nargs="*", help="such as fig4; default: all")

@@ -103,3 +103,56 @@ def _scaling(axis, scaling):
     axis.set_xlabel("size, relative to the smallest")
     axis.set_ylabel("typical largest deviation / size")
     axis.legend(title="exponent ± s.e.")
+
+
+def fluctuations(result):
+    """Draw variances, Fano factors and third cumulants of every pool beside the theories.
+
+    Parameters
+    ----------
+    result : inference.fluctuations.Fluctuations
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    ensemble = result.ensemble
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(11.0, 3.6), layout="constrained")
+        variance, fano, third = figure.subplots(1, 3)
+        factor, unit = units.readable_times(ensemble.times)
+        times = ensemble.times * factor
+        shown = np.unique(np.linspace(0, len(times) - 1, min(25, len(times))).round().astype(int))
+        linear = np.diagonal(result.noise.covariance, axis1=-2, axis2=-1)
+        for p, name in enumerate(ensemble.model.pools):
+            style = {"color": COLOURS[p % 6], "linestyle": LINES[p % 6]}
+            marks = {"fmt": MARKS[p % 6], "color": COLOURS[p % 6], "mfc": "white", "label": name}
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = linear[:, p] / result.noise.mean[:, p]
+            variance.plot(times, linear[:, p], **style)
+            fano.plot(times, ratio, **style)
+            for axis, value, error in (
+                (variance, result.cumulants[1], result.errors[1]),
+                (fano, result.fano, result.fano_error),
+                (third, result.cumulants[2], result.errors[2]),
+            ):
+                axis.errorbar(times[shown], value[shown, p], error[shown, p], **marks)
+        third.axhline(0, color="0.6", linewidth=0.8)
+        for axis, label, letter in (
+            (variance, "variance of the count", "a"),
+            (fano, "variance / mean", "b"),
+            (third, "third cumulant", "c"),
+        ):
+            axis.set_xlabel(f"time ({unit})")
+            axis.set_ylabel(label)
+            axis.set_title(f"({letter})", loc="left")
+        figure.legend(*variance.get_legend_handles_labels(), loc="outside right center")
+        name = ensemble.model.name.replace("_", " ")
+        figure.suptitle(
+            f"{name}: {ensemble.ntraj} trajectories ± standard error (marks), linear noise (lines)",
+            fontsize=9,
+        )
+    return figure

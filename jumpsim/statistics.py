@@ -160,30 +160,38 @@ def median_interval(samples, confidence=0.95):
     return ordered[rank - 1], ordered[n - rank]
 
 
-def k_statistics(samples):
-    """Unbiased cumulants of first to fourth order with jackknife standard errors.
+def cumulants_of_groups(numbers, sums, middle):
+    """Unbiased cumulants and the Fano factor from power sums of groups, with jackknife errors.
 
     Parameters
     ----------
-    samples : ndarray, shape (n, ...)
-        At least 8 samples.
+    numbers : ndarray, shape (n_groups,)
+        Samples in each group, about the same in all.
+    sums : ndarray, shape (n_groups, 4, ...)
+        Σ (x - middle)^r in each group, r = 1 to 4. A middle near the mean keeps the digits.
+    middle : ndarray, shape (...)
 
     Returns
     -------
     values, errors : ndarray, shape (4, ...)
-        Fisher's k-statistics, and the spread of them when one sample is left out, scaled.
+        Fisher's k-statistics; errors from leaving out one group after the other.
+    fano, fano_error : ndarray, shape (...)
+        Variance over mean; NaN where the mean is 0.
     """
-    samples = np.asarray(samples, float)
-    n = len(samples)
-    centred = samples - samples.mean(axis=0)  # cumulants of higher order do not feel a shift
-    powers = np.stack([centred**r for r in (1, 2, 3, 4)])
-    sums = powers.sum(axis=1)
-    values = _fisher(n, sums)
-    values[0] = samples.mean(axis=0)
-    left_out = _fisher(n - 1, sums[:, None] - powers)
-    left_out[0] += samples.mean(axis=0)
-    errors = np.sqrt((n - 1) * left_out.var(axis=1))
-    return values, errors
+    total, n = sums.sum(axis=0), numbers.sum()
+    values = _fisher(n, total)
+    left = np.stack([_fisher(n - m, total - s) for m, s in zip(numbers, sums, strict=True)])
+    values[0] += middle
+    left[:, 0] += middle
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fano, left_fano = values[1] / values[0], left[:, 1] / left[:, 0]
+        fano_error = np.where(values[0] == 0, np.nan, _jackknife(left_fano))
+    return values, _jackknife(left), np.where(values[0] == 0, np.nan, fano), fano_error
+
+
+def _jackknife(left_out):
+    """Standard error from estimates that each leave out one group, along the first axis."""
+    return np.sqrt((len(left_out) - 1) * left_out.var(axis=0))
 
 
 def _fisher(n, sums):

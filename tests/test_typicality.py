@@ -133,26 +133,6 @@ def test_intervals_of_proportions_cover(n, p):
     assert low[n] < 1
 
 
-def test_k_statistics_are_unbiased_and_their_errors_right():
-    """2,000 samples of 40 exponential numbers, cumulants (r-1)!: biases within 4.5 errors."""
-    rng = np.random.default_rng(3)
-    samples = rng.exponential(size=(40, 2000))
-    values, errors = statistics.k_statistics(samples)
-    for r in range(4):
-        spread = values[r].std(ddof=1)
-        assert abs(values[r].mean() - math.factorial(r)) < 4.5 * spread / math.sqrt(2000)
-    # Jackknife errors: right for the mean exactly, on average for the variance within 15 %.
-    np.testing.assert_allclose(errors[0], samples.std(axis=0, ddof=1) / math.sqrt(40))
-    ratio = np.sqrt((errors[1] ** 2).mean()) / values[1].std(ddof=1)
-    assert ratio == pytest.approx(1, abs=0.15)
-
-
-def test_k_statistics_against_fractions():
-    values, _ = statistics.k_statistics(np.array([1.0, 2, 2, 5, 7, 11, 3, 8])[:, None])
-    x = np.array([1.0, 2, 2, 5, 7, 11, 3, 8])
-    assert values[:, 0] == pytest.approx([stats.kstat(x, r) for r in (1, 2, 3, 4)])
-
-
 def test_gaussian_paths_have_the_covariances():
     noise = js.linear_noise(BASE, TIMES, Thermal(1.0))
     paths = noise.paths(40_000, seed=1) - noise.mean

@@ -1,0 +1,178 @@
+"""Cumulants of the counts over trajectories, beside linear noise and the master equation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import units
+from ..ensemble import Ensemble
+from ..errors import InputError
+from ..statistics import cumulants_of_groups
+from ..tables import columns
+from ..theory.master import MasterEquation, master_equation
+from ..theory.noise import LinearNoise, linear_noise
+
+_GROUPS = 64
+_LEAST = 8  # trajectories, for a fourth cumulant with an error
+_SMALL = 20_000  # states up to which the master equation is solved unasked
+_LEAST_DEVIATING = 50  # trajectories that must carry a variance for a score
+
+
+@dataclass(frozen=True, eq=False)
+class Fluctuations:
+    """Unbiased cumulants with jackknife errors at every stored time.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    cumulants, errors : ndarray, shape (4, n_times, n_pools)
+        k-statistics of order 1 to 4: mean, variance, third and fourth cumulant.
+    fano, fano_error : ndarray, shape (n_times, n_pools)
+        Variance over mean; NaN where the mean is 0.
+    noise : LinearNoise
+    exact : MasterEquation or None
+        Where the system is small enough.
+    deviating : ndarray, shape (n_times, n_pools)
+        Variance in units of one quantum squared, times trajectories: about how many carry it.
+    """
+
+    ensemble: Ensemble
+    cumulants: np.ndarray
+    errors: np.ndarray
+    fano: np.ndarray
+    fano_error: np.ndarray
+    noise: LinearNoise
+    exact: MasterEquation | None
+    deviating: np.ndarray
+
+    @property
+    def expected_variance(self):
+        """Variance from the master equation, else from linear noise, (n_times, n_pools)."""
+        theory = self.noise if self.exact is None else self.exact
+        return np.diagonal(theory.covariance, axis1=-2, axis2=-1)
+
+    @property
+    def scores(self):
+        """(variance - expected) / error; NaN where too few trajectories carry the variance."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scores = (self.cumulants[1] - self.expected_variance) / self.errors[1]
+        return np.where(self.deviating >= _LEAST_DEVIATING, scores, np.nan)
+
+    @property
+    def verdict(self):
+        """How the variances agree, in words, with a false-alarm rate."""
+        scores = self.scores
+        decided = np.isfinite(scores)
+        if not decided.any():
+            return "undecided: too few trajectories deviate from each other"
+        from scipy.stats import norm
+
+        largest, number = float(np.abs(scores[decided]).max()), int(decided.sum())
+        threshold = float(norm.isf(0.005 / number))
+        agrees = "agree" if largest <= threshold else "DISAGREE"
+        name = "linear noise, exact only for large systems"
+        if self.exact is not None:
+            name = "the master equation"
+        return (
+            f"variances {agrees} with {name}: the largest of {number} scores is {largest:.2f}, and "
+            f"noise alone would exceed {threshold:.2f} somewhere in at most 1% of runs"
+        )
+
+    def __str__(self):
+        model, times = self.ensemble.model, self.ensemble.times
+        factor, unit = units.readable_times(times)
+        later = np.geomspace(1, max(1, len(times) - 1), 6).round().astype(int)
+        rows = []
+        for k in np.unique([0, *later[later < len(times)]]):
+            for p, name in enumerate(model.pools):
+                values = [
+                    f"{value:.5g} ± {error:.2g}"
+                    for value, error in zip(
+                        self.cumulants[:, k, p], self.errors[:, k, p], strict=True
+                    )
+                ]
+                fano = self.fano[k, p]
+                told = "-" if np.isnan(fano) else f"{fano:.4g} ± {self.fano_error[k, p]:.2g}"
+                expected = f"{self.expected_variance[k, p]:.5g}"
+                rows.append(
+                    (f"{times[k] * factor:.4g}", name, *values[:2], expected, told, *values[2:])
+                )
+        theory = "linear noise" if self.exact is None else "exact"
+        head = (f"time ({unit})", "pool", "mean", "variance", theory, "Fano", "third", "fourth")
+        return "\n".join(
+            [
+                f"cumulants of {self.ensemble.ntraj} trajectories of {model.name} ± standard error",
+                "",
+                *columns(rows, head, right=(0,)),
+                "",
+                self.verdict,
+            ]
+        )
+
+
+def fluctuations(ensemble, max_states=_SMALL):
+    """Cumulants of the counts at every stored time.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "counts"; read in slabs.
+    max_states : int
+        Size up to which the master equation is solved for comparison; 0 for never.
+
+    Returns
+    -------
+    Fluctuations
+        Printable.
+
+    Raises
+    ------
+    InputError
+        When there are no counts, or fewer than 8 trajectories.
+    """
+    if "counts" not in ensemble.record:
+        raise InputError(
+            f"fluctuations need the counts, but this run kept {', '.join(ensemble.record)}; run it "
+            'again with record "counts" to add them'
+        )
+    if ensemble.ntraj < _LEAST:
+        raise InputError(
+            f"four cumulants need {_LEAST} trajectories at least, but there are {ensemble.ntraj}"
+        )
+    noise = linear_noise(ensemble.model, ensemble.times, ensemble.initial)
+    numbers, sums = _power_sums(ensemble, np.rint(noise.mean))
+    values, errors, ratio, ratio_error = cumulants_of_groups(numbers, sums, np.rint(noise.mean))
+    return Fluctuations(
+        ensemble, values, errors, ratio, ratio_error, noise,
+        _exact(ensemble, max_states), values[1] * ensemble.ntraj,
+    )  # fmt: skip
+
+
+def _power_sums(ensemble, middle):
+    """Numbers and sums of powers 1 to 4 of counts - middle in groups of trajectories."""
+    groups = min(_GROUPS, ensemble.ntraj)
+    numbers = np.zeros(groups)
+    sums = np.zeros((groups, 4, middle.size))
+    row = 0
+    for counts in ensemble.slabs("counts"):
+        member = np.eye(groups)[(row + np.arange(len(counts))) % groups]
+        centred = (counts - middle).reshape(len(counts), -1)
+        power = np.ones_like(centred)
+        for r in range(4):
+            power = power * centred
+            sums[:, r] += member.T @ power
+        numbers += member.sum(axis=0)
+        row += len(counts)
+    return numbers, sums.reshape(groups, 4, *middle.shape)
+
+
+def _exact(ensemble, max_states):
+    """Solve the master equation when the system is small."""
+    if not max_states:
+        return None
+    try:
+        return master_equation(
+            ensemble.model, ensemble.times, ensemble.initial, max_states=max_states
+        )
+    except InputError:
+        return None
