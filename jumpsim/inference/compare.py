@@ -8,9 +8,12 @@ from .. import units
 from ..ensemble import Ensemble
 from ..errors import InputError
 from ..tables import columns
+from ..theory.master import master_equation
 from ..theory.meanfield import MeanField, mean_field
+from .joint import JointTest, joint_test
 
 FALSE_ALARM = 0.01
+_SMALL = 20_000  # states up to which the exact bias is found unasked
 # Sum of squared deviations below which too few trajectories carry the average for a normal law.
 _LEAST_DEVIATION = 50
 
@@ -33,6 +36,10 @@ class Comparison:
     threshold : float
         Largest |residual| that noise alone exceeds anywhere with a chance of at most 1 %
         (Bonferroni: it holds however the residuals are correlated).
+    joint : JointTest or None
+        One test of all averages together, which respects their correlations.
+    bias : ndarray or None, shape (n_times, n_pools)
+        Exact bias, master equation less rate equations, where the system is small enough.
     """
 
     ensemble: Ensemble
@@ -42,6 +49,8 @@ class Comparison:
     sem: np.ndarray
     residuals: np.ndarray
     threshold: float
+    joint: JointTest | None
+    bias: np.ndarray | None
 
     @property
     def agrees(self):
@@ -98,8 +107,15 @@ class Comparison:
             f"{self.ensemble.ntraj} trajectories of {model.name} against the rate equations "
             "(residuals in standard errors)"
         )
+        more = [str(self.joint)] if self.joint is not None else []
+        if self.bias is not None:
+            k, p = np.unravel_index(np.abs(self.bias).argmax(), self.bias.shape)
+            more.append(
+                f"exact bias of the rate equations: {-self.bias[k, p]:+.3g} quanta in "
+                f"{model.pools[p]} at most (rate equations less master equation)"
+            )
         return "\n".join(
-            [title, "", *columns(rows, head, right=range(len(head))), "", self.verdict]
+            [title, "", *columns(rows, head, right=range(len(head))), "", self.verdict, *more]
         )
 
 
@@ -136,7 +152,18 @@ def compare(ensemble):
     residuals = np.full(mean.shape, np.nan)
     residuals[decided] = ((mean - theory.counts)[decided]) / sem[decided]
     threshold = float(norm.isf(FALSE_ALARM / 2 / max(1, decided.sum())))
-    return Comparison(ensemble, theory, curve, mean, sem, residuals, threshold)
+    joint = joint_test(ensemble, theory.counts)
+    bias = _bias(ensemble, theory)
+    return Comparison(ensemble, theory, curve, mean, sem, residuals, threshold, joint, bias)
+
+
+def _bias(ensemble, theory):
+    """Bias of the rate equations, master equation less rate equations, for a small system."""
+    try:
+        exact = master_equation(ensemble.model, ensemble.times, ensemble.initial, max_states=_SMALL)
+    except InputError:
+        return None
+    return exact.mean - theory.counts
 
 
 def _fine(times):

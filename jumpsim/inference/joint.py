@@ -1,0 +1,83 @@
+"""One test of all averages at once, which respects that they belong to the same trajectories."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_TRAJECTORIES_PER_AVERAGE = 20
+_RANK = 1e-9  # eigenvalues of the correlation below this belong to conserved totals
+_LEAST_DEVIATING = 50
+
+
+@dataclass(frozen=True)
+class JointTest:
+    """Hotelling's T² of averages against a theory.
+
+    Attributes
+    ----------
+    averages : int
+        Number of averages (times and pools) that took part.
+    freedom : int
+        Independent directions among them: the rank of their correlation.
+    statistic : float
+        T², (n - d)/(d (n - 1)) of which is F-distributed with (d, n - d) degrees of freedom.
+    p_value : float
+        Chance of so large a T² from noise alone.
+    """
+
+    averages: int
+    freedom: int
+    statistic: float
+    p_value: float
+
+    def __str__(self):
+        return (
+            f"all together (Hotelling's T², {self.averages} averages with {self.freedom} "
+            f"independent directions): p = {self.p_value:.3g}"
+        )
+
+
+def joint_test(ensemble, theory):
+    """Test averages at all times and pools together against a theory.
+
+    The covariance between times and pools is that of the sample. With fewer than twenty
+    trajectories for each average, evenly spaced times are taken.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "counts"; read in slabs.
+    theory : ndarray, shape (n_times, n_pools)
+
+    Returns
+    -------
+    JointTest or None
+        None where there is nothing to test: no counts, too few trajectories, no fluctuation.
+    """
+    from scipy.stats import f as f_law
+
+    n, pools = ensemble.ntraj, theory.shape[1]
+    most = n // (_TRAJECTORIES_PER_AVERAGE * pools)
+    if "counts" not in ensemble.record or most < 1:
+        return None
+    times = np.unique(np.linspace(0, len(theory) - 1, min(most, len(theory))).round().astype(int))
+    first, second = 0.0, 0.0
+    for counts in ensemble.slabs("counts"):
+        deviation = (counts[:, times] - theory[times]).reshape(len(counts), -1)
+        first = first + deviation.sum(axis=0)
+        second = second + deviation.T @ deviation
+    mean = first / n
+    covariance = (second - n * np.outer(mean, mean)) / (n - 1)
+    variance = np.diagonal(covariance)
+    used = variance * (n - 1) >= _LEAST_DEVIATING
+    if not used.any():
+        return None
+    spread = np.sqrt(variance[used])
+    correlation = covariance[np.ix_(used, used)] / np.outer(spread, spread)
+    values, vectors = np.linalg.eigh(correlation)
+    kept = values > _RANK * values.max()
+    scores = vectors.T @ (mean[used] / spread)
+    statistic = float(n * (scores[kept] ** 2 / values[kept]).sum())
+    d = int(kept.sum())
+    p_value = float(f_law.sf(statistic * (n - d) / (d * (n - 1)), d, n - d))
+    return JointTest(int(used.sum()), d, statistic, p_value)
