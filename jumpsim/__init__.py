@@ -40,6 +40,7 @@ _HOME = {
     "gaussian_tail": "inference.tail",
     "production_signs": "inference.signs",
     "fluctuations": "inference.fluctuations",
+    "correlations": "inference.correlations",
     "InputError": "errors",
     "StoreError": "errors",
     "PhysicsWarning": "errors",

@@ -199,6 +199,7 @@ _COMMANDS = {
             commands.figures,
             commands.typicality,
             commands.fluctuations,
+            commands.correlations,
         )
     },
 }

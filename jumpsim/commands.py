@@ -150,6 +150,23 @@ def fluctuations(options):
     return DONE
 
 
+def correlations(options):
+    """Two-time correlations and power spectra of a run at rest."""
+    from . import plotting, portraits
+    from .ensemble import open as open_ensemble
+    from .inference.correlations import correlations as measure
+
+    result = measure(open_ensemble(options.store), options.after)
+    print(result)
+    if not options.no_figure:
+        store = Path(options.store)
+        name = options.figure or store.with_name(f"{store.stem}-correlations")
+        source = f"jumpsim correlations {store} --after {options.after:g}"
+        files = plotting.save(portraits.correlations(result), name, source)
+        print(f"figure: {', '.join(map(str, files))}")
+    return DONE
+
+
 def figures(options):
     """Draw the published figures again, with trajectories on top."""
     from .figures import draw_figures

@@ -92,6 +92,15 @@ def parser(functions):
     fluctuations.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
     fluctuations.add_argument("--no-figure", action="store_true", help="the table alone")
 
+    correlations = commands.add_parser("correlations", help="in time, of a run at rest; spectra")
+    correlations.set_defaults(command=functions["correlations"])
+    correlations.add_argument("store", metavar="OUT.h5")
+    correlations.add_argument(
+        "--after", metavar="TIME", type=_seconds, required=True, help="where the rest begins"
+    )
+    correlations.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
+    correlations.add_argument("--no-figure", action="store_true", help="the table alone")
+
     figures = commands.add_parser("figures", help="draw the published figures, with trajectories")
     figures.set_defaults(command=functions["figures"])
     figures.add_argument("names", metavar="FIGURE", nargs="*", help="such as fig4; default: all")

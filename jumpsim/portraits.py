@@ -156,3 +156,56 @@ def fluctuations(result):
             fontsize=9,
         )
     return figure
+
+
+def correlations(result):
+    """Draw normalised autocovariances and power spectra beside linear noise.
+
+    Parameters
+    ----------
+    result : inference.correlations.Correlations
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    ensemble = result.ensemble
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.0, 3.6), layout="constrained")
+        decay, spectrum = figure.subplots(1, 2)
+        factor, unit = units.readable_times(ensemble.times)
+        half = len(result.lags) // 2 + 1  # later lags are averages over few origins
+        lags, omega = result.lags[:half] * factor, result.frequencies / factor
+        for p, name in enumerate(ensemble.model.pools):
+            scale = result.covariance[0, p]
+            if not scale > 0:
+                continue
+            style = {"color": COLOURS[p % 6], "linestyle": LINES[p % 6]}
+            marks = {"fmt": MARKS[p % 6], "color": COLOURS[p % 6], "mfc": "white", "label": name}
+            decay.plot(lags, result.expected[:half, p] / scale, **style)
+            decay.errorbar(
+                lags, result.covariance[:half, p] / scale, result.error[:half, p] / scale, **marks
+            )
+            spectrum.plot(omega, result.expected_power[:, p] * factor, **style)
+            spectrum.errorbar(
+                omega, result.power[:, p] * factor, result.power_error[:, p] * factor, **marks
+            )
+        decay.axhline(0, color="0.6", linewidth=0.8)
+        decay.set_xlabel(f"lag ({unit})")
+        decay.set_ylabel("autocovariance / variance")
+        spectrum.set_yscale("log")
+        spectrum.set_xlabel(f"angular frequency (1/{unit})")
+        spectrum.set_ylabel(f"power (quanta² {unit})")
+        for axis, letter in ((decay, "a"), (spectrum, "b")):
+            axis.set_title(f"({letter})", loc="left")
+        figure.legend(*decay.get_legend_handles_labels(), loc="outside right center")
+        name = ensemble.model.name.replace("_", " ")
+        figure.suptitle(
+            f"{name} at rest: {ensemble.ntraj} trajectories ± standard error (marks), "
+            "linear noise (lines)",
+            fontsize=9,
+        )
+    return figure

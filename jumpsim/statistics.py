@@ -189,6 +189,23 @@ def cumulants_of_groups(numbers, sums, middle):
     return values, _jackknife(left), np.where(values[0] == 0, np.nan, fano), fano_error
 
 
+def jackknife(numbers, sums):
+    """Mean and its standard error from sums over groups of samples.
+
+    Parameters
+    ----------
+    numbers : ndarray, shape (n_groups,)
+    sums : ndarray, shape (n_groups, ...)
+
+    Returns
+    -------
+    mean, error : ndarray, shape (...)
+    """
+    total, n = sums.sum(axis=0), numbers.sum()
+    shape = (-1, *([1] * total.ndim))
+    return total / n, _jackknife((total - sums) / (n - numbers).reshape(shape))
+
+
 def _jackknife(left_out):
     """Standard error from estimates that each leave out one group, along the first axis."""
     return np.sqrt((len(left_out) - 1) * left_out.var(axis=0))

@@ -1,0 +1,138 @@
+"""Correlations at rest: the exact two-time covariance, identities, coverage, refusals."""
+
+import numpy as np
+import pytest
+
+import jumpsim as js
+from jumpsim import portraits
+from jumpsim.cli import main
+from jumpsim.inference.correlations import _lagged, _periodogram_of
+from jumpsim.initial import Thermal
+from jumpsim.theory.master import evolve
+
+SMALL = js.systems.hohlraum(8, 5, 1.0)
+START = {"N": 5, "m": 3}
+TIMES = np.linspace(0, 8, 41)
+AFTER = 4.0
+
+
+def exact(lags):
+    """Two-time covariance of m at rest from the master equation."""
+    law = js.stationary(SMALL, START)
+    m = law.states[:, 1]
+    mean = law.average(m)
+    weighted = evolve(law.space.generator, law.probabilities * (m - mean + 100), lags)
+    # Shifted by 100, because probabilities must not be negative; shifted back.
+    return weighted @ m - mean * weighted.sum(axis=1)
+
+
+def test_against_the_exact_two_time_covariance():
+    ensemble = js.simulate(SMALL, TIMES, 10_000, START, seed=1)
+    found = js.correlations(ensemble, AFTER)
+    expected = exact(found.lags)
+    scores = (found.covariance[:, 1] - expected) / found.error[:, 1]
+    assert np.abs(scores).max() < 4.5
+    assert found.error[0, 1] < 0.01 * expected[0]
+    np.testing.assert_allclose(found.covariance[:, 0], found.covariance[:, 1], rtol=1e-9)
+    # Linear noise is within a few per cent already for 8 systems.
+    assert found.expected[0, 1] == pytest.approx(expected[0], rel=0.06)
+    power = _periodogram_of(expected[:, None], found.lags, found.frequencies)[:, 0]
+    assert (np.abs(found.power[:, 1] - power) < 4.5 * found.power_error[:, 1]).all()
+    step = found.lags[1]
+    area = step * (expected.sum() - expected[0] / 2) / expected[0]
+    assert found.correlation_time[1] == pytest.approx(area, rel=0.05)
+    assert "correlation times: N: " in str(found)
+
+
+def test_the_periodogram_is_that_of_the_samples():
+    rng = np.random.default_rng(1)
+    x, step = rng.standard_normal((1, 12, 1)), 0.25
+    lags = step * np.arange(12)
+    omega = np.array([0.0, 0.7, 3.0])
+    covariance = _lagged(x)[0]
+    found = _periodogram_of(covariance, lags, omega)[:, 0]
+    direct = np.abs(np.exp(1j * np.outer(omega, lags)) @ x[0, :, 0]) ** 2 * step / 12
+    np.testing.assert_allclose(found, direct, rtol=1e-10)
+
+
+def test_slabs_change_nothing(monkeypatch):
+    ensemble = js.simulate(SMALL, TIMES, 100, START, seed=1)
+    whole = js.correlations(ensemble, AFTER)
+    monkeypatch.setattr("jumpsim.ensemble._SLAB_BYTES", 8 * 41 * 2 * 7)
+    parts = js.correlations(ensemble, AFTER)
+    np.testing.assert_allclose(parts.covariance, whole.covariance, rtol=1e-9)
+    np.testing.assert_allclose(parts.error, whole.error, rtol=1e-9)
+
+
+def test_totals_that_differ_between_trajectories_stay_correlated():
+    model = js.systems.hohlraum(20, 10, 1.0)
+    start = Thermal(1.0)
+    found = js.correlations(js.simulate(model, TIMES, 2000, start, seed=2), "4 s")
+    assert found.after == 4.0
+    late = found.covariance[-3:, 1]
+    assert (np.abs(late - found.noise.frozen[1, 1]) < 5 * found.error[-3:, 1]).all()
+    assert found.noise.frozen[1, 1] > 0.1
+
+
+@pytest.mark.slow
+def test_errors_cover():
+    """400 seeds; fraction of ±1.96 errors that hold the exact value, alarm 0.1 % each."""
+    expected = exact(np.linspace(0, 4, 21))[[0, 1, 3]]
+    inside = []
+    for seed in range(400):
+        found = js.correlations(js.simulate(SMALL, TIMES, 400, START, seed, workers=1), AFTER)
+        values, errors = found.covariance[[0, 1, 3], 1], found.error[[0, 1, 3], 1]
+        inside.append(np.abs(values - expected) < 1.96 * errors)
+    covered = np.mean(inside, axis=0)
+    print(covered)
+    assert ((covered > 0.910) & (covered < 0.9825)).all()
+
+
+def test_nothing_that_fluctuates():
+    still = js.systems.hohlraum(5, 5, 0)
+    found = js.correlations(js.simulate(still, TIMES, 20, (3, 2), 1), 1.0)
+    assert (found.covariance == 0).all()
+    assert "N: undecided, nothing fluctuates" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("times", "ntraj", "record", "after", "match"),
+    [
+        (TIMES, 20, "jumps", 4.0, "need the counts, but this run kept jumps"),
+        (TIMES, 15, "counts", 4.0, "errors need 16 trajectories at least, but there are 15"),
+        (TIMES, 20, "counts", 7.5, "only 3 stored times lie after 7.5 s, but 4 are needed"),
+        (TIMES, 20, "counts", -1.0, "`after` must be a finite time"),
+        ([1, 2, 4, 8, 16], 20, "counts", 1.0, "need equally spaced times"),
+    ],
+)
+def test_refused(times, ntraj, record, after, match):
+    ensemble = js.simulate(SMALL, times, ntraj, START, 1, record)
+    with pytest.raises(js.InputError, match=match):
+        js.correlations(ensemble, after)
+
+
+def test_a_run_that_is_not_at_rest_is_refused():
+    ensemble = js.simulate(SMALL, TIMES / 20, 500, {"N": 8, "m": 0}, 1)
+    with pytest.raises(js.InputError, match="not at rest: the mean of N still goes from 8 to"):
+        js.correlations(ensemble, 0.0)
+
+
+def test_on_the_command_line(tmp_path, capsys):
+    out = str(tmp_path / "out.h5")
+    assert main(["run", "data/hohlraum.toml", "-o", out, "-n", "200", "-q"]) == 0
+    capsys.readouterr()
+    assert main(["correlations", out, "--after", "2 us"]) == 0
+    told = capsys.readouterr()
+    assert "autocovariances of 200 trajectories of hohlraum after 2 µs" in told.out
+    assert (tmp_path / "out-correlations.png").stat().st_size > 10_000
+    assert told.err == ""
+
+
+def test_the_figure_shows_what_was_measured():
+    found = js.correlations(js.simulate(SMALL, TIMES, 100, START, seed=1), AFTER)
+    decay, spectrum = portraits.correlations(found).axes
+    y = decay.containers[1].lines[0].get_ydata()
+    np.testing.assert_allclose(y, found.covariance[: len(y), 1] / found.covariance[0, 1])
+    np.testing.assert_allclose(spectrum.containers[1].lines[0].get_ydata(), found.power[:, 1])
+    assert decay.get_xlabel() == "lag (s)"
+    assert spectrum.get_ylabel() == "power (quanta² s)"
