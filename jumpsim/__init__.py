@@ -41,6 +41,8 @@ _HOME = {
     "production_signs": "inference.signs",
     "fluctuations": "inference.fluctuations",
     "correlations": "inference.correlations",
+    "counting": "inference.counting",
+    "count_cumulants": "theory.counting",
     "InputError": "errors",
     "StoreError": "errors",
     "PhysicsWarning": "errors",

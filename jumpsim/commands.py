@@ -167,6 +167,16 @@ def correlations(options):
     return DONE
 
 
+def counting(options):
+    """Count events or heat in windows of time."""
+    from .ensemble import open as open_ensemble
+    from .inference.counting import counting as measure
+
+    counted = options.counted[0] if len(options.counted) == 1 else options.counted
+    print(measure(open_ensemble(options.store), counted, options.after))
+    return DONE
+
+
 def figures(options):
     """Draw the published figures again, with trajectories on top."""
     from .figures import draw_figures

@@ -101,6 +101,14 @@ def parser(functions):
     correlations.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
     correlations.add_argument("--no-figure", action="store_true", help="the table alone")
 
+    counting = commands.add_parser("counting", help="events or heat in windows of time")
+    counting.set_defaults(command=functions["counting"])
+    counting.add_argument("store", metavar="OUT.h5")
+    counting.add_argument("counted", metavar="CHANNEL|BATH", nargs="+", help="what to count")
+    counting.add_argument(
+        "--after", metavar="TIME", type=_seconds, default=0.0, help="where windows begin"
+    )
+
     figures = commands.add_parser("figures", help="draw the published figures, with trajectories")
     figures.set_defaults(command=functions["figures"])
     figures.add_argument("names", metavar="FIGURE", nargs="*", help="such as fig4; default: all")

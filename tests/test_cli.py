@@ -1,14 +1,18 @@
 """The command line as a user types it: a real process, its output, its exit status, its files."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import jumpsim as js
+from jumpsim.cli import _Signals
 
 ROOT = Path(__file__).parent.parent
 SPEC = (ROOT / "data" / "open_waveguide.toml").read_text()
@@ -240,3 +244,34 @@ def test_compare_refuses_what_cannot_be_compared(folder):
 def test_a_terminal_without_greek_letters(folder):
     told = jumpsim("run", "spec.toml", "-o", "o.h5", "-n", 3, cwd=folder, PYTHONIOENCODING="ascii")
     assert (told.returncode, told.stderr) == (0, "")
+
+
+def swallow_and_wait(number):
+    """Let a signal come while a weak reference's callback runs, which swallows its exception."""
+
+    class Thing:
+        pass
+
+    def callback(_):
+        signal.raise_signal(number)
+        sum(range(100))
+
+    thing = Thing()
+    watch = weakref.ref(thing, callback)
+    del thing
+    assert watch() is None
+    for _ in range(400):
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_meets_a_callback_is_not_lost(number, capsys):
+    before, handler = sys.unraisablehook, signal.getsignal(number)
+    signal.signal(number, signal.default_int_handler)
+    try:
+        with _Signals(), pytest.raises(KeyboardInterrupt):
+            swallow_and_wait(number)
+    finally:
+        signal.signal(number, handler)
+    assert capsys.readouterr().err == ""
+    assert sys.unraisablehook is before

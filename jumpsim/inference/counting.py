@@ -1,0 +1,151 @@
+"""Counting statistics: how many events, or how much heat, in windows of time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import units
+from ..ensemble import Ensemble
+from ..errors import InputError
+from ..statistics import cumulants_of_groups
+from ..tables import columns
+from ..theory.counting import CountCumulants, channel_weights, count_cumulants
+
+_GROUPS = 64
+_LEAST = 8
+_SMALL = 5_000  # states up to which the exact statistics are found unasked
+
+
+@dataclass(frozen=True, eq=False)
+class Counting:
+    """Cumulants of what was counted from one time on, for windows of growing length.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    counted : str
+        What was counted, in words.
+    after : float
+        Seconds; where every window begins.
+    windows : ndarray, shape (n_windows,)
+        Lengths, seconds.
+    cumulants, errors : ndarray, shape (4, n_windows)
+        Over trajectories, unbiased, with jackknife errors.
+    fano, fano_error : ndarray, shape (n_windows,)
+        Variance over mean; NaN where nothing was counted.
+    exact : CountCumulants or None
+        From the master equation, when the system is small and the windows begin at the start.
+    """
+
+    ensemble: Ensemble
+    counted: str
+    after: float
+    windows: np.ndarray
+    cumulants: np.ndarray
+    errors: np.ndarray
+    fano: np.ndarray
+    fano_error: np.ndarray
+    exact: CountCumulants | None
+
+    def __str__(self):
+        factor, unit = units.readable_times(self.ensemble.times)
+        later = np.geomspace(1, len(self.windows), 8).round().astype(int) - 1
+        rows = []
+        for k in np.unique(later):
+            cells = [
+                f"{v:.5g} ± {e:.2g}"
+                for v, e in zip(self.cumulants[:, k], self.errors[:, k], strict=True)
+            ]
+            fano = self.fano[k]
+            cells.insert(2, "-" if np.isnan(fano) else f"{fano:.4g} ± {self.fano_error[k]:.2g}")
+            if self.exact is not None:
+                told = self.exact.fano[k]
+                cells.insert(3, "-" if np.isnan(told) else f"{told:.4g}")
+            rows.append((f"{self.windows[k] * factor:.4g}", *cells))
+        head = [f"window ({unit})", "mean", "variance", "Fano", "third", "fourth"]
+        if self.exact is not None:
+            head.insert(4, "exact")
+        return "\n".join(
+            [
+                f"{self.counted} of {self.ensemble.ntraj} trajectories of "
+                f"{self.ensemble.model.name}, from {self.after * factor:.4g} {unit} on",
+                "",
+                *columns(rows, head, right=(0,)),
+            ]
+        )
+
+
+def counting(ensemble, counted, after=0.0, max_states=_SMALL):
+    """Count events, or heat, in windows that begin at one time.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "jumps"; read in slabs.
+    counted : str, list of str, or mapping of str to float
+        A bath (the heat that it receives, ħΩ), a channel or several (their events), or weights by
+        channel, such as {"absorption": 1, "emission": -1} for a net number.
+    after : float or str
+        Where the windows begin: 0, or one of the stored times (the nearest one not before).
+    max_states : int
+        Size up to which exact statistics are found; 0 for never.
+
+    Returns
+    -------
+    Counting
+        Printable.
+    """
+    if "jumps" not in ensemble.record:
+        raise InputError(
+            f"counting needs the jumps, but this run kept {', '.join(ensemble.record)}; run it "
+            'again with record "jumps" to add them'
+        )
+    if ensemble.ntraj < _LEAST:
+        raise InputError(
+            f"four cumulants need {_LEAST} trajectories at least, but there are {ensemble.ntraj}"
+        )
+    model, after = ensemble.model, units.time(after, "after")
+    weights = channel_weights(model, counted)
+    first = int(np.searchsorted(ensemble.times, after)) if after > 0 else -1
+    begin = ensemble.times[first] if first >= 0 and first < len(ensemble.times) else 0.0
+    ends = ensemble.times[first + 1 :] if first >= 0 else ensemble.times
+    ends = ends[ends > begin]
+    if first >= len(ensemble.times) or not len(ends):
+        raise InputError(f"no stored time lies beyond {after:g} s, so there is no window")
+    kept = np.flatnonzero(np.isin(ensemble.times, ends))
+    numbers, sums, middle = _power_sums(ensemble, weights, first, kept)
+    values, errors, fano, fano_error = cumulants_of_groups(numbers, sums, middle)
+    windows = ends - begin
+    exact = None
+    if max_states and begin == 0.0:
+        try:
+            exact = count_cumulants(
+                model, windows, ensemble.initial, counted, max_states=max_states
+            )
+        except InputError:
+            exact = None
+    told = counted if isinstance(counted, str) else ", ".join(counted)
+    return Counting(
+        ensemble, f"counts of {told}", float(begin), windows, values, errors, fano, fano_error,
+        exact,
+    )  # fmt: skip
+
+
+def _power_sums(ensemble, weights, first, kept):
+    """Groups' numbers and power sums of the weighted jumps since the window's beginning."""
+    groups = min(_GROUPS, ensemble.ntraj)
+    numbers, sums, middle, row = np.zeros(groups), np.zeros((groups, 4, len(kept))), None, 0
+    for jumps in ensemble.slabs("jumps"):
+        counts = jumps[:, kept] @ weights
+        if first >= 0:
+            counts = counts - (jumps[:, first] @ weights)[:, None]
+        if middle is None:
+            middle = counts.mean(axis=0)
+        member = np.eye(groups)[(row + np.arange(len(counts))) % groups]
+        powers = np.ones_like(counts)
+        for r in range(4):
+            powers = powers * (counts - middle)
+            sums[:, r] += member.T @ powers
+        numbers += member.sum(axis=0)
+        row += len(counts)
+    return numbers, sums, middle
