@@ -124,7 +124,10 @@ def counting(ensemble, counted, after=0.0, max_states=_SMALL):
             )
         except InputError:
             exact = None
-    told = counted if isinstance(counted, str) else ", ".join(counted)
+    if isinstance(counted, dict):
+        told = ", ".join(f"{weight:+g} {name}" for name, weight in counted.items())
+    else:
+        told = counted if isinstance(counted, str) else ", ".join(counted)
     return Counting(
         ensemble, f"counts of {told}", float(begin), windows, values, errors, fano, fano_error,
         exact,
