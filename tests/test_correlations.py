@@ -55,6 +55,14 @@ def test_the_periodogram_is_that_of_the_samples():
     np.testing.assert_allclose(found, direct, rtol=1e-10)
 
 
+def test_variance_has_divisor_n_minus_one():
+    ensemble = js.simulate(SMALL, TIMES, 20, START, seed=1)
+    found = js.correlations(ensemble, AFTER)
+    kept = ensemble.counts[:, ensemble.times >= AFTER]
+    expected = kept.var(axis=0, ddof=1).mean(axis=0)
+    np.testing.assert_allclose(found.covariance[0], expected, rtol=1e-10)
+
+
 def test_slabs_change_nothing(monkeypatch):
     ensemble = js.simulate(SMALL, TIMES, 100, START, seed=1)
     whole = js.correlations(ensemble, AFTER)

@@ -23,6 +23,18 @@ def test_p_values_are_uniform_against_the_exact_mean():
     assert stats.kstest(p_values, "uniform").pvalue > 1e-4
 
 
+def test_it_is_hotellings_t_squared():
+    ensemble = js.simulate(SMALL, TIMES, 300, START, 1)
+    theory = js.mean_field(SMALL, TIMES, START).counts
+    found = joint_test(ensemble, theory)
+    m = ensemble.counts[:, :, 1]  # N follows from m
+    difference = m.mean(axis=0) - theory[:, 1]
+    expected = 300 * difference @ np.linalg.solve(np.cov(m.T), difference)
+    assert found.statistic == pytest.approx(expected, rel=1e-8)
+    p_value = stats.f.sf(expected * (300 - 3) / (3 * 299), 3, 297)
+    assert found.p_value == pytest.approx(p_value, rel=1e-7)
+
+
 def test_a_theory_that_is_a_little_wrong_is_seen():
     ensemble = js.simulate(SMALL, TIMES, 4000, START, 1)
     exact = js.master_equation(SMALL, TIMES, START).mean
