@@ -42,6 +42,7 @@ _HOME = {
     "fluctuations": "inference.fluctuations",
     "correlations": "inference.correlations",
     "counting": "inference.counting",
+    "waiting_times": "inference.waiting",
     "count_cumulants": "theory.counting",
     "InputError": "errors",
     "StoreError": "errors",

@@ -212,6 +212,7 @@ _COMMANDS = {
             commands.fluctuations,
             commands.correlations,
             commands.counting,
+            commands.waiting,
         )
     },
 }

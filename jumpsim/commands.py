@@ -177,6 +177,17 @@ def counting(options):
     return DONE
 
 
+def waiting(options):
+    """Waiting times between events."""
+    from .ensemble import open as open_ensemble
+    from .inference.waiting import waiting_times
+
+    print(
+        waiting_times(open_ensemble(options.store), options.channels, options.after, options.begin)
+    )
+    return DONE
+
+
 def figures(options):
     """Draw the published figures again, with trajectories on top."""
     from .figures import draw_figures

@@ -109,6 +109,15 @@ def parser(functions):
         "--after", metavar="TIME", type=_seconds, default=0.0, help="where windows begin"
     )
 
+    waiting = commands.add_parser("waiting", help="waiting times between events")
+    waiting.set_defaults(command=functions["waiting"])
+    waiting.add_argument("store", metavar="OUT.h5")
+    waiting.add_argument("channels", metavar="CHANNEL", nargs="+", help="what is waited for")
+    waiting.add_argument("--after", metavar="CHANNEL", help="wait from every event of this one")
+    waiting.add_argument(
+        "--begin", metavar="TIME", type=_seconds, default=0.0, help="leave out events before"
+    )
+
     figures = commands.add_parser("figures", help="draw the published figures, with trajectories")
     figures.set_defaults(command=functions["figures"])
     figures.add_argument("names", metavar="FIGURE", nargs="*", help="such as fig4; default: all")

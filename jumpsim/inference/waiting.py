@@ -1,0 +1,168 @@
+"""Waiting times between events, with waits that the end of a run cut short."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import units
+from ..ensemble import Ensemble
+from ..errors import InputError, choices
+from ..tables import columns
+from ..theory.passage import Passage, waiting_time
+
+_GROUPS = 32
+_SMALL = 5_000  # states up to which the exact law is found unasked
+_LEAST_AT_RISK = 20
+
+
+@dataclass(frozen=True, eq=False)
+class WaitingTimes:
+    """How long it takes until the next event of some channels.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    what : str
+        What is waited for, in words.
+    durations : ndarray, shape (n_waits,)
+        Seconds.
+    ended : ndarray of bool, shape (n_waits,)
+        False where the run ended first.
+    times : ndarray, shape (n_times,)
+        Seconds since the wait began.
+    survival, error : ndarray, shape (n_times,)
+        Probability still to wait (Kaplan and Meier), with jackknife errors over trajectories; NaN
+        where fewer than 20 waits are still observed.
+    exact : Passage or None
+        From the master equation, when the system is small.
+    """
+
+    ensemble: Ensemble
+    what: str
+    durations: np.ndarray
+    ended: np.ndarray
+    times: np.ndarray
+    survival: np.ndarray
+    error: np.ndarray
+    exact: Passage | None
+
+    def __str__(self):
+        factor, unit = units.readable_times(self.times)
+        rows = []
+        for k in np.unique(np.linspace(0, len(self.times) - 1, 10).round().astype(int)):
+            known = np.isfinite(self.survival[k])
+            told = f"{self.survival[k]:.4f} ± {self.error[k]:.2g}" if known else "undecided"
+            exact = [] if self.exact is None else [f"{self.exact.survival[k]:.4f}"]
+            rows.append((f"{self.times[k] * factor:.4g}", told, *exact))
+        head = (f"time ({unit})", "still waiting", *(["exact"] if self.exact is not None else []))
+        cut = int((~self.ended).sum())
+        return "\n".join(
+            [
+                f"{len(self.durations)} waits for {self.what} in {self.ensemble.ntraj} "
+                f"trajectories of {self.ensemble.model.name}; {cut} were cut short by the end",
+                "",
+                *columns(rows, head, right=(0,)),
+            ]
+        )
+
+
+def waiting_times(ensemble, channels, after=None, begin=0.0, points=41, max_states=_SMALL):
+    """Measure the time until the next event of one of some channels.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "events".
+    channels : str or list of str
+        What is waited for.
+    after : str, optional
+        Wait from every event of this channel; otherwise once in each trajectory, from `begin` on.
+    begin : float or str
+        Events before are left out. With `after` the exact law is that of a run at rest, and is
+        given only for begin > 0.
+    points : int
+        Number of times at which the survival is told, up to the longest completed wait.
+    max_states : int
+        Size up to which the exact law is found; 0 for never.
+
+    Returns
+    -------
+    WaitingTimes
+        Printable.
+    """
+    if "events" not in ensemble.record:
+        raise InputError(
+            f"waiting times need every event, but this run kept {', '.join(ensemble.record)}; run "
+            'it again with record "events" to add them'
+        )
+    model, begin = ensemble.model, units.time(begin, "begin")
+    names = [channels] if isinstance(channels, str) else list(channels)
+    for name in [*names, *([after] if after is not None else [])]:
+        if name not in model.channels:
+            raise InputError(f"unknown channel {name!r}; " + choices(name, model.channels))
+    if not names:
+        raise InputError("`channels` must name a channel to wait for")
+    end = float(ensemble.times[-1])
+    if begin >= end:
+        raise InputError(f"`begin` must lie before the end of the run at {end:g} s")
+    wanted = np.isin(np.arange(len(model.channels)), [model.channels.index(n) for n in names])
+    origin = None if after is None else model.channels.index(after)
+    durations, ended, group = _waits(ensemble, wanted, origin, begin, end)
+    if not ended.any():
+        raise InputError("no wait came to its end; run longer, or wait for another channel")
+    times = np.linspace(0, durations[ended].max(), points)
+    survival, error = _kaplan_meier(durations, ended, group, times)
+    what = " or ".join(f"'{n}'" for n in names) + (f" after '{after}'" if after else "")
+    exact = None
+    if max_states and (begin == 0 if after is None else begin > 0):
+        try:
+            exact = waiting_time(
+                model, times, ensemble.initial, names, after, max_states=max_states
+            )
+        except InputError:
+            exact = None
+    return WaitingTimes(ensemble, what, durations, ended, times, survival, error, exact)
+
+
+def _waits(ensemble, wanted, origin, begin, end):
+    """Durations, whether they ended, and the group of their trajectory."""
+    parts = []
+    for row, numbers, times, channels in ensemble.event_slabs():
+        trajectory = row + np.repeat(np.arange(len(numbers)), numbers)
+        hits = np.flatnonzero(wanted[channels] & (times >= begin))
+        if origin is None:
+            owners = row + np.arange(len(numbers))
+            starts = np.full(len(numbers), begin)
+            following = np.searchsorted(trajectory[hits], owners)
+        else:
+            places = np.flatnonzero((channels == origin) & (times >= begin))
+            owners, starts = trajectory[places], times[places]
+            following = np.searchsorted(hits, places, side="right")
+        found = np.minimum(following, max(len(hits) - 1, 0))
+        same = np.zeros(len(owners), bool)
+        until = np.full(len(owners), end)
+        if len(hits):
+            same = (following < len(hits)) & (trajectory[hits[found]] == owners)
+            until = np.where(same, times[hits[found]], end)
+        parts.append((until - starts, same, owners % _GROUPS))
+    return tuple(np.concatenate(p) for p in zip(*parts, strict=True))
+
+
+def _kaplan_meier(durations, ended, group, times):
+    """Product-limit estimate at some times, with errors by leaving out groups of trajectories."""
+    order = np.lexsort((~ended, durations))  # of equal durations, ended waits come first
+    durations, ended, group = durations[order], ended[order], group[order]
+    at_risk = len(durations) - np.arange(len(durations))
+    last = np.searchsorted(durations, times, side="right")
+    survival = _product_limit(np.ones(len(durations)), ended, last)
+    left = np.array([_product_limit(1.0 * (group != g), ended, last) for g in np.unique(group)])
+    error = np.sqrt((len(left) - 1) * left.var(axis=0))
+    enough = np.append(at_risk, 0)[last] >= _LEAST_AT_RISK
+    return np.where(enough, survival, np.nan), np.where(enough, error, np.nan)
+
+
+def _product_limit(weight, ended, last):
+    """Π (1 - weight/at risk) over the ended waits before each place."""
+    at_risk = np.cumsum(weight[::-1])[::-1]
+    step = np.where(ended & (weight > 0), 1 - weight / np.maximum(at_risk, 1e-300), 1.0)
+    return np.append(1.0, np.cumprod(step))[last]

@@ -1,0 +1,151 @@
+"""Waiting times from events: plain loops, closed forms, the master equation, censoring."""
+
+import numpy as np
+import pytest
+
+import jumpsim as js
+from jumpsim.cli import main
+from jumpsim.inference.waiting import _kaplan_meier
+
+SMALL = js.systems.hohlraum(4, 2.5, 1.0)
+START = {"N": 5, "m": 1}
+
+
+def plain(ensemble, wanted, after, begin):
+    """Waits found by a loop over every event."""
+    found, end = [], ensemble.times[-1]
+    names = ensemble.model.channels
+    for i in range(ensemble.ntraj):
+        events = [(t, names[c]) for t, c in zip(*ensemble.events(i), strict=True) if t >= begin]
+        begins = [begin] if after is None else [t for t, name in events if name == after]
+        for start in begins:
+            later = [
+                t for t, name in events
+                if name in wanted and (t > start or (after is None and t >= start))
+            ]  # fmt: skip
+            found.append((min(later) - start, True) if later else (end - start, False))
+    return sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "after", "begin"),
+    [
+        (["emission"], "absorption", 1.0),
+        (["emission"], None, 0.0),
+        (["absorption", "emission"], "emission", 0.0),
+        (["absorption"], "absorption", 1.5),
+    ],
+)
+def test_waits_are_those_of_a_plain_loop(wanted, after, begin, monkeypatch):
+    ensemble = js.simulate(SMALL, [2.0], 60, START, 1, "events")
+    for size in (50, 10**6):
+        monkeypatch.setattr("jumpsim.ensemble._SLAB_EVENTS", size)
+        found = js.waiting_times(ensemble, wanted, after, begin)
+        got = sorted(zip(found.durations.tolist(), found.ended.tolist(), strict=True))
+        expected = plain(ensemble, wanted, after, begin)
+        assert len(got) == len(expected)
+        np.testing.assert_allclose([d for d, _ in got], [d for d, _ in expected], atol=1e-12)
+        assert sum(e for _, e in got) == sum(e for _, e in expected)
+
+
+def test_without_censoring_it_is_the_empirical_law():
+    rng = np.random.default_rng(1)
+    durations = rng.exponential(size=500)
+    times = np.linspace(0, 2, 9)
+    survival, _ = _kaplan_meier(durations, np.ones(500, bool), np.arange(500) % 32, times)
+    expected = (durations[None, :] > times[:, None]).mean(axis=1)
+    np.testing.assert_allclose(survival, expected, atol=1e-12)
+
+
+def test_censoring_does_not_bias():
+    """20,000 exponential waits, half of them cut short: within 4.5 errors."""
+    rng = np.random.default_rng(2)
+    wait, cut = rng.exponential(1.0, 20_000), rng.exponential(1.0, 20_000)
+    times = np.linspace(0, 2, 9)
+    survival, error = _kaplan_meier(
+        np.minimum(wait, cut), wait <= cut, np.arange(20_000) % 32, times
+    )
+    assert (np.abs(survival - np.exp(-times)) <= 4.5 * error).all()
+    assert error.max() < 0.02
+
+
+def test_against_the_master_equation():
+    """First events, and waits at rest: 41 points within 4.5 errors, errors small."""
+    first = js.simulate(SMALL, [3.0], 4000, START, 1, "events")
+    rest = js.simulate(SMALL, [12.0], 1500, START, 2, "events")
+    for found in (
+        js.waiting_times(first, "emission"),
+        js.waiting_times(rest, "emission", after="absorption", begin=5.0),
+        js.waiting_times(rest, ["emission", "absorption"], after="emission", begin=5.0),
+    ):
+        assert found.exact is not None
+        known = np.isfinite(found.survival)
+        assert known.sum() > 15
+        gap = np.abs(found.survival - found.exact.survival)[known]
+        assert (gap <= 4.5 * found.error[known] + 1e-12).all()
+        assert found.error[known].max() < 0.02
+        assert "exact" in str(found)
+
+
+def test_the_exact_law_at_rest_needs_a_beginning():
+    ensemble = js.simulate(SMALL, [2.0], 60, START, 1, "events")
+    assert js.waiting_times(ensemble, "emission", after="absorption").exact is None
+    assert js.waiting_times(ensemble, "emission", max_states=0).exact is None
+
+
+def test_few_waits_are_undecided():
+    ensemble = js.simulate(SMALL, [2.0], 25, START, 1, "events")
+    found = js.waiting_times(ensemble, "emission")
+    assert np.isnan(found.survival[-1])
+    assert "undecided" in str(found)
+    assert "nan" not in str(found)
+
+
+@pytest.mark.slow
+def test_errors_cover():
+    """400 seeds; fraction of ±1.96 errors that hold the exact survival at three times."""
+    inside = []
+    for seed in range(400):
+        ensemble = js.simulate(SMALL, [8.0], 200, START, seed, "events", workers=1)
+        found = js.waiting_times(ensemble, "emission", "absorption", 4.0, points=101)
+        at = [np.searchsorted(found.times, t) for t in (0.1, 0.3, 0.6)]
+        gap = np.abs(found.survival - found.exact.survival)[at]
+        inside.append(gap < 1.96 * found.error[at])
+    covered = np.mean(inside, axis=0)
+    print(covered)
+    assert ((covered > 0.910) & (covered < 0.9825)).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "record", "match"),
+    [
+        (("emission",), "counts", "need every event, but this run kept counts"),
+        (("emision",), "events", "unknown channel 'emision'; did you mean 'emission'"),
+        (("emission", "absorb"), "events", "unknown channel 'absorb'"),
+        (([],), "events", "`channels` must name a channel"),
+        (("emission", None, 3.0), "events", "`begin` must lie before the end of the run at 2 s"),
+    ],
+)
+def test_refused(arguments, record, match):
+    ensemble = js.simulate(SMALL, [2.0], 10, START, 1, record)
+    with pytest.raises(js.InputError, match=match):
+        js.waiting_times(ensemble, *arguments)
+
+
+def test_nothing_to_wait_for():
+    still = js.simulate(js.systems.hohlraum(5, 5, 0), [1.0], 10, (3, 2), 1, "events")
+    with pytest.raises(js.InputError, match="no wait came to its end"):
+        js.waiting_times(still, "emission")
+
+
+def test_on_the_command_line(tmp_path, capsys):
+    out = str(tmp_path / "out.h5")
+    assert (
+        main(["run", "data/hohlraum.toml", "-o", out, "-n", "80", "--record", "events", "-q"]) == 0
+    )
+    capsys.readouterr()
+    arguments = ["emission", "--after", "absorption", "--begin", "2 us"]
+    assert main(["waiting", out, *arguments]) == 0
+    told = capsys.readouterr()
+    assert "waits for 'emission' after 'absorption' in 80 trajectories of hohlraum" in told.out
+    assert told.err == ""
