@@ -43,6 +43,7 @@ _HOME = {
     "correlations": "inference.correlations",
     "counting": "inference.counting",
     "waiting_times": "inference.waiting",
+    "telegraph": "inference.telegraph",
     "count_cumulants": "theory.counting",
     "InputError": "errors",
     "StoreError": "errors",

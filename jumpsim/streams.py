@@ -15,6 +15,7 @@ SEED_LIMIT = 2**64
 # What a stream is for. Each purpose is a stream of its own, so that more draws for one of them
 # never move the others.
 START, JUMPS = 0, 1
+SYSTEMS = 16  # and one more for each pool: which two-level system jumps
 
 _ROTATIONS = ((14, 16), (52, 57), (23, 40), (5, 37), (25, 33), (46, 12), (58, 22), (32, 32))
 _PARITY = 0x1BD11BDAA9FC1A22
@@ -67,7 +68,7 @@ def states(seed, first, last, purpose):
     first, last : int
         Range of trajectory indices.
     purpose : int
-        `START` or `JUMPS`.
+        `START`, `JUMPS`, or `SYSTEMS` plus a pool's place.
 
     Returns
     -------

@@ -1,0 +1,161 @@
+"""Which two-level system made each jump: telegraph signals and dwell times of single systems.
+
+Equal systems are exchangeable: given a trajectory, an excitation falls on each of the systems in
+the ground state alike, an emission on each of the excited ones. The draws come from streams of
+their own, so that naming the systems changes no trajectory.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import streams
+from ..errors import InputError, choices
+from ..model import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Telegraph:
+    """Telegraph signals of the two-level systems of one pool in one trajectory.
+
+    Attributes
+    ----------
+    model : Model
+    pool : str
+    start : ndarray of bool, shape (M,)
+        Which systems are excited at t = 0.
+    times : ndarray, shape (n_flips,)
+        Seconds.
+    system : ndarray of int, shape (n_flips,)
+        Which one flips.
+    excited : ndarray of bool, shape (n_flips,)
+        Its new state.
+    event : ndarray of int, shape (n_flips,)
+        Which event of the trajectory it belongs to.
+    end : float
+        Seconds; how far the trajectory was recorded.
+    """
+
+    model: Model
+    pool: str
+    start: np.ndarray
+    times: np.ndarray
+    system: np.ndarray
+    excited: np.ndarray
+    event: np.ndarray
+    end: float
+
+    def signal(self, system, times):
+        """Tell whether a system is excited, at some times.
+
+        Parameters
+        ----------
+        system : int
+            From 0 to M - 1.
+        times : array_like of float
+            Seconds.
+
+        Returns
+        -------
+        ndarray of bool
+            The state after any flip at that instant.
+        """
+        size = len(self.start)
+        if isinstance(system, bool) or not isinstance(system, int | np.integer):
+            raise InputError(f"`system` must be a whole number, but is {system!r}")
+        if not 0 <= system < size:
+            raise InputError(f"`system` must be from 0 to {size - 1}, but is {system}")
+        mine = self.system == system
+        states = np.append(self.start[system], self.excited[mine])
+        return states[np.searchsorted(self.times[mine], np.asarray(times, float), side="right")]
+
+    def dwells(self):
+        """Stretches of time that systems spend in one state.
+
+        Returns
+        -------
+        durations : ndarray
+            Seconds.
+        excited : ndarray of bool
+            In which state.
+        whole : ndarray of bool
+            False for stretches cut by the start or by the end.
+        """
+        order = np.lexsort((np.arange(len(self.times)), self.system))
+        parts = []
+        bounds = np.searchsorted(self.system[order], np.arange(len(self.start) + 1))
+        for k, first in enumerate(self.start):
+            mine = order[bounds[k] : bounds[k + 1]]
+            edges = np.concatenate([[0.0], self.times[mine], [self.end]])
+            whole = np.ones(len(edges) - 1, bool)
+            whole[[0, -1]] = False
+            parts.append((np.diff(edges), np.append(first, self.excited[mine]), whole))
+        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+    def __str__(self):
+        durations, excited, whole = self.dwells()
+        lines = [
+            f"{len(self.times)} flips of {len(self.start)} two-level systems '{self.pool}' of "
+            f"{self.model.name} up to {self.end:g} s"
+        ]
+        for state, name in ((True, "excited"), (False, "ground")):
+            mine = durations[whole & (excited == state)]
+            told = "undecided, no whole stretch"
+            if len(mine) > 1:
+                error = mine.std(ddof=1) / np.sqrt(len(mine))
+                told = f"{mine.mean():.4g} ± {error:.2g} s over {len(mine)} whole stretches"
+            lines.append(f"  {name:<8} {told}")
+        return "\n".join(lines)
+
+
+def telegraph(ensemble, i, pool="m"):
+    """Name the two-level system that makes each jump of a trajectory.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "events".
+    i : int
+        Row.
+    pool : str
+        A pool of two-level systems.
+
+    Returns
+    -------
+    Telegraph
+        The same one for (seed, index), whatever else is recorded.
+    """
+    model = ensemble.model
+    if pool not in model.pools:
+        raise InputError(f"unknown pool '{pool}'; " + choices(pool, model.pools))
+    place = model.pools.index(pool)
+    if model.pool_specs[place].kind != "tls":
+        raise InputError(f"pool '{pool}' holds no two-level systems")
+    times, channels = ensemble.events(i)
+    row = i % ensemble.ntraj
+    excited_at_start = int(ensemble.starts(row, 1)[0, place])
+    steps = model.table.changes[channels, place]
+    event = np.repeat(np.arange(len(steps)), np.abs(steps))
+    up = steps[event] > 0
+    index = int(ensemble.indices[row])
+    state = streams.states(ensemble.seed, index, index + 1, streams.SYSTEMS + place)
+    draws = streams.uniforms(state, excited_at_start + len(event))[0]
+    ground = list(range(model.pool_specs[place].size))
+    excited = []
+    for u in draws[:excited_at_start]:
+        excited.append(_taken(ground, u))
+    start = np.zeros(len(ground) + len(excited), bool)
+    start[excited] = True
+    system = np.empty(len(event), np.int64)
+    for k, (rises, u) in enumerate(zip(up, draws[excited_at_start:], strict=True)):
+        source, target = (ground, excited) if rises else (excited, ground)
+        system[k] = _taken(source, u)
+        target.append(int(system[k]))
+    return Telegraph(model, pool, start, times[event], system, up, event, float(ensemble.times[-1]))
+
+
+def _taken(systems, u):
+    """Take one of the systems, each alike, by a uniform number."""
+    k = int(u * len(systems))
+    systems[k], systems[-1] = systems[-1], systems[k]
+    return systems.pop()
