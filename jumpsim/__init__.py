@@ -41,6 +41,7 @@ _HOME = {
     "production_signs": "inference.signs",
     "fluctuations": "inference.fluctuations",
     "correlations": "inference.correlations",
+    "distribution": "inference.distribution",
     "counting": "inference.counting",
     "waiting_times": "inference.waiting",
     "telegraph": "inference.telegraph",

@@ -1,0 +1,135 @@
+"""The law of one pool's count at one time, beside the master equation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import units
+from ..ensemble import Ensemble
+from ..errors import InputError, choices
+from ..statistics import proportion_interval
+from ..theory.master import master_equation
+
+_SMALL = 20_000
+_LEAST_EXPECTED = 8  # trajectories in a class of the χ² test
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """Histogram on whole numbers.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    pool : str
+    time : float
+        Seconds.
+    counts : ndarray of int, shape (n,)
+        Neighbouring whole numbers.
+    observed, low, high : ndarray, shape (n,)
+        Fraction of trajectories with each count, with a 95 % interval for each.
+    exact : ndarray or None, shape (n,)
+        From the master equation, when the system is small.
+    p_value : float or None
+        Of χ² against it, neighbours joined until 8 trajectories are expected.
+    """
+
+    ensemble: Ensemble
+    pool: str
+    time: float
+    counts: np.ndarray
+    observed: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    exact: np.ndarray | None
+    p_value: float | None
+
+    def __str__(self):
+        factor, unit = units.readable_times(self.ensemble.times)
+        mean = self.observed @ self.counts
+        told = "no exact law: the system is too large"
+        if self.exact is not None:
+            told = "undecided, too few trajectories for χ²"
+        if self.p_value is not None:
+            told = f"χ² against the master equation: p = {self.p_value:.3g}"
+        return (
+            f"law of {self.pool} at {self.time * factor:.4g} {unit} in {self.ensemble.ntraj} "
+            f"trajectories: {self.counts[0]} to {self.counts[-1]}, mean {mean:.5g}; {told}"
+        )
+
+
+def distribution(ensemble, pool, time, max_states=_SMALL):
+    """Histogram of a pool's count at one stored time.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "counts"; read in slabs.
+    pool : str
+    time : float or str
+        One of the stored times.
+    max_states : int
+        Size up to which the master equation is solved; 0 for never.
+
+    Returns
+    -------
+    Distribution
+    """
+    model, time = ensemble.model, units.time(time, "time")
+    if pool not in model.pools:
+        raise InputError(f"unknown pool '{pool}'; " + choices(pool, model.pools))
+    if ensemble.ntraj == 0:
+        raise InputError("there is no trajectory; run more")
+    k = int(np.abs(ensemble.times - time).argmin())
+    if not np.isclose(ensemble.times[k], time, rtol=1e-9, atol=0):
+        raise InputError(
+            f"`time` must be one of the stored times, but the nearest to {time:g} s is "
+            f"{ensemble.times[k]:g} s"
+        )
+    p = model.pools.index(pool)
+    samples = np.concatenate([counts[:, k, p] for counts in ensemble.slabs("counts")])
+    first, last = int(samples.min()), int(samples.max())
+    law = _exact(ensemble, pool, k, max_states)
+    if law is not None:
+        carrying = np.flatnonzero(law > 1e-12)
+        first, last = min(first, int(carrying[0])), max(last, int(carrying[-1]))
+        law = np.append(law, np.zeros(max(0, last + 1 - len(law))))[first : last + 1]
+    number = np.bincount(samples - first, minlength=last - first + 1)
+    low, high = proportion_interval(number, len(samples))
+    p_value = None if law is None else _chi_square(number, law * len(samples))
+    return Distribution(
+        ensemble, pool, float(ensemble.times[k]), np.arange(first, last + 1),
+        number / len(samples), low, high, law, p_value,
+    )  # fmt: skip
+
+
+def _exact(ensemble, pool, k, max_states):
+    if not max_states:
+        return None
+    try:
+        found = master_equation(
+            ensemble.model, ensemble.times[k : k + 1], ensemble.initial, max_states=max_states
+        )
+    except InputError:
+        return None
+    return found.marginal(pool)[0]
+
+
+def _chi_square(observed, expected):
+    """p-value; None when fewer than two classes are large enough."""
+    from scipy.stats import chi2
+
+    classes = [[0.0, 0.0]]
+    for o, e in zip(observed, expected, strict=True):
+        if classes[-1][1] >= _LEAST_EXPECTED:
+            classes.append([0.0, 0.0])
+        classes[-1][0] += o
+        classes[-1][1] += e
+    if len(classes) > 1 and classes[-1][1] < _LEAST_EXPECTED:
+        o, e = classes.pop()
+        classes[-1][0] += o
+        classes[-1][1] += e
+    o, e = np.array(classes).T
+    if len(e) < 2:
+        return None
+    return float(chi2.sf(((o - e) ** 2 / e).sum(), len(e) - 1))
