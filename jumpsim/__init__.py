@@ -43,6 +43,7 @@ _HOME = {
     "correlations": "inference.correlations",
     "distribution": "inference.distribution",
     "counting": "inference.counting",
+    "coincidences": "inference.coincidence",
     "waiting_times": "inference.waiting",
     "telegraph": "inference.telegraph",
     "count_cumulants": "theory.counting",

@@ -154,3 +154,44 @@ def _moments(generator, jumps, start, windows, orders):
     solution = evolve(sparse.block_array(blocks, format="csc"), begin, windows)
     moments = solution.reshape(len(windows), orders + 1, len(start)).sum(axis=2).T
     return moments / moments[0]
+
+
+def coincidence_rate(model, lags, initial, first, second, truncate=None, max_states=MOST_STATES):
+    """g²(τ) at rest: rate of second events a lag after a first one, over their mean rate.
+
+    Parameters
+    ----------
+    model : Model
+    lags : array_like of float or str
+        Seconds, increasing, ≥ 0.
+    initial : Thermal, Fixed, mapping or sequence
+        The start from which the stationary law is reached.
+    first, second : ndarray of bool, shape (n_channels,)
+        Which channels count.
+    truncate, max_states
+        As for `master_equation`.
+
+    Returns
+    -------
+    ndarray, shape (n_lags,)
+
+    Raises
+    ------
+    InputError
+        When the counted events never happen at rest.
+    """
+    lags, initial = as_times(lags), as_initial(initial, as_model(model))
+    law = stationary(model, initial, truncate, max_states)
+    space = law.space
+    source, target, channel, rate = space.edges
+    inside = target >= 0
+    after = np.bincount(
+        target[inside & first[channel]],
+        (rate * law.probabilities[source])[inside & first[channel]],
+        len(space),
+    )
+    flow = np.bincount(source[second[channel]], rate[second[channel]], len(space))
+    expected = after.sum() * (flow @ law.probabilities)
+    if not expected > 0:
+        raise InputError("the counted events never happen at rest, so that g² is not defined")
+    return evolve(space.generator, after, lags) @ flow / expected

@@ -1,0 +1,103 @@
+"""g²(τ) against the master equation, Poisson light, and plain loops."""
+
+import numpy as np
+import pytest
+
+import jumpsim as js
+from jumpsim.theory.counting import coincidence_rate
+
+SMALL = js.systems.hohlraum(4, 2.5, 1.0)
+START = {"N": 5, "m": 1}
+
+
+def pumped(rate=3.0):
+    """One two-level system, pumped, that emits: antibunched."""
+    return js.Model(
+        [js.Pool.tls("m", 1)],
+        [
+            js.Channel("pump", rate, {}, {"m": 1}),
+            js.Channel("emit", 2.0, {"m": 1}, bath="outside"),
+        ],
+    )
+
+
+def test_a_single_emitter_is_antibunched():
+    """g² = 1 - exp(-(pump + decay) τ), exactly."""
+    lags = np.linspace(0, 2, 9)
+    emit = np.array([False, True])
+    found = coincidence_rate(pumped(), lags, (0,), emit, emit)
+    np.testing.assert_allclose(found, 1 - np.exp(-5 * lags), atol=1e-12)
+
+
+def test_trajectories_of_a_single_emitter():
+    """Ten bins of 400 trajectories within 4.5 errors; the first one far below 1."""
+    ensemble = js.simulate(pumped(), [40.0], 400, {"m": 0}, 1, "events")
+    found = js.coincidences(ensemble, "outside", begin=3.0, longest=1.0)
+    assert (np.abs(found.g2 - found.exact) < 4.5 * found.error).all()
+    assert found.error.max() < 0.03
+    assert found.g2[0] < 0.4
+    assert "coincidences of outside" in str(found)
+
+
+def test_two_channels_against_the_master_equation():
+    ensemble = js.simulate(SMALL, [25.0], 600, START, 2, "events")
+    for second in ("absorption", None):
+        found = js.coincidences(ensemble, "emission", second, begin=5.0, longest=1.0, bins=5)
+        assert (np.abs(found.g2 - found.exact) < 4.5 * found.error).all()
+        assert found.error.max() < 0.02
+
+
+def test_poisson_events_are_independent():
+    model = js.Model([js.Pool.mass_action("X")], [js.Channel("birth", 4.0, {}, {"X": 1})])
+    ensemble = js.simulate(model, [30.0], 300, (0,), 3, "events")
+    found = js.coincidences(ensemble, "birth", begin=1.0, longest=2.0)
+    assert found.exact is None
+    assert (np.abs(found.g2 - 1) < 4.5 * found.error).all()
+
+
+def test_pairs_are_those_of_a_plain_loop(monkeypatch):
+    ensemble = js.simulate(SMALL, [4.0], 20, START, 1, "events")
+    edges = np.linspace(0, 0.5, 6)
+    pairs, firsts, seconds = np.zeros(5), 0, 0
+    for i in range(20):
+        events = [(t, c) for t, c in zip(*ensemble.events(i), strict=True) if t >= 1.0]
+        later = [t for t, c in events if c == 1]
+        seconds += len(later)
+        for t, c in events:
+            if c == 0 and t < 3.5:
+                firsts += 1
+                pairs += np.histogram([u - t for u in later if u > t], edges)[0]
+    expected = pairs / (firsts * seconds / (20 * 3.0) * 0.1)
+    for size in (30, 10**6):
+        monkeypatch.setattr("jumpsim.ensemble._SLAB_EVENTS", size)
+        found = js.coincidences(ensemble, "emission", "absorption", 1.0, 0.5, bins=5)
+        np.testing.assert_allclose(found.g2, expected, rtol=1e-12)
+
+
+def test_few_pairs_are_undecided():
+    ensemble = js.simulate(SMALL, [1.0], 2, START, 1, "events")
+    found = js.coincidences(ensemble, "emission", longest=0.02)
+    assert np.isnan(found.g2).all()
+    assert "undecided" in str(found)
+    assert "nan" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "record", "match"),
+    [
+        (("emission",), "counts", "need every event, but this run kept counts"),
+        (("emision",), "events", "unknown channel or bath 'emision'; did you mean 'emission'"),
+        (("emission", None, 3.0), "events", "must leave a stretch before the end of the run at 1"),
+        (("emission", None, 0.0, 0.0), "events", "must leave a stretch"),
+        (("emission", None, 0.0, 0.5, 0), "events", "`bins` must be a whole number ≥ 1"),
+    ],
+)
+def test_refused(arguments, record, match):
+    with pytest.raises(js.InputError, match=match):
+        js.coincidences(js.simulate(SMALL, [1.0], 3, START, 1, record), *arguments)
+
+
+def test_events_that_never_happen():
+    emit = np.array([True, False])
+    with pytest.raises(js.InputError, match="never happen at rest"):
+        coincidence_rate(js.systems.hohlraum(4, 2.5, 0), [0, 1], (5, 1), emit, emit)
