@@ -25,6 +25,15 @@ def test_histogram_of_the_counts():
     assert js.distribution(ensemble, "m", "1 s", max_states=0).exact is None
 
 
+def test_counts_that_begin_above_the_exact_law():
+    ensemble = js.simulate(SMALL, [1.0], 5, START, 1)
+    m = ensemble.counts[:, 0, 1]
+    assert m.min() > 0
+    found = js.distribution(ensemble, "m", 1.0)
+    assert found.counts[0] == 0
+    np.testing.assert_allclose(found.observed, [(m == k).mean() for k in found.counts])
+
+
 def test_p_values_are_uniform():
     """Of 200 runs; Kolmogorov-Smirnov at 1e-4 (χ² of whole numbers is nearly continuous here)."""
     p_values = []

@@ -35,6 +35,16 @@ def test_systems_add_up_to_the_count(model):
         np.testing.assert_array_equal(np.bincount(found.event, minlength=len(steps)), abs(steps))
 
 
+def test_states_at_a_flip_and_whole_stretches():
+    found = js.telegraph(js.simulate(SMALL, [3.0], 1, START, 1, "events"), 0)
+    for k in range(0, len(found.times), 5):
+        assert found.signal(found.system[k], found.times[k]) == found.excited[k]
+    flips = np.bincount(found.system, minlength=6)
+    durations, _, whole = found.dwells()
+    assert whole.sum() == np.maximum(flips - 1, 0).sum()
+    assert len(durations) == (flips + 1).sum()
+
+
 def test_every_system_is_alike():
     """χ² of flips and of excited starts over the six systems, alarm 1e-4 each."""
     ensemble = js.simulate(SMALL, [2.0], 600, START, 2, "events")
