@@ -213,6 +213,9 @@ _COMMANDS = {
             commands.correlations,
             commands.counting,
             commands.waiting,
+            commands.coincidences,
+            commands.distribution,
+            commands.telegraph,
         )
     },
 }

@@ -188,6 +188,45 @@ def waiting(options):
     return DONE
 
 
+def coincidences(options):
+    """Coincidences of events at rest, g²."""
+    from .ensemble import open as open_ensemble
+    from .inference.coincidence import coincidences as measure
+
+    ensemble = open_ensemble(options.store)
+    second, begin = options.second or options.first, options.begin
+    print(measure(ensemble, options.first, second, begin, options.longest, options.bins))
+    return DONE
+
+
+def distribution(options):
+    """Histogram of one pool's count at one stored time."""
+    from .ensemble import open as open_ensemble
+    from .inference.distribution import distribution as measure
+    from .tables import columns
+
+    found = measure(open_ensemble(options.store), options.pool, options.time)
+    rows = [
+        (f"{n}", f"{p:.4g} [{a:.4g}, {b:.4g}]", *([] if found.exact is None else [f"{e:.4g}"]))
+        for n, p, a, b, e in zip(
+            found.counts, found.observed, found.low, found.high,
+            found.counts if found.exact is None else found.exact, strict=True,
+        )
+    ]  # fmt: skip
+    head = (found.pool, "fraction [95 %]", *([] if found.exact is None else ["exact"]))
+    print("\n".join([*columns(rows, head, right=(0,)), "", str(found)]))
+    return DONE
+
+
+def telegraph(options):
+    """Flips and dwell times of the single two-level systems of one trajectory."""
+    from .ensemble import open as open_ensemble
+    from .inference.telegraph import telegraph as name_systems
+
+    print(name_systems(open_ensemble(options.store), options.row, options.pool))
+    return DONE
+
+
 def figures(options):
     """Draw the published figures again, with trajectories on top."""
     from .figures import draw_figures

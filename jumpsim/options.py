@@ -118,6 +118,31 @@ def parser(functions):
         "--begin", metavar="TIME", type=_seconds, default=0.0, help="leave out events before"
     )
 
+    coincidences = commands.add_parser("coincidences", help="g² of counted events at rest")
+    coincidences.set_defaults(command=functions["coincidences"])
+    coincidences.add_argument("store", metavar="OUT.h5")
+    coincidences.add_argument("first", metavar="CHANNEL|BATH")
+    coincidences.add_argument(
+        "second", metavar="CHANNEL|BATH", nargs="?", help="the same if left out"
+    )
+    coincidences.add_argument(
+        "--begin", metavar="TIME", type=_seconds, default=0.0, help="where the rest begins"
+    )
+    coincidences.add_argument("--longest", metavar="TIME", type=_seconds, help="longest lag")
+    coincidences.add_argument("--bins", metavar="N", type=_whole(1), default=10)
+
+    distribution = commands.add_parser("distribution", help="histogram of a count at one time")
+    distribution.set_defaults(command=functions["distribution"])
+    distribution.add_argument("store", metavar="OUT.h5")
+    distribution.add_argument("pool", metavar="POOL")
+    distribution.add_argument("time", metavar="TIME", type=_seconds, help="one of those stored")
+
+    telegraph = commands.add_parser("telegraph", help="single two-level systems of a trajectory")
+    telegraph.set_defaults(command=functions["telegraph"])
+    telegraph.add_argument("store", metavar="OUT.h5")
+    telegraph.add_argument("--row", metavar="I", type=_whole(0), default=0, help="which trajectory")
+    telegraph.add_argument("--pool", metavar="POOL", default="m")
+
     figures = commands.add_parser("figures", help="draw the published figures, with trajectories")
     figures.set_defaults(command=functions["figures"])
     figures.add_argument("names", metavar="FIGURE", nargs="*", help="such as fig4; default: all")

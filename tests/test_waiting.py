@@ -149,3 +149,23 @@ def test_on_the_command_line(tmp_path, capsys):
     told = capsys.readouterr()
     assert "waits for 'emission' after 'absorption' in 80 trajectories of hohlraum" in told.out
     assert told.err == ""
+
+
+def test_the_other_commands_on_events(tmp_path, capsys):
+    out = str(tmp_path / "out.h5")
+    run = ["run", "data/hohlraum.toml", "-o", out, "-n", "80", "--record", "counts,events", "-q"]
+    assert main(run) == 0
+    capsys.readouterr()
+    for arguments, told in (
+        (["coincidences", out, "emission", "--begin", "2 us", "--bins", "3"], "g²"),
+        (["distribution", out, "m", "5 us"], "χ² against the master equation: p = "),
+        (["telegraph", out, "--row", "3"], "flips of 20 two-level systems 'm'"),
+    ):
+        assert main(arguments) == 0
+        printed = capsys.readouterr()
+        assert told in printed.out
+        assert printed.err == ""
+    for arguments in (["coincidences", out, "x"], ["distribution", out, "m", "3.33 us"],
+                      ["telegraph", out, "--row", "99"]):  # fmt: skip
+        assert main(arguments) == 2
+        assert capsys.readouterr().err.count("\n") == 1

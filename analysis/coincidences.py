@@ -1,0 +1,13 @@
+"""g² of counted events of a run at rest: a table.
+
+    python analysis/coincidences.py run.h5 "end 1" --begin "2 us"
+
+The same as `jumpsim coincidences`; all its options are understood. Reads a store, never simulates.
+"""
+
+import sys
+
+from jumpsim.cli import entry
+
+if __name__ == "__main__":
+    entry(["coincidences", *sys.argv[1:]])
