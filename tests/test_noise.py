@@ -107,7 +107,7 @@ def test_error_of_the_covariance_falls_as_one_over_the_size(time):
 
 
 def test_bias_of_the_rate_equations_is_of_order_one():
-    """physics: near -0.037 photons in B at 1 µs, whatever the size."""
+    """Near -0.037 photons in B at 1 µs, whatever the size."""
     for factor in (1, 2, 4, 6):
         model = s.open_waveguide(*FAMILY).scaled(factor)
         start = {"A": 3 * factor, "B": 3 * factor, "m": factor}
