@@ -46,7 +46,7 @@ def test_published_parameters_against_an_independent_solver():
 
 
 def test_ratio_of_the_reservoirs_at_long_times():
-    # n_A/n_B → 0.0010, by another solution of the rate equations. The modes A, m follow B; the ratio stays constant.
+    # 0.0010 by another solution of the equations. A and m follow B; the ratio stays constant.
     late = mean_field(published(), [2e-4, 4e-4], Thermal(1.0)).counts
     ratio = late[:, 0] / late[:, 1]
     assert ratio == pytest.approx(0.0010, abs=5e-5)
