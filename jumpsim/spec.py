@@ -9,7 +9,7 @@ import numpy as np
 
 from . import units
 from .declaration import Channel, Pool
-from .errors import InputError, choices, whole_number
+from .errors import InputError, choices, positive_number, whole_number
 from .initial import Fixed, Thermal
 from .model import Model
 from .plan import as_record, as_seed, as_times
@@ -110,7 +110,8 @@ def parse_spec(data):
     model = _catalogue_model(data) if "system" in data else _own_model(data)
     initial = _start(_table(data, "start"))
     if "scale" in data:  # the same physics, larger
-        model, initial = model.scaled(data["scale"]), initial.scaled(data["scale"])
+        scale = positive_number(data["scale"], "scale")
+        model, initial = model.scaled(scale), initial.scaled(scale)
     initial.check(model)
     run = _table(data, "run", needed=False)
     _known(run, _RUN, "[run]")

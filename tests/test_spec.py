@@ -1,9 +1,16 @@
 """Parameter files: every way to say pools, channels, starts and times."""
 
+import tomllib
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import jumpsim as js
+from jumpsim import InputError
+from jumpsim.spec import parse_spec
+
+ROOT = Path(__file__).parent.parent
 
 MODEL = """
 [[pools]]
@@ -102,3 +109,13 @@ def test_deep_nesting_is_told_in_one_line(tmp_path):
             with pytest.raises(js.InputError) as refusal:
                 load(tmp_path, MODEL + REST + deep)
             assert "\n" not in str(refusal.value)
+
+
+def test_scale_is_the_same_physics_larger():
+    data = tomllib.loads((ROOT / "data" / "typicality.toml").read_text())
+    small, large = parse_spec(data), parse_spec({**data, "scale": 2.5})
+    assert large.model == small.model.scaled(2.5)
+    assert large.model.pool("m").size == 250
+    for scale in (0, -1, "x", True, float("nan")):
+        with pytest.raises(InputError, match="`scale` must be a finite number > 0"):
+            parse_spec({**data, "scale": scale})
