@@ -64,10 +64,7 @@ def compare(options):
     if not options.no_figure:
         from . import plotting
 
-        name = options.figure or Path(options.store).with_suffix("")
-        source = f"jumpsim compare {options.store}"
-        files = plotting.save(plotting.comparison(result), name, source)
-        print(f"figure: {', '.join(map(str, files))}")
+        _save(plotting.comparison(result), options, Path(options.store).with_suffix(""))
     return DONE
 
 
@@ -94,7 +91,7 @@ def audit(options):
 
 def typicality(options):
     """Judge how typical single trajectories are, and how that scales with size."""
-    from . import plotting, portraits
+    from . import portraits
     from .ensemble import open as open_ensemble
     from .inference.signs import production_signs
     from .inference.tail import gaussian_tail
@@ -125,45 +122,34 @@ def typicality(options):
     if tail is None:
         print(f"tail: undecided, {runs[0].ntraj} trajectories are too few")
     if not options.no_figure:
-        first = Path(options.stores[0])
-        name = options.figure or first.with_name(f"{first.stem}-typicality")
-        source = f"jumpsim typicality {' '.join(map(str, options.stores))}"
-        files = plotting.save(portraits.typicality(runs, tail, scaling), name, source)
-        print(f"figure: {', '.join(map(str, files))}")
+        figure = portraits.typicality(runs, tail, scaling)
+        _save(figure, options, _beside(options.stores[0], "typicality"))
     return DONE
 
 
 def fluctuations(options):
     """Cumulants of the counts, beside linear noise and the master equation."""
-    from . import plotting, portraits
+    from . import portraits
     from .ensemble import open as open_ensemble
     from .inference.fluctuations import fluctuations as measure
 
     result = measure(open_ensemble(options.store))
     print(result)
     if not options.no_figure:
-        store = Path(options.store)
-        name = options.figure or store.with_name(f"{store.stem}-fluctuations")
-        source = f"jumpsim fluctuations {store}"
-        files = plotting.save(portraits.fluctuations(result), name, source)
-        print(f"figure: {', '.join(map(str, files))}")
+        _save(portraits.fluctuations(result), options, _beside(options.store, "fluctuations"))
     return DONE
 
 
 def correlations(options):
     """Two-time correlations and power spectra of a run at rest."""
-    from . import plotting, portraits
+    from . import portraits
     from .ensemble import open as open_ensemble
     from .inference.correlations import correlations as measure
 
     result = measure(open_ensemble(options.store), options.after)
     print(result)
     if not options.no_figure:
-        store = Path(options.store)
-        name = options.figure or store.with_name(f"{store.stem}-correlations")
-        source = f"jumpsim correlations {store} --after {options.after:g}"
-        files = plotting.save(portraits.correlations(result), name, source)
-        print(f"figure: {', '.join(map(str, files))}")
+        _save(portraits.correlations(result), options, _beside(options.store, "correlations"))
     return DONE
 
 
@@ -194,8 +180,8 @@ def coincidences(options):
     from .inference.coincidence import coincidences as measure
 
     ensemble = open_ensemble(options.store)
-    second, begin = options.second or options.first, options.begin
-    print(measure(ensemble, options.first, second, begin, options.longest, options.bins))
+    where = (options.begin, options.longest, options.bins)
+    print(measure(ensemble, options.first, options.second, *where))
     return DONE
 
 
@@ -203,18 +189,9 @@ def distribution(options):
     """Histogram of one pool's count at one stored time."""
     from .ensemble import open as open_ensemble
     from .inference.distribution import distribution as measure
-    from .tables import columns
 
     found = measure(open_ensemble(options.store), options.pool, options.time)
-    rows = [
-        (f"{n}", f"{p:.4g} [{a:.4g}, {b:.4g}]", *([] if found.exact is None else [f"{e:.4g}"]))
-        for n, p, a, b, e in zip(
-            found.counts, found.observed, found.low, found.high,
-            found.counts if found.exact is None else found.exact, strict=True,
-        )
-    ]  # fmt: skip
-    head = (found.pool, "fraction [95 %]", *([] if found.exact is None else ["exact"]))
-    print("\n".join([*columns(rows, head, right=(0,)), "", str(found)]))
+    print("\n".join([*found.table, "", str(found)]))
     return DONE
 
 
@@ -243,3 +220,20 @@ def figures(options):
     for line in lines:
         print(line, flush=True)
     return DONE
+
+
+def _beside(store, what):
+    """Name of a figure beside its store, without an ending."""
+    return Path(store).with_name(f"{Path(store).stem}-{what}")
+
+
+def _save(figure, options, name):
+    """Save a figure with the command that made it, and say where it is."""
+    from . import plotting
+
+    given = vars(options)
+    stores = given.get("stores") or [given["store"]]
+    after = f" --after {given['after']:g}" if "after" in given else ""
+    source = f"jumpsim {options.name} {' '.join(stores)}{after}"
+    files = plotting.save(figure, options.figure or name, source)
+    print(f"figure: {', '.join(map(str, files))}")

@@ -137,6 +137,11 @@ class Model:
         """What each channel adds to the counts, (n_channels, n_pools) int64."""
         return self.table.changes.copy()
 
+    @property
+    def energy_changes(self):
+        """What each event adds to the energy of the pools, (n_channels,) in ħΩ."""
+        return self.table.changes @ np.array([pool.energy for pool in self.pool_specs])
+
     def rates(self, counts):
         """Jump rate of each channel.
 

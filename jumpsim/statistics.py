@@ -160,6 +160,34 @@ def median_interval(samples, confidence=0.95):
     return ordered[rank - 1], ordered[n - rank]
 
 
+def power_sums(slabs, groups, middle):
+    """Deal samples out to groups and sum their powers, for `cumulants_of_groups`.
+
+    Parameters
+    ----------
+    slabs : iterable of ndarray, shape (n, ...)
+    groups : int
+    middle : ndarray, shape (...)
+        Subtracted first; near the mean it keeps the digits.
+
+    Returns
+    -------
+    numbers : ndarray, shape (groups,)
+    sums : ndarray, shape (groups, 4, ...)
+    """
+    numbers, sums, row = np.zeros(groups), np.zeros((groups, 4, middle.size)), 0
+    for samples in slabs:
+        member = np.eye(groups)[(row + np.arange(len(samples))) % groups]
+        centred = (samples - middle).reshape(len(samples), -1)
+        power = np.ones_like(centred)
+        for r in range(4):
+            power = power * centred
+            sums[:, r] += member.T @ power
+        numbers += member.sum(axis=0)
+        row += len(samples)
+    return numbers, sums.reshape(groups, 4, *middle.shape)
+
+
 def cumulants_of_groups(numbers, sums, middle):
     """Unbiased cumulants and the Fano factor from power sums of groups, with jackknife errors.
 
@@ -185,8 +213,8 @@ def cumulants_of_groups(numbers, sums, middle):
     left[:, 0] += middle
     with np.errstate(divide="ignore", invalid="ignore"):
         fano, left_fano = values[1] / values[0], left[:, 1] / left[:, 0]
-        fano_error = np.where(values[0] == 0, np.nan, _jackknife(left_fano))
-    return values, _jackknife(left), np.where(values[0] == 0, np.nan, fano), fano_error
+        fano_error = np.where(values[0] == 0, np.nan, jackknife_error(left_fano))
+    return values, jackknife_error(left), np.where(values[0] == 0, np.nan, fano), fano_error
 
 
 def jackknife(numbers, sums):
@@ -203,10 +231,10 @@ def jackknife(numbers, sums):
     """
     total, n = sums.sum(axis=0), numbers.sum()
     shape = (-1, *([1] * total.ndim))
-    return total / n, _jackknife((total - sums) / (n - numbers).reshape(shape))
+    return total / n, jackknife_error((total - sums) / (n - numbers).reshape(shape))
 
 
-def _jackknife(left_out):
+def jackknife_error(left_out):
     """Standard error from estimates that each leave out one group, along the first axis."""
     return np.sqrt((len(left_out) - 1) * left_out.var(axis=0))
 

@@ -7,8 +7,10 @@ import numpy as np
 from .. import units
 from ..ensemble import Ensemble
 from ..errors import InputError, whole_number
+from ..statistics import jackknife_error
 from ..tables import columns
 from ..theory.counting import channel_weights, coincidence_rate
+from .shared import if_small, need
 
 _GROUPS = 32
 _SMALL = 5_000
@@ -74,11 +76,7 @@ def coincidences(ensemble, first, second=None, begin=0.0, longest=None, bins=10,
     Coincidences
         Printable.
     """
-    if "events" not in ensemble.record:
-        raise InputError(
-            f"coincidences need every event, but this run kept {', '.join(ensemble.record)}; run "
-            'it again with record "events" to add them'
-        )
+    need(ensemble, "events", "coincidences need every event")
     model, begin = ensemble.model, units.time(begin, "begin")
     end = float(ensemble.times[-1])
     longest = (end - begin) / 10 if longest is None else units.time(longest, "longest")
@@ -89,20 +87,17 @@ def coincidences(ensemble, first, second=None, begin=0.0, longest=None, bins=10,
     edges = np.linspace(0, longest, whole_number(bins, "bins", 1, 10_000) + 1)
     chosen = [channel_weights(model, what) != 0 for what in (first, second or first)]
     pairs, firsts, seconds = _counted(ensemble, *chosen, begin, end, edges)
-    # Rates from one stretch: the pairs' first events come early enough for the longest lag.
-    spans = np.array([end - longest - begin, end - begin])
-    g2 = _ratio(pairs.sum(0), firsts.sum(), seconds.sum(), ensemble.ntraj, spans, edges)
-    left = []
     numbers = np.bincount(np.arange(ensemble.ntraj) % _GROUPS, minlength=_GROUPS)
-    for g in np.flatnonzero(numbers):
-        rest = np.arange(_GROUPS) != g
-        left.append(
-            _ratio(
-                pairs[rest].sum(0), firsts[rest].sum(), seconds[rest].sum(),
-                numbers[rest].sum(), spans, edges,
-            )
-        )  # fmt: skip
-    error = np.sqrt((len(left) - 1) * np.var(left, axis=0))
+
+    def ratio(kept):
+        """Give g² of some groups: pairs over those expected of independent events."""
+        rate = seconds[kept].sum() / (numbers[kept].sum() * (end - begin))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return pairs[kept].sum(axis=0) / (firsts[kept].sum() * rate * np.diff(edges))
+
+    every = np.arange(_GROUPS)
+    g2 = ratio(every)
+    error = jackknife_error(np.array([ratio(every != g) for g in np.flatnonzero(numbers)]))
     enough = pairs.sum(0) >= _LEAST_PAIRS
     words = [w if isinstance(w, str) else ", ".join(w) for w in (first, second or first)]
     return Coincidences(
@@ -132,22 +127,14 @@ def _counted(ensemble, first, second, begin, end, edges):
     return pairs, firsts, seconds
 
 
-def _ratio(pairs, firsts, seconds, ntraj, spans, edges):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return pairs / (firsts * seconds / (ntraj * spans[1]) * np.diff(edges))
-
-
 def _exact(ensemble, chosen, edges, max_states):
     """g² of the master equation, averaged over each bin."""
-    if not max_states:
-        return None
     parts, bins = 4, len(edges) - 1
     fine = np.linspace(edges[0], edges[-1], parts * bins + 1)
-    try:
-        rate = coincidence_rate(
-            ensemble.model, fine, ensemble.initial, *chosen, max_states=max_states
-        )
-    except InputError:
+    rate = if_small(
+        coincidence_rate, ensemble.model, fine, ensemble.initial, *chosen, max_states=max_states
+    )
+    if rate is None:
         return None
     weights = np.array([1, 4, 2, 4, 1]) / 12
     return np.array([rate[k * parts : (k + 1) * parts + 1] @ weights for k in range(bins)])

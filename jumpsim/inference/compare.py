@@ -11,6 +11,7 @@ from ..tables import columns
 from ..theory.master import master_equation
 from ..theory.meanfield import MeanField, mean_field
 from .joint import JointTest, joint_test
+from .shared import if_small
 
 FALSE_ALARM = 0.01
 _SMALL = 20_000  # states up to which the exact bias is found unasked
@@ -159,11 +160,10 @@ def compare(ensemble):
 
 def _bias(ensemble, theory):
     """Bias of the rate equations, master equation less rate equations, for a small system."""
-    try:
-        exact = master_equation(ensemble.model, ensemble.times, ensemble.initial, max_states=_SMALL)
-    except InputError:
-        return None
-    return exact.mean - theory.counts
+    exact = if_small(
+        master_equation, ensemble.model, ensemble.times, ensemble.initial, max_states=_SMALL
+    )
+    return None if exact is None else exact.mean - theory.counts
 
 
 def _fine(times):

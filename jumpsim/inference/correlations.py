@@ -7,9 +7,10 @@ import numpy as np
 from .. import units
 from ..ensemble import Ensemble
 from ..errors import InputError
-from ..statistics import jackknife
+from ..statistics import jackknife, jackknife_error
 from ..tables import columns
 from ..theory.noise import RestingNoise, resting_noise
+from .shared import need
 
 _GROUPS = 64
 _LEAST = 16  # trajectories, for a jackknife
@@ -151,11 +152,7 @@ def correlations(ensemble, after):
 
 def _stretch(ensemble, after):
     """First sample of the stretch at rest, and the spacing of the samples."""
-    if "counts" not in ensemble.record:
-        raise InputError(
-            f"correlations need the counts, but this run kept {', '.join(ensemble.record)}; run it "
-            'again with record "counts" to add them'
-        )
+    need(ensemble, "counts", "correlations need the counts")
     if ensemble.ntraj < _LEAST:
         raise InputError(
             f"errors need {_LEAST} trajectories at least, but there are {ensemble.ntraj}"
@@ -215,5 +212,5 @@ def _times(numbers, sums, covariance, error, step):
 
         left = (left_total - sums[:, :, p]) / (left_n - numbers)[:, None]
         times[p] = integral(covariance[:, p])
-        errors[p] = np.sqrt((len(numbers) - 1) * integral(left).var())
+        errors[p] = jackknife_error(integral(left))
     return times, errors

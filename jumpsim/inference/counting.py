@@ -7,9 +7,10 @@ import numpy as np
 from .. import units
 from ..ensemble import Ensemble
 from ..errors import InputError
-from ..statistics import cumulants_of_groups
+from ..statistics import cumulants_of_groups, power_sums
 from ..tables import columns
 from ..theory.counting import CountCumulants, channel_weights, count_cumulants
+from .shared import if_small, need
 
 _GROUPS = 64
 _LEAST = 8
@@ -95,11 +96,7 @@ def counting(ensemble, counted, after=0.0, max_states=_SMALL):
     Counting
         Printable.
     """
-    if "jumps" not in ensemble.record:
-        raise InputError(
-            f"counting needs the jumps, but this run kept {', '.join(ensemble.record)}; run it "
-            'again with record "jumps" to add them'
-        )
+    need(ensemble, "jumps", "counting needs the jumps")
     if ensemble.ntraj < _LEAST:
         raise InputError(
             f"four cumulants need {_LEAST} trajectories at least, but there are {ensemble.ntraj}"
@@ -113,17 +110,15 @@ def counting(ensemble, counted, after=0.0, max_states=_SMALL):
     if first >= len(ensemble.times) or not len(ends):
         raise InputError(f"no stored time lies beyond {after:g} s, so there is no window")
     kept = np.flatnonzero(np.isin(ensemble.times, ends))
-    numbers, sums, middle = _power_sums(ensemble, weights, first, kept)
-    values, errors, fano, fano_error = cumulants_of_groups(numbers, sums, middle)
+    middle = next(_counted(ensemble, weights, first, kept)).mean(axis=0)  # near enough the mean
+    counts = _counted(ensemble, weights, first, kept)
+    groups = power_sums(counts, min(_GROUPS, ensemble.ntraj), middle)
+    values, errors, fano, fano_error = cumulants_of_groups(*groups, middle)
     windows = ends - begin
-    exact = None
-    if max_states and begin == 0.0:
-        try:
-            exact = count_cumulants(
-                model, windows, ensemble.initial, counted, max_states=max_states
-            )
-        except InputError:
-            exact = None
+    exact = if_small(
+        count_cumulants, model, windows, ensemble.initial, counted,
+        max_states=max_states if begin == 0.0 else 0,
+    )  # fmt: skip
     if isinstance(counted, dict):
         told = ", ".join(f"{weight:+g} {name}" for name, weight in counted.items())
     else:
@@ -134,21 +129,8 @@ def counting(ensemble, counted, after=0.0, max_states=_SMALL):
     )  # fmt: skip
 
 
-def _power_sums(ensemble, weights, first, kept):
-    """Groups' numbers and power sums of the weighted jumps since the window's beginning."""
-    groups = min(_GROUPS, ensemble.ntraj)
-    numbers, sums, middle, row = np.zeros(groups), np.zeros((groups, 4, len(kept))), None, 0
+def _counted(ensemble, weights, first, kept):
+    """Weighted jumps since the windows' beginning, in slabs of (n, n_windows)."""
     for jumps in ensemble.slabs("jumps"):
         counts = jumps[:, kept] @ weights
-        if first >= 0:
-            counts = counts - (jumps[:, first] @ weights)[:, None]
-        if middle is None:
-            middle = counts.mean(axis=0)
-        member = np.eye(groups)[(row + np.arange(len(counts))) % groups]
-        powers = np.ones_like(counts)
-        for r in range(4):
-            powers = powers * (counts - middle)
-            sums[:, r] += member.T @ powers
-        numbers += member.sum(axis=0)
-        row += len(counts)
-    return numbers, sums, middle
+        yield counts if first < 0 else counts - (jumps[:, first] @ weights)[:, None]

@@ -6,9 +6,11 @@ import numpy as np
 
 from .. import units
 from ..ensemble import Ensemble
-from ..errors import InputError, choices
+from ..errors import InputError
 from ..statistics import proportion_interval
+from ..tables import columns
 from ..theory.master import master_equation
+from .shared import if_small
 
 _SMALL = 20_000
 _LEAST_EXPECTED = 8  # trajectories in a class of the χ² test
@@ -44,6 +46,19 @@ class Distribution:
     exact: np.ndarray | None
     p_value: float | None
 
+    @property
+    def table(self):
+        """Lines of a table: every count, its fraction with the interval, the exact law."""
+        exact = self.exact
+        rows = [
+            (f"{n}", f"{p:.4g} [{a:.4g}, {b:.4g}]", *([] if exact is None else [f"{exact[k]:.4g}"]))
+            for k, (n, p, a, b) in enumerate(
+                zip(self.counts, self.observed, self.low, self.high, strict=True)
+            )
+        ]
+        head = (self.pool, "fraction [95 %]", *([] if exact is None else ["exact"]))
+        return columns(rows, head, right=(0,))
+
     def __str__(self):
         factor, unit = units.readable_times(self.ensemble.times)
         mean = self.observed @ self.counts
@@ -76,8 +91,7 @@ def distribution(ensemble, pool, time, max_states=_SMALL):
     Distribution
     """
     model, time = ensemble.model, units.time(time, "time")
-    if pool not in model.pools:
-        raise InputError(f"unknown pool '{pool}'; " + choices(pool, model.pools))
+    model.pool(pool)  # refuses what there is not
     if ensemble.ntraj == 0:
         raise InputError("there is no trajectory; run more")
     k = int(np.abs(ensemble.times - time).argmin())
@@ -89,7 +103,10 @@ def distribution(ensemble, pool, time, max_states=_SMALL):
     p = model.pools.index(pool)
     samples = np.concatenate([counts[:, k, p] for counts in ensemble.slabs("counts")])
     first, last = int(samples.min()), int(samples.max())
-    law = _exact(ensemble, pool, k, max_states)
+    exact = if_small(
+        master_equation, model, ensemble.times[k : k + 1], ensemble.initial, max_states=max_states
+    )
+    law = None if exact is None else exact.marginal(pool)[0]
     if law is not None:
         carrying = np.flatnonzero(law > 1e-12)
         first, last = min(first, int(carrying[0])), max(last, int(carrying[-1]))
@@ -101,18 +118,6 @@ def distribution(ensemble, pool, time, max_states=_SMALL):
         ensemble, pool, float(ensemble.times[k]), np.arange(first, last + 1),
         number / len(samples), low, high, law, p_value,
     )  # fmt: skip
-
-
-def _exact(ensemble, pool, k, max_states):
-    if not max_states:
-        return None
-    try:
-        found = master_equation(
-            ensemble.model, ensemble.times[k : k + 1], ensemble.initial, max_states=max_states
-        )
-    except InputError:
-        return None
-    return found.marginal(pool)[0]
 
 
 def _chi_square(observed, expected):

@@ -7,10 +7,11 @@ import numpy as np
 from .. import units
 from ..ensemble import Ensemble
 from ..errors import InputError
-from ..statistics import cumulants_of_groups
+from ..statistics import cumulants_of_groups, power_sums
 from ..tables import columns
 from ..theory.master import MasterEquation, master_equation
 from ..theory.noise import LinearNoise, linear_noise
+from .shared import if_small, need
 
 _GROUPS = 64
 _LEAST = 8  # trajectories, for a fourth cumulant with an error
@@ -130,49 +131,19 @@ def fluctuations(ensemble, max_states=_SMALL):
     InputError
         When there are no counts, or fewer than 8 trajectories.
     """
-    if "counts" not in ensemble.record:
-        raise InputError(
-            f"fluctuations need the counts, but this run kept {', '.join(ensemble.record)}; run it "
-            'again with record "counts" to add them'
-        )
+    need(ensemble, "counts", "fluctuations need the counts")
     if ensemble.ntraj < _LEAST:
         raise InputError(
             f"four cumulants need {_LEAST} trajectories at least, but there are {ensemble.ntraj}"
         )
     noise = linear_noise(ensemble.model, ensemble.times, ensemble.initial)
-    numbers, sums = _power_sums(ensemble, np.rint(noise.mean))
-    values, errors, ratio, ratio_error = cumulants_of_groups(numbers, sums, np.rint(noise.mean))
+    middle = np.rint(noise.mean)
+    groups = power_sums(ensemble.slabs("counts"), min(_GROUPS, ensemble.ntraj), middle)
+    values, errors, ratio, ratio_error = cumulants_of_groups(*groups, middle)
+    exact = if_small(
+        master_equation, ensemble.model, ensemble.times, ensemble.initial, max_states=max_states
+    )
     return Fluctuations(
         ensemble, values, errors, ratio, ratio_error, noise,
-        _exact(ensemble, max_states), values[1] * ensemble.ntraj,
+        exact, values[1] * ensemble.ntraj,
     )  # fmt: skip
-
-
-def _power_sums(ensemble, middle):
-    """Numbers and sums of powers 1 to 4 of counts - middle in groups of trajectories."""
-    groups = min(_GROUPS, ensemble.ntraj)
-    numbers = np.zeros(groups)
-    sums = np.zeros((groups, 4, middle.size))
-    row = 0
-    for counts in ensemble.slabs("counts"):
-        member = np.eye(groups)[(row + np.arange(len(counts))) % groups]
-        centred = (counts - middle).reshape(len(counts), -1)
-        power = np.ones_like(centred)
-        for r in range(4):
-            power = power * centred
-            sums[:, r] += member.T @ power
-        numbers += member.sum(axis=0)
-        row += len(counts)
-    return numbers, sums.reshape(groups, 4, *middle.shape)
-
-
-def _exact(ensemble, max_states):
-    """Solve the master equation when the system is small."""
-    if not max_states:
-        return None
-    try:
-        return master_equation(
-            ensemble.model, ensemble.times, ensemble.initial, max_states=max_states
-        )
-    except InputError:
-        return None

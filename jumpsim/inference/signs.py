@@ -9,6 +9,7 @@ from ..ensemble import Ensemble
 from ..errors import InputError
 from ..statistics import proportion_interval
 from ..thermo import internal_production
+from .shared import need
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +73,7 @@ def production_signs(ensemble):
     -------
     ProductionSigns
     """
-    if "events" not in ensemble.record:
-        raise InputError(
-            f"the entropy of single trajectories needs every event, but this run kept "
-            f'{", ".join(ensemble.record)}; run it again with record "events" to add them'
-        )
+    need(ensemble, "events", "the entropy of single trajectories needs every event")
     if len(ensemble.times) < 2 or ensemble.ntraj < 2:
         raise InputError(
             f"signs need 2 times and 2 trajectories at least, but there are "

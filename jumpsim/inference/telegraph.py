@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import streams
-from ..errors import InputError, choices
+from ..errors import InputError
 from ..model import Model
 
 
@@ -126,13 +126,10 @@ def telegraph(ensemble, i, pool="m"):
         The same one for (seed, index), whatever else is recorded.
     """
     model = ensemble.model
-    if pool not in model.pools:
-        raise InputError(f"unknown pool '{pool}'; " + choices(pool, model.pools))
-    place = model.pools.index(pool)
-    if model.pool_specs[place].kind != "tls":
+    if model.pool(pool).kind != "tls":
         raise InputError(f"pool '{pool}' holds no two-level systems")
     times, channels = ensemble.events(i)
-    row = i % ensemble.ntraj
+    place, row = model.pools.index(pool), i % ensemble.ntraj
     excited_at_start = int(ensemble.starts(row, 1)[0, place])
     steps = model.table.changes[channels, place]
     event = np.repeat(np.arange(len(steps)), np.abs(steps))

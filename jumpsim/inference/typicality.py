@@ -15,6 +15,7 @@ from ..errors import InputError, positive_number
 from ..statistics import median_interval, proportion_interval
 from ..tables import columns
 from ..theory.meanfield import MeanField, mean_field
+from .shared import need
 
 _LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _MOST_CELLS = 2**26  # of the histograms that quantile bands are read from
@@ -208,7 +209,7 @@ def typicality(ensemble):
     Returns
     -------
     Typicality
-        Printable; `plotting_typicality.typicality` draws it.
+        Printable; `portraits.typicality` draws it.
 
     Raises
     ------
@@ -217,11 +218,7 @@ def typicality(ensemble):
     """
     if ensemble.ntraj == 0:
         raise InputError("there is no trajectory to judge; run more")
-    if "counts" not in ensemble.record:
-        raise InputError(
-            f"typicality needs the counts, but this run kept {', '.join(ensemble.record)}; run it "
-            'again with record "counts" to add them'
-        )
+    need(ensemble, "counts", "typicality needs the counts")
     model = ensemble.model
     theory = mean_field(model, ensemble.times, ensemble.initial)
     sizes = np.array([float(pool.size or 1) for pool in model.pool_specs])

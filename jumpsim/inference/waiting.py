@@ -6,9 +6,11 @@ import numpy as np
 
 from .. import units
 from ..ensemble import Ensemble
-from ..errors import InputError, choices
+from ..errors import InputError
+from ..statistics import jackknife_error
 from ..tables import columns
 from ..theory.passage import Passage, waiting_time
+from .shared import if_small, need
 
 _GROUPS = 32
 _SMALL = 5_000  # states up to which the exact law is found unasked
@@ -90,16 +92,11 @@ def waiting_times(ensemble, channels, after=None, begin=0.0, points=41, max_stat
     WaitingTimes
         Printable.
     """
-    if "events" not in ensemble.record:
-        raise InputError(
-            f"waiting times need every event, but this run kept {', '.join(ensemble.record)}; run "
-            'it again with record "events" to add them'
-        )
+    need(ensemble, "events", "waiting times need every event")
     model, begin = ensemble.model, units.time(begin, "begin")
     names = [channels] if isinstance(channels, str) else list(channels)
     for name in [*names, *([after] if after is not None else [])]:
-        if name not in model.channels:
-            raise InputError(f"unknown channel {name!r}; " + choices(name, model.channels))
+        model.channel(name)  # refuses what there is not
     if not names:
         raise InputError("`channels` must name a channel to wait for")
     end = float(ensemble.times[-1])
@@ -113,14 +110,11 @@ def waiting_times(ensemble, channels, after=None, begin=0.0, points=41, max_stat
     times = np.linspace(0, durations[ended].max(), points)
     survival, error = _kaplan_meier(durations, ended, group, times)
     what = " or ".join(f"'{n}'" for n in names) + (f" after '{after}'" if after else "")
-    exact = None
-    if max_states and (begin == 0 if after is None else begin > 0):
-        try:
-            exact = waiting_time(
-                model, times, ensemble.initial, names, after, max_states=max_states
-            )
-        except InputError:
-            exact = None
+    known = begin == 0 if after is None else begin > 0
+    exact = if_small(
+        waiting_time, model, times, ensemble.initial, names, after,
+        max_states=max_states if known else 0,
+    )  # fmt: skip
     return WaitingTimes(ensemble, what, durations, ended, times, survival, error, exact)
 
 
@@ -156,7 +150,7 @@ def _kaplan_meier(durations, ended, group, times):
     last = np.searchsorted(durations, times, side="right")
     survival = _product_limit(np.ones(len(durations)), ended, last)
     left = np.array([_product_limit(1.0 * (group != g), ended, last) for g in np.unique(group)])
-    error = np.sqrt((len(left) - 1) * left.var(axis=0))
+    error = jackknife_error(left)
     enough = np.append(at_risk, 0)[last] >= _LEAST_AT_RISK
     return np.where(enough, survival, np.nan), np.where(enough, error, np.nan)
 

@@ -72,10 +72,9 @@ def stationary_equilibria(model, unrest):
 
 def bath_temperatures(model):
     """ħΩ/k_B T of each bath, from the constants of its channels and their reverses."""
-    energies = model.table.changes @ np.array([pool.energy for pool in model.pool_specs])
     constants = dict(zip(model.channels, model.table.constants, strict=True))
     found = set()
-    for channel, energy in zip(model.channel_specs, energies, strict=True):
+    for channel, energy in zip(model.channel_specs, model.energy_changes, strict=True):
         back = constants.get(channel.reverse, 0.0)
         if channel.bath is not None and energy < 0 < back and constants[channel.name] > 0:
             x = np.log(constants[channel.name] / back) / -energy

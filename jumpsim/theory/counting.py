@@ -69,8 +69,7 @@ def channel_weights(model, counted):
     """
     baths = sorted({c.bath for c in model.channel_specs if c.bath is not None})
     if isinstance(counted, str) and counted in baths:
-        energies = np.array([pool.energy for pool in model.pool_specs])
-        given = -model.table.changes @ energies
+        given = -model.energy_changes
         return np.where([c.bath == counted for c in model.channel_specs], given, 0.0)
     if isinstance(counted, str):
         counted = [counted]
@@ -113,10 +112,12 @@ def count_cumulants(
 
     windows, initial = as_times(windows), as_initial(initial, as_model(model))
     weights = channel_weights(model, counted)
-    space = reachable(model, initial, truncate, max_states)
-    start = space.start
     if at_rest:
-        start = stationary(model, initial, truncate, max_states).probabilities
+        law = stationary(model, initial, truncate, max_states)
+        space, start = law.space, law.probabilities
+    else:
+        space = reachable(model, initial, truncate, max_states)
+        start = space.start
     source, target, channel, rate = space.edges
     inside, n = target >= 0, len(space)
     jumps = [

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError, choices
+from ..errors import InputError
 from ..initial import as_initial
 from ..model import as_model
 from ..plan import as_times
@@ -83,8 +83,7 @@ class Law:
 
     def marginal(self, pool):
         """Law of one pool's count, (..., largest count + 1): index k is the count k."""
-        if pool not in self.model.pools:
-            raise InputError(f"unknown pool '{pool}'; " + choices(pool, self.model.pools))
+        self.model.pool(pool)  # refuses what there is not
         counts = self.states[:, self.model.pools.index(pool)]
         out = np.zeros((*self.probabilities.shape[:-1], counts.max() + 1))
         np.add.at(out.T, counts, self.probabilities.T)

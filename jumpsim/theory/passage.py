@@ -105,14 +105,14 @@ def waiting_time(
     if not names:
         raise InputError("`channels` must name a channel to wait for")
     places = [_channel(model, name) for name in names]
-    space = reachable(model, initial, truncate, max_states)
-    start, what = space.start, " or ".join(f"'{n}'" for n in names)
-    if after is not None:
+    what = " or ".join(f"'{n}'" for n in names)
+    if after is None:
+        space = reachable(model, initial, truncate, max_states)
+        start = space.start
+    else:
         law = stationary(model, initial, truncate, max_states)
-        start, what = (
-            _just_after(space, law.probabilities, _channel(model, after)),
-            f"{what} after '{after}'",
-        )
+        space, what = law.space, f"{what} after '{after}'"
+        start = _just_after(space, law.probabilities, _channel(model, after))
     nowhere = np.zeros(len(space), bool)
     return _passage(space, times, start, space.matrix(silent=places), nowhere, what, places)
 
@@ -141,9 +141,7 @@ def _target(model, states, target):
 
 
 def _channel(model, name):
-    if name not in model.channels:
-        raise InputError(f"unknown channel {name!r}; " + choices(name, model.channels))
-    return model.channels.index(name)
+    return model.channels.index(model.channel(name).name)
 
 
 def _just_after(space, law, channel):

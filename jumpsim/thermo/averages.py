@@ -42,15 +42,14 @@ class AverageThermodynamics:
     heat_sem: dict
 
     def __str__(self):
-        k = -1
         lines = [
             f"thermodynamics of {self.ntraj} trajectories of {self.model.name}, at "
-            f"{self.times[k]:g} s",
-            f"  entropy             {self.entropy[k]:.6g} ± {self.entropy_sem[k]:.2g} k_B",
-            f"  entropy production  {self.sigma[k]:.4g} ± {self.sigma_sem[k]:.2g} k_B/s",
+            f"{self.times[-1]:g} s",
+            f"  entropy             {self.entropy[-1]:.6g} ± {self.entropy_sem[-1]:.2g} k_B",
+            f"  entropy production  {self.sigma[-1]:.4g} ± {self.sigma_sem[-1]:.2g} k_B/s",
         ]
         for bath, heat in self.heat.items():
-            lines.append(f"  heat to {bath:<10}  {heat[k]:.6g} ± {self.heat_sem[bath][k]:.2g} ħΩ")
+            lines.append(f"  heat to {bath:<10}  {heat[-1]:.6g} ± {self.heat_sem[bath][-1]:.2g} ħΩ")
         return "\n".join(lines)
 
 
@@ -72,8 +71,13 @@ def of_averages(ensemble):
     """
     model, moments = ensemble.model, ensemble.moments
     mean, covariance = moments.mean(), moments.cov() / moments.n
-    sigma = lambda counts: entropy_production(model, counts).total  # noqa: E731
-    entropy = lambda counts: entropies(model, counts).sum(axis=-1)  # noqa: E731
+
+    def sigma(counts):
+        return entropy_production(model, counts).total
+
+    def entropy(counts):
+        return entropies(model, counts).sum(axis=-1)
+
     heat, heat_sem = {}, {}
     if "jumps" in ensemble.record:
         n, first, second = 0, {}, {}

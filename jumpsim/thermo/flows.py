@@ -98,7 +98,7 @@ def entropy_production(model, counts, si=False):
 
 def energy_changes(model):
     """What each event adds to the energy of the pools, (n_channels,) in ħΩ."""
-    return model.table.changes @ np.array([pool.energy for pool in model.pool_specs])
+    return model.energy_changes
 
 
 def heat_flows(model, counts, si=False):
@@ -144,7 +144,7 @@ def heat_given(model, jumps, si=False):
 
 def _by_bath(model, events, si):
     factor = energy_unit(model, si)[0]
-    given = -factor * energy_changes(model)
+    given = -factor * model.energy_changes
     out = {}
     for c, channel in enumerate(model.channel_specs):
         if channel.bath is not None:
