@@ -43,6 +43,13 @@ def typicality(runs, tail=None, scaling=None):
     return figure
 
 
+def _look(p, name):
+    """Line of the theory and marks of the p-th pool."""
+    colour = COLOURS[p % 6]
+    marks = {"fmt": MARKS[p % 6], "color": colour, "mfc": "white", "label": name}
+    return {"color": colour, "linestyle": LINES[p % 6]}, marks
+
+
 def _portrait(axis, run):
     """Draw the pool in which the most atypical trajectory strays most from what is usual."""
     ensemble = run.ensemble
@@ -72,14 +79,11 @@ def _portrait(axis, run):
 
 def _tail(axis, tail):
     for p, pool in enumerate(tail.run.ensemble.model.pool_specs):
-        colour = COLOURS[p % 6]
+        style, marks = _look(p, pool.name)
         observed = tail.observed[:, p]
-        axis.plot(tail.levels[:, p], tail.predicted[:, p], color=colour, linestyle=LINES[p % 6])
-        axis.errorbar(
-            tail.levels[:, p], observed, [observed - tail.low[:, p], tail.high[:, p] - observed],
-            fmt=MARKS[p % 6], markersize=3, color=colour, mfc="white", linestyle="none",
-            label=pool.name,
-        )  # fmt: skip
+        bars = [observed - tail.low[:, p], tail.high[:, p] - observed]
+        axis.plot(tail.levels[:, p], tail.predicted[:, p], **style)
+        axis.errorbar(tail.levels[:, p], observed, bars, markersize=3, **marks)
     axis.set_yscale("log")
     axis.set_ylim(bottom=0.2 / tail.run.ntraj)
     axis.set_xlabel("largest deviation / size")
@@ -92,12 +96,10 @@ def _scaling(axis, scaling):
     for p, name in enumerate(scaling.model.pools):
         error = scaling.typical[:, p] * scaling.error[:, p]
         label = f"{name}: {scaling.exponents[p]:+.3f} ± {scaling.exponent_errors[p]:.3f}"
-        axis.errorbar(
-            scaling.factors, scaling.typical[:, p], error, fmt=MARKS[p % 6], mfc="white",
-            color=COLOURS[p % 6], linestyle="none", label=label,
-        )  # fmt: skip
+        style, marks = _look(p, label)
+        axis.errorbar(scaling.factors, scaling.typical[:, p], error, **marks)
         line = scaling.typical[0, p] * scaling.factors ** scaling.exponents[p]
-        axis.plot(scaling.factors, line, color=COLOURS[p % 6], linestyle=LINES[p % 6])
+        axis.plot(scaling.factors, line, **style)
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.set_xlabel("size, relative to the smallest")
@@ -128,8 +130,7 @@ def fluctuations(result):
         shown = np.unique(np.linspace(0, len(times) - 1, min(25, len(times))).round().astype(int))
         linear = np.diagonal(result.noise.covariance, axis1=-2, axis2=-1)
         for p, name in enumerate(ensemble.model.pools):
-            style = {"color": COLOURS[p % 6], "linestyle": LINES[p % 6]}
-            marks = {"fmt": MARKS[p % 6], "color": COLOURS[p % 6], "mfc": "white", "label": name}
+            style, marks = _look(p, name)
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio = linear[:, p] / result.noise.mean[:, p]
             variance.plot(times, linear[:, p], **style)
@@ -183,8 +184,7 @@ def correlations(result):
             scale = result.covariance[0, p]
             if not scale > 0:
                 continue
-            style = {"color": COLOURS[p % 6], "linestyle": LINES[p % 6]}
-            marks = {"fmt": MARKS[p % 6], "color": COLOURS[p % 6], "mfc": "white", "label": name}
+            style, marks = _look(p, name)
             decay.plot(lags, result.expected[:half, p] / scale, **style)
             decay.errorbar(
                 lags, result.covariance[:half, p] / scale, result.error[:half, p] / scale, **marks

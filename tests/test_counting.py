@@ -158,5 +158,7 @@ def test_on_the_command_line(tmp_path, capsys):
     told = capsys.readouterr()
     assert "counts of emission, absorption of 50 trajectories of hohlraum" in told.out
     assert told.err == ""
+    assert main(["counting", out, "emission", "--after", "2 us"]) == 0
+    assert "from 2 µs on" in capsys.readouterr().out
     assert main(["counting", out, "losses"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

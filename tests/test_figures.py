@@ -115,6 +115,13 @@ def test_read_only_never_simulates(stores, tmp_path, monkeypatch, capsys):
     assert "open_waveguide_long.h5: does not exist; make it by: jumpsim run" in told
 
 
+def test_number_of_trajectories_on_the_command_line(tmp_path, capsys):
+    command = ["figures", "fig7", "--data", str(DATA), "-n", "20", "-q"]
+    assert main([*command, "--stores", str(tmp_path), "-o", str(tmp_path)]) == 0
+    assert js.open(tmp_path / "closed_waveguide.h5").ntraj == 20
+    assert capsys.readouterr().err == ""
+
+
 def test_drawing_again_computes_nothing(stores, monkeypatch):
     folder, _ = stores
     calls = []

@@ -329,6 +329,14 @@ def test_the_paradox():
     assert (produced < 0).mean() > 0.95
 
 
+def test_rows_counted_from_the_end():
+    model = s.hohlraum(20, 10, 1.0)
+    ensemble = js.simulate(model, [0.5], 4, Thermal(1.0), seed=4, record="events")
+    last, same = thermo.along(ensemble, -1), thermo.along(ensemble, 3)
+    np.testing.assert_array_equal(last.counts, same.counts)
+    np.testing.assert_array_equal(last.boltzmann, same.boltzmann)
+
+
 def test_starts_are_those_that_were_drawn():
     model = s.open_waveguide(100, 100, 1e4, 1e4, (1e7, 0), (1e7, 0))
     ensemble = js.simulate(model, [0, 1e-8], 50, Thermal(1.0), seed=1, record=["counts", "events"])

@@ -165,6 +165,12 @@ def test_the_other_commands_on_events(tmp_path, capsys):
         printed = capsys.readouterr()
         assert told in printed.out
         assert printed.err == ""
+    more = ["--begin", "2 us", "--bins", "3", "--longest", "0.6 us"]
+    assert main(["coincidences", out, "emission", "absorption", *more]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "coincidences of emission and absorption"
+    lags = [line.split("  ")[0 if line[0] != " " else 1].strip() for line in lines[3:]]
+    assert lags == ["0 to 200", "200 to 400", "400 to 600"]
     for arguments in (["coincidences", out, "x"], ["distribution", out, "m", "3.33 us"],
                       ["telegraph", out, "--row", "99"]):  # fmt: skip
         assert main(arguments) == 2

@@ -96,7 +96,7 @@ def along(ensemble, i):
     """
     model = ensemble.model
     times, channels = ensemble.events(i)
-    start = ensemble.starts(i, 1)
+    start = ensemble.starts(i % ensemble.ntraj, 1)
     before, after = _states(model, start, np.array([len(channels)]), channels)
     counts = np.concatenate([start, after])
     boltzmann = boltzmann_entropies(model, counts).sum(axis=1)
