@@ -91,7 +91,7 @@ def audit(options):
 
 def typicality(options):
     """Judge how typical single trajectories are, and how that scales with size."""
-    from . import portraits
+    from . import plotting
     from .ensemble import open as open_ensemble
     from .inference.signs import production_signs
     from .inference.tail import gaussian_tail
@@ -122,34 +122,34 @@ def typicality(options):
     if tail is None:
         print(f"tail: undecided, {runs[0].ntraj} trajectories are too few")
     if not options.no_figure:
-        figure = portraits.typicality(runs, tail, scaling)
+        figure = plotting.typicality(runs, tail, scaling)
         _save(figure, options, _beside(options.stores[0], "typicality"))
     return DONE
 
 
 def fluctuations(options):
     """Cumulants of the counts, beside linear noise and the master equation."""
-    from . import portraits
+    from . import plotting
     from .ensemble import open as open_ensemble
     from .inference.fluctuations import fluctuations as measure
 
     result = measure(open_ensemble(options.store))
     print(result)
     if not options.no_figure:
-        _save(portraits.fluctuations(result), options, _beside(options.store, "fluctuations"))
+        _save(plotting.fluctuations(result), options, _beside(options.store, "fluctuations"))
     return DONE
 
 
 def correlations(options):
     """Two-time correlations and power spectra of a run at rest."""
-    from . import portraits
+    from . import plotting
     from .ensemble import open as open_ensemble
     from .inference.correlations import correlations as measure
 
     result = measure(open_ensemble(options.store), options.after)
     print(result)
     if not options.no_figure:
-        _save(portraits.correlations(result), options, _beside(options.store, "correlations"))
+        _save(plotting.correlations(result), options, _beside(options.store, "correlations"))
     return DONE
 
 

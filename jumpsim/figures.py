@@ -9,9 +9,9 @@ import numpy as np
 from . import plotting, thermo, units
 from .ensemble import open as open_ensemble
 from .errors import InputError, StoreError, choices
+from .plotting.style import COLOURS, LINES, MARKS, STYLE
 from .simulate import simulate
 from .spec import load_spec
-from .style import COLOURS, LINES, MARKS, STYLE
 from .theory.meanfield import mean_field
 
 _SHOWN = 4  # single trajectories in a figure

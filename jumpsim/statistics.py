@@ -217,6 +217,44 @@ def cumulants_of_groups(numbers, sums, middle):
     return values, jackknife_error(left), np.where(values[0] == 0, np.nan, fano), fano_error
 
 
+def product_sums(slabs, groups, middle):
+    """Deal samples out to groups and sum their products, for `covariance_of_groups`.
+
+    Parameters
+    ----------
+    slabs : iterable of ndarray, shape (n, ..., P)
+    groups : int
+    middle : ndarray, shape (..., P)
+        As in `power_sums`.
+
+    Returns
+    -------
+    numbers : ndarray, shape (groups,)
+    first : ndarray, shape (groups, ..., P)
+    second : ndarray, shape (groups, ..., P, P)
+    """
+    numbers, row = np.zeros(groups), 0
+    first, second = np.zeros((groups, *middle.shape)), 0.0
+    for samples in slabs:
+        member = np.eye(groups)[(row + np.arange(len(samples))) % groups]
+        centred = samples - middle
+        numbers += member.sum(axis=0)
+        first += np.tensordot(member.T, centred, axes=1)
+        products = centred[..., :, None] * centred[..., None, :]
+        second = second + np.tensordot(member.T, products, axes=1)
+        row += len(samples)
+    return numbers, first, second
+
+
+def covariance_of_groups(numbers, first, second):
+    """Covariance with divisor n - 1 from `product_sums`, and its jackknife error."""
+    n, a, b = numbers.sum(), first.sum(axis=0), second.sum(axis=0)
+    left = [
+        _covariance(n - m, a - x, b - y) for m, x, y in zip(numbers, first, second, strict=True)
+    ]
+    return _covariance(n, a, b), jackknife_error(np.array(left))
+
+
 def jackknife(numbers, sums):
     """Mean and its standard error from sums over groups of samples.
 
@@ -237,6 +275,10 @@ def jackknife(numbers, sums):
 def jackknife_error(left_out):
     """Standard error from estimates that each leave out one group, along the first axis."""
     return np.sqrt((len(left_out) - 1) * left_out.var(axis=0))
+
+
+def _covariance(n, first, second):
+    return (second - first[..., :, None] * first[..., None, :] / n) / (n - 1)
 
 
 def _fisher(n, sums):

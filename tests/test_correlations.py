@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim import portraits
+from jumpsim import plotting
 from jumpsim.cli import main
 from jumpsim.inference.correlations import _lagged, _periodogram_of
 from jumpsim.initial import Thermal
@@ -49,7 +49,7 @@ def test_the_periodogram_is_that_of_the_samples():
     x, step = rng.standard_normal((1, 12, 1)), 0.25
     lags = step * np.arange(12)
     omega = np.array([0.0, 0.7, 3.0])
-    covariance = _lagged(x)[0]
+    covariance = np.array([products[0, 0] for products in _lagged(x)])
     found = _periodogram_of(covariance, lags, omega)[:, 0]
     direct = np.abs(np.exp(1j * np.outer(omega, lags)) @ x[0, :, 0]) ** 2 * step / 12
     np.testing.assert_allclose(found, direct, rtol=1e-10)
@@ -138,9 +138,35 @@ def test_on_the_command_line(tmp_path, capsys):
 
 def test_the_figure_shows_what_was_measured():
     found = js.correlations(js.simulate(SMALL, TIMES, 100, START, seed=1), AFTER)
-    decay, spectrum = portraits.correlations(found).axes
+    decay, between, spectrum = plotting.correlations(found).axes
+    pair = between.containers[0].lines[0].get_ydata()
+    scale = np.sqrt(found.covariance[0, 0] * found.covariance[0, 1])
+    assert pair[0] == pytest.approx(found.between[0, 1, 0] / scale)
     y = decay.containers[1].lines[0].get_ydata()
     np.testing.assert_allclose(y, found.covariance[: len(y), 1] / found.covariance[0, 1])
     np.testing.assert_allclose(spectrum.containers[1].lines[0].get_ydata(), found.power[:, 1])
     assert decay.get_xlabel() == "lag (s)"
     assert spectrum.get_ylabel() == "power (quanta² s)"
+
+
+def test_between_pools():
+    """Covariances of one pool a lag after another, against the exact ones at rest; |Z| < 4.5."""
+    model = js.systems.closed_waveguide(
+        tls=3, modes=2, modes_wg=2, gamma_dec=0.5, gamma_0=0.5, gamma_3=0.3, gamma_tilde=(1, 0),
+        gamma_tilde_wg=(0.6, 0),
+    )  # fmt: skip
+    start = {name: 2 if name == "A" else 1 for name in model.pools}
+    found = js.correlations(js.simulate(model, np.linspace(0, 40, 81), 4000, start, seed=1), 20.0)
+    law = js.stationary(model, start)
+    n = law.states - law.mean
+    lags = found.lags[:12]
+    for q in range(len(model.pools)):
+        weighted = evolve(law.space.generator, law.probabilities * (n[:, q] + 100), lags)
+        later = weighted @ n - 100 * law.probabilities @ n
+        error = found.between_error[:12, :, q]
+        assert (np.abs(found.between[:12, :, q] - later) < 4.5 * error).all()
+    # The chiral loop is not symmetric in time: the pools' order matters.
+    a, b = model.pools.index("A"), model.pools.index("B")
+    lead = found.between[1:4, a, b] - found.between[1:4, b, a]
+    assert np.abs(lead).max() > 5 * found.between_error[1, a, b]
+    assert "later, earlier pool" in str(found)

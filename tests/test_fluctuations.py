@@ -1,11 +1,13 @@
 """Cumulants of counts: against scipy, exact laws, and the coverage of their intervals."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
 
 import jumpsim as js
-from jumpsim import portraits, statistics
+from jumpsim import plotting, statistics
 from jumpsim.cli import main
 from jumpsim.initial import Thermal
 
@@ -84,10 +86,7 @@ def test_a_wrong_theory_is_seen():
     model = js.systems.hohlraum(8, 5, 1.3)
     found = js.fluctuations(js.simulate(model, [0.1], 20_000, START, seed=3))
     slower = js.master_equation(SMALL, [0.1], START)
-    wrong = type(found)(
-        found.ensemble, found.cumulants, found.errors, found.fano, found.fano_error, found.noise,
-        slower, found.deviating,
-    )  # fmt: skip
+    wrong = dataclasses.replace(found, exact=slower)
     assert "agree with the master equation" in found.verdict
     assert "DISAGREE" in wrong.verdict
 
@@ -157,11 +156,11 @@ def test_on_the_command_line(tmp_path, capsys):
 
 def test_the_figure_shows_what_was_measured():
     found = js.fluctuations(js.simulate(SMALL, [0.1, 0.5, 1.0], 200, START, 1))
-    figure = portraits.fluctuations(found)
+    figure = plotting.fluctuations(found)
     for axis, value, error in zip(
         figure.axes,
-        (found.cumulants[1], found.fano, found.cumulants[2]),
-        (found.errors[1], found.fano_error, found.errors[2]),
+        (found.cumulants[1], found.fano, *found.cumulants[2:]),
+        (found.errors[1], found.fano_error, *found.errors[2:]),
         strict=True,
     ):
         bars = axis.containers[1]
@@ -170,3 +169,17 @@ def test_the_figure_shows_what_was_measured():
         np.testing.assert_allclose((segments[:, 1, 1] - segments[:, 0, 1]) / 2, error[:, 1])
         assert axis.get_xlabel() == "time (s)"
         assert axis.get_ylabel()
+
+
+def test_covariances_between_pools():
+    """Against the sample's own covariance, and the exact one; single scores, |Z| < 4.5."""
+    model = js.systems.open_waveguide(
+        tls=6, modes=4, gamma_dec=0.3, gamma_0=0.2, gamma_tilde=(1, 0), gamma_tilde_wg=(0.5, 0)
+    )  # fmt: skip
+    ensemble = js.simulate(model, [0.5, 2.0], 20_000, [2, 3, 4], 1)
+    found = js.fluctuations(ensemble)
+    np.testing.assert_allclose(found.covariance, ensemble.cov(), rtol=1e-10, atol=1e-12)
+    scores = (found.covariance - found.exact.covariance) / found.covariance_error
+    assert np.abs(scores).max() < 4.5
+    assert "covariance at the last time" in str(found)
+    assert found.exact.covariance[-1, 0, 2] != 0

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "jumpsim"
 LAYERS = [
     {"errors", "resources"},
     {"units", "streams", "statistics", "provenance", "stoichiometry", "rates", "tables"},
-    {"declaration", "grid", "couplings", "multiplicity", "style"},
+    {"declaration", "grid", "couplings", "multiplicity"},
     {"model"},
     {"initial", "systems", "engine"},
     {"plan", "block"},
@@ -22,7 +22,7 @@ LAYERS = [
     {"batch"},
     {"simulate"},
     {"inference", "spec", "inspection"},
-    {"plotting", "portraits", "sweep"},
+    {"plotting", "sweep"},
     {"figures"},
     {"options"},
     {"commands"},

@@ -267,11 +267,11 @@ def test_on_the_command_line(tmp_path, capsys):
 
 
 def test_the_figure_shows_what_was_measured():
-    from jumpsim import portraits
+    from jumpsim import plotting
 
     runs = sizes((1, 4), (60, 60))
     tail, scaling = js.gaussian_tail(runs[0], paths=2000), js.typicality_scaling(runs)
-    figure = portraits.typicality(runs, tail, scaling)
+    figure = plotting.typicality(runs, tail, scaling)
     portrait, beyond, power = figure.axes
     p = int((runs[0].deviations[runs[0].most_atypical] / runs[0].deviations.mean(0)).argmax())
     drawn = {line.get_label(): line.get_ydata() for line in portrait.lines}

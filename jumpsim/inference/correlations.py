@@ -1,6 +1,7 @@
 """Two-time correlations and power spectra of runs at rest, beside linear noise."""
 
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 
@@ -27,8 +28,8 @@ class Correlations:
         Seconds; samples before are left out.
     lags : ndarray, shape (n_lags,)
         Seconds.
-    covariance, error : ndarray, shape (n_lags, n_pools)
-        Of each pool with itself, a lag apart, with jackknife errors over trajectories.
+    between, between_error : ndarray, shape (n_lags, n_pools, n_pools)
+        Covariance of pool p with pool q a lag before, with jackknife errors over trajectories.
     frequencies : ndarray, shape (n_frequencies,)
         Angular frequencies, per second, up to π/spacing.
     power, power_error : ndarray, shape (n_frequencies, n_pools)
@@ -42,14 +43,24 @@ class Correlations:
     ensemble: Ensemble
     after: float
     lags: np.ndarray
-    covariance: np.ndarray
-    error: np.ndarray
+    between: np.ndarray
+    between_error: np.ndarray
     frequencies: np.ndarray
     power: np.ndarray
     power_error: np.ndarray
     correlation_time: np.ndarray
     correlation_time_error: np.ndarray
     noise: RestingNoise
+
+    @property
+    def covariance(self):
+        """Of each pool with itself, a lag apart, (n_lags, n_pools)."""
+        return np.diagonal(self.between, axis1=-2, axis2=-1)
+
+    @property
+    def error(self):
+        """Standard error of `covariance`."""
+        return np.diagonal(self.between_error, axis1=-2, axis2=-1)
 
     @property
     def expected(self):
@@ -67,9 +78,8 @@ class Correlations:
     def __str__(self):
         factor, unit = units.readable_times(self.ensemble.times)
         expected = self.expected
-        later = np.geomspace(1, max(1, len(self.lags) - 1), 8).round().astype(int)
         rows = []
-        for k in np.unique([0, *later[later < len(self.lags)]]):
+        for k in np.unique([0, *_geometric(len(self.lags), 8)]):
             row = [f"{self.lags[k] * factor:.4g}"]
             for p in range(expected.shape[1]):
                 row += [
@@ -94,10 +104,35 @@ class Correlations:
                 f"{self.ensemble.model.name} after {self.after * factor:.4g} {unit}",
                 "",
                 *columns(rows, head, right=(0,)),
+                *self._between_pools(factor, unit),
                 "",
                 "correlation times: " + "; ".join(times),
             ]
         )
+
+    def _between_pools(self, factor, unit):
+        """Lines on pairs of pools at a few lags."""
+        pools, few = self.ensemble.model.pools, np.unique([0, *_geometric(len(self.lags), 3)])
+        expected = self.noise.correlation(self.lags[few])
+        rows = [
+            (
+                f"{self.lags[k] * factor:.4g}",
+                f"{pools[p]}, {pools[q]}",
+                f"{self.between[k, p, q]:.4g} ± {self.between_error[k, p, q]:.2g}",
+                f"{expected[i, p, q]:.4g}",
+            )
+            for i, k in enumerate(few)
+            for p, q in permutations(range(len(pools)), 2)
+            if k > 0 or p < q
+        ]
+        head = (f"lag ({unit})", "later, earlier pool", "covariance", "linear noise")
+        return ["", *columns(rows, head, right=(0,))] if rows else []
+
+
+def _geometric(n, number):
+    """Places of later samples, closely at first."""
+    places = np.geomspace(1, max(1, n - 1), number).round().astype(int)
+    return places[places < n]
 
 
 def correlations(ensemble, after):
@@ -127,25 +162,28 @@ def correlations(ensemble, after):
     mean = ensemble.mean()[first:]
     _check_rest(ensemble, mean, first)
     numbers = np.zeros(groups)
-    sums = np.zeros((groups, len(lags), mean.shape[1]))
+    pools = mean.shape[1]
+    sums = np.zeros((groups, len(lags), pools, pools))
     row = 0
     for counts in ensemble.slabs("counts"):
-        products = _lagged(counts[:, first:] - mean)
-        member = (row + np.arange(len(counts))) % groups
-        np.add.at(sums, member, products)
-        np.add.at(numbers, member, 1)
+        member = np.eye(groups)[(row + np.arange(len(counts))) % groups].T
+        numbers += member.sum(axis=1)
+        for k, products in enumerate(_lagged(counts[:, first:] - mean)):
+            sums[:, k] += np.tensordot(member, products, axes=1)
         row += len(counts)
     # The mean is the sample's own: n - 1 trajectories' worth of fluctuation is left.
     lost = 1 - 1 / ensemble.ntraj
-    covariance, error = jackknife(numbers, sums / lost)
+    between, between_error = jackknife(numbers, sums / lost)
+    own = np.diagonal(sums, axis1=-2, axis2=-1) / lost
     frequencies = np.pi / step * np.linspace(0, 1, len(lags) // 2 + 1)
     power, power_error = jackknife(
         numbers,
-        np.array([_periodogram_of(s, lags, frequencies) for s in sums / lost]),
+        np.array([_periodogram_of(s, lags, frequencies) for s in own]),
     )
-    time, time_error = _times(numbers, sums / lost, covariance, error, step)
+    diagonals = (np.diagonal(x, axis1=-2, axis2=-1) for x in (between, between_error))
+    time, time_error = _times(numbers, own, *diagonals, step)
     return Correlations(
-        ensemble, after, lags, covariance, error, frequencies, power, power_error, time,
+        ensemble, after, lags, between, between_error, frequencies, power, power_error, time,
         time_error, noise,
     )  # fmt: skip
 
@@ -181,12 +219,11 @@ def _check_rest(ensemble, mean, first):
 
 
 def _lagged(deviations):
-    """Products a lag apart, averaged over time origins, (n, n_lags, n_pools)."""
-    n = deviations.shape[1]
-    out = np.empty_like(deviations)
-    for k in range(n):
-        out[:, k] = (deviations[:, : n - k] * deviations[:, k:]).mean(axis=1)
-    return out
+    """Give, lag by lag, products of pools averaged over time origins, (n, n_pools, n_pools)."""
+    later = np.ascontiguousarray(deviations.transpose(0, 2, 1))
+    for k in range(deviations.shape[1]):
+        origins = deviations.shape[1] - k
+        yield later[:, :, k:] @ deviations[:, :origins] / origins
 
 
 def _periodogram_of(covariance, lags, frequencies):

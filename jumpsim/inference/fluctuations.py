@@ -1,13 +1,19 @@
 """Cumulants of the counts over trajectories, beside linear noise and the master equation."""
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from .. import units
 from ..ensemble import Ensemble
 from ..errors import InputError
-from ..statistics import cumulants_of_groups, power_sums
+from ..statistics import (
+    covariance_of_groups,
+    cumulants_of_groups,
+    power_sums,
+    product_sums,
+)
 from ..tables import columns
 from ..theory.master import MasterEquation, master_equation
 from ..theory.noise import LinearNoise, linear_noise
@@ -30,6 +36,8 @@ class Fluctuations:
         k-statistics of order 1 to 4: mean, variance, third and fourth cumulant.
     fano, fano_error : ndarray, shape (n_times, n_pools)
         Variance over mean; NaN where the mean is 0.
+    covariance, covariance_error : ndarray, shape (n_times, n_pools, n_pools)
+        Between pools at the same time, divisor n - 1, with jackknife errors.
     noise : LinearNoise
     exact : MasterEquation or None
         Where the system is small enough.
@@ -42,21 +50,31 @@ class Fluctuations:
     errors: np.ndarray
     fano: np.ndarray
     fano_error: np.ndarray
+    covariance: np.ndarray
+    covariance_error: np.ndarray
     noise: LinearNoise
     exact: MasterEquation | None
     deviating: np.ndarray
 
     @property
-    def expected_variance(self):
-        """Variance from the master equation, else from linear noise, (n_times, n_pools)."""
-        theory = self.noise if self.exact is None else self.exact
-        return np.diagonal(theory.covariance, axis1=-2, axis2=-1)
+    def theory(self):
+        """The master equation, else linear noise."""
+        return self.noise if self.exact is None else self.exact
+
+    @property
+    def expected(self):
+        """Cumulants from the theory, (4, n_times, n_pools); linear noise is Gaussian."""
+        if self.exact is not None:
+            return self.exact.cumulants
+        variance = np.diagonal(self.noise.covariance, axis1=-2, axis2=-1)
+        none = np.zeros_like(variance)
+        return np.stack([self.noise.mean, variance, none, none])
 
     @property
     def scores(self):
         """(variance - expected) / error; NaN where too few trajectories carry the variance."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            scores = (self.cumulants[1] - self.expected_variance) / self.errors[1]
+            scores = (self.cumulants[1] - self.expected[1]) / self.errors[1]
         return np.where(self.deviating >= _LEAST_DEVIATING, scores, np.nan)
 
     @property
@@ -80,7 +98,7 @@ class Fluctuations:
         )
 
     def __str__(self):
-        model, times = self.ensemble.model, self.ensemble.times
+        model, times, expected = self.ensemble.model, self.ensemble.times, self.expected
         factor, unit = units.readable_times(times)
         later = np.geomspace(1, max(1, len(times) - 1), 6).round().astype(int)
         rows = []
@@ -94,9 +112,15 @@ class Fluctuations:
                 ]
                 fano = self.fano[k, p]
                 told = "-" if np.isnan(fano) else f"{fano:.4g} ± {self.fano_error[k, p]:.2g}"
-                expected = f"{self.expected_variance[k, p]:.5g}"
                 rows.append(
-                    (f"{times[k] * factor:.4g}", name, *values[:2], expected, told, *values[2:])
+                    (
+                        f"{times[k] * factor:.4g}",
+                        name,
+                        *values[:2],
+                        f"{expected[1, k, p]:.5g}",
+                        told,
+                        *values[2:],
+                    )
                 )
         theory = "linear noise" if self.exact is None else "exact"
         head = (f"time ({unit})", "pool", "mean", "variance", theory, "Fano", "third", "fourth")
@@ -105,10 +129,25 @@ class Fluctuations:
                 f"cumulants of {self.ensemble.ntraj} trajectories of {model.name} ± standard error",
                 "",
                 *columns(rows, head, right=(0,)),
+                *self._between_pools(theory),
                 "",
                 self.verdict,
             ]
         )
+
+    def _between_pools(self, theory):
+        """Lines on the covariance of every pair of pools at the last time."""
+        pools = self.ensemble.model.pools
+        rows = [
+            (
+                f"{pools[p]}, {pools[q]}",
+                f"{self.covariance[-1, p, q]:.5g} ± {self.covariance_error[-1, p, q]:.2g}",
+                f"{self.theory.covariance[-1, p, q]:.5g}",
+            )
+            for p, q in combinations(range(len(pools)), 2)
+        ]
+        head = ("pools", "covariance at the last time", theory)
+        return ["", *columns(rows, head)] if rows else []
 
 
 def fluctuations(ensemble, max_states=_SMALL):
@@ -138,12 +177,14 @@ def fluctuations(ensemble, max_states=_SMALL):
         )
     noise = linear_noise(ensemble.model, ensemble.times, ensemble.initial)
     middle = np.rint(noise.mean)
-    groups = power_sums(ensemble.slabs("counts"), min(_GROUPS, ensemble.ntraj), middle)
+    number = min(_GROUPS, ensemble.ntraj)
+    groups = power_sums(ensemble.slabs("counts"), number, middle)
     values, errors, ratio, ratio_error = cumulants_of_groups(*groups, middle)
+    between = covariance_of_groups(*product_sums(ensemble.slabs("counts"), number, middle))
     exact = if_small(
         master_equation, ensemble.model, ensemble.times, ensemble.initial, max_states=max_states
     )
     return Fluctuations(
-        ensemble, values, errors, ratio, ratio_error, noise,
+        ensemble, values, errors, ratio, ratio_error, *between, noise,
         exact, values[1] * ensemble.ntraj,
     )  # fmt: skip

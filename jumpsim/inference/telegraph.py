@@ -69,6 +69,12 @@ class Telegraph:
         states = np.append(self.start[system], self.excited[mine])
         return states[np.searchsorted(self.times[mine], np.asarray(times, float), side="right")]
 
+    def states_of(self, system):
+        """Give the edges of the stretches of one system, (n + 1,), and its state in each, (n,)."""
+        mine = self.system == system
+        edges = np.concatenate([[0.0], self.times[mine], [self.end]])
+        return edges, np.append(self.start[system], self.excited[mine])
+
     def dwells(self):
         """Stretches of time that systems spend in one state.
 
@@ -81,15 +87,12 @@ class Telegraph:
         whole : ndarray of bool
             False for stretches cut by the start or by the end.
         """
-        order = np.lexsort((np.arange(len(self.times)), self.system))
         parts = []
-        bounds = np.searchsorted(self.system[order], np.arange(len(self.start) + 1))
-        for k, first in enumerate(self.start):
-            mine = order[bounds[k] : bounds[k + 1]]
-            edges = np.concatenate([[0.0], self.times[mine], [self.end]])
-            whole = np.ones(len(edges) - 1, bool)
+        for k in range(len(self.start)):
+            edges, states = self.states_of(k)
+            whole = np.ones(len(states), bool)
             whole[[0, -1]] = False
-            parts.append((np.diff(edges), np.append(first, self.excited[mine]), whole))
+            parts.append((np.diff(edges), states, whole))
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
     def __str__(self):

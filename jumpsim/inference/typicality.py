@@ -209,7 +209,7 @@ def typicality(ensemble):
     Returns
     -------
     Typicality
-        Printable; `portraits.typicality` draws it.
+        Printable; `plotting.typicality` draws it.
 
     Raises
     ------

@@ -59,6 +59,18 @@ class Law:
         shift = mean - middle
         return pairs - shift[..., :, None] * shift[..., None, :]
 
+    @property
+    def cumulants(self):
+        """First four cumulants of each count, (4, ..., n_pools)."""
+        mean = self.mean
+        middle = self.states.mean(axis=0)
+        centred, shift = self.states - middle, mean - middle
+        raw = [self.average(centred**r) for r in (2, 3, 4)]
+        second = raw[0] - shift**2
+        third = raw[1] - 3 * shift * raw[0] + 2 * shift**3
+        fourth = raw[2] - 4 * shift * raw[1] + 6 * shift**2 * raw[0] - 3 * shift**4
+        return np.stack([mean, second, third, fourth - 3 * second**2])
+
     def average(self, values):
         """Average of a quantity that is given for every state.
 

@@ -1,15 +1,8 @@
-"""Figures from results. Nothing is simulated in here.
-
-Black lines are rate equations, marks with bars are ensemble averages with standard errors; pools
-differ by mark and line style as well as by colour, so that a grey print can be read.
-"""
-
-from pathlib import Path
+"""Ensemble averages beside the rate equations: black lines are the rate equations."""
 
 import numpy as np
 
-from . import thermo, units
-from .errors import StoreError
+from .. import thermo, units
 from .style import COLOURS, LINES, MARKS, STYLE
 
 _MOST_MARKS = 30  # more would touch each other
@@ -62,33 +55,6 @@ def comparison(result):
             ncols=3,
         )
     return figure
-
-
-def save(figure, path, source):
-    """Save a figure as PNG and PDF.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    path : path
-        Without an ending.
-    source : str
-        What it was made from and how; kept in the files.
-
-    Returns
-    -------
-    list of pathlib.Path
-    """
-    import matplotlib as mpl
-
-    files = [Path(f"{path}{ending}") for ending in (".png", ".pdf")]
-    try:
-        with mpl.rc_context(STYLE):
-            figure.savefig(files[0], metadata={"Description": source})
-            figure.savefig(files[1], metadata={"Subject": source, "CreationDate": None})
-    except OSError as error:
-        raise StoreError(f"{error.filename or path}: the figure cannot be written") from None
-    return files
 
 
 def _pool_panel(above, below, result, p):

@@ -1,0 +1,25 @@
+"""Figures from results. Nothing is simulated in here.
+
+Lines are theories, marks with bars are what trajectories gave, with standard errors; pools differ
+by mark and line style as well as by colour, so that a grey print can be read.
+"""
+
+from .averages import comparison
+from .events import coincidences, counting, waiting
+from .moments import correlations, fluctuations
+from .saving import save
+from .single import distribution, telegraph
+from .typical import typicality
+
+__all__ = [
+    "coincidences",
+    "comparison",
+    "correlations",
+    "counting",
+    "distribution",
+    "fluctuations",
+    "save",
+    "telegraph",
+    "typicality",
+    "waiting",
+]

@@ -1,0 +1,92 @@
+"""Figures of one count's law and of single two-level systems."""
+
+import numpy as np
+
+from .. import units
+from .style import look, sheet
+
+_MOST_SYSTEMS = 40  # rows that can be told apart
+
+
+def distribution(result):
+    """Draw the histogram of a count with intervals beside the master equation.
+
+    Parameters
+    ----------
+    result : inference.distribution.Distribution
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    ensemble = result.ensemble
+    factor, unit = units.readable_times(ensemble.times)
+    title = (
+        f"{result.pool} of {ensemble.ntraj} trajectories of {ensemble.model.name} at "
+        f"{result.time * factor:.4g} {unit}\nwith 95 % intervals (marks)"
+    )
+    title += "" if result.exact is None else ", master equation (line)"
+    with sheet(1, title, width=4.6) as (figure, (axis,)):
+        style, marks = look(0)
+        bars = [result.observed - result.low, result.high - result.observed]
+        axis.errorbar(result.counts, result.observed, bars, linestyle="none", **marks)
+        if result.exact is not None:
+            edges = np.append(result.counts, result.counts[-1] + 1) - 0.5
+            axis.stairs(result.exact, edges, **style)
+        axis.set_ylim(bottom=0)
+        axis.set_xlabel(f"count of {result.pool}")
+        axis.set_ylabel("fraction of trajectories")
+    return figure
+
+
+def telegraph(result):
+    """Draw when each two-level system is excited, and how long its stretches last.
+
+    Parameters
+    ----------
+    result : inference.telegraph.Telegraph
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Bars where a system is excited (the first 40 systems); fractions of whole stretches, of all
+        systems, that last longer than a time.
+    """
+    factor, unit = units.readable_times(np.append(result.times, result.end))
+    number = len(result.start)
+    title = f"{number} two-level systems '{result.pool}' of one trajectory of {result.model.name}"
+    with sheet(2, title, width=4.2) as (figure, (rows, dwells)):
+        for k in range(min(number, _MOST_SYSTEMS)):
+            edges, states = result.states_of(k)
+            spans = [
+                (a * factor, (b - a) * factor)
+                for a, b, excited in zip(edges[:-1], edges[1:], states, strict=True)
+                if excited
+            ]
+            rows.broken_barh(spans, (k + 0.1, 0.8), color="0.15", linewidth=0)
+        rows.set_xlim(0, result.end * factor)
+        rows.set_ylim(0, min(number, _MOST_SYSTEMS))
+        rows.set_xlabel(f"time ({unit})")
+        rows.set_ylabel("two-level system (bars: excited)")
+        _dwell_panel(dwells, result, factor)
+        dwells.set_xlabel(f"duration ({unit})")
+        dwells.set_ylabel("fraction of whole stretches that last longer")
+    return figure
+
+
+def _dwell_panel(axis, result, factor):
+    durations, excited, whole = result.dwells()
+    for k, (state, name) in enumerate(((True, "excited"), (False, "ground"))):
+        mine = np.sort(durations[whole & (excited == state)]) * factor
+        if len(mine):
+            style, _ = look(k)
+            longer = 1 - np.arange(1, len(mine) + 1) / len(mine)
+            axis.step(
+                np.append(0, mine), np.append(1, longer), where="post",
+                label=f"{name}: {len(mine)} stretches", **style,
+            )  # fmt: skip
+    if axis.lines:
+        axis.set_ylim(0, 1.02)
+        axis.legend()
+    else:
+        axis.text(0.5, 0.5, "no whole stretch", ha="center", transform=axis.transAxes)
