@@ -1,4 +1,4 @@
-"""g² of counted events of a run at rest: a table.
+"""g² of counted events of a run at rest: a table, and a figure as PNG and PDF.
 
     python analysis/coincidences.py run.h5 "end 1" --begin "2 us"
 

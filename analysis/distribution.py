@@ -1,4 +1,4 @@
-"""Histogram of one pool's count at one stored time: a table.
+"""Histogram of one pool's count at one stored time: a table, and a figure as PNG and PDF.
 
     python analysis/distribution.py run.h5 m "1 us"
 

@@ -20,7 +20,9 @@ def main(arguments=None):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Greek letters
-    options = parser(_COMMANDS).parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser(_COMMANDS).parse_args(given)
+    options.given = given
     say = f"jumpsim {options.name}:"
     with warnings.catch_warnings():
         warnings.simplefilter("always", StoreWarning)
@@ -213,6 +215,7 @@ _COMMANDS = {
             commands.correlations,
             commands.counting,
             commands.waiting,
+            commands.passage,
             commands.coincidences,
             commands.distribution,
             commands.telegraph,

@@ -1,6 +1,7 @@
 """Commands that read, judge and draw; those that simulate are in `cli`."""
 
 import inspect
+import shlex
 from pathlib import Path
 
 from .errors import StoreError
@@ -56,16 +57,10 @@ def info(options):
 
 def compare(options):
     """Averages against the rate equations: a table and a figure."""
-    from .ensemble import open as open_ensemble
-    from .inference.compare import compare
+    from . import plotting
+    from .inference.compare import compare as measure
 
-    result = compare(open_ensemble(options.store))
-    print(result)
-    if not options.no_figure:
-        from . import plotting
-
-        _save(plotting.comparison(result), options, Path(options.store).with_suffix(""))
-    return DONE
+    return _tell(options, measure, plotting.comparison, name=Path(options.store).with_suffix(""))
 
 
 def audit(options):
@@ -93,7 +88,6 @@ def typicality(options):
     """Judge how typical single trajectories are, and how that scales with size."""
     from . import plotting
     from .ensemble import open as open_ensemble
-    from .inference.signs import production_signs
     from .inference.tail import gaussian_tail
     from .inference.typicality import typicality as measure
     from .inference.typicality import typicality_scaling
@@ -111,96 +105,108 @@ def typicality(options):
                     f"  within {options.epsilon:g} in {name}: {fraction[p]:.4g} "
                     f"[{low[p]:.4g}, {high[p]:.4g}] of the trajectories"
                 )
-        if "events" in run.ensemble.record and run.ntraj > 1:
-            print(production_signs(run.ensemble))
         print()
     scaling = typicality_scaling(runs) if len(runs) > 1 else None
     tail = gaussian_tail(runs[0]) if runs[0].ntraj >= 50 else None
-    for found in (tail, scaling):
-        if found is not None:
-            print(found)
-    if tail is None:
-        print(f"tail: undecided, {runs[0].ntraj} trajectories are too few")
+    print(tail or f"tail: undecided, {runs[0].ntraj} trajectories are too few")
+    if scaling is not None:
+        print(f"\n{scaling}")
+    signs = _signs(runs)
     if not options.no_figure:
-        figure = plotting.typicality(runs, tail, scaling)
+        figure = plotting.typicality(runs, tail, scaling, signs)
         _save(figure, options, _beside(options.stores[0], "typicality"))
     return DONE
+
+
+def _signs(runs):
+    """Tell the signs of the entropy production where events were kept; of several sizes, scaled."""
+    from .inference.signs import production_signs, signs_scaling
+
+    kept = [r.ensemble for r in runs if "events" in r.ensemble.record and r.ntraj > 1]
+    told = [production_signs(ensemble) for ensemble in kept]
+    for signs in told:
+        print(f"\n{signs}")
+    scaling = signs_scaling(told) if len(told) > 1 else None
+    if scaling is not None:
+        print(f"\n{scaling}")
+    return scaling
 
 
 def fluctuations(options):
     """Cumulants of the counts, beside linear noise and the master equation."""
     from . import plotting
-    from .ensemble import open as open_ensemble
     from .inference.fluctuations import fluctuations as measure
 
-    result = measure(open_ensemble(options.store))
-    print(result)
-    if not options.no_figure:
-        _save(plotting.fluctuations(result), options, _beside(options.store, "fluctuations"))
-    return DONE
+    return _tell(options, measure, plotting.fluctuations)
 
 
 def correlations(options):
     """Two-time correlations and power spectra of a run at rest."""
     from . import plotting
-    from .ensemble import open as open_ensemble
     from .inference.correlations import correlations as measure
 
-    result = measure(open_ensemble(options.store), options.after)
-    print(result)
-    if not options.no_figure:
-        _save(plotting.correlations(result), options, _beside(options.store, "correlations"))
-    return DONE
+    return _tell(options, measure, plotting.correlations, options.after)
 
 
 def counting(options):
     """Count events or heat in windows of time."""
-    from .ensemble import open as open_ensemble
+    from . import plotting
     from .inference.counting import counting as measure
 
     counted = options.counted[0] if len(options.counted) == 1 else options.counted
-    print(measure(open_ensemble(options.store), counted, options.after))
-    return DONE
+    return _tell(options, measure, plotting.counting, counted, options.after)
 
 
 def waiting(options):
     """Waiting times between events."""
-    from .ensemble import open as open_ensemble
-    from .inference.waiting import waiting_times
+    from . import plotting
+    from .inference.waiting import waiting_times as measure
 
-    print(
-        waiting_times(open_ensemble(options.store), options.channels, options.after, options.begin)
-    )
-    return DONE
+    where = (options.channels, options.after, options.begin)
+    return _tell(options, measure, plotting.waiting, *where)
+
+
+def passage(options):
+    """First passages of the counts."""
+    from . import plotting
+    from .inference.passage import first_passages as measure
+
+    return _tell(options, measure, plotting.waiting, options.target)
 
 
 def coincidences(options):
     """Coincidences of events at rest, g²."""
-    from .ensemble import open as open_ensemble
+    from . import plotting
     from .inference.coincidence import coincidences as measure
 
-    ensemble = open_ensemble(options.store)
     where = (options.begin, options.longest, options.bins)
-    print(measure(ensemble, options.first, options.second, *where))
-    return DONE
+    return _tell(options, measure, plotting.coincidences, options.first, options.second, *where)
 
 
 def distribution(options):
     """Histogram of one pool's count at one stored time."""
-    from .ensemble import open as open_ensemble
+    from . import plotting
     from .inference.distribution import distribution as measure
 
-    found = measure(open_ensemble(options.store), options.pool, options.time)
-    print("\n".join([*found.table, "", str(found)]))
-    return DONE
+    return _tell(options, measure, plotting.distribution, options.pool, options.time)
 
 
 def telegraph(options):
     """Flips and dwell times of the single two-level systems of one trajectory."""
-    from .ensemble import open as open_ensemble
-    from .inference.telegraph import telegraph as name_systems
+    from . import plotting
+    from .inference.telegraph import telegraph as measure
 
-    print(name_systems(open_ensemble(options.store), options.row, options.pool))
+    return _tell(options, measure, plotting.telegraph, options.row, options.pool)
+
+
+def _tell(options, measure, draw, *arguments, name=None):
+    """Put a question to a store, print the answer, and draw it."""
+    from .ensemble import open as open_ensemble
+
+    result = measure(open_ensemble(options.store), *arguments)
+    print(result)
+    if not options.no_figure:
+        _save(draw(result), options, name or _beside(options.store, options.name))
     return DONE
 
 
@@ -231,9 +237,5 @@ def _save(figure, options, name):
     """Save a figure with the command that made it, and say where it is."""
     from . import plotting
 
-    given = vars(options)
-    stores = given.get("stores") or [given["store"]]
-    after = f" --after {given['after']:g}" if "after" in given else ""
-    source = f"jumpsim {options.name} {' '.join(stores)}{after}"
-    files = plotting.save(figure, options.figure or name, source)
+    files = plotting.save(figure, options.figure or name, shlex.join(["jumpsim", *options.given]))
     print(f"figure: {', '.join(map(str, files))}")

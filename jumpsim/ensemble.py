@@ -3,6 +3,7 @@
 import numpy as np
 
 from .errors import InputError
+from .progress import reading
 from .resources import available_memory
 from .store import FileStore
 
@@ -30,8 +31,8 @@ class Ensemble:
     Samples are right-continuous: the state after any jump at that instant.
     """
 
-    def __init__(self, store, stop_reason=None):
-        self._store = store
+    def __init__(self, store, stop_reason=None, progress=None):
+        self._store, self._progress = store, progress
         plan = store.plan
         self.model, self.initial, self.times = plan.model, plan.initial, plan.times
         self.seed, self.record, self.method = plan.seed, plan.record, plan.method
@@ -120,20 +121,26 @@ class Ensemble:
         numbers = self.event_count
         ends = np.cumsum(numbers)
         row = 0
-        while row < self.ntraj:
-            done = ends[row] - numbers[row]
-            last = max(row + 1, int(np.searchsorted(ends, done + _SLAB_EVENTS, side="right")))
-            times, channels = self._store.read_events(row, last)
-            yield row, numbers[row:last], times, channels.astype(np.int64)
-            row = last
+        with reading(len(numbers), "events", self._progress) as bar:
+            while row < len(numbers):
+                done = ends[row] - numbers[row]
+                last = max(row + 1, int(np.searchsorted(ends, done + _SLAB_EVENTS, side="right")))
+                times, channels = self._store.read_events(row, last)
+                yield row, numbers[row:last], times, channels.astype(np.int64)
+                bar.update(last - row)
+                row = last
 
     def slabs(self, name):
         """Arrays of consecutive trajectories of "counts" or "jumps" that fit into little memory."""
         self._need(name)
         columns = len(self.model.pools if name == "counts" else self.model.channels)
         step = max(1, _SLAB_BYTES // (8 * len(self.times) * columns))
-        for row in range(0, self.ntraj, step):
-            yield self._store.read(name, row, min(row + step, self.ntraj))
+        ntraj = self.ntraj
+        with reading(ntraj, name, self._progress) as bar:
+            for row in range(0, ntraj, step):
+                last = min(row + step, ntraj)
+                yield self._store.read(name, row, last)
+                bar.update(last - row)
 
     def row(self, name, i):
         """Counts or jumps of the i-th trajectory alone, (n_times, n_pools or n_channels)."""
@@ -202,13 +209,15 @@ class Ensemble:
         return self._store.read(name, 0, self.ntraj).astype(np.int64, copy=False)
 
 
-def open(path):
+def open(path, progress=None):
     """Open a stored run for reading.
 
     Parameters
     ----------
     path : path
         The output file of a run, finished or not.
+    progress : bool, optional
+        Whether long readings show a bar on stderr; by default when that is a terminal.
 
     Returns
     -------
@@ -220,4 +229,4 @@ def open(path):
     StoreError
         When there is no such file, or when it cannot be read or is not one of jumpsim.
     """
-    return Ensemble(FileStore(path))
+    return Ensemble(FileStore(path), progress=progress)

@@ -66,12 +66,6 @@ def parser(functions):
     merge.add_argument("stores", metavar="IN.h5", nargs="+")
     merge.add_argument("-o", "--output", metavar="OUT.h5", required=True)
 
-    compare = commands.add_parser("compare", help="averages against the rate equations")
-    compare.set_defaults(command=functions["compare"])
-    compare.add_argument("store", metavar="OUT.h5")
-    compare.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
-    compare.add_argument("--no-figure", action="store_true", help="the table alone")
-
     audit = commands.add_parser("audit", help="detailed balance, first and second law of a model")
     audit.set_defaults(command=functions["audit"])
     audit.add_argument("spec", metavar="SPEC.toml|OUT.h5", help="parameter file, or a store")
@@ -79,69 +73,7 @@ def parser(functions):
         "--until", metavar="TIME", type=_seconds, help="follow the rate equations to here"
     )
 
-    typicality = commands.add_parser("typicality", help="how typical single trajectories are")
-    typicality.set_defaults(command=functions["typicality"])
-    typicality.add_argument("stores", metavar="OUT.h5", nargs="+", help="of one or several sizes")
-    typicality.add_argument("--epsilon", metavar="E", type=_positive, help="fraction within E")
-    typicality.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
-    typicality.add_argument("--no-figure", action="store_true", help="the tables alone")
-
-    fluctuations = commands.add_parser("fluctuations", help="variances and higher cumulants")
-    fluctuations.set_defaults(command=functions["fluctuations"])
-    fluctuations.add_argument("store", metavar="OUT.h5")
-    fluctuations.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
-    fluctuations.add_argument("--no-figure", action="store_true", help="the table alone")
-
-    correlations = commands.add_parser("correlations", help="in time, of a run at rest; spectra")
-    correlations.set_defaults(command=functions["correlations"])
-    correlations.add_argument("store", metavar="OUT.h5")
-    correlations.add_argument(
-        "--after", metavar="TIME", type=_seconds, required=True, help="where the rest begins"
-    )
-    correlations.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
-    correlations.add_argument("--no-figure", action="store_true", help="the table alone")
-
-    counting = commands.add_parser("counting", help="events or heat in windows of time")
-    counting.set_defaults(command=functions["counting"])
-    counting.add_argument("store", metavar="OUT.h5")
-    counting.add_argument("counted", metavar="CHANNEL|BATH", nargs="+", help="what to count")
-    counting.add_argument(
-        "--after", metavar="TIME", type=_seconds, default=0.0, help="where windows begin"
-    )
-
-    waiting = commands.add_parser("waiting", help="waiting times between events")
-    waiting.set_defaults(command=functions["waiting"])
-    waiting.add_argument("store", metavar="OUT.h5")
-    waiting.add_argument("channels", metavar="CHANNEL", nargs="+", help="what is waited for")
-    waiting.add_argument("--after", metavar="CHANNEL", help="wait from every event of this one")
-    waiting.add_argument(
-        "--begin", metavar="TIME", type=_seconds, default=0.0, help="leave out events before"
-    )
-
-    coincidences = commands.add_parser("coincidences", help="g² of counted events at rest")
-    coincidences.set_defaults(command=functions["coincidences"])
-    coincidences.add_argument("store", metavar="OUT.h5")
-    coincidences.add_argument("first", metavar="CHANNEL|BATH")
-    coincidences.add_argument(
-        "second", metavar="CHANNEL|BATH", nargs="?", help="the same if left out"
-    )
-    coincidences.add_argument(
-        "--begin", metavar="TIME", type=_seconds, default=0.0, help="where the rest begins"
-    )
-    coincidences.add_argument("--longest", metavar="TIME", type=_seconds, help="longest lag")
-    coincidences.add_argument("--bins", metavar="N", type=_whole(1), default=10)
-
-    distribution = commands.add_parser("distribution", help="histogram of a count at one time")
-    distribution.set_defaults(command=functions["distribution"])
-    distribution.add_argument("store", metavar="OUT.h5")
-    distribution.add_argument("pool", metavar="POOL")
-    distribution.add_argument("time", metavar="TIME", type=_seconds, help="one of those stored")
-
-    telegraph = commands.add_parser("telegraph", help="single two-level systems of a trajectory")
-    telegraph.set_defaults(command=functions["telegraph"])
-    telegraph.add_argument("store", metavar="OUT.h5")
-    telegraph.add_argument("--row", metavar="I", type=_whole(0), default=0, help="which trajectory")
-    telegraph.add_argument("--pool", metavar="POOL", default="m")
+    _add_questions(functions, commands)
 
     figures = commands.add_parser("figures", help="draw the published figures, with trajectories")
     figures.set_defaults(command=functions["figures"])
@@ -153,6 +85,57 @@ def parser(functions):
     figures.add_argument("-n", "--ntraj", metavar="N", type=_whole(1), help="trajectories in each")
     figures.add_argument("-q", "--quiet", action="store_true", help="no progress")
     return top
+
+
+def _add_questions(functions, commands):
+    """Commands that put a question to a store, and draw the answer."""
+
+    def question(name, text, store="store", **more):
+        command = commands.add_parser(name, help=text)
+        command.set_defaults(command=functions[name])
+        command.add_argument(store, metavar="OUT.h5", **more)
+        command.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
+        command.add_argument("--no-figure", action="store_true", help="print alone")
+        return command.add_argument
+
+    time = {"metavar": "TIME", "type": _seconds}
+    question("compare", "averages against the rate equations")
+
+    add = question("typicality", "how typical single trajectories are", "stores",
+                   nargs="+", help="of one or several sizes")  # fmt: skip
+    add("--epsilon", metavar="E", type=_positive, help="fraction within E")
+
+    question("fluctuations", "variances and higher cumulants")
+
+    add = question("correlations", "in time, of a run at rest; spectra")
+    add("--after", **time, required=True, help="where the rest begins")
+
+    add = question("counting", "events or heat in windows of time")
+    add("counted", metavar="CHANNEL|BATH", nargs="+", help="what to count")
+    add("--after", **time, default=0.0, help="where windows begin")
+
+    add = question("waiting", "waiting times between events")
+    add("channels", metavar="CHANNEL", nargs="+", help="what is waited for")
+    add("--after", metavar="CHANNEL", help="wait from every event of this one")
+    add("--begin", **time, default=0.0, help="leave out events before")
+
+    add = question("passage", "first passages of the counts")
+    add("target", metavar="CONDITION", nargs="+", help="such as 'm <= 10'; all must be met")
+
+    add = question("coincidences", "g² of counted events at rest")
+    add("first", metavar="CHANNEL|BATH")
+    add("second", metavar="CHANNEL|BATH", nargs="?", help="the same if left out")
+    add("--begin", **time, default=0.0, help="where the rest begins")
+    add("--longest", **time, help="longest lag")
+    add("--bins", metavar="N", type=_whole(1), default=10)
+
+    add = question("distribution", "histogram of a count at one time")
+    add("pool", metavar="POOL")
+    add("time", **time, help="one of those stored")
+
+    add = question("telegraph", "single two-level systems of a trajectory")
+    add("--row", metavar="I", type=_whole(0), default=0, help="which trajectory")
+    add("--pool", metavar="POOL", default="m")
 
 
 def _add_settings(command):

@@ -1,8 +1,33 @@
-"""The progress bar: trajectories done, events per second, time left."""
+"""Progress bars on stderr: what is done, how fast, and the time left."""
 
 import sys
 import threading
 import time
+
+_DELAY = 0.5  # seconds
+
+
+def reading(ntraj, what, show=None):
+    """Bar over trajectories that are read from a store; appears only when it takes a while.
+
+    Parameters
+    ----------
+    ntraj : int
+    what : str
+    show : bool or None
+        None shows a bar when stderr is a terminal.
+
+    Returns
+    -------
+    context manager
+        A `tqdm.tqdm`, whose `update(n)` counts.
+    """
+    from tqdm import tqdm
+
+    return tqdm(
+        total=ntraj, desc=f"reading {what}", unit=" traj", unit_scale=True, file=sys.stderr,
+        leave=False, delay=_DELAY, disable=None if show is None else not show,
+    )  # fmt: skip
 
 
 class Progress:

@@ -144,7 +144,7 @@ def simulate(
         kept.finish(reason, complete=reason not in ("an error", TIMEOUT, INTERRUPTED))
     if reason == INTERRUPTED:
         raise KeyboardInterrupt
-    return Ensemble(kept, reason)
+    return Ensemble(kept, reason, progress)
 
 
 def _target(target, model):

@@ -10,6 +10,7 @@ from scipy import stats
 import jumpsim as js
 from jumpsim import statistics
 from jumpsim.cli import main
+from jumpsim.inference.typicality import _fit, _terms
 from jumpsim.initial import Thermal
 
 BASE = js.systems.open_waveguide(100, 100, 1e4, 1e4, (1e7, 0), (1e7, 0))
@@ -67,12 +68,12 @@ def sizes(factors, ntraj, seed=0, times=TIMES):
 
 
 def test_exponent_of_the_open_waveguide():
-    """-1/2 within 0.02 and within three errors; the slow test asks for 0.01 up to λ = 1000."""
-    found = js.typicality_scaling(sizes((1, 4, 16, 64), (800,) * 4))
-    assert found.exponents == pytest.approx([-0.5] * 3, abs=0.02)
+    """-1/2 within 0.03 and within three errors; the slow test asks for 0.01 up to λ = 1000."""
+    found = js.typicality_scaling(sizes((1, 4, 16, 64), (2000, 1000, 1000, 1000)))
+    assert found.exponents == pytest.approx([-0.5] * 3, abs=0.03)
     assert (np.abs(found.exponents + 0.5) < 3 * found.exponent_errors).all()
-    assert (found.exponent_errors < 0.01).all()
-    assert (found.chi_square < stats.chi2.isf(1e-4, 2)).all()
+    assert (found.exponent_errors < 0.017).all()
+    assert (found.chi_square < stats.chi2.isf(1e-4, 1)).all()
     assert "typical: falls as size^(-1/2)" in str(found)
 
 
@@ -84,6 +85,22 @@ def test_exponent_up_to_a_thousand():
     assert found.exponents == pytest.approx([-0.5] * 3, abs=0.01)
     assert (np.abs(found.exponents + 0.5) < 3 * found.exponent_errors).all()
     assert (found.exponent_errors < 0.004).all()
+
+
+def test_the_correction_for_small_systems():
+    """A law with such a correction is found again; two or three sizes are fitted without."""
+    factors = np.array([1.0, 2, 5, 20, 100])
+    law = 0.3 * factors**-0.5 * np.exp(0.1 * (1 / factors - 1))
+    terms = _terms(factors, correction=True)
+    fit, errors, chi = _fit(terms, np.log(law)[:, None], np.full((5, 1), 0.01))
+    assert fit[:, 0] == pytest.approx([np.log(0.3), -0.5, 0.1])
+    assert chi[0] == pytest.approx(0, abs=1e-12)
+    assert (errors > 0).all()
+    assert len(js.typicality_scaling(sizes((1, 4, 16), (50,) * 3)).fit) == 2
+    four = js.typicality_scaling(sizes((1, 2, 4, 8), (50,) * 4))
+    assert len(four.fit) == 3
+    assert four.fitted(four.factors).shape == (4, 3)
+    assert "undecided: an error above 0.05" in four.verdicts[0]
 
 
 @pytest.mark.slow
@@ -168,6 +185,34 @@ def test_tail_of_a_small_system_departs():
         js.gaussian_tail(js.typicality(js.simulate(model, [1e-5], 9, (0, 0, 1), 1)))
 
 
+def balanced(factor, record="counts"):
+    """A hohlraum that warms up, `factor` times as large."""
+    model = js.systems.hohlraum(20, 10, 1.0).scaled(factor)
+    start = {"N": 20 * factor, "m": 0}
+    return js.simulate(model, [0.1, 0.2, 0.4, 0.8], 400, start, seed=factor, record=record)
+
+
+def test_production_from_counts_alone():
+    """Without baths the counts are enough, and give what the events give."""
+    both = balanced(1, ("counts", "events")), balanced(1, "counts")
+    one = js.simulate(both[0].model, both[0].times, 400, both[0].initial, 1, "events")
+    for other in both:
+        np.testing.assert_allclose(
+            js.thermo.internal_production(one), js.thermo.internal_production(other), atol=1e-10
+        )
+
+
+def test_unusual_signs_die_out_with_size():
+    runs = [js.production_signs(balanced(f)) for f in (16, 1, 4)]
+    found = js.signs_scaling(runs)
+    assert found.factors.tolist() == [1, 4, 16]
+    assert found.share[2] < 0.5 * found.share[0]
+    assert found.ever[2, 0] < 0.5 * found.ever[0, 0]
+    one = runs[1]
+    assert found.share[0] == pytest.approx(one.duration / 0.7)
+    assert "hohlraum × 16" in str(found)
+
+
 def test_signs_of_the_entropy_production():
     times = np.linspace(0, 1e-6, 6)
     ensemble = js.simulate(BASE, times, 300, Thermal(1.0), seed=2, record="events")
@@ -197,7 +242,7 @@ def test_signs_of_the_entropy_production():
             "there is no trajectory to judge",
         ),
         (lambda: js.typicality_scaling(sizes((1,), (5,))), "at least 2 sizes"),
-        (lambda: js.typicality_scaling(sizes((1, 1), (5, 5))), "two systems are equally large"),
+        (lambda: js.typicality_scaling(sizes((1, 1), (5, 5))), "two are equally large"),
         (lambda: js.typicality_scaling(sizes((1, 2), (5, 1))), "an error needs 2 trajectories"),
         (
             lambda: js.typicality_scaling(
@@ -223,6 +268,8 @@ def test_signs_of_the_entropy_production():
             lambda: js.production_signs(js.simulate(BASE, TIMES, 3, Thermal(1.0), 1)),
             "needs every event, but this run kept counts",
         ),
+        (lambda: js.signs_scaling([js.production_signs(e) for e in (balanced(1), balanced(1))]),
+         "two are equally large"),
         (
             lambda: js.production_signs(js.simulate(BASE, [1e-7], 3, Thermal(1.0), 1, "events")),
             "signs need 2 times and 2 trajectories",

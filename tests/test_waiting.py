@@ -134,7 +134,7 @@ def test_refused(arguments, record, match):
 
 def test_nothing_to_wait_for():
     still = js.simulate(js.systems.hohlraum(5, 5, 0), [1.0], 10, (3, 2), 1, "events")
-    with pytest.raises(js.InputError, match="no wait came to its end"):
+    with pytest.raises(js.InputError, match="no wait for 'emission' came to its end"):
         js.waiting_times(still, "emission")
 
 
@@ -169,7 +169,8 @@ def test_the_other_commands_on_events(tmp_path, capsys):
     assert main(["coincidences", out, "emission", "absorption", *more]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "coincidences of emission and absorption"
-    lags = [line.split("  ")[0 if line[0] != " " else 1].strip() for line in lines[3:]]
+    lags = [line.split("  ")[0 if line[0] != " " else 1].strip() for line in lines[3:6]]
+    assert (tmp_path / "out-coincidences.png").stat().st_size > 10_000
     assert lags == ["0 to 200", "200 to 400", "400 to 600"]
     for arguments in (["coincidences", out, "x"], ["distribution", out, "m", "3.33 us"],
                       ["telegraph", out, "--row", "99"]):  # fmt: skip

@@ -13,6 +13,7 @@ from ..theory.master import master_equation
 from .shared import if_small
 
 _SMALL = 20_000
+_MOST_LINES = 40
 _LEAST_EXPECTED = 8  # trajectories in a class of the χ² test
 
 
@@ -46,15 +47,41 @@ class Distribution:
     exact: np.ndarray | None
     p_value: float | None
 
+    def grouped(self, most):
+        """Join neighbours into `most` classes at most, all equally wide.
+
+        Parameters
+        ----------
+        most : int
+
+        Returns
+        -------
+        first, last : ndarray of int
+            Counts in each class, both included.
+        observed, low, high : ndarray
+            As for single counts.
+        exact : ndarray or None
+        """
+        width = -(-len(self.counts) // most)
+        starts = np.arange(0, len(self.counts), width)
+        first = self.counts[starts]
+        observed = np.add.reduceat(self.observed, starts)
+        n = self.ensemble.ntraj
+        interval = proportion_interval(np.rint(observed * n).astype(int), n)
+        exact = None if self.exact is None else np.add.reduceat(self.exact, starts)
+        return first, np.append(first[1:] - 1, self.counts[-1]), observed, *interval, exact
+
     @property
     def table(self):
-        """Lines of a table: every count, its fraction with the interval, the exact law."""
-        exact = self.exact
+        """Lines of a table: counts, their fraction with the interval, the exact law."""
+        first, last, *fractions, exact = self.grouped(_MOST_LINES)
         rows = [
-            (f"{n}", f"{p:.4g} [{a:.4g}, {b:.4g}]", *([] if exact is None else [f"{exact[k]:.4g}"]))
-            for k, (n, p, a, b) in enumerate(
-                zip(self.counts, self.observed, self.low, self.high, strict=True)
+            (
+                f"{a}" if a == b else f"{a} to {b}",
+                f"{p:.4g} [{low:.4g}, {high:.4g}]",
+                *([] if exact is None else [f"{exact[k]:.4g}"]),
             )
+            for k, (a, b, p, low, high) in enumerate(zip(first, last, *fractions, strict=True))
         ]
         head = (self.pool, "fraction [95 %]", *([] if exact is None else ["exact"]))
         return columns(rows, head, right=(0,))
@@ -67,10 +94,11 @@ class Distribution:
             told = "undecided, too few trajectories for χ²"
         if self.p_value is not None:
             told = f"χ² against the master equation: p = {self.p_value:.3g}"
-        return (
+        summary = (
             f"law of {self.pool} at {self.time * factor:.4g} {unit} in {self.ensemble.ntraj} "
             f"trajectories: {self.counts[0]} to {self.counts[-1]}, mean {mean:.5g}; {told}"
         )
+        return "\n".join([*self.table, "", summary])
 
 
 def distribution(ensemble, pool, time, max_states=_SMALL):

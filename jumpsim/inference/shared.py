@@ -1,5 +1,7 @@
 """What several questions to an ensemble share."""
 
+import numpy as np
+
 from ..errors import InputError
 
 
@@ -29,3 +31,44 @@ def if_small(solve, *arguments, max_states, **more):
         return solve(*arguments, max_states=max_states, **more)
     except InputError:
         return None
+
+
+def scaled_copies(ensembles):
+    """Order ensembles of one system by size; refuse those that are not the same physics, larger.
+
+    Parameters
+    ----------
+    ensembles : list of Ensemble
+
+    Returns
+    -------
+    order : list of int
+        From the smallest to the largest.
+    factors : ndarray
+        How many times larger than the smallest, in this order.
+    """
+    sizes = [max(float(pool.size or 1) for pool in e.model.pool_specs) for e in ensembles]
+    order = sorted(range(len(sizes)), key=sizes.__getitem__)
+    factors = np.array([sizes[k] for k in order]) / sizes[order[0]]
+    if len(set(factors)) < len(factors):
+        raise InputError("systems of different sizes are needed, but two are equally large")
+    for k, factor in zip(order, factors, strict=True):
+        _check_scaled(ensembles[order[0]], ensembles[k], factor)
+    return order, factors
+
+
+def _check_scaled(first, other, factor):
+    same_times = np.array_equal(first.times, other.times)
+    expected = first.model.scaled(factor)
+    rates = np.allclose(expected.table.constants, other.model.table.constants, rtol=1e-9)
+    if not (
+        same_times
+        and expected.pool_specs == other.model.pool_specs
+        and expected.channels == other.model.channels
+        and rates
+    ):
+        what = "its times differ" if not same_times else "it is not the same physics, larger"
+        raise InputError(
+            f"{other.path or other.model.name} cannot be compared with "
+            f"{first.path or first.model.name}: {what}; vary `scale` alone"
+        )

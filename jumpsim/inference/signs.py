@@ -8,8 +8,9 @@ from .. import units
 from ..ensemble import Ensemble
 from ..errors import InputError
 from ..statistics import proportion_interval
+from ..tables import columns
 from ..thermo import internal_production
-from .shared import need
+from .shared import need, scaled_copies
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,17 @@ class ProductionSigns:
     duration_sem: float
     ever: tuple
 
+    @property
+    def share(self):
+        """Part of the time (where the average's sign is known) with the other sign, and its error.
+
+        NaN where the average's sign is nowhere known.
+        """
+        known = np.diff(self.ensemble.times)[np.isfinite(self.opposite)].sum()
+        if known == 0:
+            return np.nan, np.nan
+        return self.duration / known, self.duration_sem / known
+
     def __str__(self):
         factor, unit = units.readable_times(self.ensemble.times)
         decided = np.isfinite(self.opposite)
@@ -67,13 +79,15 @@ def production_signs(ensemble):
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "events"; at least two times and two trajectories.
+        Recorded with "events", or with "counts" where no event exchanges with a bath; at least two
+        times and two trajectories.
 
     Returns
     -------
     ProductionSigns
     """
-    need(ensemble, "events", "the entropy of single trajectories needs every event")
+    if "counts" not in ensemble.record or any(c.bath for c in ensemble.model.channel_specs):
+        need(ensemble, "events", "the entropy of single trajectories needs every event")
     if len(ensemble.times) < 2 or ensemble.ntraj < 2:
         raise InputError(
             f"signs need 2 times and 2 trajectories at least, but there are "
@@ -98,3 +112,66 @@ def production_signs(ensemble):
         float(lasted.std(ddof=1) / np.sqrt(n)),
         (ever / n, *map(float, proportion_interval(ever, n))),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class SignScaling:
+    """How often the sign of the entropy production is the unusual one, against size.
+
+    Attributes
+    ----------
+    runs : tuple of ProductionSigns
+        From the smallest to the largest.
+    factors : ndarray, shape (n_runs,)
+        How many times larger than the first.
+    share, share_error : ndarray, shape (n_runs,)
+        Part of the time that trajectories spend with the unusual sign; NaN where it is undecided.
+    ever : ndarray, shape (n_runs, 3)
+        Fraction of trajectories that ever have it, with a 95 % interval.
+    """
+
+    runs: tuple
+    factors: np.ndarray
+    share: np.ndarray
+    share_error: np.ndarray
+    ever: np.ndarray
+
+    def __str__(self):
+        rows = [
+            (
+                f"{run.ensemble.model.name} × {factor:g}",
+                f"{run.ensemble.ntraj}",
+                "undecided" if np.isnan(share) else f"{share:.4g} ± {error:.2g}",
+                f"{ever:.4g} [{low:.4g}, {high:.4g}]",
+            )
+            for run, factor, share, error, (ever, low, high) in zip(
+                self.runs, self.factors, self.share, self.share_error, self.ever, strict=True
+            )
+        ]
+        head = ("system", "trajectories", "part of the time", "trajectories, ever [95 %]")
+        return "\n".join(
+            [
+                "entropy produced within, of the other sign than the average's",
+                "",
+                *columns(rows, head, right=(1,)),
+            ]
+        )
+
+
+def signs_scaling(runs):
+    """Put the signs of the entropy production of systems of several sizes side by side.
+
+    Parameters
+    ----------
+    runs : list of ProductionSigns
+        Of one system at several sizes, at the same times.
+
+    Returns
+    -------
+    SignScaling
+    """
+    ensembles = [run.ensemble for run in runs]
+    order, factors = scaled_copies(ensembles)
+    runs = tuple(runs[k] for k in order)
+    share, error = np.array([run.share for run in runs]).T
+    return SignScaling(runs, factors, share, error, np.array([run.ever for run in runs]))

@@ -6,14 +6,14 @@ import numpy as np
 
 from .. import units
 from ..ensemble import Ensemble
-from ..errors import InputError
+from ..errors import InputError, whole_number
 from ..statistics import jackknife_error
 from ..tables import columns
 from ..theory.passage import Passage, waiting_time
 from .shared import if_small, need
 
-_GROUPS = 32
-_SMALL = 5_000  # states up to which the exact law is found unasked
+GROUPS = 32
+SMALL = 5_000  # states up to which the exact law is found unasked
 _LEAST_AT_RISK = 20
 
 
@@ -30,6 +30,8 @@ class WaitingTimes:
         Seconds.
     ended : ndarray of bool, shape (n_waits,)
         False where the run ended first.
+    row : ndarray of int, shape (n_waits,)
+        Of the trajectory.
     times : ndarray, shape (n_times,)
         Seconds since the wait began.
     survival, error : ndarray, shape (n_times,)
@@ -43,10 +45,21 @@ class WaitingTimes:
     what: str
     durations: np.ndarray
     ended: np.ndarray
+    row: np.ndarray
     times: np.ndarray
     survival: np.ndarray
     error: np.ndarray
     exact: Passage | None
+
+    @property
+    def mean(self):
+        """Mean wait and its standard error, seconds; NaN when the end cut waits short."""
+        if not self.ended.all():
+            return np.nan, np.nan
+        group = self.row % GROUPS
+        number, total = np.bincount(group), np.bincount(group, self.durations)
+        left = (total.sum() - total) / np.maximum(number.sum() - number, 1)
+        return total.sum() / number.sum(), float(jackknife_error(left[number > 0]))
 
     def __str__(self):
         factor, unit = units.readable_times(self.times)
@@ -64,11 +77,20 @@ class WaitingTimes:
                 f"trajectories of {self.ensemble.model.name}; {cut} were cut short by the end",
                 "",
                 *columns(rows, head, right=(0,)),
+                "",
+                self._told_mean(factor, unit),
             ]
         )
 
+    def _told_mean(self, factor, unit):
+        mean, error = self.mean
+        told = "mean wait: undecided, for it some waits were cut short"
+        if np.isfinite(mean):
+            told = f"mean wait: {mean * factor:.5g} ± {error * factor:.2g} {unit}"
+        return told if self.exact is None else f"{told} (exact {self.exact.mean * factor:.5g})"
 
-def waiting_times(ensemble, channels, after=None, begin=0.0, points=41, max_states=_SMALL):
+
+def waiting_times(ensemble, channels, after=None, begin=0.0, points=41, max_states=SMALL):
     """Measure the time until the next event of one of some channels.
 
     Parameters
@@ -104,22 +126,46 @@ def waiting_times(ensemble, channels, after=None, begin=0.0, points=41, max_stat
         raise InputError(f"`begin` must lie before the end of the run at {end:g} s")
     wanted = np.isin(np.arange(len(model.channels)), [model.channels.index(n) for n in names])
     origin = None if after is None else model.channels.index(after)
-    durations, ended, group = _waits(ensemble, wanted, origin, begin, end)
-    if not ended.any():
-        raise InputError("no wait came to its end; run longer, or wait for another channel")
-    times = np.linspace(0, durations[ended].max(), points)
-    survival, error = _kaplan_meier(durations, ended, group, times)
+    waits = _waits(ensemble, wanted, origin, begin, end)
     what = " or ".join(f"'{n}'" for n in names) + (f" after '{after}'" if after else "")
     known = begin == 0 if after is None else begin > 0
-    exact = if_small(
-        waiting_time, model, times, ensemble.initial, names, after,
-        max_states=max_states if known else 0,
-    )  # fmt: skip
-    return WaitingTimes(ensemble, what, durations, ended, times, survival, error, exact)
+
+    def solve(times):
+        return if_small(
+            waiting_time, model, times, ensemble.initial, names, after,
+            max_states=max_states if known else 0,
+        )  # fmt: skip
+
+    return estimated(ensemble, what, waits, points, solve)
+
+
+def estimated(ensemble, what, waits, points, solve):
+    """Estimate the survival of waits and put the exact law beside it.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    what : str
+    waits : tuple of ndarray
+        Durations, whether they ended, and the row of their trajectory.
+    points : int
+    solve : callable
+        Returns the exact `Passage` at some times, or None.
+
+    Returns
+    -------
+    WaitingTimes
+    """
+    durations, ended, row = waits
+    if not ended.any():
+        raise InputError(f"no wait for {what} came to its end; run longer, or wait for less")
+    times = np.linspace(0, durations[ended].max(), whole_number(points, "points", 2, 100_000))
+    survival, error = _kaplan_meier(durations, ended, row % GROUPS, times)
+    return WaitingTimes(ensemble, what, durations, ended, row, times, survival, error, solve(times))
 
 
 def _waits(ensemble, wanted, origin, begin, end):
-    """Durations, whether they ended, and the group of their trajectory."""
+    """Durations, whether they ended, and the row of their trajectory."""
     parts = []
     for row, numbers, times, channels in ensemble.event_slabs():
         trajectory = row + np.repeat(np.arange(len(numbers)), numbers)
@@ -138,7 +184,7 @@ def _waits(ensemble, wanted, origin, begin, end):
         if len(hits):
             same = (following < len(hits)) & (trajectory[hits[found]] == owners)
             until = np.where(same, times[hits[found]], end)
-        parts.append((until - starts, same, owners % _GROUPS))
+        parts.append((until - starts, same, owners))
     return tuple(np.concatenate(p) for p in zip(*parts, strict=True))
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from .. import units
 from .style import look, sheet
 
+_MOST_CLASSES = 60
 _MOST_SYSTEMS = 40  # rows that can be told apart
 
 
@@ -28,14 +29,15 @@ def distribution(result):
     title += "" if result.exact is None else ", master equation (line)"
     with sheet(1, title, width=4.6) as (figure, (axis,)):
         style, marks = look(0)
-        bars = [result.observed - result.low, result.high - result.observed]
-        axis.errorbar(result.counts, result.observed, bars, linestyle="none", **marks)
-        if result.exact is not None:
-            edges = np.append(result.counts, result.counts[-1] + 1) - 0.5
-            axis.stairs(result.exact, edges, **style)
+        first, last, observed, low, high, exact = result.grouped(_MOST_CLASSES)
+        axis.errorbar((first + last) / 2, observed, [observed - low, high - observed], **marks)
+        if exact is not None:
+            axis.stairs(exact, np.append(first, last[-1] + 1) - 0.5, **style)
         axis.set_ylim(bottom=0)
         axis.set_xlabel(f"count of {result.pool}")
-        axis.set_ylabel("fraction of trajectories")
+        width = first[1] - first[0] if len(first) > 1 else 1
+        each = "" if width == 1 else f" in each {width} counts"
+        axis.set_ylabel(f"fraction of trajectories{each}")
     return figure
 
 

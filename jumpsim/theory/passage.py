@@ -1,7 +1,10 @@
 """When something first happens: first passages and waiting times, from the master equation."""
 
-from collections.abc import Mapping
+import operator
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +15,11 @@ from ..plan import as_times
 from .master import evolve
 from .states import MOST_STATES, reachable
 from .stationary import stationary
+
+_CONDITION = re.compile(r"\s*(.+?)\s*(<=|>=|=|<|>)\s*(\d{1,15})\s*")
+_COMPARISONS = {
+    "=": operator.eq, "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +69,10 @@ def first_passage(model, times, initial, target, truncate=None, max_states=MOST_
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, mapping or sequence
-    target : mapping of str to int, or callable
-        Counts of some pools, all of which must be met; or a function of the states, an int64 array
-        (n_states, n_pools), that returns True where the target is.
+    target : str, list of str, mapping of str to int, or callable
+        Conditions such as "m <= 10" (=, <, >, <=, >=), or counts of some pools, all of which must
+        be met; or a function of the states, an int64 array (n_states, n_pools), that returns True
+        where the target is.
     truncate, max_states
         As for `master_equation`.
 
@@ -73,7 +82,10 @@ def first_passage(model, times, initial, target, truncate=None, max_states=MOST_
     """
     times = as_times(times)
     space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
-    hit, what = _target(model, space.states, target)
+    reached, what = as_target(model, target)
+    hit = reached(space.states)
+    if not hit.any():
+        raise InputError(f"no state with {what} can be reached from this start")
     return _passage(space, times, space.start, space.generator, hit, what)
 
 
@@ -117,27 +129,56 @@ def waiting_time(
     return _passage(space, times, start, space.matrix(silent=places), nowhere, what, places)
 
 
-def _target(model, states, target):
+def as_target(model, target):
+    """Return the function of the states that a target means, and the target in words.
+
+    Parameters
+    ----------
+    model : Model
+    target : str, list of str, mapping of str to int, or callable
+        As for `first_passage`.
+
+    Returns
+    -------
+    reached : callable
+        Of counts (n, n_pools); returns bool (n,).
+    words : str
+    """
+    if callable(target):
+        return partial(_reached_by, target), "the target"
     if isinstance(target, Mapping):
-        hit = np.ones(len(states), bool)
-        for name, count in target.items():
-            if name not in model.pools:
-                raise InputError(f"`target`: unknown pool '{name}'; " + choices(name, model.pools))
-            hit &= states[:, model.pools.index(name)] == count
-        what = ", ".join(f"{name} = {count}" for name, count in target.items())
-    elif callable(target):
-        hit = np.asarray(target(states))
-        what = "the target"
-        if hit.shape != (len(states),) or hit.dtype != bool:
-            raise InputError("`target` must return True or False for each row of the states")
-    else:
-        raise InputError(
-            f"`target` must give counts, such as {{'m': 0}}, or be a function of the states, but "
-            f"is {target!r}"
-        )
-    if not hit.any():
-        raise InputError("`target` holds no state that can be reached from this start")
-    return hit, what
+        target = [f"{name} = {count}" for name, count in target.items()]
+    texts = [target] if isinstance(target, str) or not isinstance(target, Iterable) else target
+    conditions = [_condition(model, text) for text in texts]
+    if not conditions:
+        raise InputError('`target` must give a condition, such as "m = 0"')
+
+    def reached(states):
+        return np.all([compare(states[:, p], count) for p, compare, count, _ in conditions], axis=0)
+
+    return reached, " and ".join(words for *_, words in conditions)
+
+
+def _reached_by(target, states):
+    hit = np.asarray(target(states))
+    if hit.shape != (len(states),) or hit.dtype != bool:
+        raise InputError("`target` must return True or False for each row of the states")
+    return hit
+
+
+def _condition(model, text):
+    """(place of the pool, comparison, count, words) of a condition such as "m <= 10"."""
+    found = (
+        re.fullmatch(r"\s*(.+?)\s*(<=|>=|=|<|>)\s*(\d{1,15})\s*", text)
+        if isinstance(text, str)
+        else None
+    )
+    if found is None:
+        raise InputError(f'`target` must be a condition such as "m <= 10", but is {text!r}')
+    name, sign, count = found.groups()
+    if name not in model.pools:
+        raise InputError(f"`target`: unknown pool '{name}'; " + choices(name, model.pools))
+    return model.pools.index(name), _COMPARISONS[sign], int(count), f"{name} {sign} {count}"
 
 
 def _channel(model, name):

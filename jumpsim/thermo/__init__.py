@@ -14,7 +14,13 @@ from .local import (
     temperature_unit,
     temperatures,
 )
-from .trajectory import TrajectoryEntropy, along, boltzmann_entropies, internal_production
+from .trajectory import (
+    TrajectoryEntropy,
+    along,
+    boltzmann_entropies,
+    internal_production,
+    states_along,
+)
 
 __all__ = [
     "AverageThermodynamics",
@@ -32,6 +38,7 @@ __all__ = [
     "internal_production",
     "inverse_temperatures",
     "of_averages",
+    "states_along",
     "temperature_unit",
     "temperatures",
 ]

@@ -80,6 +80,32 @@ def boltzmann_entropies(model, counts, si=False):
     return entropy_unit(model, si)[0] * np.stack(parts, axis=-1)
 
 
+def states_along(model, start, numbers, channels):
+    """Counts before and after each event of several trajectories, one after the other.
+
+    Parameters
+    ----------
+    model : Model
+    start : ndarray, shape (n, n_pools)
+        Counts at t = 0.
+    numbers : ndarray, shape (n,)
+        Events of each trajectory.
+    channels : ndarray, shape (n_events,)
+
+    Returns
+    -------
+    before, after : ndarray of int64, shape (n_events, n_pools)
+    """
+    changes = model.table.changes[channels]
+    moved = np.cumsum(changes, axis=0)
+    ends = np.cumsum(numbers)
+    base = np.zeros((len(numbers), changes.shape[1]), np.int64)
+    later = ends[:-1] > 0
+    base[1:][later] = moved[ends[:-1][later] - 1]
+    after = moved + np.repeat(start - base, numbers, axis=0)
+    return after - changes, after
+
+
 def along(ensemble, i):
     """Entropy of the i-th trajectory kept, event by event.
 
@@ -97,7 +123,7 @@ def along(ensemble, i):
     model = ensemble.model
     times, channels = ensemble.events(i)
     start = ensemble.starts(i % ensemble.ntraj, 1)
-    before, after = _states(model, start, np.array([len(channels)]), channels)
+    before, after = states_along(model, start, np.array([len(channels)]), channels)
     counts = np.concatenate([start, after])
     boltzmann = boltzmann_entropies(model, counts).sum(axis=1)
     inside = np.array([c.bath is None for c in model.channel_specs])
@@ -120,7 +146,7 @@ def internal_production(ensemble):
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "events".
+        Recorded with "events"; or with "counts", where no event exchanges with a bath.
 
     Returns
     -------
@@ -130,8 +156,16 @@ def internal_production(ensemble):
     model = ensemble.model
     inside = np.array([c.bath is None for c in model.channel_specs])
     out = np.empty((ensemble.ntraj, len(ensemble.times)))
+    if inside.all() and "counts" in ensemble.record:
+        row = 0
+        for counts in ensemble.slabs("counts"):
+            states = np.concatenate([ensemble.starts(row, len(counts))[:, None], counts], axis=1)
+            entropy = boltzmann_entropies(model, states).sum(axis=2)
+            out[row : row + len(counts)] = entropy[:, 1:] - entropy[:, :1]
+            row += len(counts)
+        return out
     for row, numbers, times, channels in ensemble.event_slabs():
-        before, after = _states(model, ensemble.starts(row, len(numbers)), numbers, channels)
+        before, after = states_along(model, ensemble.starts(row, len(numbers)), numbers, channels)
         produced = np.where(inside[channels], _boltzmann_change(model, before, after), 0.0)
         trajectory = np.repeat(np.arange(len(numbers)), numbers)
         place = np.searchsorted(ensemble.times, times)  # counts at every stored time ≥ its own
@@ -139,18 +173,6 @@ def internal_production(ensemble):
         sums = np.bincount(trajectory * shape[1] + place, produced, shape[0] * shape[1])
         out[row : row + len(numbers)] = sums.reshape(shape).cumsum(axis=1)
     return out
-
-
-def _states(model, start, numbers, channels):
-    """Counts before and after each event of several trajectories, one after the other."""
-    changes = model.table.changes[channels]
-    moved = np.cumsum(changes, axis=0)
-    ends = np.cumsum(numbers)
-    base = np.zeros((len(numbers), changes.shape[1]), np.int64)
-    later = ends[:-1] > 0
-    base[1:][later] = moved[ends[:-1][later] - 1]
-    after = moved + np.repeat(start - base, numbers, axis=0)
-    return after - changes, after
 
 
 def _boltzmann_change(model, before, after):
