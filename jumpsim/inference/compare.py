@@ -8,12 +8,12 @@ from .. import units
 from ..ensemble import Ensemble
 from ..errors import InputError
 from ..tables import columns
-from ..theory.master import master_equation
+from ..theory.master import MasterEquation, master_equation
 from ..theory.meanfield import MeanField, mean_field
-from .joint import JointTest, joint_test
+from ..theory.noise import LinearNoise, linear_noise
+from .joint import FALSE_ALARM, JointTest, joint_test
 from .shared import if_small
 
-FALSE_ALARM = 0.01
 _SMALL = 20_000  # states up to which the exact bias is found unasked
 # Sum of squared deviations below which too few trajectories carry the average for a normal law.
 _LEAST_DEVIATION = 50
@@ -39,8 +39,10 @@ class Comparison:
         (Bonferroni: it holds however the residuals are correlated).
     joint : JointTest or None
         One test of all averages together, which respects their correlations.
-    bias : ndarray or None, shape (n_times, n_pools)
-        Exact bias, master equation less rate equations, where the system is small enough.
+    noise : LinearNoise
+        What single trajectories should spread by, exact for large systems.
+    exact : MasterEquation or None
+        Where the system is small enough.
     """
 
     ensemble: Ensemble
@@ -51,7 +53,18 @@ class Comparison:
     residuals: np.ndarray
     threshold: float
     joint: JointTest | None
-    bias: np.ndarray | None
+    noise: LinearNoise
+    exact: MasterEquation | None
+
+    @property
+    def bias(self):
+        """Exact bias, master equation less rate equations, (n_times, n_pools), or None."""
+        return None if self.exact is None else self.exact.mean - self.theory.counts
+
+    @property
+    def spread(self):
+        """Standard deviation of single trajectories, (n_times, n_pools)."""
+        return self.sem * np.sqrt(self.ensemble.ntraj)
 
     @property
     def agrees(self):
@@ -109,15 +122,41 @@ class Comparison:
             "(residuals in standard errors)"
         )
         more = [str(self.joint)] if self.joint is not None else []
-        if self.bias is not None:
+        more += ["", *self._at_the_end(factor, unit)]
+        if self.exact is not None:
             k, p = np.unravel_index(np.abs(self.bias).argmax(), self.bias.shape)
             more.append(
-                f"exact bias of the rate equations: {-self.bias[k, p]:+.3g} quanta in "
-                f"{model.pools[p]} at most (rate equations less master equation)"
+                f"largest exact bias, master equation less rate equations: {self.bias[k, p]:+.3g} "
+                f"quanta in {model.pools[p]} at {times[k] * factor:.4g} {unit}"
             )
         return "\n".join(
             [title, "", *columns(rows, head, right=range(len(head))), "", self.verdict, *more]
         )
+
+    def _at_the_end(self, factor, unit):
+        """Lines on bias and spread at the last time."""
+        n, last = self.ensemble.ntraj, self.ensemble.times[-1]
+        exact = self.exact is not None
+        rows = []
+        for p, name in enumerate(self.ensemble.model.pools):
+            spread = self.spread[-1, p]
+            row = [
+                name,
+                f"{self.mean[-1, p] - self.theory.counts[-1, p]:+.4g} ± {self.sem[-1, p]:.2g}",
+                f"{spread:.4g} ± {spread / np.sqrt(2 * (n - 1)):.2g}",
+                f"{np.sqrt(self.noise.covariance[-1, p, p]):.4g}",
+            ]
+            if exact:
+                row.insert(2, f"{self.bias[-1, p]:+.4g}")
+                row.append(f"{np.sqrt(self.exact.covariance[-1, p, p]):.4g}")
+            rows.append(row)
+        head = ["pool", "average - theory", "spread", "linear noise"]
+        head = [*head[:2], "exact bias", *head[2:], "exact spread"] if exact else head
+        return [
+            f"at {last * factor:.4g} {unit}: bias, and spread of single trajectories (one standard "
+            "deviation; its error as for a normal law)",
+            *columns(rows, head),
+        ]
 
 
 def compare(ensemble):
@@ -154,16 +193,13 @@ def compare(ensemble):
     residuals[decided] = ((mean - theory.counts)[decided]) / sem[decided]
     threshold = float(norm.isf(FALSE_ALARM / 2 / max(1, decided.sum())))
     joint = joint_test(ensemble, theory.counts)
-    bias = _bias(ensemble, theory)
-    return Comparison(ensemble, theory, curve, mean, sem, residuals, threshold, joint, bias)
-
-
-def _bias(ensemble, theory):
-    """Bias of the rate equations, master equation less rate equations, for a small system."""
+    noise = linear_noise(ensemble.model, ensemble.times, ensemble.initial)
     exact = if_small(
         master_equation, ensemble.model, ensemble.times, ensemble.initial, max_states=_SMALL
     )
-    return None if exact is None else exact.mean - theory.counts
+    return Comparison(
+        ensemble, theory, curve, mean, sem, residuals, threshold, joint, noise, exact
+    )  # fmt: skip
 
 
 def _fine(times):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+FALSE_ALARM = 0.01
 _TRAJECTORIES_PER_AVERAGE = 20
 _RANK = 1e-9  # eigenvalues of the correlation below this belong to conserved totals
 _LEAST_DEVIATING = 50
@@ -30,10 +31,17 @@ class JointTest:
     statistic: float
     p_value: float
 
+    @property
+    def agrees(self):
+        """Whether p is not below 1 %."""
+        return self.p_value >= FALSE_ALARM
+
     def __str__(self):
         return (
             f"all together (Hotelling's T², {self.averages} averages with {self.freedom} "
-            f"independent directions): p = {self.p_value:.3g}"
+            f"independent directions) they {'agree' if self.agrees else 'DISAGREE'}: p = "
+            f"{self.p_value:.3g}, and noise alone gives less than {FALSE_ALARM:g} in "
+            f"{FALSE_ALARM:.0%} of runs"
         )
 
 

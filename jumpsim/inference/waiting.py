@@ -35,8 +35,8 @@ class WaitingTimes:
     times : ndarray, shape (n_times,)
         Seconds since the wait began.
     survival, error : ndarray, shape (n_times,)
-        Probability still to wait (Kaplan and Meier), with jackknife errors over trajectories; NaN
-        where fewer than 20 waits are still observed.
+        Probability still to wait (Kaplan and Meier), with jackknife errors over trajectories, not
+        less than independent waits allow; NaN where fewer than 20 waits are still observed.
     exact : Passage or None
         From the master equation, when the system is small.
     """
@@ -192,12 +192,16 @@ def _kaplan_meier(durations, ended, group, times):
     """Product-limit estimate at some times, with errors by leaving out groups of trajectories."""
     order = np.lexsort((~ended, durations))  # of equal durations, ended waits come first
     durations, ended, group = durations[order], ended[order], group[order]
-    at_risk = len(durations) - np.arange(len(durations))
     last = np.searchsorted(durations, times, side="right")
     survival = _product_limit(np.ones(len(durations)), ended, last)
     left = np.array([_product_limit(1.0 * (group != g), ended, last) for g in np.unique(group)])
-    error = jackknife_error(left)
-    enough = np.append(at_risk, 0)[last] >= _LEAST_AT_RISK
+    at_risk = len(durations) - last
+    arrived = np.append(0, np.cumsum(ended))[last]
+    # Not less than independent waits allow, so that few or no arrivals have an error as well.
+    number = arrived + at_risk + 4
+    part = (arrived + 2) / number
+    error = np.maximum(jackknife_error(left), np.sqrt(part * (1 - part) / number))
+    enough = at_risk >= _LEAST_AT_RISK
     return np.where(enough, survival, np.nan), np.where(enough, error, np.nan)
 
 

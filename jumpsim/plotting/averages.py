@@ -62,7 +62,7 @@ def _pool_panel(above, below, result, p):
     model = result.ensemble.model
     pool = model.pool_specs[p]
     mean, sem = result.mean[:, p], result.sem[:, p]
-    spread = sem * np.sqrt(result.ensemble.ntraj)
+    spread = result.spread[:, p]
     few = _thinned(result)
     above.fill_between(
         times, np.maximum(mean - spread, 0), mean + spread,

@@ -84,7 +84,8 @@ def coincidences(result):
         if result.exact is not None:
             axis.stairs(result.exact, edges, baseline=None, **style)
         axis.axhline(1, color="0.6", linewidth=0.8)
-        axis.set_ylim(bottom=0)
+        if np.nanmin(result.g2, initial=1) < 0.5:
+            axis.set_ylim(bottom=0)
         axis.set_xlabel(f"lag ({unit})")
         axis.set_ylabel("$g^{(2)}$")
     return figure

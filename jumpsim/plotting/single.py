@@ -68,6 +68,7 @@ def telegraph(result):
             rows.broken_barh(spans, (k + 0.1, 0.8), color="0.15", linewidth=0)
         rows.set_xlim(0, result.end * factor)
         rows.set_ylim(0, min(number, _MOST_SYSTEMS))
+        rows.yaxis.get_major_locator().set_params(integer=True)
         rows.set_xlabel(f"time ({unit})")
         rows.set_ylabel("two-level system (bars: excited)")
         _dwell_panel(dwells, result, factor)
