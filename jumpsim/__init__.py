@@ -48,6 +48,8 @@ _HOME = {
     "waiting_times": "inference.waiting",
     "first_passages": "inference.passage",
     "telegraph": "inference.telegraph",
+    "fluctuation_theorem": "inference.theorem",
+    "exponential_average": "theory.exponential",
     "count_cumulants": "theory.counting",
     "InputError": "errors",
     "StoreError": "errors",

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import streams, units
 from .errors import InputError, choices
+from .multiplicity import log_states
 
 _MOST_ENTRIES = 10**7
 _NEGLIGIBLE = 1e-20  # weight, relative to the mode, below which a law's tail is cut
@@ -107,6 +108,19 @@ class Thermal:
             return [(int(n), np.ones(1)) for n in self.mean(model)]
         return [(least, weights / weights.sum()) for least, weights in self._weights(model)]
 
+    def log_probability(self, model, counts):
+        """ln p_0 of counts (..., n_pools), up to a constant; -inf where they cannot be drawn."""
+        if not self.spread:
+            return _at(self.mean(model), counts)
+        parts = []
+        for p, (pool, y) in enumerate(zip(model.pool_specs, self._exponents(model), strict=True)):
+            n = counts[..., p]
+            if math.isfinite(y):
+                parts.append(log_states(pool, n) - y * n)
+            else:  # T = 0 from above or below: one state
+                parts.append(_at(np.array([0 if y > 0 else pool.size]), n[..., None]))
+        return sum(parts)
+
     def asdict(self):
         """Plain dict; `fromdict` is its inverse."""
         if isinstance(self.x, dict):
@@ -196,6 +210,10 @@ class Fixed:
         """Law of each pool's count at t = 0: that count, and a probability of 1."""
         return [(int(n), np.ones(1)) for n in model.as_counts(self.counts, whole=True)]
 
+    def log_probability(self, model, counts):
+        """ln p_0 of counts (..., n_pools): 0 for those of the start, -inf for others."""
+        return _at(model.as_counts(self.counts), counts)
+
     def asdict(self):
         """Plain dict; `fromdict` is its inverse."""
         return {"counts": {name: _plain(n) for name, n in self.counts.items()}}
@@ -238,6 +256,10 @@ def fromdict(data):
 def _word(x):
     """T = 0 as a word, because JSON knows no infinity."""
     return x if math.isfinite(x) else str(x)
+
+
+def _at(state, counts):
+    return np.where((counts == state).all(axis=-1), 0.0, -np.inf)
 
 
 def _plain(number):

@@ -129,7 +129,7 @@ def distribution(ensemble, pool, time, max_states=_SMALL):
             f"{ensemble.times[k]:g} s"
         )
     p = model.pools.index(pool)
-    samples = np.concatenate([counts[:, k, p] for counts in ensemble.slabs("counts")])
+    samples = np.concatenate([counts[:, k, p].copy() for counts in ensemble.slabs("counts")])
     first, last = int(samples.min()), int(samples.max())
     exact = if_small(
         master_equation, model, ensemble.times[k : k + 1], ensemble.initial, max_states=max_states

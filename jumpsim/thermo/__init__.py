@@ -19,6 +19,8 @@ from .trajectory import (
     along,
     boltzmann_entropies,
     internal_production,
+    ratio_production,
+    ratios_are_entropy,
     states_along,
 )
 
@@ -38,6 +40,8 @@ __all__ = [
     "internal_production",
     "inverse_temperatures",
     "of_averages",
+    "ratio_production",
+    "ratios_are_entropy",
     "states_along",
     "temperature_unit",
     "temperatures",

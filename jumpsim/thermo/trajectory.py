@@ -14,6 +14,8 @@ from ..model import Model
 from ..multiplicity import log_states
 from .local import entropy_unit
 
+_SAMPLE = 2000  # states on which an identity of rates is tried
+
 
 @dataclass(frozen=True, eq=False)
 class TrajectoryEntropy:
@@ -155,24 +157,95 @@ def internal_production(ensemble):
     """
     model = ensemble.model
     inside = np.array([c.bath is None for c in model.channel_specs])
-    out = np.empty((ensemble.ntraj, len(ensemble.times)))
     if inside.all() and "counts" in ensemble.record:
-        row = 0
-        for counts in ensemble.slabs("counts"):
-            states = np.concatenate([ensemble.starts(row, len(counts))[:, None], counts], axis=1)
-            entropy = boltzmann_entropies(model, states).sum(axis=2)
-            out[row : row + len(counts)] = entropy[:, 1:] - entropy[:, :1]
-            row += len(counts)
-        return out
+        return _boltzmann_gain(ensemble)
+
+    def produced(before, after, channels):
+        return [np.where(inside[channels], _boltzmann_change(model, before, after), 0.0)]
+
+    return _summed(ensemble, produced)[0]
+
+
+def ratio_production(ensemble):
+    """Σ ln(w_forward/w_reverse) of every trajectory up to each stored time.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "events"; or with "counts", where the ratio is exp(ΔS_B) for every event.
+
+    Returns
+    -------
+    production : ndarray, shape (ntraj, n_times)
+        Of the events that have a reverse, k_B.
+    irreversible : ndarray, shape (ntraj, n_times)
+        Number of events without.
+    """
+    model = ensemble.model
+    if "events" not in ensemble.record and ratios_are_entropy(ensemble):
+        gain = _boltzmann_gain(ensemble)
+        return gain, np.zeros_like(gain)
+
+    def produced(before, after, channels):
+        ratio, possible = _log_ratios(model, before, after, channels)
+        return [np.where(possible, ratio, 0.0), ~possible]
+
+    return _summed(ensemble, produced)
+
+
+def ratios_are_entropy(ensemble):
+    """Whether w_forward/w_reverse = exp(ΔS_B) for every event, tried on the states of a sample.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "counts"; False without.
+    """
+    model = ensemble.model
+    if "counts" not in ensemble.record or ensemble.ntraj == 0:
+        return False
+    sample = next(ensemble.slabs("counts")).reshape(-1, len(model.pools))
+    states = np.unique(sample[:: max(1, len(sample) // _SAMPLE)], axis=0)
+    for c, change in enumerate(model.table.changes):
+        before = states[model.table.rate_of(c, states) > 0]
+        channels = np.full(len(before), c)
+        ratio, possible = _log_ratios(model, before, before + change, channels)
+        gain = _boltzmann_change(model, before, before + change)
+        if not possible.all() or not np.allclose(ratio, gain, rtol=1e-9, atol=1e-9):
+            return False
+    return True
+
+
+def _boltzmann_gain(ensemble):
+    """S_B at the stored times less that of the start, (ntraj, n_times), from the counts."""
+    gains, row = [np.empty((0, len(ensemble.times)))], 0
+    for counts in ensemble.slabs("counts"):
+        states = np.concatenate([ensemble.starts(row, len(counts))[:, None], counts], axis=1)
+        entropy = boltzmann_entropies(ensemble.model, states).sum(axis=2)
+        gains.append(entropy[:, 1:] - entropy[:, :1])
+        row += len(counts)
+    return np.concatenate(gains)
+
+
+def _summed(ensemble, produced):
+    """Sums of what each event produces, up to each stored time; an array for each quantity."""
+    parts, n_times = [], len(ensemble.times)
     for row, numbers, times, channels in ensemble.event_slabs():
-        before, after = states_along(model, ensemble.starts(row, len(numbers)), numbers, channels)
-        produced = np.where(inside[channels], _boltzmann_change(model, before, after), 0.0)
+        before, after = states_along(
+            ensemble.model, ensemble.starts(row, len(numbers)), numbers, channels
+        )
         trajectory = np.repeat(np.arange(len(numbers)), numbers)
         place = np.searchsorted(ensemble.times, times)  # counts at every stored time ≥ its own
-        shape = (len(numbers), len(ensemble.times))
-        sums = np.bincount(trajectory * shape[1] + place, produced, shape[0] * shape[1])
-        out[row : row + len(numbers)] = sums.reshape(shape).cumsum(axis=1)
-    return out
+        cell, shape = trajectory * n_times + place, (len(numbers), n_times)
+        sums = [
+            np.bincount(cell, values, shape[0] * n_times).reshape(shape).cumsum(axis=1)
+            for values in produced(before, after, channels)
+        ]
+        parts.append(sums)
+    if not parts:
+        nothing = np.empty((0, len(ensemble.model.pools)), int)
+        return [np.empty((0, n_times)) for _ in produced(nothing, nothing, nothing[:, 0])]
+    return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
 
 def _boltzmann_change(model, before, after):
