@@ -216,6 +216,8 @@ _COMMANDS = {
             commands.counting,
             commands.waiting,
             commands.passage,
+            commands.theorem,
+            commands.clausius,
             commands.coincidences,
             commands.distribution,
             commands.telegraph,

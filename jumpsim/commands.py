@@ -191,6 +191,31 @@ def distribution(options):
     return _tell(options, measure, plotting.distribution, options.pool, options.time)
 
 
+def theorem(options):
+    """Fluctuation theorems."""
+    from . import plotting
+    from .inference.theorem import fluctuation_theorem as measure
+
+    return _tell(options, measure, plotting.theorem, options.boundary)
+
+
+def clausius(options):
+    """How often entropy falls in a window, in systems of several sizes."""
+    from . import plotting
+    from .ensemble import open as open_ensemble
+    from .inference.clausius import clausius as compare
+    from .inference.clausius import window_production
+
+    result = compare(
+        [window_production(open_ensemble(s), options.begin, options.end) for s in options.stores]
+    )
+    print(result)
+    if not options.no_figure:
+        figure = plotting.clausius(result)
+        _save(figure, options, _beside(options.stores[0], "clausius"))
+    return DONE
+
+
 def telegraph(options):
     """Flips and dwell times of the single two-level systems of one trajectory."""
     from . import plotting

@@ -133,6 +133,15 @@ def _add_questions(functions, commands):
     add("pool", metavar="POOL")
     add("time", **time, help="one of those stored")
 
+    add = question("theorem", "fluctuation theorems")
+    add("--boundary", choices=["start", "law", "none"], default="start",
+        help="the law from which the reversed process begins")  # fmt: skip
+
+    add = question("clausius", "how often entropy falls, for systems of several sizes", "stores",
+                   nargs="+", help="of one or two systems at several sizes")  # fmt: skip
+    add("--begin", **time, default=0.0, help="of the window; 0 or a stored time")
+    add("--end", **time, help="of the window; a stored time, the last by default")
+
     add = question("telegraph", "single two-level systems of a trajectory")
     add("--row", metavar="I", type=_whole(0), default=0, help="which trajectory")
     add("--pool", metavar="POOL", default="m")

@@ -60,13 +60,12 @@ def scaled_copies(ensembles):
 def _check_scaled(first, other, factor):
     same_times = np.array_equal(first.times, other.times)
     expected = first.model.scaled(factor)
-    rates = np.allclose(expected.table.constants, other.model.table.constants, rtol=1e-9)
-    if not (
-        same_times
-        and expected.pool_specs == other.model.pool_specs
+    same_physics = (
+        expected.pool_specs == other.model.pool_specs
         and expected.channels == other.model.channels
-        and rates
-    ):
+        and np.allclose(expected.table.constants, other.model.table.constants, rtol=1e-9)
+    )
+    if not (same_times and same_physics):
         what = "its times differ" if not same_times else "it is not the same physics, larger"
         raise InputError(
             f"{other.path or other.model.name} cannot be compared with "

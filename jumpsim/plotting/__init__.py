@@ -8,10 +8,12 @@ from .averages import comparison
 from .events import coincidences, counting, waiting
 from .moments import correlations, fluctuations
 from .saving import save
+from .secondlaw import clausius, theorem
 from .single import distribution, telegraph
 from .typical import typicality
 
 __all__ = [
+    "clausius",
     "coincidences",
     "comparison",
     "correlations",
@@ -20,6 +22,7 @@ __all__ = [
     "fluctuations",
     "save",
     "telegraph",
+    "theorem",
     "typicality",
     "waiting",
 ]

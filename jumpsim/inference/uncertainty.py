@@ -1,0 +1,231 @@
+"""Uncertainty relations: how precise a counted current can be.
+
+For a current J counted in a window at rest,
+
+    Var(J)/⟨J⟩² ≥ 1/⟨K⟩   (kinetic),   Var(J)/⟨J⟩² ≥ 2/⟨Σ⟩   (thermodynamic),
+
+with K all events in the window and Σ the entropy that they produce. The kinetic relation asks for a
+stationary Markov jump process and nothing else: J may be any weighted number of events with weights
+that do not depend on time. The thermodynamic one asks besides that every event has a reverse, and
+that J changes its sign with it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import units
+from ..ensemble import Ensemble
+from ..errors import InputError
+from ..statistics import jackknife_error
+from ..tables import columns
+from ..theory.counting import channel_weights, count_cumulants
+from ..theory.exponential import mean_production
+from ..theory.stationary import stationary
+from ..thermo import ratio_production
+from .shared import if_small, need
+
+_GROUPS = 64
+_LEAST = 64
+_SMALL = 5_000
+_LARGEST_ERROR = 0.2  # relative, of a ratio that is told
+
+
+@dataclass(frozen=True, eq=False)
+class Uncertainty:
+    """Ratios of both sides of the uncertainty relations, for windows of growing length.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    counted : str
+        The current, in words.
+    windows : ndarray, shape (n_windows,)
+        Lengths, seconds.
+    kinetic, kinetic_error : ndarray, shape (n_windows,)
+        Var(J) ⟨K⟩/⟨J⟩², at least 1; NaN where it is undecided.
+    thermodynamic, thermodynamic_error : ndarray, shape (n_windows,)
+        Var(J) ⟨Σ⟩/(2 ⟨J⟩²), at least 1; NaN where it is undecided, or where its conditions do not
+        hold.
+    why_not : str or None
+        Which condition of the thermodynamic relation does not hold, or what is missing.
+    exact : tuple of ndarray or None
+        Both ratios from the master equation of a small system, the second NaN without conditions.
+    """
+
+    ensemble: Ensemble
+    counted: str
+    windows: np.ndarray
+    kinetic: np.ndarray
+    kinetic_error: np.ndarray
+    thermodynamic: np.ndarray
+    thermodynamic_error: np.ndarray
+    why_not: str | None
+    exact: tuple | None
+
+    def __str__(self):
+        factor, unit = units.readable_times(self.ensemble.times)
+        rows = []
+        for k in np.unique(np.geomspace(1, len(self.windows), 8).round().astype(int) - 1):
+            row = [f"{self.windows[k] * factor:.4g}"]
+            found = (
+                (self.kinetic, self.kinetic_error),
+                (self.thermodynamic, self.thermodynamic_error),
+            )
+            for which, (value, error) in enumerate(found):
+                undecided = "-" if which and self.why_not else "undecided"
+                known = np.isfinite(value[k])
+                row.append(f"{value[k]:.4g} ± {error[k]:.2g}" if known else undecided)
+                if self.exact is not None:
+                    told = self.exact[which][k]
+                    row.append(f"{told:.4g}" if np.isfinite(told) else "-")
+            rows.append(row)
+        exact = ["exact"] if self.exact is not None else []
+        head = [f"window ({unit})", "kinetic ratio", *exact, "thermodynamic ratio", *exact]
+        note = "conditions of the thermodynamic relation: every event has its reverse, at rest"
+        if self.why_not:
+            note = f"no thermodynamic relation: {self.why_not}"
+        return "\n".join(
+            [
+                f"uncertainty of the current {self.counted} in {self.ensemble.ntraj} trajectories "
+                f"of {self.ensemble.model.name} at rest (ratios ≥ 1)",
+                "",
+                *columns(rows, head, right=(0,)),
+                "",
+                note,
+            ]
+        )
+
+
+def uncertainty(ensemble, counted, after, max_states=_SMALL):
+    """Test the kinetic and the thermodynamic uncertainty relation of a current at rest.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "jumps"; with "events" too for the thermodynamic relation.
+    counted : str, list of str, or mapping of str to float
+        A bath, channels, or weights by channel such as {"emission": 1, "absorption": -1}.
+    after : float or str
+        Where the rest begins, a stored time; windows begin there.
+    max_states : int
+        Size up to which exact ratios are found; 0 for never.
+
+    Returns
+    -------
+    Uncertainty
+        Printable.
+
+    Raises
+    ------
+    InputError
+        When the store does not hold what is needed, or the run is not at rest.
+    """
+    need(ensemble, "jumps", "a current needs the jumps")
+    if ensemble.ntraj < _LEAST:
+        raise InputError(
+            f"errors need {_LEAST} trajectories at least, but there are {ensemble.ntraj}"
+        )
+    model, after = ensemble.model, units.time(after, "after")
+    weights = channel_weights(model, counted)
+    first = int(np.searchsorted(ensemble.times, after * (1 - 1e-9)))
+    if first > len(ensemble.times) - 3:
+        raise InputError(f"fewer than 3 stored times lie after {after:g} s")
+    windows = ensemble.times[first + 1 :] - ensemble.times[first]
+    current, activity = _counted(ensemble, weights, first)
+    _check_rest(activity, windows)
+    why_not = _why_not(ensemble, weights)
+    produced = None
+    if why_not is None:
+        production, _ = ratio_production(ensemble)
+        produced = production[:, first + 1 :] - production[:, first : first + 1]
+    kinetic = _ratio(current, activity)
+    thermodynamic = _ratio(current, produced / 2) if why_not is None else _unknown(windows)
+    exact = if_small(
+        _exact, model, windows, ensemble.initial, counted, why_not is None, max_states=max_states
+    )
+    if isinstance(counted, dict):
+        told = ", ".join(f"{weight:+g} {name}" for name, weight in counted.items())
+    else:
+        told = counted if isinstance(counted, str) else ", ".join(counted)
+    return Uncertainty(ensemble, told, windows, *kinetic, *thermodynamic, why_not, exact)
+
+
+def _counted(ensemble, weights, first):
+    """Current and number of all events in every window, each (ntraj, n_windows)."""
+    parts = []
+    for jumps in ensemble.slabs("jumps"):
+        done = jumps[:, first + 1 :] - jumps[:, first : first + 1]
+        parts.append((done @ weights, done.sum(axis=2).astype(float)))
+    return tuple(np.concatenate(p) for p in zip(*parts, strict=True))
+
+
+def _check_rest(activity, windows):
+    """Refuse a run whose number of events per second differs between both halves of the rest."""
+    half = int(np.searchsorted(windows, windows[-1] / 2))
+    early = activity[:, half] / windows[half]
+    late = (activity[:, -1] - activity[:, half]) / (windows[-1] - windows[half])
+    difference = late - early
+    error = difference.std(ddof=1) / np.sqrt(len(difference))
+    if abs(difference.mean()) > 5 * error:
+        raise InputError(
+            f"the run is not at rest: its events go from {early.mean():.4g} to {late.mean():.4g} "
+            "per second; begin later, or run longer"
+        )
+
+
+def _why_not(ensemble, weights):
+    """Why the thermodynamic relation cannot be asked for, or None."""
+    model = ensemble.model
+    for c, channel in enumerate(model.channel_specs):
+        if not channel.rate > 0:
+            continue
+        back = model.channels.index(channel.reverse) if channel.reverse is not None else None
+        if back is None or not model.channel_specs[back].rate > 0:
+            return f"'{channel.name}' has no reverse"
+        if weights[back] != -weights[c]:
+            return (
+                f"the current does not change its sign with '{channel.name}' reversed; count "
+                f"{{'{channel.name}': 1, '{channel.reverse}': -1}} instead"
+            )
+    if "events" not in ensemble.record:
+        return 'the entropy production needs every event; run again with record "events" too'
+    return None
+
+
+def _ratio(current, cost):
+    """Var(J) ⟨cost⟩/⟨J⟩² with a jackknife error; NaN where that is too large to tell."""
+    groups = np.arange(len(current)) % _GROUPS
+    numbers = np.bincount(groups)[:, None]
+    sums = np.zeros((3, _GROUPS, current.shape[1]))
+    middle = current.mean(axis=0)
+    for total, values in zip(sums, (current - middle, (current - middle) ** 2, cost), strict=True):
+        np.add.at(total, groups, values)
+
+    def ratio(n, first, second, cost):
+        variance = (second - first**2 / n) / (n - 1)
+        return variance * (cost / n) / (first / n + middle) ** 2
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        whole = sums.sum(axis=1)
+        value = ratio(len(current), *whole)
+        error = jackknife_error(ratio(len(current) - numbers, *(whole[:, None] - sums)))
+        known = error < _LARGEST_ERROR * value
+    return np.where(known, value, np.nan), np.where(known, error, np.nan)
+
+
+def _unknown(windows):
+    return np.full((2, len(windows)), np.nan)
+
+
+def _exact(model, windows, initial, counted, reversible, max_states):
+    """Both ratios from the stationary law."""
+    law = stationary(model, initial, max_states=max_states)
+    found = count_cumulants(model, windows, initial, counted, at_rest=True, max_states=max_states)
+    mean, variance = found.cumulants[:2]
+    source, _, _, rate = law.space.edges
+    activity = float(law.probabilities[source] @ rate)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        precision = np.where(np.abs(mean) > 1e-12, variance / mean**2, np.nan)
+    production = mean_production(law.space, law.probabilities) if reversible else np.nan
+    return precision * activity * windows, precision * production * windows / 2

@@ -1,0 +1,139 @@
+"""Figures of the second law along trajectories."""
+
+import numpy as np
+
+from .. import units
+from .style import LINES, look, sheet, thinned
+
+_CLASSES = 40
+_PAIRS = np.stack([np.arange(15), np.arange(1, 16)], axis=-1)  # neighbouring edges
+
+
+def clausius(result):
+    """Draw how often entropy falls: two families of systems, as they grow.
+
+    Parameters
+    ----------
+    result : inference.clausius.Clausius
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        For each family the histograms of the entropy produced, divided by the size; then the
+        fraction of trajectories that lose entropy, against the size.
+    """
+    run = result.families[0][0]
+    factor, unit = units.readable_times(np.array([run.begin, run.end]))
+    title = (
+        f"entropy produced within single trajectories, {run.begin * factor:g} to "
+        f"{run.end * factor:g} {unit}"
+    )
+    with sheet(len(result.families) + 1, title) as (figure, axes):
+        for f, axis in enumerate(axes[:-1]):
+            _histograms(axis, result, f)
+        for f, runs in enumerate(result.families):
+            part, low, high = np.array([run.falling for run in runs]).T
+            sizes = [run.size for run in runs]
+            style, marks = look(f, result.label(f))
+            axes[-1].errorbar(sizes, part, [part - low, high - part], **marks)
+            axes[-1].plot(sizes, part, **style)
+        axes[-1].axhline(0.5, color="0.6", linewidth=0.8)
+        axes[-1].set_xscale("log")
+        axes[-1].set_ylim(-0.04, 1.04)
+        axes[-1].set_xlabel("size (two-level systems or modes)")
+        axes[-1].set_ylabel("trajectories that lose entropy")
+        axes[-1].legend(loc="center right")
+    return figure
+
+
+def _histograms(axis, result, family):
+    runs = result.families[family]
+    shown = [runs[k] for k in thinned(len(runs), 4)]
+    every = np.concatenate([run.produced / run.size for run in shown])
+    edges = np.linspace(*np.quantile(every, [0.002, 0.998]), _CLASSES + 1)
+    if not edges[-1] > edges[0]:
+        edges = np.linspace(edges[0] - 0.5, edges[0] + 0.5, _CLASSES + 1)
+    for k, run in enumerate(shown):
+        density, _ = np.histogram(run.produced / run.size, edges, density=True)
+        shade = str(0.75 * (1 - (k + 1) / len(shown)))
+        axis.stairs(density, edges, color=shade, linestyle=LINES[k], label=f"size {run.size:g}")
+    axis.axvline(0, color="0.6", linewidth=0.8)
+    axis.set_yticks([])
+    axis.set_xlabel("entropy produced / size ($k_B$)")
+    axis.set_ylabel(f"frequency: {result.label(family)}".replace("_", " "))
+    axis.legend(fontsize=7)
+
+
+def theorem(result):
+    """Draw the integral theorem against time, and the detailed one at the last decided time.
+
+    Parameters
+    ----------
+    result : inference.theorem.FluctuationTheorem
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    ensemble = result.ensemble
+    title = f"fluctuation theorem: {ensemble.ntraj} trajectories of {ensemble.model.name}"
+    with sheet(3, title) as (figure, axes):
+        _integral(axes[0], result)
+        decided = np.flatnonzero(result.decided)
+        k = int(decided[-1]) if len(decided) else len(ensemble.times) - 1
+        _frequencies(axes[1], result, k)
+        _detailed(axes[2], result, k)
+    return figure
+
+
+def _integral(axis, result):
+    factor, unit = units.readable_times(result.ensemble.times)
+    times, decided = result.ensemble.times * factor, result.decided
+    style, marks = look(0, r"$\langle e^{-\Sigma}\rangle$")
+    axis.errorbar(times[decided], result.average[decided], result.error[decided], **marks)
+    if result.exact is not None:
+        axis.plot(times, result.exact, label="master equation", **style)
+    if result.lost[:, 0].any():
+        style, _ = look(1)
+        axis.plot(times, 1 - result.lost[:, 0], label="1 - part without reverse", **style)
+    axis.axhline(1, color="0.6", linewidth=0.8)
+    axis.set_xlabel(f"time ({unit})")
+    axis.set_ylabel("exponential average")
+    axis.legend()
+
+
+def _frequencies(axis, result, k):
+    sigma = result.production[:, k]
+    sigma = sigma[np.isfinite(sigma)]
+    factor, unit = units.readable_times(result.ensemble.times)
+    if len(sigma):
+        low, high = np.quantile(sigma, [0.0005, 0.9995])
+        edges = np.linspace(low, high if high > low else low + 1, _CLASSES + 1)
+        density, _ = np.histogram(sigma, edges, density=True)
+        axis.stairs(density, edges, color="black", fill=False)
+    axis.axvline(0, color="0.6", linewidth=0.8)
+    axis.set_xlabel(r"$\Sigma$ ($k_B$)")
+    axis.set_ylabel(f"frequency at {result.ensemble.times[k] * factor:.4g} {unit}")
+
+
+def _detailed(axis, result, k):
+    """Log ratio of frequencies of Σ and -Σ in classes of equal numbers."""
+    sigma = result.production[:, k]
+    sigma = sigma[np.isfinite(sigma) & (np.abs(sigma) > 1e-12)]
+    size = np.sort(np.abs(sigma))
+    if len(size):
+        for edges in np.unique(size[np.linspace(0, len(size) - 1, 16).astype(int)][_PAIRS], axis=0):
+            inside = sigma[(np.abs(sigma) >= edges[0]) & (np.abs(sigma) <= edges[1])]
+            up, down = (inside > 0).sum(), (inside < 0).sum()
+            if min(up, down) >= 5:
+                axis.errorbar(
+                    np.abs(inside).mean(), np.log(up / down), np.sqrt(1 / up + 1 / down),
+                    **look(0)[1],
+                )  # fmt: skip
+        axis.plot([0, size[-1]], [0, size[-1]], color="black", label="slope 1")
+    if np.isfinite(result.slope[k]):
+        told = f"fit: {result.slope[k]:.3f} ± {result.slope_error[k]:.3f}"
+        axis.plot([], [], linestyle="none", label=told)
+    axis.set_xlabel(r"$\Sigma$ ($k_B$)")
+    axis.set_ylabel(r"$\ln P(\Sigma)/P(-\Sigma)$")
+    axis.legend()
