@@ -87,7 +87,7 @@ def test_dwells_in_the_ground_state():
         mine = durations[whole & (excited == state)]
         assert len(mine) > 5000
         assert stats.kstest(mine, "expon", args=(0, 1 / rate)).pvalue > 1e-4
-    assert "whole stretches" in str(js.telegraph(ensemble, 0))
+    assert "s on average until each of" in str(js.telegraph(ensemble, 0))
 
 
 def test_no_trajectory_changes():

@@ -12,6 +12,10 @@ import numpy as np
 from .. import streams
 from ..errors import InputError
 from ..model import Model
+from ..statistics import jackknife_error
+
+_PARTS = 32  # of the run, for errors
+_LEAST_FLIPS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,18 +99,48 @@ class Telegraph:
             parts.append((np.diff(edges), states, whole))
         return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
+    def mean_dwell(self, excited):
+        """Mean time that a system stays in one state: all time in it over all flips out of it.
+
+        At rest no stay is lost by it, also none that the end cuts short. The mean of whole
+        stretches would be too short, because long ones are cut more often.
+
+        Parameters
+        ----------
+        excited : bool
+            In which state.
+
+        Returns
+        -------
+        mean, error : float
+            Seconds; the error by leaving out parts of the run, right when a part is longer than
+            the light and the systems remember. NaN for fewer than 20 flips, or all in one part.
+        flips : int
+            Out of this state.
+        """
+        edges = np.linspace(0, self.end, _PARTS + 1)
+        out = np.histogram(self.times[self.excited != excited], edges)[0]
+        steps = np.where(self.excited == excited, 1, -1)
+        inside = np.cumsum(np.append((self.start == excited).sum(), steps))
+        times = np.concatenate([[0.0], self.times, [self.end]])
+        spent = np.concatenate([[0.0], np.cumsum(inside * np.diff(times))])
+        spent = np.diff(np.interp(edges, times, spent))
+        flips = int(out.sum())
+        if flips < _LEAST_FLIPS or (out == flips).any():
+            return np.nan, np.nan, flips
+        error = jackknife_error((spent.sum() - spent) / (flips - out))
+        return float(spent.sum() / flips), float(error), flips
+
     def __str__(self):
-        durations, excited, whole = self.dwells()
         lines = [
             f"{len(self.times)} flips of {len(self.start)} two-level systems '{self.pool}' of "
             f"{self.model.name} up to {self.end:g} s"
         ]
         for state, name in ((True, "excited"), (False, "ground")):
-            mine = durations[whole & (excited == state)]
-            told = "undecided, no whole stretch"
-            if len(mine) > 1:
-                error = mine.std(ddof=1) / np.sqrt(len(mine))
-                told = f"{mine.mean():.4g} ± {error:.2g} s over {len(mine)} whole stretches"
+            mean, error, flips = self.mean_dwell(state)
+            told = f"{mean:.4g} ± {error:.2g} s on average until each of {flips} flips"
+            if np.isnan(mean):
+                told = f"undecided, {flips} flips out of it are too few"
             lines.append(f"  {name:<8} {told}")
         return "\n".join(lines)
 
