@@ -35,8 +35,8 @@ class Correlations:
     power, power_error : ndarray, shape (n_frequencies, n_pools)
         Averaged periodogram, counts² · seconds.
     correlation_time, correlation_time_error : ndarray, shape (n_pools,)
-        ∫ C(τ) dτ / C(0) over the lags up to the first at which C is not known to differ from 0,
-        seconds; NaN where nothing fluctuates.
+        ∫ C(τ) dτ / C(0) by trapezoids over the lags up to twice the first at which C is not known
+        to differ from 0, seconds; NaN where nothing fluctuates.
     noise : RestingNoise
     """
 
@@ -234,7 +234,10 @@ def _periodogram_of(covariance, lags, frequencies):
 
 
 def _times(numbers, sums, covariance, error, step):
-    """Correlation times up to the first lag at which C is not known to differ from 0."""
+    """Correlation times up to twice the first lag at which C is not known to differ from 0.
+
+    At that lag itself what is left of C would still count, and where it lies depends on the noise.
+    """
     times, errors = np.full((2, covariance.shape[1]), np.nan)
     for p in range(covariance.shape[1]):
         if covariance[0, p] <= 0:
@@ -244,7 +247,7 @@ def _times(numbers, sums, covariance, error, step):
         left_total, left_n = sums[:, :, p].sum(axis=0), numbers.sum()
 
         def integral(c, end=end):
-            part = c[..., : max(end, 2)]
+            part = c[..., : max(2 * end, 2)]
             return step * (part.sum(axis=-1) - 0.5 * (part[..., 0] + part[..., -1])) / part[..., 0]
 
         left = (left_total - sums[:, :, p]) / (left_n - numbers)[:, None]
