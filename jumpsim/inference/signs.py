@@ -12,6 +12,8 @@ from ..tables import columns
 from ..thermo import internal_production
 from .shared import need, scaled_copies
 
+_ROUNDING = 1e-9  # k_B; what sums of logarithms leave where the entropy came back to its value
+
 
 @dataclass(frozen=True, eq=False)
 class ProductionSigns:
@@ -97,8 +99,8 @@ def production_signs(ensemble):
     n = len(produced)
     mean, sem = produced.mean(axis=0), produced.std(axis=0, ddof=1) / np.sqrt(n)
     known = np.abs(mean) > 3 * sem
-    # Exactly 0, where nothing happened, is neither sign.
-    other = (produced * np.sign(mean) < 0) & known
+    # 0, where nothing happened or all of it was undone, is neither sign.
+    other = (produced * np.sign(mean) < -_ROUNDING) & known
     count = other.sum(axis=0)
     low, high = proportion_interval(count, n)
     lasted = other @ np.diff(ensemble.times)
