@@ -75,8 +75,8 @@ def test_pairs_are_those_of_a_plain_loop(monkeypatch):
 
 
 def test_few_pairs_are_undecided():
-    ensemble = js.simulate(SMALL, [1.0], 2, START, 1, "events")
-    found = js.coincidences(ensemble, "emission", longest=0.02)
+    ensemble = js.simulate(SMALL, [1.0], 16, START, 1, "events")
+    found = js.coincidences(ensemble, "emission", longest=0.002)
     assert np.isnan(found.g2).all()
     assert "undecided" in str(found)
     assert "nan" not in str(found)
@@ -90,6 +90,7 @@ def test_few_pairs_are_undecided():
         (("emission", None, 3.0), "events", "must leave a stretch before the end of the run at 1"),
         (("emission", None, 0.0, 0.0), "events", "must leave a stretch"),
         (("emission", None, 0.0, 0.5, 0), "events", "`bins` must be a whole number ≥ 1"),
+        (("emission",), "events", "errors need 16 trajectories at least, but there are 3"),
     ],
 )
 def test_refused(arguments, record, match):

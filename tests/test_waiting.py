@@ -124,6 +124,7 @@ def test_errors_cover():
         (("emission", "absorb"), "events", "unknown channel 'absorb'"),
         (([],), "events", "`channels` must name a channel"),
         (("emission", None, 3.0), "events", "`begin` must lie before the end of the run at 2 s"),
+        (("emission",), "events", "errors need 16 trajectories at least, but there are 10"),
     ],
 )
 def test_refused(arguments, record, match):

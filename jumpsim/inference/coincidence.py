@@ -10,7 +10,7 @@ from ..errors import InputError, whole_number
 from ..statistics import jackknife_error
 from ..tables import columns
 from ..theory.counting import channel_weights, coincidence_rate
-from .shared import if_small, need
+from .shared import if_small, need, need_trajectories
 
 _GROUPS = 32
 _SMALL = 5_000
@@ -86,6 +86,7 @@ def coincidences(ensemble, first, second=None, begin=0.0, longest=None, bins=10,
         )
     edges = np.linspace(0, longest, whole_number(bins, "bins", 1, 10_000) + 1)
     chosen = [channel_weights(model, what) != 0 for what in (first, second or first)]
+    need_trajectories(ensemble)
     pairs, firsts, seconds = _counted(ensemble, *chosen, begin, end, edges)
     numbers = np.bincount(np.arange(ensemble.ntraj) % _GROUPS, minlength=_GROUPS)
 

@@ -11,10 +11,9 @@ from ..errors import InputError
 from ..statistics import jackknife, jackknife_error
 from ..tables import columns
 from ..theory.noise import RestingNoise, resting_noise
-from .shared import need
+from .shared import need, need_trajectories
 
 _GROUPS = 64
-_LEAST = 16  # trajectories, for a jackknife
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,10 +190,7 @@ def correlations(ensemble, after):
 def _stretch(ensemble, after):
     """First sample of the stretch at rest, and the spacing of the samples."""
     need(ensemble, "counts", "correlations need the counts")
-    if ensemble.ntraj < _LEAST:
-        raise InputError(
-            f"errors need {_LEAST} trajectories at least, but there are {ensemble.ntraj}"
-        )
+    need_trajectories(ensemble)
     first = int(np.searchsorted(ensemble.times, after))
     times = ensemble.times[first:]
     if len(times) < 4:

@@ -4,6 +4,8 @@ import numpy as np
 
 from ..errors import InputError
 
+_LEAST = 16  # trajectories, for an error by leaving out one group of them after the other
+
 
 def need(ensemble, record, what):
     """Refuse an ensemble that does not hold what a question needs, and say how to add it.
@@ -20,6 +22,14 @@ def need(ensemble, record, what):
         raise InputError(
             f"{what}, but this run kept {', '.join(ensemble.record)}; run it again with record "
             f'"{record}" to add them'
+        )
+
+
+def need_trajectories(ensemble):
+    """Refuse fewer trajectories than errors over trajectories need."""
+    if ensemble.ntraj < _LEAST:
+        raise InputError(
+            f"errors need {_LEAST} trajectories at least, but there are {ensemble.ntraj}"
         )
 
 

@@ -10,7 +10,7 @@ from ..errors import InputError, whole_number
 from ..statistics import jackknife_error
 from ..tables import columns
 from ..theory.passage import Passage, waiting_time
-from .shared import if_small, need
+from .shared import if_small, need, need_trajectories
 
 GROUPS = 32
 SMALL = 5_000  # states up to which the exact law is found unasked
@@ -159,6 +159,7 @@ def estimated(ensemble, what, waits, points, solve):
     durations, ended, row = waits
     if not ended.any():
         raise InputError(f"no wait for {what} came to its end; run longer, or wait for less")
+    need_trajectories(ensemble)
     times = np.linspace(0, durations[ended].max(), whole_number(points, "points", 2, 100_000))
     survival, error = _kaplan_meier(durations, ended, row % GROUPS, times)
     return WaitingTimes(ensemble, what, durations, ended, row, times, survival, error, solve(times))
