@@ -226,22 +226,22 @@ def _zero_crossing(run, sigma, averages):
     factor, unit = run.factor
     fine = run.fine.times * factor
     k = _last_rise(sigma)
-    zero = fine[k] - sigma[k] * (fine[k + 1] - fine[k]) / (sigma[k + 1] - sigma[k])
+    slope = (sigma[k + 1] - sigma[k]) / (fine[k + 1] - fine[k])
+    zero = fine[k] - sigma[k] / slope
     least = int(sigma.argmin())
     lines = [
         f"σ crosses zero at {zero:.4f} {unit} (known: 0.751; paper: about 0.75)",
         f"σ is least, {sigma[least]:.1f} k_B/{unit}, at {fine[least]:.4f} {unit} "
         "(known: about -176 at 0.133)",
     ]
-    found = averages.sigma / factor
-    known = np.flatnonzero(np.isfinite(found))
-    times = run.ensemble.times[known] * factor
-    rises = np.flatnonzero((found[known][:-1] < 0) & (found[known][1:] >= 0))
-    if len(rises):
-        k = rises[0]
-        slope = np.diff(found[known])[k] / np.diff(times)[k]
-        place = times[k] - found[known][k] / slope
-        error = averages.sigma_sem[known][k] / factor / slope
+    known = np.flatnonzero(np.isfinite(averages.sigma))
+    if len(known):
+        # From one stored time and the rate equations' slope: where noise first changes the sign
+        # is too early, and the slope between two neighbours is mostly noise.
+        times = run.ensemble.times * factor
+        k = known[np.abs(times[known] - zero).argmin()]
+        place = times[k] - averages.sigma[k] / factor / slope
+        error = averages.sigma_sem[k] / factor / slope
         lines.append(f"σ of the averages crosses zero at {place:.3f} ± {error:.3f} {unit}")
     return lines
 
