@@ -60,7 +60,7 @@ def coincidences(ensemble, first, second=None, begin=0.0, longest=None, bins=10,
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "events".
+        Recorded with "events"; 16 trajectories at least.
     first, second : str or list of str
         A bath (every event that gives heat to it) or channels; `second` is `first` by default.
     begin : float or str

@@ -96,7 +96,7 @@ def waiting_times(ensemble, channels, after=None, begin=0.0, points=41, max_stat
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "events".
+        Recorded with "events"; 16 trajectories at least.
     channels : str or list of str
         What is waited for.
     after : str, optional
