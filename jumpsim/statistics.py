@@ -160,6 +160,27 @@ def median_interval(samples, confidence=0.95):
     return ordered[rank - 1], ordered[n - rank]
 
 
+def product_limit(weight, ended, last):
+    """Probability still to wait, by Kaplan and Meier, from waits sorted by their duration.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (n,)
+    ended : ndarray of bool, shape (n,)
+        False for waits that were cut short.
+    last : ndarray of int
+        Numbers of waits that are over at the times of interest.
+
+    Returns
+    -------
+    ndarray
+        Π (1 - weight/at risk) over the ended waits before each place.
+    """
+    at_risk = np.cumsum(weight[::-1])[::-1]
+    step = np.where(ended & (weight > 0), 1 - weight / np.maximum(at_risk, 1e-300), 1.0)
+    return np.append(1.0, np.cumprod(step))[last]
+
+
 def power_sums(slabs, groups, middle):
     """Deal samples out to groups and sum their powers, for `cumulants_of_groups`.
 

@@ -133,3 +133,28 @@ def test_refused(call, match):
 def test_counts_alone_do_not_name_systems():
     with pytest.raises(js.InputError, match='simulate with record="events"'):
         js.telegraph(js.simulate(SMALL, [1.0], 3, START, 1), 0)
+
+
+def test_stretches_that_began_do_not_bias():
+    """Kaplan-Meier of what began in the run follows exp(-rate t); the run is only 2.5 times 1/rate.
+
+    Single scores, |Z| < 4.5, with binomial errors.
+    """
+    model = js.Model(
+        [js.Pool.tls("m", size=400)],
+        [
+            js.Channel("pump", rate=2.0, gives={"m": 1}),
+            js.Channel("empty", rate=5.0, takes={"m": 1}),
+        ],
+        name="pumped",
+    )
+    view = js.telegraph(js.simulate(model, [1.25], 1, {"m": 100}, 3, "events"), 0)
+    for excited, rate in ((True, 5.0), (False, 2.0)):
+        durations, ended = view.begun(excited)
+        assert (np.diff(durations) >= 0).all()
+        for t in (0.1, 0.3):
+            last = np.searchsorted(durations, t)
+            found = js.statistics.product_limit(np.ones(len(durations)), ended, last)
+            expected = np.exp(-rate * t)
+            at_risk = len(durations) - last
+            assert abs(found - expected) < 4.5 * np.sqrt(expected * (1 - expected) / at_risk)

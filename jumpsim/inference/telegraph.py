@@ -79,6 +79,31 @@ class Telegraph:
         edges = np.concatenate([[0.0], self.times[mine], [self.end]])
         return edges, np.append(self.start[system], self.excited[mine])
 
+    def begun(self, excited):
+        """Stretches in one state that began in the run, sorted by duration.
+
+        Parameters
+        ----------
+        excited : bool
+
+        Returns
+        -------
+        durations : ndarray
+            Seconds.
+        ended : ndarray of bool
+            False for those that the end of the run cut short.
+        """
+        durations, ended = [], []
+        for k in range(len(self.start)):
+            edges, states = self.states_of(k)
+            mine = np.flatnonzero(states == excited)
+            mine = mine[mine > 0]
+            durations.append(np.diff(edges)[mine])
+            ended.append(mine < len(states) - 1)
+        durations, ended = np.concatenate(durations), np.concatenate(ended)
+        order = np.lexsort((~ended, durations))
+        return durations[order], ended[order]
+
     def dwells(self):
         """Stretches of time that systems spend in one state.
 

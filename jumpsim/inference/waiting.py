@@ -7,7 +7,7 @@ import numpy as np
 from .. import units
 from ..ensemble import Ensemble
 from ..errors import InputError, whole_number
-from ..statistics import jackknife_error
+from ..statistics import jackknife_error, product_limit
 from ..tables import columns
 from ..theory.passage import Passage, waiting_time
 from .shared import if_small, need, need_trajectories
@@ -194,8 +194,8 @@ def _kaplan_meier(durations, ended, group, times):
     order = np.lexsort((~ended, durations))  # of equal durations, ended waits come first
     durations, ended, group = durations[order], ended[order], group[order]
     last = np.searchsorted(durations, times, side="right")
-    survival = _product_limit(np.ones(len(durations)), ended, last)
-    left = np.array([_product_limit(1.0 * (group != g), ended, last) for g in np.unique(group)])
+    survival = product_limit(np.ones(len(durations)), ended, last)
+    left = np.array([product_limit(1.0 * (group != g), ended, last) for g in np.unique(group)])
     at_risk = len(durations) - last
     arrived = np.append(0, np.cumsum(ended))[last]
     # Not less than independent waits allow, so that few or no arrivals have an error as well.
@@ -204,10 +204,3 @@ def _kaplan_meier(durations, ended, group, times):
     error = np.maximum(jackknife_error(left), np.sqrt(part * (1 - part) / number))
     enough = at_risk >= _LEAST_AT_RISK
     return np.where(enough, survival, np.nan), np.where(enough, error, np.nan)
-
-
-def _product_limit(weight, ended, last):
-    """Π (1 - weight/at risk) over the ended waits before each place."""
-    at_risk = np.cumsum(weight[::-1])[::-1]
-    step = np.where(ended & (weight > 0), 1 - weight / np.maximum(at_risk, 1e-300), 1.0)
-    return np.append(1.0, np.cumprod(step))[last]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import units
+from ..statistics import product_limit
 from .style import look, sheet
 
 _MOST_CLASSES = 60
@@ -51,8 +52,8 @@ def telegraph(result):
     Returns
     -------
     matplotlib.figure.Figure
-        Bars where a system is excited (the first 40 systems); fractions of whole stretches, of all
-        systems, that last longer than a time.
+        Bars where a system is excited (the first 40 systems); the probability that a
+        stretch of any system lasts longer than a time.
     """
     factor, unit = units.readable_times(np.append(result.times, result.end))
     number = len(result.start)
@@ -73,23 +74,23 @@ def telegraph(result):
         rows.set_ylabel("two-level system (bars: excited)")
         _dwell_panel(dwells, result, factor)
         dwells.set_xlabel(f"duration ({unit})")
-        dwells.set_ylabel("fraction of whole stretches that last longer")
+        dwells.set_ylabel("probability to last longer")
     return figure
 
 
 def _dwell_panel(axis, result, factor):
-    durations, excited, whole = result.dwells()
+    """Draw how long stretches that began in the run last; cut ones count while they were seen."""
     for k, (state, name) in enumerate(((True, "excited"), (False, "ground"))):
-        mine = np.sort(durations[whole & (excited == state)]) * factor
-        if len(mine):
+        durations, ended = result.begun(state)
+        if ended.any():
             style, _ = look(k)
-            longer = 1 - np.arange(1, len(mine) + 1) / len(mine)
+            longer = product_limit(np.ones(len(durations)), ended, np.arange(1, len(durations) + 1))
             axis.step(
-                np.append(0, mine), np.append(1, longer), where="post",
-                label=f"{name}: {len(mine)} stretches", **style,
+                np.append(0, durations) * factor, np.append(1, longer), where="post",
+                label=f"{name}: {len(durations)} stretches", **style,
             )  # fmt: skip
     if axis.lines:
         axis.set_ylim(0, 1.02)
         axis.legend()
     else:
-        axis.text(0.5, 0.5, "no whole stretch", ha="center", transform=axis.transAxes)
+        axis.text(0.5, 0.5, "no stretch ended", ha="center", transform=axis.transAxes)
