@@ -50,6 +50,8 @@ _HOME = {
     "telegraph": "inference.telegraph",
     "window_production": "inference.clausius",
     "clausius": "inference.clausius",
+    "sorting": "inference.demon",
+    "demon": "inference.demon",
     "uncertainty": "inference.uncertainty",
     "fluctuation_theorem": "inference.theorem",
     "exponential_average": "theory.exponential",

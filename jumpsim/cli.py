@@ -218,6 +218,8 @@ _COMMANDS = {
             commands.passage,
             commands.theorem,
             commands.clausius,
+            commands.demon,
+            commands.uncertainty,
             commands.coincidences,
             commands.distribution,
             commands.telegraph,

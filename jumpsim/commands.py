@@ -202,18 +202,30 @@ def theorem(options):
 def clausius(options):
     """How often entropy falls in a window, in systems of several sizes."""
     from . import plotting
-    from .ensemble import open as open_ensemble
     from .inference.clausius import clausius as compare
-    from .inference.clausius import window_production
+    from .inference.clausius import window_production as measure
 
-    result = compare(
-        [window_production(open_ensemble(s), options.begin, options.end) for s in options.stores]
-    )
-    print(result)
-    if not options.no_figure:
-        figure = plotting.clausius(result)
-        _save(figure, options, _beside(options.stores[0], "clausius"))
-    return DONE
+    return _tell_all(options, measure, compare, plotting.clausius, options.begin, options.end)
+
+
+def demon(options):
+    """What loops of different asymmetry sort at rest, and at what entropy."""
+    from . import plotting
+    from .inference.demon import demon as compare
+    from .inference.demon import sorting as measure
+
+    return _tell_all(options, measure, compare, plotting.demon, options.after)
+
+
+def uncertainty(options):
+    """Uncertainty relations of a current at rest."""
+    from . import plotting
+    from .inference.uncertainty import uncertainty as measure
+
+    counted = {name.removeprefix("-"): -1 if name[0] == "-" else 1 for name in options.counted}
+    if len(options.counted) == 1:
+        counted = options.counted[0]
+    return _tell(options, measure, plotting.uncertainty, counted, options.after)
 
 
 def telegraph(options):
@@ -250,6 +262,17 @@ def figures(options):
     )
     for line in lines:
         print(line, flush=True)
+    return DONE
+
+
+def _tell_all(options, measure, compare, draw, *arguments):
+    """Put a question to several stores, compare the answers, and draw them."""
+    from .ensemble import open as open_ensemble
+
+    result = compare([measure(open_ensemble(store), *arguments) for store in options.stores])
+    print(result)
+    if not options.no_figure:
+        _save(draw(result), options, _beside(options.stores[0], options.name))
     return DONE
 
 

@@ -54,9 +54,11 @@ class Grid:
                 "`vary` must give values by path, such as {'parameters.tls': [50, 100]}"
             )
         axes = {path: _values(data, path, values) for path, values in vary.items()}
-        for outer, inner in itertools.permutations(axes, 2):
-            if inner.startswith(f"{outer}."):
-                raise InputError(f"cannot vary `{inner}` and all of `{outer}` at once")
+        places = {path: [".".join(n for n, _ in s) for s in _places(data, path)] for path in axes}
+        for one, other in itertools.permutations(axes, 2):
+            for outer, inner in itertools.product(places[one], places[other]):
+                if f"{inner}.".startswith(f"{outer}."):
+                    raise InputError(f"cannot vary `{other}` and all of `{one}` at once")
         if (points := math.prod(map(len, axes.values()))) > _MOST_POINTS:
             raise InputError(
                 f"the grid has {points} points, but at most {_MOST_POINTS} are possible"
@@ -82,7 +84,7 @@ def parse_vary(texts):
     """Values by path from texts such as "parameters.gamma_dec=10 kHz,20 kHz".
 
     Commas outside brackets and quotes separate values. Each is read as TOML if it can be; else it
-    is a text.
+    is a text. Paths joined by + get the same value.
     """
     vary = {}
     for text in texts:
@@ -105,11 +107,12 @@ def placed(data, point):
     """Copy what a parameter file says, with the values of a point in their places."""
     result = copy.deepcopy(data)
     for path, value in point.items():
-        *parents, last = (key for _, key in _steps(data, path))
-        node = result
-        for key in parents:
-            node = node[key]
-        node[last] = value
+        for steps in _places(data, path):
+            *parents, last = (key for _, key in steps)
+            node = result
+            for key in parents:
+                node = node[key]
+            node[last] = copy.deepcopy(value)
     return result
 
 
@@ -192,7 +195,7 @@ def _value(text):
 
 def _values(data, path, values):
     """Values of one axis in their plain form."""
-    _steps(data, path)
+    _places(data, path)
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
         raise InputError(f"`{path}`: the values must be a list, but are {values!r}")
     plain = {}
@@ -233,6 +236,17 @@ def _keys(node):
     return {}
 
 
+def _places(data, path):
+    """Steps to each of the places that a path means: one, or several joined by +."""
+    parts = path.split("+")
+    if len(parts) == 1:
+        return [_steps(data, path)]
+    try:
+        return [_steps(data, path)]  # a name may hold a + itself
+    except InputError:
+        return [_steps(data, part.strip()) for part in parts]
+
+
 def _steps(data, path):
     """(name, key) of each step along a dotted path; a name may hold dots itself."""
     steps, node, rest = [], data, path
@@ -263,7 +277,7 @@ def _axis_names(data, paths):
     """Shortest ends of paths that are unique, as words: "tls", "gamma_tilde_0", "A_size"."""
     ends = {}
     for path in paths:
-        steps = [name for name, _ in _steps(data, path)]
+        steps = [name for name, _ in _places(data, path)[0]]
         joined = ("_".join(steps[k:]) for k in reversed(range(len(steps))))
         ends[path] = [re.sub(r"\W+", "_", name) for name in joined]
     names = {}

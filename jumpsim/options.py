@@ -142,6 +142,14 @@ def _add_questions(functions, commands):
     add("--begin", **time, default=0.0, help="of the window; 0 or a stored time")
     add("--end", **time, help="of the window; a stored time, the last by default")
 
+    add = question("uncertainty", "uncertainty relations of a current at rest")
+    add("counted", metavar="CHANNEL|BATH", nargs="+", help="-NAME counts against the others")
+    add("--after", **time, required=True, help="where the rest begins")
+
+    add = question("demon", "what chiral loops sort at rest, and at what entropy", "stores",
+                   nargs="+", help="of one or several asymmetries")  # fmt: skip
+    add("--after", **time, required=True, help="where the rest begins")
+
     add = question("telegraph", "single two-level systems of a trajectory")
     add("--row", metavar="I", type=_whole(0), default=0, help="which trajectory")
     add("--pool", metavar="POOL", default="m")

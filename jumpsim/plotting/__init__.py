@@ -5,10 +5,10 @@ by mark and line style as well as by colour, so that a grey print can be read.
 """
 
 from .averages import comparison
-from .events import coincidences, counting, waiting
+from .events import coincidences, counting, uncertainty, waiting
 from .moments import correlations, fluctuations
 from .saving import save
-from .secondlaw import clausius, theorem
+from .secondlaw import clausius, demon, theorem
 from .single import distribution, telegraph
 from .typical import typicality
 
@@ -18,11 +18,13 @@ __all__ = [
     "comparison",
     "correlations",
     "counting",
+    "demon",
     "distribution",
     "fluctuations",
     "save",
     "telegraph",
     "theorem",
     "typicality",
+    "uncertainty",
     "waiting",
 ]

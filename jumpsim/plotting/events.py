@@ -91,6 +91,42 @@ def coincidences(result):
     return figure
 
 
+def uncertainty(result):
+    """Draw how far a current is from the limits of the uncertainty relations.
+
+    Parameters
+    ----------
+    result : inference.uncertainty.Uncertainty
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    factor, unit = units.readable_times(result.ensemble.times)
+    windows, shown = result.windows * factor, thinned(len(result.windows), 25)
+    title = f"current {result.counted}, {_trajectories(result)} at rest"
+    ratios = (
+        (r"kinetic: Var$(J)\,\langle K\rangle/\langle J\rangle^2$",
+         result.kinetic, result.kinetic_error),
+        (r"thermodynamic: Var$(J)\,\langle\Sigma\rangle/2\langle J\rangle^2$",
+         result.thermodynamic, result.thermodynamic_error),
+    )  # fmt: skip
+    with sheet(1, title + _lines(result.exact), width=5.2) as (figure, (axis,)):
+        for k, (label, value, error) in enumerate(ratios):
+            style, marks = look(k, label)
+            if np.isfinite(value).any():
+                axis.errorbar(windows[shown], value[shown], error[shown], **marks)
+            if result.exact is not None:
+                axis.plot(windows, result.exact[k], **style)
+        axis.axhline(1, color="black", linewidth=0.8)
+        axis.text(windows[-1], 1, "limit", ha="right", va="bottom", fontsize=8)
+        axis.set_yscale("log")
+        axis.set_xlabel(f"length of the window ({unit})")
+        axis.set_ylabel("ratio to the limit")
+        axis.legend()
+    return figure
+
+
 def _trajectories(result):
     return f"{result.ensemble.ntraj} trajectories of {result.ensemble.model.name}"
 

@@ -137,3 +137,37 @@ def _detailed(axis, result, k):
     axis.set_xlabel(r"$\Sigma$ ($k_B$)")
     axis.set_ylabel(r"$\ln P(\Sigma)/P(-\Sigma)$")
     axis.legend()
+
+
+def demon(result):
+    """Draw what loops of different asymmetry sort, the entropy it costs, and how they fluctuate.
+
+    Parameters
+    ----------
+    result : inference.demon.Demon
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Lines are the rate equations and linear noise at the same asymmetries.
+    """
+    runs = result.runs
+    x = [run.asymmetry for run in runs]
+    expected = np.array([run.expected for run in runs])
+    panels = (
+        (r"$\langle N_B - N_A\rangle$", "sorted_photons", "sorted_error", expected[:, 0]),
+        ("entropy deficit ($k_B$)", "deficit", "deficit_error", expected[:, 2]),
+        (r"standard deviation of $N_B - N_A$", "spread", "spread_error", expected[:, 1]),
+    )
+    title = f"{runs[0].ensemble.model.name} at rest: trajectories (marks), rate equations and noise"
+    with sheet(3, title) as (figure, axes):
+        for k, (axis, (label, value, error, line)) in enumerate(zip(axes, panels, strict=True)):
+            style, marks = look(k)
+            axis.errorbar(
+                x, [getattr(r, value) for r in runs], [getattr(r, error) for r in runs], **marks
+            )
+            axis.plot(x, line, **style)
+            axis.set_xlim(1.04, -0.04)
+            axis.set_xlabel(r"$\tilde\gamma_2/\tilde\gamma_1$ (1: reciprocal, 0: chiral)")
+            axis.set_ylabel(label)
+    return figure
