@@ -4,7 +4,7 @@ import inspect
 import shlex
 from pathlib import Path
 
-from .errors import StoreError
+from .errors import InputError, StoreError
 from .options import DONE
 
 
@@ -153,8 +153,7 @@ def counting(options):
     from . import plotting
     from .inference.counting import counting as measure
 
-    counted = options.counted[0] if len(options.counted) == 1 else options.counted
-    return _tell(options, measure, plotting.counting, counted, options.after)
+    return _tell(options, measure, plotting.counting, _counted(options), options.after)
 
 
 def waiting(options):
@@ -222,10 +221,21 @@ def uncertainty(options):
     from . import plotting
     from .inference.uncertainty import uncertainty as measure
 
-    counted = {name.removeprefix("-"): -1 if name[0] == "-" else 1 for name in options.counted}
-    if len(options.counted) == 1:
-        counted = options.counted[0]
-    return _tell(options, measure, plotting.uncertainty, counted, options.after)
+    return _tell(options, measure, plotting.uncertainty, _counted(options), options.after)
+
+
+def _counted(options):
+    """What to count: one bath or channel, or channels with weights such as NAME=-1."""
+    if len(options.counted) == 1 and "=" not in options.counted[0]:
+        return options.counted[0]
+    weights = {}
+    for text in options.counted:
+        name, equals, weight = text.rpartition("=")
+        try:
+            weights[name if equals else text] = float(weight) if equals else 1.0
+        except ValueError:
+            raise InputError(f"a weight must be a number, as in NAME=-1, but is {text!r}") from None
+    return weights
 
 
 def telegraph(options):

@@ -109,14 +109,15 @@ class Thermal:
         return [(least, weights / weights.sum()) for least, weights in self._weights(model)]
 
     def log_probability(self, model, counts):
-        """ln p_0 of counts (..., n_pools), up to a constant; -inf where they cannot be drawn."""
+        """ln p_0 of counts (..., n_pools); -inf where they cannot be drawn."""
         if not self.spread:
             return _at(self.mean(model), counts)
         parts = []
         for p, (pool, y) in enumerate(zip(model.pool_specs, self._exponents(model), strict=True)):
             n = counts[..., p]
             if math.isfinite(y):
-                parts.append(log_states(pool, n) - y * n)
+                one = np.log1p(-np.exp(-y)) if pool.kind == "bosonic" else -np.logaddexp(0, -y)
+                parts.append(log_states(pool, n) - y * n + pool.size * one)
             else:  # T = 0 from above or below: one state
                 parts.append(_at(np.array([0 if y > 0 else pool.size]), n[..., None]))
         return sum(parts)

@@ -111,7 +111,7 @@ def _add_questions(functions, commands):
     add("--after", **time, required=True, help="where the rest begins")
 
     add = question("counting", "events or heat in windows of time")
-    add("counted", metavar="CHANNEL|BATH", nargs="+", help="what to count")
+    add("counted", metavar="CHANNEL|BATH", nargs="+", help="several with weights: NAME=-1")
     add("--after", **time, default=0.0, help="where windows begin")
 
     add = question("waiting", "waiting times between events")
@@ -143,7 +143,7 @@ def _add_questions(functions, commands):
     add("--end", **time, help="of the window; a stored time, the last by default")
 
     add = question("uncertainty", "uncertainty relations of a current at rest")
-    add("counted", metavar="CHANNEL|BATH", nargs="+", help="-NAME counts against the others")
+    add("counted", metavar="CHANNEL|BATH", nargs="+", help="several with weights: NAME=-1")
     add("--after", **time, required=True, help="where the rest begins")
 
     add = question("demon", "what chiral loops sort at rest, and at what entropy", "stores",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import jumpsim as js
 from jumpsim import Channel, Fixed, InputError, Model, Pool, Thermal, units
 from jumpsim.initial import as_initial, fromdict
 from jumpsim.systems import hohlraum, open_waveguide
@@ -283,3 +284,26 @@ def test_a_fixed_hot_start_is_taken():
 def test_fixed_needs_names():
     with pytest.raises(InputError, match="must give a count for each pool"):
         Fixed(3)
+
+
+@pytest.mark.parametrize("x", [1.0, {"N": 0.7, "m": -0.4}, {"N": 2.0, "m": math.inf}])
+def test_probabilities_are_those_of_the_law(x):
+    model = js.systems.hohlraum(6, 2.5, 1.0)
+    start = js.Thermal(x)
+    (first, light), (low, systems) = start.laws(model)
+    for n in (0, 1, 4):
+        for m in (0, 3, 6):
+            inside = 0 <= m - low < len(systems)
+            expected = light[n - first] * systems[m - low] if inside else 0.0
+            found = float(np.exp(start.log_probability(model, np.array([n, m]))))
+            assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_probabilities_of_fixed_counts():
+    model = js.systems.hohlraum(6, 2.5, 1.0)
+    states = np.array([[3, 2], [3, 1]])
+    for start in (js.Fixed({"N": 3, "m": 2}), js.Thermal({"N": 0.6, "m": 0.7}, spread=False)):
+        mean = start.mean(model)
+        found = start.log_probability(model, np.array([mean, mean + 1]))
+        assert found.tolist() == [0, -np.inf]
+    assert js.Fixed({"N": 3, "m": 2}).log_probability(model, states).tolist() == [0, -np.inf]

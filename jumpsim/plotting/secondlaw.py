@@ -6,7 +6,6 @@ from .. import units
 from .style import LINES, look, sheet, thinned
 
 _CLASSES = 40
-_PAIRS = np.stack([np.arange(15), np.arange(1, 16)], axis=-1)  # neighbouring edges
 
 
 def clausius(result):
@@ -120,17 +119,16 @@ def _detailed(axis, result, k):
     """Log ratio of frequencies of Σ and -Σ in classes of equal numbers."""
     sigma = result.production[:, k]
     sigma = sigma[np.isfinite(sigma) & (np.abs(sigma) > 1e-12)]
-    size = np.sort(np.abs(sigma))
-    if len(size):
-        for edges in np.unique(size[np.linspace(0, len(size) - 1, 16).astype(int)][_PAIRS], axis=0):
-            inside = sigma[(np.abs(sigma) >= edges[0]) & (np.abs(sigma) <= edges[1])]
-            up, down = (inside > 0).sum(), (inside < 0).sum()
-            if min(up, down) >= 5:
-                axis.errorbar(
-                    np.abs(inside).mean(), np.log(up / down), np.sqrt(1 / up + 1 / down),
-                    **look(0)[1],
-                )  # fmt: skip
-        axis.plot([0, size[-1]], [0, size[-1]], color="black", label="slope 1")
+    size = np.abs(sigma).round(9)  # equal heats, equal up to rounding, stay together
+    edges = np.unique(np.quantile(size, np.linspace(0, 1, 16), method="lower")) if len(size) else []
+    place = np.searchsorted(edges, size)
+    for c in range(len(edges)):
+        up, down = (sigma[place == c] > 0).sum(), (sigma[place == c] < 0).sum()
+        if min(up, down) >= 5:
+            ratio, error = np.log(up / down), np.sqrt(1 / up + 1 / down)
+            axis.errorbar(size[place == c].mean(), ratio, error, **look(0)[1])
+    if len(edges):
+        axis.plot([0, edges[-1]], [0, edges[-1]], color="black", label="slope 1")
     if np.isfinite(result.slope[k]):
         told = f"fit: {result.slope[k]:.3f} ± {result.slope_error[k]:.3f}"
         axis.plot([], [], linestyle="none", label=told)
