@@ -132,8 +132,8 @@ def uncertainty(ensemble, counted, after, max_states=_SMALL):
     if first > len(ensemble.times) - 3:
         raise InputError(f"fewer than 3 stored times lie after {after:g} s")
     windows = ensemble.times[first + 1 :] - ensemble.times[first]
-    current, activity = _counted(ensemble, weights, first)
-    _check_rest(activity, windows)
+    current, activity, change = _counted(ensemble, weights, first)
+    _check_rest(model, change)
     why_not = _why_not(ensemble, weights)
     produced = None
     if why_not is None:
@@ -152,25 +152,28 @@ def uncertainty(ensemble, counted, after, max_states=_SMALL):
 
 
 def _counted(ensemble, weights, first):
-    """Current and number of all events in every window, each (ntraj, n_windows)."""
-    parts = []
+    """Current and number of all events in every window, (ntraj, n_windows); change of the rates.
+
+    The last is, for every channel, events per second in the later half less those in the earlier.
+    """
+    times, parts = ensemble.times[first:] - ensemble.times[first], []
+    half = int(np.searchsorted(times, times[-1] / 2))
     for jumps in ensemble.slabs("jumps"):
-        done = jumps[:, first + 1 :] - jumps[:, first : first + 1]
-        parts.append((done @ weights, done.sum(axis=2).astype(float)))
+        done = jumps[:, first:] - jumps[:, first : first + 1]
+        early = done[:, half] / times[half]
+        late = (done[:, -1] - done[:, half]) / (times[-1] - times[half])
+        parts.append((done[:, 1:] @ weights, done[:, 1:].sum(axis=2).astype(float), late - early))
     return tuple(np.concatenate(p) for p in zip(*parts, strict=True))
 
 
-def _check_rest(activity, windows):
-    """Refuse a run whose number of events per second differs between both halves of the rest."""
-    half = int(np.searchsorted(windows, windows[-1] / 2))
-    early = activity[:, half] / windows[half]
-    late = (activity[:, -1] - activity[:, half]) / (windows[-1] - windows[half])
-    difference = late - early
-    error = difference.std(ddof=1) / np.sqrt(len(difference))
-    if abs(difference.mean()) > 5 * error:
+def _check_rest(model, change):
+    """Refuse a run in which the rate of some events differs between both halves of the rest."""
+    mean, error = change.mean(axis=0), change.std(axis=0, ddof=1) / np.sqrt(len(change))
+    if (np.abs(mean) > 5 * error).any():
+        c = int((np.abs(mean) - 5 * error).argmax())
         raise InputError(
-            f"the run is not at rest: its events go from {early.mean():.4g} to {late.mean():.4g} "
-            "per second; begin later, or run longer"
+            f"the run is not at rest: '{model.channels[c]}' changes by {mean[c]:.4g} events per "
+            "second from the earlier to the later half; begin later, or run longer"
         )
 
 
