@@ -56,7 +56,8 @@ def test_a_reciprocal_loop_sorts_nothing_and_a_chiral_one_much():
         assert run.per_photon[0] == pytest.approx(run.deficit / (run.sorted_photons / 2))
     axes = js.plotting.demon(found).axes
     values = [run.sorted_photons for run in found.runs]
-    np.testing.assert_allclose(axes[0].containers[0].lines[0].get_ydata(), values)
+    drawn = axes[0].containers[0].lines[0].get_ydata()
+    np.testing.assert_allclose(np.asarray(drawn, float), values)
 
 
 def test_deficit():
