@@ -166,11 +166,7 @@ def fluctuation_theorem(ensemble, boundary="start", max_states=_SMALL):
     average, error = weights.mean(axis=0), _mean_error(weights)
     exact, variance = _exact(ensemble, boundary, max_states), None
     if exact is None:
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            variance = np.where(average > 0, weights.var(axis=0) / average**2, np.inf)
-            if boundary == "start" and not irreversible.any():
-                # By the detailed theorem the same as ⟨exp(Σ)⟩ - 1, which a sample sees better.
-                variance = np.maximum(variance, np.exp(production).mean(axis=0) - 1)
+        variance = _sample_variance(production, weights, boundary)
     else:
         exact, variance = exact
     lost = (irreversible > 0).sum(axis=0)
@@ -220,6 +216,19 @@ def _exact(ensemble, boundary, max_states):
         return None
     with np.errstate(divide="ignore", invalid="ignore"):
         return first, np.where(first > 0, second / first**2 - 1, np.inf)
+
+
+def _sample_variance(production, weights, boundary):
+    """Relative variance of exp(-Σ) in a sample; infinite where nothing has a reverse."""
+    squares = weights**2
+    if boundary == "start":
+        # By the detailed theorem, which also holds for those that have a reverse, the average of
+        # exp(-2Σ) is that of exp(Σ), which a sample sees better.
+        with np.errstate(over="ignore"):
+            squares = np.where(np.isfinite(production), np.exp(production), 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        average = weights.mean(axis=0)
+        return np.where(average > 0, squares.mean(axis=0) / average**2 - 1, np.inf)
 
 
 def _mean_error(values):

@@ -41,13 +41,15 @@ def clausius(result):
         axes[-1].set_ylim(-0.04, 1.04)
         axes[-1].set_xlabel("size (two-level systems or modes)")
         axes[-1].set_ylabel("trajectories that lose entropy")
-        axes[-1].legend(loc="center right")
+        axes[-1].legend(loc="center right", bbox_to_anchor=(1.0, 0.66))
     return figure
 
 
 def _histograms(axis, result, family):
     runs = result.families[family]
-    shown = [runs[k] for k in thinned(len(runs), 4)]
+    # The smallest system's entropy takes a few values only, which hide the others.
+    shown = [runs[k] for k in thinned(len(runs), 5)]
+    shown = shown[len(shown) > 3 :]
     every = np.concatenate([run.produced / run.size for run in shown])
     edges = np.linspace(*np.quantile(every, [0.002, 0.998]), _CLASSES + 1)
     if not edges[-1] > edges[0]:
@@ -59,7 +61,7 @@ def _histograms(axis, result, family):
     axis.axvline(0, color="0.6", linewidth=0.8)
     axis.set_yticks([])
     axis.set_xlabel("entropy produced / size ($k_B$)")
-    axis.set_ylabel(f"frequency: {result.label(family)}".replace("_", " "))
+    axis.set_ylabel(f"frequency, {result.label(family)}")
     axis.legend(fontsize=7)
 
 
