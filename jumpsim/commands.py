@@ -122,7 +122,8 @@ def _signs(runs):
     """Tell the signs of the entropy production where events were kept; of several sizes, scaled."""
     from .inference.signs import production_signs, signs_scaling
 
-    kept = [r.ensemble for r in runs if "events" in r.ensemble.record and r.ntraj > 1]
+    kept = [r.ensemble for r in runs if "events" in r.ensemble.record]
+    kept = [ensemble for ensemble in kept if ensemble.ntraj > 1 and len(ensemble.times) > 1]
     told = [production_signs(ensemble) for ensemble in kept]
     for signs in told:
         print(f"\n{signs}")

@@ -92,6 +92,8 @@ class Ensemble:
         """
         self._need("events")
         n = self.ntraj
+        if n == 0:
+            raise InputError("there is no trajectory; run more")
         if isinstance(i, bool) or not isinstance(i, int | np.integer) or not -n <= i < n:
             raise InputError(f"`i` must be a row from {-n} to {n - 1}, but is {i!r}")
         row = i % n

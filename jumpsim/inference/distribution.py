@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..statistics import proportion_interval
 from ..tables import columns
 from ..theory.master import master_equation
-from .shared import if_small
+from .shared import if_small, need
 
 _SMALL = 20_000
 _MOST_LINES = 40
@@ -120,6 +120,7 @@ def distribution(ensemble, pool, time, max_states=_SMALL):
     """
     model, time = ensemble.model, units.time(time, "time")
     model.pool(pool)  # refuses what there is not
+    need(ensemble, "counts", "a histogram needs the counts")
     if ensemble.ntraj == 0:
         raise InputError("there is no trajectory; run more")
     k = int(np.abs(ensemble.times - time).argmin())

@@ -102,7 +102,7 @@ class FluctuationTheorem:
             slope = f"{self.slope[k]:.3f} ± {self.slope_error[k]:.2g}"
             row = [
                 f"{self.ensemble.times[k] * factor:.4g}",
-                f"{_finite_mean(self.production[:, k]):.4g}",
+                _told_mean(self.production[:, k]),
                 told,
                 "-" if np.isnan(self.slope[k]) else slope,
                 f"{self.lost[k, 0]:.4g}",
@@ -263,6 +263,7 @@ def _slope(production):
     return slope, np.sqrt(((size * (positive - p)) ** 2).sum()) / information
 
 
-def _finite_mean(values):
-    values = values[np.isfinite(values)]
-    return values.mean() if len(values) else np.nan
+def _told_mean(production):
+    """Average of the trajectories that have a reverse, in words."""
+    finite = production[np.isfinite(production)]
+    return f"{finite.mean():.4g}" if len(finite) else "-"

@@ -104,11 +104,12 @@ class Typicality:
         rows = []
         for p, name in enumerate(model.pools):
             deviations = self.deviations[:, p]
+            known = np.isfinite(low[p])
             rows.append(
                 (
                     name,
                     f"{self.sizes[p]:g}",
-                    f"{middle[p]:.4g} [{low[p]:.4g}, {high[p]:.4g}]",
+                    f"{middle[p]:.4g} [{f'{low[p]:.4g}, {high[p]:.4g}' if known else 'undecided'}]",
                     f"{middle[p] * np.sqrt(self.sizes[p]):.4g}",
                     f"{deviations.max():.4g}",
                 )

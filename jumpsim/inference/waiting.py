@@ -167,7 +167,7 @@ def estimated(ensemble, what, waits, points, solve):
 
 def _waits(ensemble, wanted, origin, begin, end):
     """Durations, whether they ended, and the row of their trajectory."""
-    parts = []
+    parts = [(np.zeros(0), np.zeros(0, bool), np.zeros(0, int))]
     for row, numbers, times, channels in ensemble.event_slabs():
         trajectory = row + np.repeat(np.arange(len(numbers)), numbers)
         hits = np.flatnonzero(wanted[channels] & (times >= begin))
