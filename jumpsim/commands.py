@@ -227,8 +227,8 @@ def uncertainty(options):
 
 def _counted(options):
     """What to count: one bath or channel, or channels with weights such as NAME=-1."""
-    if len(options.counted) == 1 and "=" not in options.counted[0]:
-        return options.counted[0]
+    if not any("=" in text for text in options.counted):
+        return options.counted[0] if len(options.counted) == 1 else options.counted
     weights = {}
     for text in options.counted:
         name, equals, weight = text.rpartition("=")
