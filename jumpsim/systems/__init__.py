@@ -4,7 +4,10 @@ from .closed_waveguide import closed_waveguide
 from .embedded_cavity import embedded_cavity
 from .hohlraum import hohlraum
 from .open_waveguide import open_waveguide
+from .two_level import two_level
 
-CATALOGUE = {f.__name__: f for f in (hohlraum, open_waveguide, closed_waveguide, embedded_cavity)}
+CATALOGUE = {
+    f.__name__: f for f in (hohlraum, open_waveguide, closed_waveguide, embedded_cavity, two_level)
+}
 
 __all__ = ["CATALOGUE", *CATALOGUE]

@@ -1,0 +1,115 @@
+"""Semiclassical laser (W IV) and Bloch gain (W V)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import InputError
+from .mode import ModeParameters, mode_parameters
+from .shared import check_rates, real
+
+
+@dataclass(frozen=True, eq=False)
+class Laser:
+    """Steady state with a classical amplitude of the mode.
+
+    Attributes
+    ----------
+    parameters : ModeParameters
+    threshold : float
+        Inversion f_u - f_l from which the laser oscillates; infinite without coupling.
+    """
+
+    parameters: ModeParameters
+    threshold: float
+
+    @property
+    def lasing(self):
+        """Whether the inversion is above threshold."""
+        return self.parameters.f_u - self.parameters.f_l > self.threshold
+
+    @property
+    def intensity(self):
+        """|a|², the photon number of the oscillation; 0 below threshold."""
+        p = self.parameters
+        if not self.lasing:
+            return 0.0
+        gain = p.gamma_u * p.gamma_l / (p.gamma_b * (p.gamma_u + p.gamma_l))
+        return gain * (p.f_u - p.f_l - self.threshold)
+
+    @property
+    def omega(self):
+        """Frequency of oscillation (W 30), pulled towards E_u - E_l; refused below threshold."""
+        p = self.parameters
+        if not self.lasing:
+            raise InputError(
+                f"below threshold there is no oscillation, and no frequency: f_u - f_l = "
+                f"{p.f_u - p.f_l:.6g}, but {self.threshold:.6g} is needed"
+            )
+        return p.effective[2]
+
+    def __str__(self):
+        p = self.parameters
+        head = f"laser, threshold f_u - f_l = {self.threshold:.6g}, here {p.f_u - p.f_l:.6g}: "
+        if not self.lasing:
+            return head + "below threshold, no oscillation"
+        return head + f"|a|² = {self.intensity:.6g} at ω = {self.omega:.8g}"
+
+
+def laser(E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, *, f_u, f_l):
+    """Semiclassical laser: threshold, field strength, pulled frequency (W 25-30).
+
+    Parameters
+    ----------
+    E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b : float
+        As for `quantised_mode`.
+    f_u, f_l : float
+        Fillings.
+
+    Returns
+    -------
+    Laser
+
+    Notes
+    -----
+    (W 25) must read i g a (σ_uu - σ_ll), as in (W 28); as it is printed nothing would oscillate.
+    """
+    p = mode_parameters(
+        E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, f_u=f_u, f_l=f_l, n_b=0.0
+    )
+    if p.g == 0:
+        return Laser(p, np.inf)
+    # (W 29) with a = 0: γ_b/2 (γ_u+γ_l)/2 - (ω-ω_cav) Δ = |g|² (f_u - f_l).
+    electrons = p.gamma_u + p.gamma_l
+    loss = p.gamma_b * electrons * (0.25 + (p.detuning / p.width) ** 2)
+    return Laser(p, loss / abs(p.g) ** 2)
+
+
+def bloch_gain(detuning, E_k, gamma_u, gamma_l, f_u, f_l):
+    """Net rate u → l of subband states with one k, up to a constant (W 31).
+
+    Parameters
+    ----------
+    detuning : float or array_like
+        Δ = ω - (E_u - E_l).
+    E_k : float or array_like
+        Energy of the lateral motion.
+    gamma_u, gamma_l : float
+    f_u, f_l : callable
+        Occupations of the subbands as functions of the lateral energy.
+
+    Returns
+    -------
+    exact, effective : float or ndarray
+        As (W 31), and with both occupations taken at their effective energies alone (W 14).
+    """
+    detuning, E_k = real(detuning=detuning, E_k=E_k)
+    gamma_u, gamma_l = check_rates(gamma_u=gamma_u, gamma_l=gamma_l)
+    width = gamma_u + gamma_l
+    if np.any(width == 0):
+        raise InputError("`gamma_u` and `gamma_l` must not both be 0")
+    line = width / (detuning**2 + width**2 / 4)
+    upper, lower = gamma_u / width, gamma_l / width
+    exact = lower * (f_u(E_k) - f_l(E_k - detuning)) + upper * (f_u(E_k + detuning) - f_l(E_k))
+    effective = f_u(E_k + upper * detuning) - f_l(E_k - lower * detuning)
+    return line * exact, line * effective

@@ -1,0 +1,64 @@
+"""What the two-level system does as a machine, and how well."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import InputError
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One mode of operation.
+
+    Attributes
+    ----------
+    kind : str
+        "light-emitting diode", "cooling light-emitting diode", "thermal emitter", "solar cell" or
+        "absorber".
+    efficiency : float
+        Light over electrical power for a diode, electrical power over light for a solar cell; NaN
+        otherwise.
+    bound : float
+        What the second law allows: 1/(1 - T/T_b) for a diode with T < T_b, infinite for one with
+        T ≥ T_b, 1 - T/T_b (Carnot) for a solar cell; NaN otherwise.
+    """
+
+    kind: str
+    efficiency: float
+    bound: float
+
+    def __str__(self):
+        if np.isnan(self.efficiency):
+            return self.kind
+        return f"{self.kind}, efficiency {self.efficiency:.4g} (at most {self.bound:.4g})"
+
+
+def operation(steady):
+    """Tell what a machine with reservoirs of equal temperature does (W after 23).
+
+    Parameters
+    ----------
+    steady : QuantisedMode
+        Made from temperatures and chemical potentials, T_u = T_l.
+
+    Returns
+    -------
+    Operation
+    """
+    reservoirs = steady.parameters.reservoirs
+    if None in reservoirs.values():
+        raise InputError("a mode of operation needs temperatures and potentials, not fillings")
+    (temperature, mu_u), (other, mu_l), light = (reservoirs[name] for name in "ulb")
+    if temperature != other:
+        return Operation("machine between three temperatures", np.nan, np.nan)
+    voltage, carnot = mu_u - mu_l, 1 - temperature / light
+    if steady.R > 0 and voltage > 0:
+        cools = steady.E_ph > voltage
+        kind = "cooling light-emitting diode" if cools else "light-emitting diode"
+        return Operation(kind, steady.E_ph / voltage, 1 / carnot if carnot > 0 else np.inf)
+    if steady.R > 0:
+        return Operation("thermal emitter", np.nan, np.nan)
+    if voltage > 0:
+        return Operation("solar cell", voltage / steady.E_ph, carnot)
+    return Operation("absorber", np.nan, np.nan)
