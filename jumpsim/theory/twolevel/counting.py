@@ -7,6 +7,8 @@ would do as well on average, but their mode holds any number, and rare fillings 
 
 import numpy as np
 
+from .blocks import generator
+
 _DENSE = 1500  # unknowns up to which all eigenvalues are found
 
 
@@ -83,9 +85,7 @@ class PhotonCounting:
         return float(values.real.max())
 
     def _generator(self, tilt):
-        from .mode import _generator
-
-        return _generator(self._steady.parameters, self._cutoff, tilt)
+        return generator(self._steady.parameters, self._cutoff, tilt)
 
     def __str__(self):
         return f"photons made: {self.rate:.6g} per second, Fano factor {self.fano:.6g}"

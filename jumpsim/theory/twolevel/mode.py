@@ -12,9 +12,9 @@ import numpy as np
 
 from ...errors import InputError, whole_number
 from ...plan import as_times
+from .blocks import BOTH, EMPTY, LOWER, UPPER, generator, unpacked
 from .shared import check_rates, fillings, real
 
-EMPTY, UPPER, LOWER, BOTH = range(4)
 _TAIL = 1e-12  # weight above the cutoff that is allowed unasked
 _MOST = 2**15  # photons
 _FIRST = 16
@@ -213,13 +213,13 @@ class QuantisedMode(ModeState):
         first = _start(start)
         cutoff = max(self.populations.shape[1] - 1, first.shape[1] - 1 + _FIRST)
         while True:
-            matrix = _generator(self.parameters, cutoff)
+            matrix = generator(self.parameters, cutoff)
             vector = np.zeros(matrix.shape[0])
             vector[: 4 * (cutoff + 1)].reshape(4, -1)[:, : first.shape[1]] = first
             out = [vector]
             for span in np.diff(times, prepend=0.0):
                 out.append(expm_multiply(matrix * span, out[-1]) if span > 0 else out[-1])
-            state = ModeState(self.parameters, *_unpacked(np.array(out[1:]), cutoff))
+            state = ModeState(self.parameters, *unpacked(np.array(out[1:]), cutoff))
             if state.tail.max() < _TAIL:
                 return state
             cutoff = _larger(cutoff, _MOST, state.tail.max())
@@ -354,80 +354,14 @@ def _steady(parameters, cutoff):
     from scipy import sparse
     from scipy.sparse.linalg import splu
 
-    matrix = _generator(parameters, cutoff).tolil()
+    matrix = generator(parameters, cutoff).tolil()
     norm = np.zeros(matrix.shape[0])
     norm[: 4 * (cutoff + 1)] = 1.0
     matrix[0] = norm  # the first equation follows from the others
     right = np.zeros(matrix.shape[0])
     right[0] = 1.0
     solution = splu(sparse.csc_matrix(matrix)).solve(right)
-    return QuantisedMode(parameters, *_unpacked(solution, cutoff))
-
-
-def _unpacked(vectors, cutoff):
-    size = 4 * (cutoff + 1)
-    populations = vectors[..., :size].reshape(*vectors.shape[:-1], 4, cutoff + 1)
-    real_part, imaginary = vectors[..., size : size + cutoff], vectors[..., size + cutoff :]
-    return populations, real_part + 1j * imaginary
-
-
-def _generator(p, cutoff, tilt=1.0):
-    """Matrix of d/dt for 4(N+1) populations and the real and imaginary parts of N coherences.
-
-    Electrons taken from reservoir u are weighted by `tilt`, those given back by 1/tilt.
-    """
-    from scipy import sparse
-
-    n = np.arange(cutoff + 1.0)
-    size, entries = 4 * (cutoff + 1), []
-
-    def put(row, column, value):
-        entries.append(
-            (np.atleast_1d(row), np.atleast_1d(column), np.broadcast_to(value, np.shape(row)))
-        )
-
-    def place(state, k):
-        return state * (cutoff + 1) + k.astype(int)
-
-    def jump(source, target, rate, weight=1.0):
-        put(target, source, rate * weight)
-        put(source, source, -rate)
-
-    for low, high, gamma, f, weight in (
-        (EMPTY, UPPER, p.gamma_u, p.f_u, tilt), (LOWER, BOTH, p.gamma_u, p.f_u, tilt),
-        (EMPTY, LOWER, p.gamma_l, p.f_l, 1.0), (UPPER, BOTH, p.gamma_l, p.f_l, 1.0),
-    ):  # fmt: skip
-        jump(place(low, n), place(high, n), gamma * f + 0 * n, weight)
-        jump(place(high, n), place(low, n), gamma * (1 - f) + 0 * n, 1 / weight)
-    out, into = p.gamma_b * (1 + p.n_b), p.gamma_b * p.n_b
-    for state in range(4):
-        jump(place(state, n[1:]), place(state, n[:-1]), out * n[1:])
-        jump(place(state, n[:-1]), place(state, n[1:]), into * (n[:-1] + 1))
-
-    k = n[:-1]  # the coherence of |u, k⟩ and |l, k+1⟩
-    re, im = size + k.astype(int), size + cutoff + k.astype(int)
-    upper, lower = place(UPPER, k), place(LOWER, k + 1)
-    a, b = p.g.real * np.sqrt(k + 1), p.g.imag * np.sqrt(k + 1)
-    # Emission 2 Im(g* √(k+1) C) leaves u and enters l.
-    for row, sign in ((upper, -2), (lower, 2)):
-        put(row, im, sign * a)
-        put(row, re, -sign * b)
-    # Created in |l, k+1⟩ only up to the cutoff: the last one loses nothing upwards.
-    above = np.where(k + 1 < cutoff, k + 2, 0.0)
-    decay = (p.gamma_u + p.gamma_l + out * (2 * k + 1) + into * (k + 1 + above)) / 2
-    for part in (re, im):
-        put(part, part, -decay)
-        put(part[:-1], part[1:], out * np.sqrt((k[:-1] + 1) * (k[:-1] + 2)))
-        put(part[1:], part[:-1], into * np.sqrt(k[1:] * (k[1:] + 1)))
-    put(re, im, -p.detuning)
-    put(im, re, p.detuning)
-    # iG (P_u - P_l), G = (a + ib).
-    for column, sign in ((upper, 1), (lower, -1)):
-        put(re, column, -sign * b)
-        put(im, column, sign * a)
-    rows, columns, values = (np.concatenate(part) for part in zip(*entries, strict=True))
-    shape = (size + 2 * cutoff,) * 2
-    return sparse.csc_array((values, (rows, columns)), shape)
+    return QuantisedMode(parameters, *unpacked(solution, cutoff))
 
 
 def _larger(cutoff, most, tail):
