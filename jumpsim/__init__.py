@@ -56,6 +56,7 @@ _HOME = {
     "fluctuation_theorem": "inference.theorem",
     "exponential_average": "theory.exponential",
     "count_cumulants": "theory.counting",
+    "report": "report",
     "InputError": "errors",
     "StoreError": "errors",
     "PhysicsWarning": "errors",

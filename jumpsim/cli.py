@@ -207,6 +207,7 @@ _COMMANDS = {
             commands.status,
             commands.rerun,
             commands.merge,
+            commands.report,
             commands.compare,
             commands.audit,
             commands.figures,

@@ -55,6 +55,14 @@ def info(options):
     return DONE
 
 
+def report(options):
+    """Write one page with everything about a run."""
+    from .report import report
+
+    print(f"report: {report(options.store, options.output)}")
+    return DONE
+
+
 def compare(options):
     """Averages against the rate equations: a table and a figure."""
     from . import plotting

@@ -75,6 +75,11 @@ def parser(functions):
 
     _add_questions(functions, commands)
 
+    report = commands.add_parser("report", help="one HTML page with everything about a run")
+    report.set_defaults(command=functions["report"])
+    report.add_argument("store", metavar="OUT.h5")
+    report.add_argument("-o", "--output", metavar="PAGE.html", help="default: OUT-report.html")
+
     figures = commands.add_parser("figures", help="draw the published figures, with trajectories")
     figures.set_defaults(command=functions["figures"])
     figures.add_argument("names", metavar="FIGURE", nargs="*", help="such as fig4; default: all")

@@ -30,6 +30,12 @@ def reading(ntraj, what, show=None):
     )  # fmt: skip
 
 
+def step(text, show=None):
+    """Say on stderr what is being done; unless told otherwise when that is a terminal."""
+    if sys.stderr.isatty() if show is None else show:
+        print(text, file=sys.stderr, flush=True)
+
+
 class Progress:
     """A bar on stderr, or nothing; counted up from any thread, drawn by the main one.
 

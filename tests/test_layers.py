@@ -23,7 +23,7 @@ LAYERS = [
     {"simulate"},
     {"inference", "spec", "inspection"},
     {"plotting", "sweep"},
-    {"figures"},
+    {"figures", "report"},
     {"options"},
     {"commands"},
     {"cli"},

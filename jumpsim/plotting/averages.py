@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import thermo, units
-from .style import COLOURS, LINES, MARKS, STYLE
+from .style import COLOURS, LINES, MARKS, STYLE, titled, upright
 
 _MOST_MARKS = 30  # more would touch each other
 
@@ -46,10 +46,12 @@ def comparison(result):
         _temperature_panel(left, result)
         _occupation_panel(right, result)
         ensemble = result.ensemble
+        title = (
+            f"{model.name}: {ensemble.ntraj} trajectories of single events, seed {ensemble.seed}"
+        )
         figure.legend(
             *axes[0, 0].get_legend_handles_labels(),
-            title=f"{model.name.replace('_', ' ')}: {ensemble.ntraj} trajectories of single "
-            f"events, seed {ensemble.seed}",
+            title=titled(title, 0.8 * figure.get_figwidth()),  # larger letters
             title_fontsize=11,
             loc="outside upper center",
             ncols=3,
@@ -102,7 +104,7 @@ def _temperature_panel(axis, result):
     for p, pool in enumerate(model.pool_specs):
         if pool.kind == "mass_action":
             continue
-        label = f"$T_\\mathrm{{{'TLS' if pool.kind == 'tls' else pool.name}}}$"
+        label = upright("T", "TLS" if pool.kind == "tls" else pool.name)
         axis.plot(fine, factor * theory[:, p], color=COLOURS[p % 6], linestyle=LINES[p % 6])
         axis.errorbar(
             times[few], factor * mean[few, p], factor * error[few, p],
@@ -148,8 +150,9 @@ def _occupation_panel(axis, result):
 
 def _occupation(pool):
     if pool.kind == "bosonic":
-        return f"$n_\\mathrm{{{pool.name}}}$"
-    return f"{pool.name}/{pool.size}" if pool.size else pool.name
+        return upright("n", pool.name)
+    label = f"{pool.name}/{pool.size}" if pool.size else pool.name
+    return f" {label}" if label.startswith("_") else label  # else the legend leaves it out
 
 
 def _pool_title(pool):

@@ -1,5 +1,6 @@
 """How figures look: pools differ by mark and line as well as by colour, for a grey print."""
 
+import textwrap
 from contextlib import contextmanager
 
 import numpy as np
@@ -21,6 +22,19 @@ STYLE = {
     "figure.dpi": 100,
     "savefig.dpi": 200,
 }
+_LETTERS_PER_INCH = 14  # of a title
+
+
+def upright(symbol, name):
+    """Write a symbol with a pool's name as its index."""
+    index = name.replace("_", r"\_")  # else "a__b" is a formula that cannot be read
+    return f"${symbol}_\\mathrm{{{index}}}$"
+
+
+def titled(title, inches):
+    """Write a title in lines that fit a width; a dollar sign in a name begins no formula."""
+    lines, width = title.replace("_", " ").split("\n"), int(_LETTERS_PER_INCH * inches)
+    return "\n".join(textwrap.fill(line, width) for line in lines).replace("$", r"\$")
 
 
 @contextmanager
@@ -44,13 +58,14 @@ def sheet(panels, title, width=3.7, height=3.6):
         if panels > 1:
             for axis, letter in zip(axes, "abcdef", strict=False):
                 axis.set_title(f"({letter})", loc="left")
-        figure.suptitle(title.replace("_", " "), fontsize=9)
+        figure.suptitle(titled(title, figure.get_figwidth()), fontsize=9)
 
 
 def look(p, name=None):
     """Line of the theory and marks of the p-th pool."""
     colour = COLOURS[p % 6]
-    marks = {"fmt": MARKS[p % 6], "color": colour, "mfc": "white", "label": name}
+    label = f" {name}" if name and name.startswith("_") else name  # else legends leave it out
+    marks = {"fmt": MARKS[p % 6], "color": colour, "mfc": "white", "label": label}
     return {"color": colour, "linestyle": LINES[p % 6]}, marks
 
 
