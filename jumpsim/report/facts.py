@@ -37,7 +37,7 @@ def notices(status, ensemble):
             )
         )
     if status.running:
-        told.append(("partial", f"the run has not ended: {status.running}"))
+        told.append(("partial", f"the run has not ended; {status.running}"))
     elif not ensemble.stop_reason:
         text = "the run has not ended, and was not put together into one file"
         told.append(("partial", f"{text}: run the same command again"))
@@ -62,15 +62,10 @@ def _moved(ensemble):
 
 def _aside(path):
     """Files of this run that were set aside because they were damaged."""
+    beside = [f for f in path.parent.iterdir() if f.name.startswith(f"{path.name}.damaged")]
     folder = blocks_folder(path)
-    places = [path.parent, *([folder] if folder.is_dir() else [])]
-    files = [
-        file
-        for place, begin in zip(places, (path.name, "traj-"), strict=False)
-        for file in sorted(place.iterdir())
-        if file.name.startswith(f"{begin}.damaged" if place == path.parent else begin)
-        and ".damaged" in file.name
-    ]
+    inside = [f for f in folder.iterdir() if ".h5.damaged" in f.name] if folder.is_dir() else []
+    files = [*sorted(beside), *sorted(inside)]
     return [("set aside", f"{file} was found damaged, and is not used") for file in files]
 
 

@@ -54,7 +54,7 @@ h2 { font-size: 1.25rem; margin: 2.2rem 0 0.5rem; padding-top: 0.8rem;
 h3 { font-size: 1.05rem; margin: 1.5rem 0 0.4rem; }
 a { color: var(--link); }
 nav ol { padding-left: 1.6rem; }
-nav li { margin: 0.35rem 0; }
+nav li { margin: 0.35rem 0; font-size: 0.93rem; }
 .notice { border-left: 0.4rem solid #c98200; background: var(--warn); padding: 0.6rem 0.9rem;
   margin: 0 0 1rem; }
 .notice.bad { border-color: #c1270e; background: var(--bad); }
@@ -114,7 +114,7 @@ def element(tag, inner, **attributes):
 
 def box(inner, label, kind="box"):
     """Put what may be wide into a box that scrolls sideways, with keys too."""
-    return element("div", inner, kind=kind, role="region", tabindex=0, aria=label)
+    return element("div", inner, kind=kind, role="group", tabindex=0, aria=label)
 
 
 def printed(lines, label):

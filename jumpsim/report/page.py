@@ -131,7 +131,7 @@ def _answered(section, ensemble, room):
                 f"; {section.remedy}" if section.remedy and isinstance(error, InputError) else ""
             )
             verdict, more, size = f"not shown: {error}{remedy}", [], 0
-        told.append(verdict if name is None else f"{name}: {verdict}")
+        told.append(verdict if name is None else f"for {name}: {verdict}")
         body += [markup.element("p", markup.sentence(verdict), kind="verdict"), *more]
         used += size
     if not every:

@@ -110,8 +110,8 @@ def _signs_told(signs):
         return "undecided: the average production is nowhere known to differ from 0"
     return (
         f"{signs.ever[0]:.3g} [{signs.ever[1]:.3g}, {signs.ever[2]:.3g}] of the trajectories "
-        f"produce entropy of the other sign than the average at some time, for {share:.3g} ± "
-        f"{error:.2g} of the time"
+        "produce entropy of the other sign than the average at some time; on average a trajectory "
+        f"does during {share:.3g} ± {error:.2g} of the time"
     )
 
 
@@ -155,7 +155,7 @@ SECTIONS = [
         "Do the averages over trajectories follow the rate equations?",
         ("compare", "STORE"),
         compare,
-        lambda result: ". ".join([result.verdict, *([str(result.joint)] if result.joint else [])]),
+        lambda result: "; ".join([result.verdict, *([str(result.joint)] if result.joint else [])]),
         plotting.comparison,
         remedy='run again with more trajectories, and record "counts"',
     ),
