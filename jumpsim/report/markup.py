@@ -7,6 +7,8 @@ import shlex
 import string
 import warnings
 
+import numpy as np
+
 from ..plotting.style import STYLE
 
 _LONGEST = 4000  # letters of a text from a store
@@ -141,30 +143,33 @@ def command(words):
     return element("code", text(shlex.join(words)))
 
 
-def picture(drawn):
+def picture(draw):
     """Turn a figure into bytes.
 
     Parameters
     ----------
-    drawn : matplotlib.figure.Figure
+    draw : callable
+        Gives a `matplotlib.figure.Figure`. What it cannot draw (a temperature of empty pools, a
+        letter that the font has not) is left out without a word.
 
     Returns
     -------
-    tuple of (str, bytes)
-        Type and content: lines where they are few, pixels otherwise.
+    tuple of (str, bytes, (float, float))
+        Type and content, lines where they are few and pixels otherwise; width and height in inches.
     """
     import matplotlib as mpl
 
-    out = io.BytesIO()
     settings = {**STYLE, "svg.hashsalt": "jumpsim", "svg.fonttype": "path"}
-    with mpl.rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # a letter that the font has not
+    with np.errstate(all="ignore"), mpl.rc_context(settings), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        drawn, out = draw(), io.BytesIO()
+        size = tuple(drawn.get_size_inches())
         drawn.savefig(out, format="svg", metadata={"Date": None}, facecolor="white")
         if out.tell() <= _LARGEST_SVG:
-            return "image/svg+xml", out.getvalue()
+            return "image/svg+xml", out.getvalue(), size
         out = io.BytesIO()
         drawn.savefig(out, format="png", dpi=_DOTS_PER_INCH, facecolor="white")
-    return "image/png", out.getvalue()
+    return "image/png", out.getvalue(), size
 
 
 def figure(kind, content, inches, alt, words):

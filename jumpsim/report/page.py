@@ -148,14 +148,13 @@ def _answer(section, ensemble, arguments, words, room):
     if section.draw is None:
         body.append(markup.element("p", f"The same by {markup.command(words)}"))
         return verdict, body, 0
-    drawn = section.draw(result)
-    kind, content = markup.picture(drawn)
+    kind, content, size = markup.picture(lambda: section.draw(result))
     if len(content) > room:
         left = "The figure is left out, because this page is large enough; draw it by "
         body.append(markup.element("p", left + markup.command(words)))
         return verdict, body, 0
     alt = f"{section.heading}: {section.question} {verdict}"
-    body.append(markup.figure(kind, content, drawn.get_size_inches(), alt, words))
+    body.append(markup.figure(kind, content, size, alt, words))
     return verdict, body, len(content)
 
 
