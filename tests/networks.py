@@ -1,4 +1,4 @@
-"""Random user-declared networks, of every kind of pool, for tests of what holds for any model."""
+"""Networks for tests: random ones of every kind of pool, and one with names of any kind."""
 
 import numpy as np
 
@@ -59,3 +59,18 @@ def random_counts(model, rng, shape=()):
     """Whole counts that the pools can hold, shape (*shape, n_pools) int64."""
     tops = [30 if p.capacity is None else p.capacity for p in model.pool_specs]
     return rng.integers(0, np.array(tops) + 1, size=(*shape, len(tops)))
+
+
+def leaky(name="leaky cavity", pools=("A", "m"), bath="outside", leak="leak"):
+    """A cavity with two-level systems that leaks into a bath."""
+    a, m = pools
+    return Model(
+        pools=[Pool.bosonic(a, modes=5), Pool.tls(m, size=3)],
+        channels=[
+            Channel("absorb", "2 MHz", takes={a: 1}, gives={m: 1}, reverse="emit"),
+            Channel("emit", "2 MHz", takes={m: 1}, gives={a: 1}, reverse="absorb"),
+            Channel(leak, "5 MHz", takes={a: 1}, bath=bath),
+        ],
+        name=name,
+        wavelength="10 um",
+    )
