@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import units
-from .style import LINES, look, sheet, thinned
+from .style import LINES, look, plain, sheet, thinned
 
 _CLASSES = 40
 
@@ -33,7 +33,7 @@ def clausius(result):
         for f, runs in enumerate(result.families):
             part, low, high = np.array([run.falling for run in runs]).T
             sizes = [run.size for run in runs]
-            style, marks = look(f, result.label(f))
+            style, marks = look(f, plain(result.label(f), 30))
             axes[-1].errorbar(sizes, part, [part - low, high - part], **marks)
             axes[-1].plot(sizes, part, **style)
         axes[-1].axhline(0.5, color="0.6", linewidth=0.8)
@@ -61,7 +61,7 @@ def _histograms(axis, result, family):
     axis.axvline(0, color="0.6", linewidth=0.8)
     axis.set_yticks([])
     axis.set_xlabel("entropy produced / size ($k_B$)")
-    axis.set_ylabel(f"frequency, {result.label(family)}")
+    axis.set_ylabel(f"frequency, {plain(result.label(family), 30)}")
     axis.legend(fontsize=7)
 
 

@@ -25,6 +25,12 @@ STYLE = {
 _LETTERS_PER_INCH = 14  # of a title
 
 
+def plain(name, longest=60):
+    """Write a name so that a dollar sign in it begins no formula, cut where it is long."""
+    name = name if len(name) <= longest else f"{name[:longest]} ..."
+    return name.replace("$", r"\$")
+
+
 def upright(symbol, name):
     """Write a symbol with a pool's name as its index."""
     index = name.replace("_", r"\_")  # else "a__b" is a formula that cannot be read

@@ -120,7 +120,7 @@ def _answered(section, ensemble, room):
     body = [markup.element("p", markup.text(section.question), kind="question")]
     every = section.over(ensemble)
     for arguments in every:
-        name = arguments[0] if len(every) > 1 else None
+        name = arguments[-1] if len(every) > 1 else None
         if name is not None:
             body.append(markup.element("h3", markup.bdi(name)))
         words = section.words(str(ensemble.path), arguments)

@@ -7,13 +7,16 @@ import numpy as np
 
 from .. import plotting, units
 from ..errors import InputError
+from ..inference.clausius import clausius, window_production
 from ..inference.compare import compare
 from ..inference.correlations import correlations
 from ..inference.counting import counting
 from ..inference.fluctuations import fluctuations
 from ..inference.signs import production_signs
 from ..inference.tail import GaussianTail, gaussian_tail
+from ..inference.theorem import fluctuation_theorem
 from ..inference.typicality import Typicality, typicality
+from ..inference.uncertainty import uncertainty
 from ..secondlaw.audit import audit
 from ..theory.meanfield import mean_field
 
@@ -131,6 +134,19 @@ def _fano_told(result):
     )
 
 
+def _theorem_told(result):
+    return f"integral fluctuation theorem, at the last stored time: {result.verdicts[-1]}"
+
+
+def _uncertainty_told(result):
+    told = []
+    for name in ("kinetic", "thermodynamic"):
+        ratio, error = getattr(result, name)[-1], getattr(result, f"{name}_error")[-1]
+        known = f"{ratio:.4g} ± {error:.2g} times its limit"
+        told.append(f"{name} relation {'undecided' if np.isnan(ratio) else known}")
+    return f"in the longest window: {', '.join(told)}"
+
+
 def _times_told(result):
     return str(result).splitlines()[-1]
 
@@ -140,28 +156,42 @@ def _baths(ensemble):
     return [(name,) for name in baths]
 
 
+def _baths_later(ensemble):
+    return [(*_later_half(ensemble)[0], *bath) for bath in _baths(ensemble)]
+
+
 def _later_half(ensemble):
     times = ensemble.times
     return [(f"{float(times[np.searchsorted(times, times[-1] / 2)])!r} s",)]
 
 
-def _resting(ensemble, after):
-    """Correlations, unless the rate equations say that the run is not at rest there.
-
-    Few trajectories hide a drift of their means, and what one sees then is no correlation.
-    """
+def _correlations(ensemble, after):
     result = correlations(ensemble, after)
-    first, last = mean_field(
-        ensemble.model, np.unique([result.after, ensemble.times[-1]]), ensemble.initial
-    ).counts[[0, -1]]
-    drift, spread = np.abs(last - first), np.sqrt(ensemble.var()[-1])
-    if (drift > _LARGEST_DRIFT * spread + _ROUNDING * last).any():
-        p = int((drift - _LARGEST_DRIFT * spread).argmax())
+    _check_rest(ensemble, after)
+    return result
+
+
+def _uncertainty(ensemble, after, bath):
+    result = uncertainty(ensemble, bath, after)
+    _check_rest(ensemble, after)
+    return result
+
+
+def _check_rest(ensemble, after):
+    """Refuse a run that is not at rest by the rate equations.
+
+    Few trajectories hide a drift of their averages, and what is seen then is no property of rest.
+    """
+    times = np.unique([units.time(after), ensemble.times[-1]])
+    counts = mean_field(ensemble.model, times, ensemble.initial).counts
+    first, last = counts[0], counts[-1]
+    excess = np.abs(last - first) - _LARGEST_DRIFT * np.sqrt(ensemble.var()[-1])
+    if (excess > _ROUNDING * last).any():
+        p = int(excess.argmax())
         raise InputError(
             "the later half of the run is not at rest: the rate equations take "
             f"{ensemble.model.pools[p]} from {first[p]:.4g} to {last[p]:.4g} there"
         )
-    return result
 
 
 SECTIONS = [
@@ -209,6 +239,24 @@ SECTIONS = [
         remedy='run again with records "counts" and "events"',
     ),
     Section(
+        "Entropy of the whole run",
+        "In how many trajectories does the entropy within the system fall from start to end?",
+        ("clausius", "STORE"),
+        lambda ensemble: clausius([window_production(ensemble)]),
+        lambda result: str(result.families[0][0]),
+        plotting.clausius,
+        remedy='run again with records "counts" and "events"',
+    ),
+    Section(
+        "Fluctuation theorem",
+        "Is ⟨exp(-Σ)⟩ = 1, and P(Σ)/P(-Σ) = exp(Σ), of the entropy production Σ?",
+        ("theorem", "STORE"),
+        fluctuation_theorem,
+        _theorem_told,
+        plotting.theorem,
+        remedy='run again with records "counts" and "events"',
+    ),
+    Section(
         "Heat",
         "How much heat does each bath receive in windows of time, and how does it vary?",
         ("counting", "STORE", "{}"),
@@ -223,10 +271,22 @@ SECTIONS = [
         "Correlations",
         "How long do fluctuations last in the later half of the run, if it is at rest there?",
         ("correlations", "STORE", "--after", "{}"),
-        _resting,
+        _correlations,
         _times_told,
         plotting.correlations,
         over=_later_half,
         remedy="store later times, equally spaced, or ask from another time on",
+    ),
+    Section(
+        "Uncertainty",
+        "How precise are the currents to the baths in the later half of the run, if it is at rest "
+        "there, and how precise may they be?",
+        ("uncertainty", "STORE", "--after", "{}", "{}"),
+        _uncertainty,
+        _uncertainty_told,
+        plotting.uncertainty,
+        over=_baths_later,
+        nothing="no channel of this model exchanges heat with a bath",
+        remedy='store later times, and record "jumps"',
     ),
 ]
