@@ -23,6 +23,7 @@ from ..theory.meanfield import mean_field
 _LEAST_FOR_A_TAIL = 50
 _LARGEST_DRIFT = 0.1  # of the mean, in standard deviations of the count, for a run at rest
 _ROUNDING = 1e-6
+_SMALL = 2_000  # states up to which a page waits for exact averages of exponentials
 
 
 @dataclass(frozen=True)
@@ -251,7 +252,7 @@ SECTIONS = [
         "Fluctuation theorem",
         "Is ⟨exp(-Σ)⟩ = 1, and P(Σ)/P(-Σ) = exp(Σ), of the entropy production Σ?",
         ("theorem", "STORE"),
-        fluctuation_theorem,
+        lambda ensemble: fluctuation_theorem(ensemble, max_states=_SMALL),
         _theorem_told,
         plotting.theorem,
         remedy='run again with records "counts" and "events"',
