@@ -75,7 +75,7 @@ tr:first-child th, tr:first-child td { border-top: 0; }
 th { width: 7.5rem; font-weight: 600; overflow-wrap: normal; }
 figure { margin: 1rem 0; }
 .drawn { background: #ffffff; }
-.drawn img { display: block; height: auto; max-width: max(100%, 44rem); margin: 0 auto; }
+.drawn img { display: block; height: auto; max-width: max(100%, 60rem); margin: 0 auto; }
 figcaption { margin-top: 0.3rem; font-size: 0.9rem; }
 code { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
   font-size: 0.88em; background: var(--soft); padding: 0.1em 0.3em; }
