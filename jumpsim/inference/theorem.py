@@ -32,7 +32,7 @@ _GROUPS = 64
 _LEAST = 1000  # trajectories behind an exponential average
 MOST_VARIANCE = 10.0  # relative variance of exp(-Σ) above which no average is told
 _LEAST_UNUSUAL = 50  # trajectories with Σ < 0 behind a slope
-_SMALL = 20_000
+_SMALL = 5_000
 
 
 @dataclass(frozen=True, eq=False)

@@ -136,7 +136,8 @@ def _detailed(axis, result, k):
         axis.plot([], [], linestyle="none", label=told)
     axis.set_xlabel(r"$\Sigma$ ($k_B$)")
     axis.set_ylabel(r"$\ln P(\Sigma)/P(-\Sigma)$")
-    axis.legend()
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend()
 
 
 def demon(result):

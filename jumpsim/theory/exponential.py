@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..initial import as_initial
 from ..model import as_model
+from ..multiplicity import log_states
 from ..plan import as_times
 from .master import evolve
 from .states import MOST_STATES, reachable
@@ -58,8 +59,12 @@ def exponential_average(
         begin = np.where(held, np.where(held, start, 1.0) ** (1.0 - order), 0.0)
         ends = start if boundary == "start" else evolve(space.generator, start, times)
         ends = np.broadcast_to(ends, (len(times), len(space))) ** order
-    weights, scale = _weighted(*_tilted(space, order), begin, times)
-    return (weights * ends).sum(axis=1) * np.exp(scale)
+    # In units of the number of microscopic states: where ratios of rates are those of these
+    # numbers, in detailed balance, the tilted equation is then the plain one, and nothing grows.
+    entropy = sum(log_states(p, n) for p, n in zip(model.pool_specs, space.states.T, strict=True))
+    entropy = order * (entropy - entropy.max())
+    weights, scale = _weighted(*_tilted(space, order, entropy), begin * np.exp(entropy), times)
+    return (weights * np.exp(-entropy) * ends).sum(axis=1) * np.exp(scale)
 
 
 def mean_production(space, law):
@@ -96,13 +101,17 @@ def reverse_ratios(space):
     return ratios
 
 
-def _tilted(space, order):
-    """Generator with rates w (w_reverse/w)^k, shifted so that columns add up to ≤ 0; the shift."""
+def _tilted(space, order, entropy):
+    """Generator with rates w (w_reverse/w)^k in units of exp(entropy); the shift of its columns.
+
+    They are shifted so that they add up to ≤ 0.
+    """
     from scipy import sparse
 
     source, target, _, rate = space.edges
     inside, n = target >= 0, len(space)
     weighted = rate * reverse_ratios(space) ** order
+    weighted[inside] *= np.exp(entropy[target[inside]] - entropy[source[inside]])
     away = np.bincount(source, rate, n)
     surplus = np.bincount(source[inside], weighted[inside], n) - away
     growth = max(0.0, float(surplus.max(initial=0.0)))
