@@ -11,14 +11,18 @@ Fillings are given, or made from temperatures and chemical potentials with the e
 from .classical import ClassicalField, classical_field
 from .laser import Laser, bloch_gain, laser
 from .mode import QuantisedMode, hartree_fock, quantised_mode
+from .periodic import PeriodicState, periodic, periodic_solutions
 
 __all__ = [
     "ClassicalField",
     "Laser",
+    "PeriodicState",
     "QuantisedMode",
     "bloch_gain",
     "classical_field",
     "hartree_fock",
     "laser",
+    "periodic",
+    "periodic_solutions",
     "quantised_mode",
 ]
