@@ -72,7 +72,7 @@ def test_against_plain_steps():
 
 
 def test_laws_of_random_three_level_machines():
-    """Energy to rounding; entropy never destroyed at any solution, of which there may be several."""
+    """Energy to rounding; entropy never destroyed at any solution; there may be several."""
     numbers = []
     for seed in range(12):
         h, given = random_three(seed)
