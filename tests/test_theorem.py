@@ -1,11 +1,14 @@
 """Fluctuation theorems: closed values, exact averages, three balanced systems, chiral ones."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 import jumpsim as js
 from jumpsim.cli import main
-from jumpsim.inference.theorem import _slope
+from jumpsim.inference.theorem import _mean_error, _sample_variance, _slope
 from jumpsim.theory.exponential import exponential_average
 
 HOHLRAUM = js.systems.hohlraum(10, 8, 1.0)
@@ -145,6 +148,8 @@ def test_a_chiral_loop_loses_what_has_no_reverse():
     found = js.fluctuation_theorem(ensemble, max_states=0)
     weight = found.lost[:, 0]
     assert (weight[1:] > 0.05).all()
+    assert (found.lost[:, 1] < weight).all()
+    assert (found.lost[:, 2] > weight).all()
     error = np.hypot(found.error, np.sqrt(weight * (1 - weight) / 50_000))
     assert (np.abs(found.average - (1 - weight)) < 4.5 * error).all()
     assert (np.abs(found.average - 1)[1:] > 10 * found.error[1:]).all()
@@ -165,7 +170,9 @@ def test_losses_have_no_reverse_at_zero_temperature():
     found = js.fluctuation_theorem(ensemble)
     assert abs(found.average[0] - found.exact[0]) < 4.5 * found.error[0]
     assert found.exact[0] < 0.9
-    assert "as the master equation says" in str(found)
+    assert found.verdicts == ["as the master equation says"]
+    wrong = dataclasses.replace(found, average=found.average + 0.1)
+    assert wrong.verdicts == ["NOT as the master equation says"]
 
 
 def test_slope_of_known_laws():
@@ -178,6 +185,43 @@ def test_slope_of_known_laws():
         assert _slope(-sigma)[0] == pytest.approx(-slope, rel=1e-6)
     assert np.isnan(_slope(np.abs(sigma))).all()
     assert np.isnan(_slope(np.zeros(100))).all()
+
+
+def test_variances_and_errors_by_hand():
+    """Of 64 values the jackknife's error is the usual one; the variance is relative to ⟨·⟩²."""
+    rng = np.random.default_rng(1)
+    production = rng.normal(0.5, 1.0, (64, 2))
+    weights = np.exp(-production)
+    np.testing.assert_allclose(_mean_error(weights), weights.std(axis=0, ddof=1) / 8)
+    plain = weights.var(axis=0) / weights.mean(axis=0) ** 2
+    np.testing.assert_allclose(_sample_variance(production, weights, "none"), plain)
+    by_theorem = np.exp(production).mean(axis=0) / weights.mean(axis=0) ** 2 - 1
+    np.testing.assert_allclose(_sample_variance(production, weights, "start"), by_theorem)
+    found = js.fluctuation_theorem(js.simulate(HOHLRAUM, TIMES, 1000, TWO_TEMPERATURES, 1))
+    first, second = (
+        exponential_average(HOHLRAUM, TIMES, TWO_TEMPERATURES, "start", k) for k in (1, 2)
+    )
+    np.testing.assert_allclose(found.variance, second / first**2 - 1)
+
+
+def test_what_truncation_loses_has_no_weight():
+    """Immigration and loss, cut above 3: dense exponential of the tilted rates, order 1 and 2."""
+    model = js.Model(
+        [js.Pool.mass_action("X")],
+        [
+            js.Channel("in", 1.0, {}, {"X": 1}, reverse="out"),
+            js.Channel("out", 0.5, {"X": 1}, {}, reverse="in"),
+        ],
+    )
+    n = np.arange(4)
+    for order in (1, 2):
+        tilted = np.diag((0.5 * n[1:]) ** order, -1) + np.diag(
+            0.5 * n[1:] * (2 / n[1:]) ** order, 1
+        )
+        tilted -= np.diag(1.0 + 0.5 * n)
+        expected = [expm(tilted * t)[:, 0].sum() for t in TIMES]
+        found = exponential_average(model, TIMES, {"X": 0}, "none", order, truncate={"X": 3})
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -221,15 +265,38 @@ def test_the_figure_shows_what_was_measured():
     found = js.fluctuation_theorem(ensemble)
     integral, frequencies, detailed = js.plotting.theorem(found).axes
     np.testing.assert_allclose(integral.containers[0].lines[0].get_ydata(), found.average)
+    bars = integral.containers[0].lines[2][0].get_segments()
+    np.testing.assert_allclose(np.diff(np.array(bars)[:, :, 1])[:, 0] / 2, found.error)
+    exact = next(x for x in integral.lines if x.get_label() == "master equation")
+    np.testing.assert_allclose(exact.get_ydata(), found.exact)
+    (steps,) = (p for p in frequencies.patches if hasattr(p, "get_data"))
+    values, edges, _ = steps.get_data()
+    inside = np.histogram(found.production[:, -1], edges, density=True)[0]
+    np.testing.assert_allclose(values, inside)
+    line = next(x for x in detailed.lines if x.get_label() == "slope 1")
+    assert line.get_xydata()[1, 0] == line.get_xydata()[1, 1]
     assert len(detailed.containers) >= 3
     x, y = detailed.containers[0].lines[0].get_data()
     sigma = found.production[:, -1]
     same = np.abs(np.abs(sigma) - 0.7) < 1e-6  # one quantum exchanged
     assert x[0] == pytest.approx(0.7)
-    assert y[0] == pytest.approx(np.log((sigma[same] > 0).sum() / (sigma[same] < 0).sum()))
+    up, down = (sigma[same] > 0).sum(), (sigma[same] < 0).sum()
+    assert y[0] == pytest.approx(np.log(up / down))
+    bar = detailed.containers[0].lines[2][0].get_segments()[0]
+    assert (bar[1] - bar[0])[1] / 2 == pytest.approx(np.sqrt(1 / up + 1 / down))
     for axis in (integral, frequencies, detailed):
         assert axis.get_xlabel()
         assert axis.get_ylabel()
+    # Only decided times are drawn, the last of them in detail; what has no reverse beside them.
+    variance = np.where(np.arange(3) < 2, found.variance, 99.0)
+    lost = np.tile([[0.1], [0.2], [0.3]], 3)
+    integral, frequencies, _ = js.plotting.theorem(
+        dataclasses.replace(found, variance=variance, lost=lost)
+    ).axes
+    np.testing.assert_allclose(integral.containers[0].lines[0].get_ydata(), found.average[:2])
+    line = next(x for x in integral.lines if x.get_label() == "1 - part without reverse")
+    np.testing.assert_allclose(line.get_ydata(), [0.9, 0.8, 0.7])
+    assert frequencies.get_ylabel() == "frequency at 0.3 s"
 
 
 @pytest.mark.slow
