@@ -1,10 +1,13 @@
 """Entropy produced in windows: by hand, exact laws, the contrast of chiral and balanced loops."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import jumpsim as js
 from jumpsim.cli import main
+from jumpsim.inference.clausius import Clausius
 
 HOHLRAUM = js.systems.hohlraum(8, 5, 1.0)
 START = {"N": 8, "m": 0}
@@ -74,7 +77,7 @@ def test_the_average_of_a_large_system_is_that_of_the_rate_equations(gamma_dec):
 def test_losses_die_out_or_become_certain():
     """The same start: with the long path losses die out with size, without it they are certain."""
     windows = []
-    for factor in (1, 10, 60):
+    for factor in (10, 1, 60):
         for long_path in (False, True):
             model = js.systems.closed_waveguide(**LOOP, long_path=long_path).scaled(factor)
             ensemble = js.simulate(model, [0.002, 0.02], 600, HOT_B, factor)
@@ -93,12 +96,42 @@ def test_losses_die_out_or_become_certain():
     text = str(found)
     assert "closed waveguide, balanced × 60" in text
     assert "closed waveguide, chiral × 10" in text
+    run = found.families[chiral][-1]
+    told = f"{run.mean[0] / 120:+.4g} ± {run.mean[1] / 120:.2g}"
+    assert told in text
     *histograms, fractions = js.plotting.clausius(found).axes
     assert len(histograms) == 2
     for container, runs in zip(fractions.containers, found.families, strict=True):
         x, y = container.lines[0].get_data()
         assert x.tolist() == [2, 20, 120]
         np.testing.assert_allclose(y, [run.falling[0] for run in runs])
+        ends = np.array(container.lines[2][0].get_segments())[:, :, 1]
+        np.testing.assert_allclose(ends, [run.falling[1:] for run in runs])
+    for axis, runs in zip(histograms, found.families, strict=True):
+        drawn = {p.get_label(): p.get_data() for p in axis.patches}
+        assert list(drawn) == ["size 2", "size 20", "size 120"]
+        for run in runs:
+            values, edges, _ = drawn[f"size {run.size:g}"]
+            density = np.histogram(run.produced / run.size, edges, density=True)[0]
+            np.testing.assert_allclose(values, density)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "told"),
+    [
+        ((0.3, 0.5), (0.1, 0.2), "die out"),
+        ((0.3, 0.5), (0.1, 0.4), "no trend"),  # the intervals overlap
+        ((0.8, 0.9), (0.6, 0.7), "no trend"),  # rarer, but not rare
+        ((0.3, 0.5), (0.7, 0.8), "certain"),
+        ((0.3, 0.5), (0.4, 0.8), "no trend"),
+        ((0.6, 0.8), (0.7, 0.9), "no trend"),
+        ((0.1, 0.2), (0.3, 0.4), "no trend"),
+    ],
+)
+def test_verdicts_by_intervals(first, last, told):
+    family = [SimpleNamespace(falling=(sum(ends) / 2, *ends)) for ends in (first, last)]
+    found = Clausius([family], [np.array([1.0, 10.0])])
+    assert told in found.verdict(0)
 
 
 def test_one_size_and_no_trend():
@@ -123,6 +156,10 @@ def test_one_size_and_no_trend():
         (lambda _: js.clausius([]), "give at least one store"),
         (
             lambda e: js.clausius([js.window_production(e), js.window_production(e, 0.1)]),
+            "the windows of time differ",
+        ),
+        (
+            lambda e: js.clausius([js.window_production(e, 0.1, t) for t in (0.3, 1.0)]),
             "the windows of time differ",
         ),
     ],

@@ -6,6 +6,7 @@ import pytest
 import jumpsim as js
 from jumpsim.cli import main
 from jumpsim.inference.demon import _deficit
+from jumpsim.statistics import jackknife_error
 
 TIMES = np.linspace(0, 30, 16)
 
@@ -54,16 +55,52 @@ def test_a_reciprocal_loop_sorts_nothing_and_a_chiral_one_much():
         assert run.spread == pytest.approx(spread, rel=0.25)
         assert run.deficit == pytest.approx(deficit, rel=0.1)
         assert run.per_photon[0] == pytest.approx(run.deficit / (run.sorted_photons / 2))
-    axes = js.plotting.demon(found).axes
-    values = [run.sorted_photons for run in found.runs]
-    drawn = axes[0].containers[0].lines[0].get_ydata()
-    np.testing.assert_allclose(np.asarray(drawn, float), values)
+    names = ("sorted_photons", "deficit", "spread")
+    for axis, name, k in zip(js.plotting.demon(found).axes, names, (0, 2, 1), strict=True):
+        bars = axis.containers[0]
+        drawn = np.asarray(bars.lines[0].get_ydata(), float)
+        np.testing.assert_allclose(drawn, [getattr(run, name) for run in found.runs])
+        ends = np.array(bars.lines[2][0].get_segments())[:, :, 1]
+        error = "sorted_error" if name == "sorted_photons" else f"{name}_error"
+        np.testing.assert_allclose(
+            np.diff(ends)[:, 0] / 2, [getattr(run, error) for run in found.runs]
+        )
+        line = next(x for x in axis.lines if x is not bars.lines[0] and len(x.get_xdata()) == 3
+                    and x.get_linestyle() != "None")  # fmt: skip
+        np.testing.assert_allclose(line.get_ydata(), [run.expected[k] for run in found.runs])
+
+
+def test_errors_by_hand():
+    """32 trajectories: each is left out once."""
+    found = js.sorting(js.simulate(loop(0, 5), TIMES, 32, start(5), 1), 16.0)
+    counts = found.ensemble.counts[:, 8:]
+    difference = counts[..., 1] - counts[..., 0]
+    left = [
+        (
+            np.delete(difference, i, axis=0).mean(),
+            np.delete(difference, i, axis=0).std(),
+            _deficit(found.ensemble.model, np.delete(counts, i, axis=0).mean(axis=(0, 1))),
+        )
+        for i in range(32)
+    ]
+    errors = [found.sorted_error, found.spread_error, found.deficit_error]
+    np.testing.assert_allclose(errors, jackknife_error(np.array(left)), rtol=1e-9)
+    assert found.sorted_photons == pytest.approx(difference.mean())
+    assert found.spread == pytest.approx(difference.std())
+    ratio, error = found.per_photon
+    relative = found.deficit_error / found.deficit, found.sorted_error / found.sorted_photons
+    assert error == pytest.approx(abs(ratio) * np.hypot(*relative))
 
 
 def test_deficit():
     """None in equilibrium, and what a plain search over temperatures finds otherwise."""
     model = loop(0.2, 10)
     assert _deficit(model, js.Thermal(0.8).mean(model)) == pytest.approx(0, abs=1e-9)
+    # The energy is kept, not the number of quanta.
+    double = js.Model(
+        [js.Pool.bosonic("A", 20), js.Pool.bosonic("B", 20, energy=2.0)], [js.Channel("idle", 0)]
+    )
+    assert _deficit(double, js.Thermal(0.8).mean(double)) == pytest.approx(0, abs=1e-9)
     counts = np.array([5.0, 20.0, 3.0, 4.0, 6.0])
     x = np.linspace(0.2, 3, 200_001)
     sizes, tls = np.array([20.0] * 4), 20
@@ -93,6 +130,9 @@ def test_refused_runs():
     ensemble = js.simulate(loop(0, 20), np.linspace(0, 2, 9), 100, start(20), 1)
     with pytest.raises(js.InputError, match="the run is not at rest"):
         js.sorting(ensemble, 0.0)
+    falling = js.simulate(loop(1.0, 20), np.linspace(0, 2, 9), 100, (0, 60, 0, 0, 20), 1)
+    with pytest.raises(js.InputError, match="N_B - N_A still changes by -"):
+        js.sorting(falling, 0.0)
     with pytest.raises(js.InputError, match="no stored time lies after 3 s"):
         js.sorting(ensemble, 3.0)
     with pytest.raises(js.InputError, match="sorting needs the counts"):

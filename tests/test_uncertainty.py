@@ -5,6 +5,8 @@ import pytest
 
 import jumpsim as js
 from jumpsim.cli import main
+from jumpsim.inference.uncertainty import _ratio
+from jumpsim.statistics import jackknife_error
 
 TIMES = np.linspace(0, 12, 13)
 AFTER = 4.0
@@ -116,6 +118,26 @@ def test_a_run_that_is_not_at_rest_is_refused():
     ensemble = js.simulate(two_baths(size=100), TIMES / 12, 100, {"m": 0}, 1, "jumps")
     with pytest.raises(js.InputError, match="the run is not at rest"):
         js.uncertainty(ensemble, CURRENT, 0.0)
+    # Nothing but a rate that falls.
+    decay = js.Model([js.Pool.tls("m", 100)], [js.Channel("out", 1.0, {"m": 1}, bath="R")])
+    ensemble = js.simulate(decay, TIMES / 6, 100, {"m": 100}, 1, "jumps")
+    with pytest.raises(js.InputError, match="'out' changes by -"):
+        js.uncertainty(ensemble, "out", 0.0)
+
+
+def test_errors_by_hand():
+    """64 groups of ten trajectories: each group is left out once."""
+    rng = np.random.default_rng(1)
+    current, cost = rng.normal(5, 1, (640, 1)), rng.normal(9, 2, (640, 1))
+
+    def ratio(j, k):
+        return j.var(ddof=1) * k.mean() / j.mean() ** 2
+
+    kept = [np.arange(640) % 64 != g for g in range(64)]
+    left = [ratio(current[k], cost[k]) for k in kept]
+    value, error = _ratio(current, cost)
+    assert value[0] == pytest.approx(ratio(current, cost))
+    assert error[0] == pytest.approx(jackknife_error(np.array(left)))
 
 
 def test_on_the_command_line(tmp_path, capsys):
@@ -138,6 +160,12 @@ def test_the_figure_shows_what_was_measured():
     np.testing.assert_allclose(axis.containers[0].lines[0].get_ydata(), found.kinetic)
     np.testing.assert_allclose(axis.containers[1].lines[0].get_ydata(), found.thermodynamic)
     assert axis.get_xlabel() == "length of the window (s)"
+    lines = [x for x in axis.lines if x.get_linestyle() in ("-", "--")][:2]
+    for k, error in enumerate((found.kinetic_error, found.thermodynamic_error)):
+        known = np.isfinite(error)
+        segments = [s for s in axis.containers[k].lines[2][0].get_segments() if len(s) == 2]
+        np.testing.assert_allclose(np.diff(np.array(segments)[:, :, 1])[:, 0] / 2, error[known])
+        np.testing.assert_allclose(lines[k].get_ydata(), found.exact[k])
 
 
 @pytest.mark.slow
