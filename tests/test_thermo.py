@@ -459,3 +459,43 @@ def _simpson(sigma, weights, grid, end):
     part = weights[: n + 1].copy()
     part[-1] = grid[1] / 3
     return (sigma[: n + 1] * part).sum()
+
+
+def test_ratios_of_ensembles_are_those_along_each_trajectory():
+    """Two-level systems between thermal and one-way channels; and when counts are enough."""
+    model = js.systems.closed_waveguide(2, 1, 1, 1.0, 1.0, 1.0, (1.0, 0), (1.0, 0.5))
+    start = {"A": 1, "B": 1, "1": 0, "2": 0, "m": 1}
+    ensemble = js.simulate(model, [0.5, 2.0], 20, start, 1, ["counts", "events"])
+    production, irreversible = js.thermo.ratio_production(ensemble)
+    for i in range(20):
+        one = js.thermo.along(ensemble, i)
+        k = np.searchsorted(one.times, ensemble.times, side="right") - 1
+        np.testing.assert_allclose(production[i], one.stochastic[k], atol=1e-12)
+        np.testing.assert_array_equal(irreversible[i], one.irreversible[k])
+    assert 0 < irreversible[:, -1].min() < irreversible[:, -1].max()
+    assert not js.thermo.ratios_are_entropy(ensemble)
+    assert not js.thermo.ratios_are_entropy(js.simulate(model, [1.0], 5, start, 1, "events"))
+    # The rates of only one direction are known: S_B says nothing of a rate that is ten times it.
+    fast = js.Model(
+        [js.Pool.tls("m", 9), js.Pool.bosonic("N", 5)],
+        [
+            js.Channel("up", 1.0, {"N": 1}, {"m": 1}, reverse="down"),
+            js.Channel("down", 10.0, {"m": 1}, {"N": 1}, reverse="up"),
+        ],
+    )
+    for tested, expected in ((fast, False), (js.systems.hohlraum(9, 5, 1.0), True)):
+        run = js.simulate(tested, [1.0], 50, {"m": 4, "N": 3}, 1)
+        assert js.thermo.ratios_are_entropy(run) is expected
+
+
+def test_slabs_of_trajectories_change_no_entropy(monkeypatch):
+    """Each trajectory has a start of its own."""
+    model = s.hohlraum(6, 4, 1.0)
+    for record in ("counts", "events"):
+        ensemble = js.simulate(model, [0.2, 1.0], 30, Thermal(1.0), 4, record)
+        whole = js.thermo.internal_production(ensemble)
+        assert len(np.unique(ensemble.starts(0, 30), axis=0)) > 5
+        with monkeypatch.context() as patch:
+            patch.setattr("jumpsim.ensemble._SLAB_BYTES", 8 * 2 * 2 * 7)
+            patch.setattr("jumpsim.ensemble._SLAB_EVENTS", 20)
+            np.testing.assert_array_equal(js.thermo.internal_production(ensemble), whole)
