@@ -1,15 +1,17 @@
 """Typicality: deviations by hand, coverage of intervals, Gaussian limits, exponents, refusals."""
 
+import dataclasses
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 import jumpsim as js
-from jumpsim import statistics
+from jumpsim import plotting, statistics
 from jumpsim.cli import main
+from jumpsim.inference.shared import scaled_copies
 from jumpsim.inference.typicality import _fit, _terms
 from jumpsim.initial import Thermal
 
@@ -213,7 +215,21 @@ def test_unusual_signs_die_out_with_size():
     one = runs[1]
     known = np.array([0.1, 0.2, 0.4])[~np.isnan(one.opposite)]
     assert 0 < len(known) < 3  # at rest the average produces nothing
+    produced = np.diff(js.thermo.internal_production(one.ensemble), axis=1)
+    other = (produced * np.sign(one.mean) < -1e-9) & ~np.isnan(one.opposite)
+    assert one.duration == pytest.approx((other @ [0.1, 0.2, 0.4]).mean())
     assert found.share[0] == pytest.approx(one.duration / known.sum())
+    assert found.share_error[0] == pytest.approx(one.duration_sem / known.sum())
+    np.testing.assert_array_equal(found.ever[0], one.ever)
+    (panel,) = plotting.typicality([js.typicality(balanced(1))], signs=found).axes[1:]
+    for bars, value, low, high in (
+        (panel.containers[0], found.share, found.share - found.share_error,
+         found.share + found.share_error),
+        (panel.containers[1], *found.ever.T),
+    ):  # fmt: skip
+        np.testing.assert_allclose(bars.lines[0].get_ydata(), value)
+        ends = np.array(bars.lines[2][0].get_segments())[:, :, 1]
+        np.testing.assert_allclose(ends.T, [low, high], atol=1e-12)
     assert "hohlraum × 16" in str(found)
 
 
@@ -227,7 +243,12 @@ def test_signs_of_the_entropy_production():
     np.testing.assert_allclose(found.opposite[known], opposite.mean(0)[known])
     assert np.isnan(found.opposite[~known]).all()
     assert found.ever[0] == pytest.approx((opposite & known).any(axis=1).mean())
-    assert found.duration == pytest.approx(((opposite & known) * 2e-7).sum(axis=1).mean())
+    lasted = ((opposite & known) * 2e-7).sum(axis=1)
+    assert found.duration == pytest.approx(lasted.mean())
+    assert found.duration_sem == pytest.approx(lasted.std(ddof=1) / math.sqrt(300))
+    count = (opposite & known).sum(axis=0)
+    limits = statistics.proportion_interval(count, 300)
+    np.testing.assert_allclose([found.low[known], found.high[known]], np.array(limits)[:, known])
     assert found.opposite[0] < 0.01  # falling fast at first
     assert "the other sign" in str(found)
     still = js.simulate(js.systems.hohlraum(5, 5, 0), [0, 1], 5, (3, 2), 1, "events")
@@ -285,6 +306,16 @@ def test_refused(call, match):
         call()
 
 
+def test_pools_of_other_quanta_are_not_the_same_physics():
+    def idle(size, energy):
+        model = js.Model([js.Pool.bosonic("A", size, energy)], [js.Channel("idle", 0)])
+        return js.simulate(model, [1.0], 2, {"A": 1}, 1)
+
+    assert scaled_copies([idle(20, 1.0), idle(10, 1.0)])[0] == [1, 0]
+    with pytest.raises(js.InputError, match="it is not the same physics, larger"):
+        scaled_copies([idle(10, 1.0), idle(20, 2.0)])
+
+
 def test_trajectories_that_are_all_equal():
     model = js.systems.hohlraum(5, 5, 0)
     found = js.typicality(js.simulate(model, [0, 1], 4, (3, 2), 1))
@@ -318,8 +349,6 @@ def test_on_the_command_line(tmp_path, capsys):
 
 
 def test_the_figure_shows_what_was_measured():
-    from jumpsim import plotting
-
     runs = sizes((1, 4), (60, 60))
     tail, scaling = js.gaussian_tail(runs[0], paths=2000), js.typicality_scaling(runs)
     figure = plotting.typicality(runs, tail, scaling)
@@ -336,6 +365,59 @@ def test_the_figure_shows_what_was_measured():
     x, y = power.containers[2].lines[0].get_data()
     np.testing.assert_allclose(x, [1, 4])
     np.testing.assert_allclose(y, scaling.typical[:, 2])
+    ends = np.array(power.containers[2].lines[2][0].get_segments())[:, :, 1]
+    np.testing.assert_allclose(np.diff(ends)[:, 0] / 2, scaling.typical[:, 2] * scaling.error[:, 2])
+    curves = [line for line in power.lines if len(line.get_xdata()) == 60]
+    np.testing.assert_allclose(curves[2].get_ydata()[[0, -1]], scaling.fitted([1, 4])[:, 2])
+    ends = np.array(beyond.containers[1].lines[2][0].get_segments())[:, :, 1]
+    np.testing.assert_allclose(ends.T, [tail.low[:, 1], tail.high[:, 1]])
+    curves = [line for line in beyond.lines if len(line.get_xdata()) == len(tail.levels)]
+    assert any(np.array_equal(line.get_ydata(), tail.predicted[:, 2]) for line in curves)
+    for band, (low, high) in zip(portrait.collections, ((0, 4), (1, 3)), strict=True):
+        edge = {tuple(v) for v in band.get_paths()[0].vertices}
+        for level in (low, high):
+            points = zip(
+                runs[0].ensemble.times * 1e6, runs[0].bands[level, :, p] / 100, strict=True
+            )
+            assert {tuple(v) for v in points} <= edge
     for axis in figure.axes:
         assert axis.get_xlabel()
         assert axis.get_ylabel()
+
+
+def test_fitted_deviations_and_verdicts():
+    """The fit's own curve, and each verdict on either side of its limit."""
+    runs = sizes((1, 2, 4, 8), (200,) * 4)
+    found = js.typicality_scaling(runs)
+    f, logs = found.factors[:, None], np.log(found.typical)
+    np.testing.assert_allclose(
+        np.log(found.fitted(found.factors)),
+        found.fit[0] + found.fit[1] * np.log(f) + found.fit[2] * (1 / f - 1),
+    )
+    _, fit_errors, _ = _fit(_terms(found.factors, True), logs, found.error)
+    np.testing.assert_allclose(found.exponent_errors, fit_errors[1])
+    spread = np.log(runs[2].deviations)
+    np.testing.assert_allclose(found.error[2], spread.std(axis=0, ddof=1) / np.sqrt(200))
+    np.testing.assert_allclose(logs[2], spread.mean(axis=0))
+    errors = np.array([0.01, 0.01, 0.051])
+    for b, told in ((-0.5195, "typical: falls"), (-0.4805, "typical: falls"),
+                    (-0.5197, "differs"), (-0.4803, "differs"), (0.5, "differs")):  # fmt: skip
+        fit = found.fit.copy()
+        fit[1] = b
+        verdicts = dataclasses.replace(found, fit=fit, exponent_errors=errors).verdicts
+        assert verdicts[0].startswith(told)
+        assert verdicts[2] == "undecided: an error above 0.05; run more"
+
+
+def test_weights_of_the_fit():
+    """Least squares with a covariance, by another solver; the errors are its own."""
+    rng = np.random.default_rng(1)
+    factors, error = np.array([1.0, 2, 5, 20, 100]), np.array([0.01, 0.05, 0.02, 0.1, 0.03])
+    terms, y = _terms(factors, True), rng.normal(-0.5 * np.log(factors), error)
+    fit, errors, chi = _fit(terms, y[:, None], error[:, None])
+    basis, covariance = optimize.curve_fit(
+        lambda f, a, b, c: a + b * np.log(f) + c * (1 / f - 1), factors, y, (0, 0, 0), error, True
+    )
+    np.testing.assert_allclose(fit[:, 0], basis, rtol=1e-5)
+    np.testing.assert_allclose(errors[:, 0], np.sqrt(np.diag(covariance)), rtol=1e-5)
+    assert chi[0] == pytest.approx((((y - terms @ basis) / error) ** 2).sum(), rel=1e-4)
