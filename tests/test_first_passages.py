@@ -32,6 +32,8 @@ def plain(ensemble, reached):
         ("m = 4", lambda n: n[1] == 4),
         ({"m": 1}, lambda n: n[1] == 1),  # at once
         (["m >= 3", "N < 4"], lambda n: n[1] >= 3 and n[0] < 4),
+        (["m >= 1", "N <= 3"], lambda n: n[1] >= 1 and n[0] <= 3),
+        ("m > 2", lambda n: n[1] > 2),
         (lambda states: states[:, 0] > states[:, 1] + 4, lambda n: n[0] > n[1] + 4),
         ("m<=0", lambda n: n[1] <= 0),
     ],
@@ -67,6 +69,14 @@ def test_the_mean_when_all_arrive():
     assert error == pytest.approx(np.sqrt(found.exact.variance / 20_000), rel=0.4)
 
 
+def test_slabs_change_nothing(monkeypatch):
+    """Each trajectory has a start of its own."""
+    ensemble = js.simulate(SMALL, [2.0], 60, js.Thermal(1.0), 1, "events")
+    whole = js.first_passages(ensemble, "m = 2")
+    monkeypatch.setattr("jumpsim.ensemble._SLAB_EVENTS", 30)
+    np.testing.assert_array_equal(js.first_passages(ensemble, "m = 2").durations, whole.durations)
+
+
 def test_starts_from_a_law():
     """Some thermal starts are there at once."""
     start = js.Thermal(1.0)
@@ -84,6 +94,7 @@ def test_starts_from_a_law():
         ([], "must give a condition"),
         ("m = 1.5", "must be a condition"),
         (lambda _: 1, "must return True or False for each row"),
+        (lambda states: states[:, 1], "must return True or False for each row"),
         ("m = 9", "no wait for m = 9 came to its end"),
     ],
 )

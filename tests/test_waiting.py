@@ -6,6 +6,7 @@ import pytest
 import jumpsim as js
 from jumpsim.cli import main
 from jumpsim.inference.waiting import _kaplan_meier
+from jumpsim.statistics import jackknife_error
 
 SMALL = js.systems.hohlraum(4, 2.5, 1.0)
 START = {"N": 5, "m": 1}
@@ -177,3 +178,55 @@ def test_the_other_commands_on_events(tmp_path, capsys):
                       ["telegraph", out, "--row", "99"]):  # fmt: skip
         assert main(arguments) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_figure_shows_what_was_measured():
+    found = js.waiting_times(
+        js.simulate(SMALL, [3.0], 200, START, 1, "events"), "emission", points=9
+    )
+    (axis,) = js.plotting.waiting(found).axes
+    bars = axis.containers[0]
+    known = np.isfinite(found.survival)
+    np.testing.assert_allclose(bars.lines[0].get_ydata()[known], found.survival[known])
+    ends = np.array([s for s in bars.lines[2][0].get_segments() if len(s) == 2])[:, :, 1]
+    np.testing.assert_allclose(np.diff(ends)[:, 0] / 2, found.error[known], atol=1e-12)
+    theory = axis.lines[-1]
+    np.testing.assert_allclose(theory.get_ydata(), found.exact.survival)
+
+
+def test_errors_by_hand():
+    """32 waits in 32 groups; the error is not less than that of independent waits."""
+    rng = np.random.default_rng(4)
+    durations = rng.exponential(size=32)
+    times = np.array([0.0, 0.2, durations.min()])
+    group = np.arange(32)
+    survival, error = _kaplan_meier(durations, np.ones(32, bool), group, times)
+    np.testing.assert_allclose(survival, [(durations > t).mean() for t in times])
+    arrived = (durations[:, None] <= times).sum(axis=0)
+    part = (arrived + 2) / 36
+    floor = np.sqrt(part * (1 - part) / 36)
+    left = [[(np.delete(durations, i) > t).mean() for t in times] for i in range(32)]
+    np.testing.assert_allclose(error, np.maximum(floor, jackknife_error(np.array(left))))
+    assert error[0] == floor[0] > 0
+    # All of a group arrive together: the groups tell a larger error.
+    together = np.repeat(rng.exponential(size=32), 50)
+    _, error = _kaplan_meier(together, np.ones(1600, bool), np.repeat(group, 50), times[1:2])
+    assert error[0] > 4 * np.sqrt(0.2 * 0.8 / 1600)
+    # Of equal durations those that end come first: the others are still at risk then.
+    ended = np.arange(60) % 2 == 0
+    survival, _ = _kaplan_meier(
+        np.append(np.ones(60), np.full(60, 2.0)), np.append(ended, ended), np.arange(120) % 32,
+        np.array([1.0]),
+    )  # fmt: skip
+    assert survival[0] == pytest.approx(1 - 30 / 120)
+    found = js.waiting_times(js.simulate(SMALL, [30.0], 32, START, 5, "events"), "emission")
+    assert found.ended.all()
+    mean, error = found.mean
+    assert mean == pytest.approx(found.durations.mean())
+    assert error == pytest.approx(found.durations.std(ddof=1) / np.sqrt(32))
+    assert found.times[-1] == found.durations.max()
+
+
+def test_times_end_with_the_longest_wait_that_ended():
+    found = js.waiting_times(js.simulate(SMALL, [0.2], 60, START, 1, "events"), "emission")
+    assert found.times[-1] == found.durations[found.ended].max() < found.durations.max()
