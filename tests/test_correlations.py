@@ -6,8 +6,10 @@ import pytest
 import jumpsim as js
 from jumpsim import plotting
 from jumpsim.cli import main
-from jumpsim.inference.correlations import _lagged, _periodogram_of
+from jumpsim.inference.correlations import _geometric, _lagged, _periodogram_of
 from jumpsim.initial import Thermal
+from jumpsim.plotting.style import thinned
+from jumpsim.statistics import jackknife_error
 from jumpsim.theory.master import evolve
 
 SMALL = js.systems.hohlraum(8, 5, 1.0)
@@ -138,15 +140,38 @@ def test_on_the_command_line(tmp_path, capsys):
 
 def test_the_figure_shows_what_was_measured():
     found = js.correlations(js.simulate(SMALL, TIMES, 100, START, seed=1), AFTER)
+    found.ensemble.times = found.ensemble.times / 1000  # so that times are told in ms
     decay, between, spectrum = plotting.correlations(found).axes
     pair = between.containers[0].lines[0].get_ydata()
     scale = np.sqrt(found.covariance[0, 0] * found.covariance[0, 1])
     assert pair[0] == pytest.approx(found.between[0, 1, 0] / scale)
     y = decay.containers[1].lines[0].get_ydata()
     np.testing.assert_allclose(y, found.covariance[: len(y), 1] / found.covariance[0, 1])
-    np.testing.assert_allclose(spectrum.containers[1].lines[0].get_ydata(), found.power[:, 1])
-    assert decay.get_xlabel() == "lag (s)"
-    assert spectrum.get_ylabel() == "power (quanta² s)"
+    np.testing.assert_allclose(
+        spectrum.containers[1].lines[0].get_ydata(), found.power[:, 1] * 1000
+    )
+    assert decay.get_xlabel() == "lag (ms)"
+    assert spectrum.get_ylabel() == "power (quanta² ms)"
+    half, shown, some = 11, thinned(11, 12), thinned(11, 25)
+    later, earlier = between.containers
+    for bars, sign, a, b in ((later, 1, 1, 0), (earlier, -1, 0, 1)):
+        x, y = bars.lines[0].get_data()
+        np.testing.assert_allclose(x, sign * found.lags[shown] * 1000)
+        np.testing.assert_allclose(y, found.between[shown, a, b] / scale)
+    theory = found.noise.correlation(found.lags[:half])
+    lines = [x.get_ydata() for x in between.lines if len(x.get_xdata()) == half][::2]
+    np.testing.assert_allclose(lines[0], theory[:, 1, 0] / scale)
+    for axis, bars, error in (
+        (decay, decay.containers[1], found.error[some, 1] / found.covariance[0, 1]),
+        (spectrum, spectrum.containers[1], found.power_error[:, 1] * 1000),
+    ):
+        ends = np.array(bars.lines[2][0].get_segments())[:, :, 1]
+        np.testing.assert_allclose(np.diff(ends)[:, 0] / 2, error, atol=1e-12)
+        assert axis.get_ylabel()
+    line = next(x for x in decay.lines if x.get_linestyle() == "--")
+    np.testing.assert_allclose(line.get_ydata(), found.expected[:half, 1] / found.covariance[0, 1])
+    line = next(x for x in spectrum.lines if x.get_linestyle() == "--")
+    np.testing.assert_allclose(line.get_ydata(), found.expected_power[:, 1] * 1000)
 
 
 def test_between_pools():
@@ -165,8 +190,36 @@ def test_between_pools():
         later = weighted @ n - 100 * law.probabilities @ n
         error = found.between_error[:12, :, q]
         assert (np.abs(found.between[:12, :, q] - later) < 4.5 * error).all()
+    np.testing.assert_array_equal(found.error[:, 1], found.between_error[:, 1, 1])
     # The chiral loop is not symmetric in time: the pools' order matters.
     a, b = model.pools.index("A"), model.pools.index("B")
     lead = found.between[1:4, a, b] - found.between[1:4, b, a]
     assert np.abs(lead).max() > 5 * found.between_error[1, a, b]
-    assert "later, earlier pool" in str(found)
+    told = [line.split() for line in str(found).splitlines()]
+    k = np.unique([0, *_geometric(len(found.lags), 3)])[1]
+    theory = found.noise.correlation(found.lags[[k]])[0]
+    for p, q in ((a, b), (b, a)):
+        value, error = found.between[k, p, q], found.between_error[k, p, q]
+        pools = f"{model.pools[p]}, {model.pools[q]}"
+        row = f"{found.lags[k]:.4g} {pools} {value:.4g} ± {error:.2g} {theory[p, q]:.4g}"
+        assert row.split() in told
+
+
+def test_correlation_times_by_hand():
+    """Trapezoids to twice the lag at which the covariance is lost, one trajectory left out each."""
+    ensemble = js.simulate(SMALL, TIMES, 64, START, seed=3)
+    found = js.correlations(ensemble, AFTER)
+    lost = int((found.covariance[:, 1] < 2 * found.error[:, 1]).argmax())
+    assert 2 < lost < len(found.lags) // 2 - 1
+    deviations = ensemble.counts[:, 20:, 1] - ensemble.counts[:, 20:, 1].mean(axis=0)
+    lagged = np.array(
+        [(deviations[:, k:] * deviations[:, : 21 - k]).mean(axis=1) for k in range(2 * lost)]
+    )
+
+    def area(c):
+        return np.trapezoid(c, dx=found.lags[1]) / c[0]
+
+    assert found.correlation_time[1] == pytest.approx(area(lagged.mean(axis=1)))
+    left = [area(np.delete(lagged, i, axis=1).mean(axis=1)) for i in range(64)]
+    assert found.correlation_time_error[1] == pytest.approx(jackknife_error(np.array(left)))
+    np.testing.assert_allclose(found.error[:2, 0], found.error[:2, 1], rtol=1e-9)

@@ -61,6 +61,7 @@ def test_against_the_exact_law():
     for k, law in enumerate(found.exact.probabilities):
         for p in range(2):
             expected = cumulants(law, found.exact.states[:, p])
+            np.testing.assert_allclose(found.exact.cumulants[:, k, p], expected, rtol=1e-9)
             for r, value in enumerate(expected):
                 assert abs(found.cumulants[r, k, p] - value) < 4.5 * found.errors[r, k, p]
             ratio = expected[1] / expected[0]
@@ -169,6 +170,24 @@ def test_the_figure_shows_what_was_measured():
         np.testing.assert_allclose((segments[:, 1, 1] - segments[:, 0, 1]) / 2, error[:, 1])
         assert axis.get_xlabel() == "time (s)"
         assert axis.get_ylabel()
+    law = found.exact.cumulants
+    for axis, theory in zip(figure.axes, (law[1], law[1] / law[0], law[2], law[3]), strict=True):
+        lines = [x for x in axis.lines if x.get_linestyle() in ("-", "--")]
+        for p, line in enumerate(lines):
+            np.testing.assert_allclose(line.get_ydata(), theory[:, p])
+
+
+def test_errors_of_covariances_by_hand():
+    """64 samples in 64 groups: each is left out once; two slabs of them."""
+    rng = np.random.default_rng(3)
+    samples = rng.normal(5, 1, (64, 2, 3)) @ rng.normal(0, 1, (3, 3))
+    middle = np.full((2, 3), 4.0)
+    sums = statistics.product_sums([samples[:50], samples[50:]], 64, middle)
+    found, error = statistics.covariance_of_groups(*sums)
+    left = [[np.cov(np.delete(samples[:, t], i, 0).T) for t in range(2)] for i in range(64)]
+    np.testing.assert_allclose(found, [np.cov(samples[:, t].T) for t in range(2)], atol=1e-10)
+    np.testing.assert_allclose(error, statistics.jackknife_error(np.array(left)), rtol=1e-8)
+    assert statistics.jackknife_error(np.arange(4.0)) == pytest.approx(np.sqrt(3 * 1.25))
 
 
 def test_covariances_between_pools():
