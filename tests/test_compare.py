@@ -142,3 +142,39 @@ def test_a_figure_that_cannot_be_written_is_told(tmp_path, waveguide, microsecon
     result = js.compare(js.simulate(waveguide, microseconds, 10, js.Thermal(1.0), seed=1))
     with pytest.raises(js.StoreError, match="the figure cannot be written"):
         plotting.save(plotting.comparison(result), tmp_path / "no" / "f", "")
+
+
+def test_bias_and_spread_at_the_end():
+    """Each number of the last table, from the counts and the three theories."""
+    model, start = js.systems.hohlraum(8, 5, 1.0), {"N": 7, "m": 1}
+    ensemble = js.simulate(model, [0.1, 0.2, 0.3], 200, start, seed=1)
+    result = js.compare(ensemble)
+    lines = str(result).splitlines()
+    (k,) = (k for k, line in enumerate(lines) if line.startswith("at 300 ms: bias, and spread"))
+    names = ["pool", "average - theory", "exact bias", "spread", "linear noise", "exact spread"]
+    assert lines[k + 1].replace("  ", " ").split() == " ".join(names).split()
+    exact, noise = result.exact, result.noise.covariance[-1]
+    theory = result.theory.counts[-1]
+    for p, line in enumerate(lines[k + 2 : k + 4]):
+        counts = ensemble.counts[:, -1, p]
+        spread = counts.std(ddof=1)
+        told = [
+            model.pools[p],
+            f"{counts.mean() - theory[p]:+.4g} ± {spread / np.sqrt(200):.2g}",
+            f"{exact.mean[-1, p] - theory[p]:+.4g}",
+            f"{spread:.4g} ± {spread / np.sqrt(2 * 199):.2g}",
+            f"{np.sqrt(noise[p, p]):.4g}",
+            f"{np.sqrt(exact.covariance[-1, p, p]):.4g}",
+        ]
+        assert line.split() == " ".join(told).split()
+
+
+def test_the_verdict_names_the_largest_difference():
+    model, start = independent_decay()
+    ensemble = js.simulate(model, [1e-5], 500, start, seed=1, record="moments")
+    result = js.compare(ensemble)
+    shift = np.array([[0.0, 0.0, 40.0]])
+    wrong = dataclasses.replace(
+        result, mean=result.mean + shift, residuals=result.residuals + shift / result.sem
+    )
+    assert "quanta in m; differences of order" in wrong.verdict

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import jumpsim as js
-from jumpsim.inference.joint import joint_test
+from jumpsim.inference.joint import JointTest, joint_test
 
 SMALL = js.systems.hohlraum(8, 5, 1.0)
 TIMES = [0.1, 0.3, 1.0]
@@ -74,6 +74,18 @@ def test_it_stands_in_the_comparison():
     np.testing.assert_allclose(found.bias, exact - found.theory.counts)
     text = str(found)
     assert "all together (Hotelling's T², 6 averages with 3 independent directions) they " in text
-    assert "largest exact bias, master equation less rate equations: " in text
+    k, p = np.unravel_index(np.abs(found.bias).argmax(), found.bias.shape)
+    assert (
+        "largest exact bias, master equation less rate equations: "
+        f"{found.bias[k, p]:+.3g} quanta in {SMALL.pools[p]} at " in text
+    )
+    assert found.joint.agrees is (found.joint.p_value >= 0.01)
     large = js.systems.open_waveguide(100, 100, 1e4, 1e4, (1e7, 0), (1e7, 0))
     assert js.compare(js.simulate(large, [1e-7], 50, js.Thermal(1.0), 1)).bias is None
+
+
+@pytest.mark.parametrize(("p_value", "told"), [(0.0101, "agree"), (0.0099, "DISAGREE")])
+def test_verdicts(p_value, told):
+    found = JointTest(6, 3, 1.0, p_value)
+    assert found.agrees is (told == "agree")
+    assert f"independent directions) they {told}: p = " in str(found)
