@@ -102,3 +102,18 @@ def test_events_that_never_happen():
     emit = np.array([True, False])
     with pytest.raises(js.InputError, match="never happen at rest"):
         coincidence_rate(js.systems.hohlraum(4, 2.5, 0), [0, 1], (5, 1), emit, emit)
+
+
+def test_the_figure_shows_what_was_measured():
+    ensemble = js.simulate(SMALL, [4.0], 60, START, 1, "events")
+    found = js.coincidences(ensemble, "emission", begin=1.0, longest=0.4, bins=4)
+    (axis,) = js.plotting.coincidences(found).axes
+    bars = axis.containers[0]
+    x, y = bars.lines[0].get_data()
+    np.testing.assert_allclose(x, [50, 150, 250, 350])
+    np.testing.assert_allclose(y, found.g2)
+    across, along = (np.array(lines.get_segments()) for lines in bars.lines[2])
+    np.testing.assert_allclose(np.diff(across[:, :, 0])[:, 0], 100)
+    np.testing.assert_allclose(np.diff(along[:, :, 1])[:, 0] / 2, found.error)
+    (steps,) = (p for p in axis.patches if hasattr(p, "get_data"))
+    np.testing.assert_allclose(steps.get_data().values, found.exact)

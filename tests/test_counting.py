@@ -162,3 +162,22 @@ def test_on_the_command_line(tmp_path, capsys):
     assert "from 2 µs on" in capsys.readouterr().out
     assert main(["counting", out, "losses"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_figure_shows_what_was_measured():
+    found = js.counting(js.simulate(SMALL, WINDOWS, 200, START, 1, "jumps"), "end 1")
+    found.ensemble.times = found.ensemble.times / 1000  # so that times are told in ms
+    mean, ratio = js.plotting.counting(found).axes
+    pairs = (
+        (mean, found.cumulants[0], found.errors[0], found.exact.cumulants[0]),
+        (ratio, found.fano, found.fano_error, found.exact.fano),
+    )
+    for axis, value, error, theory in pairs:
+        bars = axis.containers[0]
+        np.testing.assert_allclose(bars.lines[0].get_ydata(), value)
+        ends = np.array(bars.lines[2][0].get_segments())[:, :, 1]
+        np.testing.assert_allclose(np.diff(ends)[:, 0] / 2, error)
+        line = next(x for x in axis.lines if x.get_linestyle() == "-")
+        np.testing.assert_allclose(line.get_xdata(), found.windows * 1000)
+        np.testing.assert_allclose(line.get_ydata(), theory)
+    assert mean.get_xlabel() == "length of the window (ms)"

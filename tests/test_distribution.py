@@ -77,3 +77,37 @@ def test_large_and_few():
 def test_refused(arguments, match):
     with pytest.raises(js.InputError, match=match):
         js.distribution(js.simulate(SMALL, [1.0], 3, START, 1), *arguments)
+
+
+def test_classes_of_neighbours():
+    """Seven classes at most, by a plain sum over what falls into each."""
+    ensemble = js.simulate(js.systems.hohlraum(50, 20, 1.0), [0.5], 301, {"N": 40, "m": 10}, 1)
+    found = js.distribution(ensemble, "N", 0.5)
+    m = ensemble.counts[:, 0, 0]
+    first, last, observed, low, high, exact = found.grouped(7)
+    assert len(first) == -(-len(found.counts) // -(-len(found.counts) // 7)) <= 7
+    assert len(set((last - first)[:-1].tolist())) == 1
+    np.testing.assert_array_equal(first[1:], last[:-1] + 1)
+    assert (first[0], last[-1]) == (found.counts[0], found.counts[-1])
+    number = np.array([((m >= a) & (m <= b)).sum() for a, b in zip(first, last, strict=True)])
+    np.testing.assert_allclose(observed, number / 301)
+    np.testing.assert_allclose([low, high], js.statistics.proportion_interval(number, 301))
+    law = js.master_equation(ensemble.model, [0.5], ensemble.initial).marginal("N")[0]
+    np.testing.assert_allclose(
+        exact, [law[a : b + 1].sum() for a, b in zip(first, last, strict=True)], atol=1e-12
+    )
+    assert f"mean {m.mean():.5g};" in str(found)
+
+
+def test_the_figure_shows_what_was_measured():
+    found = js.distribution(js.simulate(SMALL, [1.0], 200, START, 1), "m", 1.0)
+    (axis,) = js.plotting.distribution(found).axes
+    bars = axis.containers[0]
+    x, y = bars.lines[0].get_data()
+    np.testing.assert_allclose(x, found.counts)
+    np.testing.assert_allclose(y, found.observed)
+    ends = np.array(bars.lines[2][0].get_segments())[:, :, 1]
+    np.testing.assert_allclose(ends.T, [found.low, found.high])
+    (steps,) = (p for p in axis.patches if hasattr(p, "get_data"))
+    np.testing.assert_allclose(steps.get_data().values, found.exact)
+    np.testing.assert_allclose(steps.get_data().edges, np.arange(len(x) + 1) - 0.5)

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 import jumpsim as js
+from jumpsim.inference.telegraph import Telegraph
 from jumpsim.initial import Thermal
 
 SMALL = js.systems.hohlraum(6, 5, 1.0)
@@ -158,3 +159,50 @@ def test_stretches_that_began_do_not_bias():
             expected = np.exp(-rate * t)
             at_risk = len(durations) - last
             assert abs(found - expected) < 4.5 * np.sqrt(expected * (1 - expected) / at_risk)
+
+
+def by_hand():
+    """Two systems until t = 10: the first up at 1, 6, down at 4; the second down at 2, up at 3."""
+    times, system = np.array([1.0, 2, 3, 4, 6]), np.array([0, 1, 1, 0, 0])
+    up = np.array([True, False, True, False, True])
+    start = np.array([False, True])
+    return Telegraph(SMALL, "m", start, times, system, up, np.arange(5), 10.0)
+
+
+def test_stretches_that_began_by_hand():
+    found = by_hand()
+    durations, ended = found.begun(True)
+    assert durations.tolist() == [3, 4, 7]
+    assert ended.tolist() == [True, False, False]
+    durations, ended = found.begun(False)
+    assert durations.tolist() == [1, 2]
+    assert ended.tolist() == [True, True]
+
+
+def test_mean_dwell_is_all_time_over_all_flips():
+    """Pumped at 2 and emptied at 5, |Z| < 4.5; long stretches count although the end cuts them."""
+    model = js.Model(
+        [js.Pool.tls("m", 100)],
+        [js.Channel("up", 2.0, {}, {"m": 1}), js.Channel("down", 5.0, {"m": 1})],
+    )
+    found = js.telegraph(js.simulate(model, [2.0], 1, {"m": 29}, 5, "events"), 0)
+    durations, states, _ = found.dwells()
+    for state, exact in ((True, 0.2), (False, 0.5)):
+        mean, error, flips = found.mean_dwell(state)
+        assert flips == (found.excited != state).sum()
+        assert mean == pytest.approx(durations[states == state].sum() / flips)
+        assert abs(mean - exact) < 4.5 * error
+        # Of independent stretches.
+        assert error == pytest.approx(exact / np.sqrt(flips), rel=0.4)
+
+
+def test_the_figure_shows_what_was_measured():
+    found = by_hand()
+    rows, dwells = js.plotting.telegraph(found).axes
+    bars = [[p.get_extents().bounds for p in bar.get_paths()] for bar in rows.collections]
+    np.testing.assert_allclose(bars[0], [(1, 0.1, 3, 0.8), (6, 0.1, 4, 0.8)])
+    np.testing.assert_allclose(bars[1], [(0, 1.1, 2, 0.8), (3, 1.1, 7, 0.8)])
+    excited, ground = dwells.lines
+    np.testing.assert_allclose(excited.get_xydata(), [(0, 1), (3, 2 / 3), (4, 2 / 3), (7, 2 / 3)])
+    np.testing.assert_allclose(ground.get_xydata(), [(0, 1), (1, 0.5), (2, 0)])
+    assert excited.get_label() == "excited: 3 stretches"
