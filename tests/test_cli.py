@@ -1,18 +1,22 @@
 """The command line as a user types it: a real process, its output, its exit status, its files."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim.cli import _Signals
+from jumpsim import progress
+from jumpsim.cli import _Signals, main
+from jumpsim.commands import _counted
 
 ROOT = Path(__file__).parent.parent
 SPEC = (ROOT / "data" / "open_waveguide.toml").read_text()
@@ -275,3 +279,85 @@ def test_a_signal_that_meets_a_callback_is_not_lost(number, capsys):
         signal.signal(number, handler)
     assert capsys.readouterr().err == ""
     assert sys.unraisablehook is before
+
+
+@pytest.mark.parametrize(
+    ("texts", "counted"),
+    [
+        (["emission"], "emission"),
+        (["end 1", "end 2"], ["end 1", "end 2"]),
+        (["end 1", "end 2=-1"], {"end 1": 1.0, "end 2": -1.0}),
+        (["emission=-2.5"], {"emission": -2.5}),
+        (["A=B via 1=-1", "B"], {"A=B via 1": -1.0, "B": 1.0}),
+    ],
+)
+def test_what_to_count(texts, counted):
+    assert _counted(SimpleNamespace(counted=texts)) == counted
+
+
+def test_figures_hold_the_command_that_made_them(folder, capsys, monkeypatch):
+    """Quoted for a shell, under the name that was asked for; none is drawn where none is wanted."""
+    monkeypatch.chdir(folder)
+    made = ["run", str(ROOT / "data/hohlraum.toml"), "-o", "out.h5", "-n", "64", "-q"]
+    assert main([*made, "--record", "counts,jumps,events"]) == 0
+    ensemble = js.open("out.h5")
+    counting = js.counting(ensemble, "emission", "2 us")
+    window = js.window_production(ensemble, "1 us", "3 us")
+    capsys.readouterr()
+    for command, expected in (
+        (["passage", "out.h5", "m >= 6", "N < 20"],
+         js.first_passages(ensemble, ["m >= 6", "N < 20"])),
+        (["clausius", "out.h5", "--begin", "1 us", "--end", "3 us"], js.clausius([window])),
+        (["waiting", "out.h5", "emission", "--begin", "2 us"],
+         js.waiting_times(ensemble, "emission", None, "2 us")),
+        (["counting", "out.h5", "emission", "--after", "2 us"], counting),
+    ):  # fmt: skip
+        assert main([*command, "--no-figure"]) == 0
+        assert capsys.readouterr().out == f"{expected}\n"
+        assert {p.name for p in folder.iterdir()} == {"spec.toml", "out.h5"}
+    command = ["passage", "out.h5", "m >= 6", "N < 20", "--figure", "it"]
+    assert main(command) == 0
+    assert capsys.readouterr().out.endswith("\nfigure: it.png, it.pdf\n")
+    assert shlex.join(["jumpsim", *command]).encode() in Path("it.png").read_bytes()
+
+
+def test_several_stores_are_compared(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    text = (ROOT / "data/hohlraum.toml").read_text()
+    for scale in (1, 3):
+        Path("hohlraum.toml").write_text(f"scale = {scale}\n{text}")
+        assert main(["run", "hohlraum.toml", "-o", f"{scale}.h5", "-n", "20", "-q"]) == 0
+    capsys.readouterr()
+    assert main(["clausius", "1.h5", "3.h5", "--no-figure"]) == 0
+    assert "hohlraum × 3" in capsys.readouterr().out
+    assert not list(folder.glob("*.png"))
+
+
+@pytest.mark.parametrize("show", [True, False, None])
+def test_bars_while_reading(folder, capsys, monkeypatch, show):
+    """A slow reading is shown when it is asked for; nothing of a fast one, or beside a pipe."""
+    monkeypatch.chdir(folder)
+    assert (
+        main(["run", "spec.toml", "-o", "out.h5", "-n", "3", "-q", "--record", "counts,events"])
+        == 0
+    )
+    monkeypatch.setattr("jumpsim.ensemble._SLAB_BYTES", 8 * 101 * 3)
+    monkeypatch.setattr("jumpsim.ensemble._SLAB_EVENTS", 1)
+    assert progress._DELAY == 0.5
+    monkeypatch.setattr("jumpsim.progress._DELAY", 0.05)
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)
+    ensemble = js.open("out.h5", progress=show)
+    for seconds in (0.0, 0.12):
+        capsys.readouterr()
+        for _ in ensemble.slabs("counts"):
+            time.sleep(seconds)
+        told = capsys.readouterr().err
+        assert ("reading counts" in told) is bool(show and seconds)
+        if show and seconds:
+            assert "3.00/3.00" in told
+            assert not told.split("\r")[-2].strip()  # nothing is left of it
+        for _ in ensemble.event_slabs():
+            time.sleep(seconds)
+        told = capsys.readouterr().err
+        assert ("reading events" in told) is bool(show and seconds)
+        assert not (show and seconds) or "3.00/3.00" in told

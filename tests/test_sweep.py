@@ -672,3 +672,20 @@ def test_a_signal_stops_the_command_in_order(spec, out):
     assert "interrupted; what was finished is kept; run the same command again" in told
     assert len(index_of(out)["points"]) == 2
     assert js.open_sweep(out)["ntraj"].values[0] > 0
+
+
+def test_paths_joined_by_a_plus_get_the_same_value():
+    data = {"parameters": {"a": [1, 2], "b+c": 3, "b": 4, "c": 5}}
+    joined = "parameters.a.1 + parameters.b"
+    found = grid.Grid.of(data, {joined: [7, 8], "parameters.b+c": [9]})
+    placed = [found.placed(point)["parameters"] for point in found.points()]
+    assert [p["a"] for p in placed] == [[1, 7], [1, 8]]
+    assert [p["b"] for p in placed] == [7, 8]
+    # A name may hold a + itself.
+    assert [(p["b+c"], p["c"]) for p in placed] == [(9, 5), (9, 5)]
+    assert list(found.names.values()) == ["a_1", "b_c"]
+    for other in ("parameters.b", "parameters.a", "parameters.a.1", "parameters.c+parameters.b"):
+        with pytest.raises(js.InputError, match="at once"):
+            grid.Grid.of(data, {joined: [7], other: [9]})
+    with pytest.raises(js.InputError, match="no `x` in parameters"):
+        grid.Grid.of(data, {"parameters.a.1+parameters.x": [7]})
