@@ -75,6 +75,14 @@ def test_undecided_where_nothing_fluctuates():
     assert "nan" not in str(result)
 
 
+def test_undecided_where_few_trajectories_deviate():
+    """About 5 of 500 lost a quantum: no normal law; about 100 are enough."""
+    model, _ = independent_decay()
+    for time, known in ((1e-7, False), (2.5e-6, True)):
+        ensemble = js.simulate(model, [time], 500, {"A": 0, "B": 0, "m": 1}, seed=1)
+        assert np.isfinite(js.compare(ensemble).residuals[0, 2]) == known
+
+
 def test_table_shows_what_was_compared(waveguide, microseconds):
     result = js.compare(js.simulate(waveguide, microseconds, 300, js.Thermal(1.0), seed=1))
     lines = str(result).splitlines()

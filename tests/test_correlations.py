@@ -1,5 +1,7 @@
 """Correlations at rest: the exact two-time covariance, identities, coverage, refusals."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -195,6 +197,16 @@ def test_between_pools():
     a, b = model.pools.index("A"), model.pools.index("B")
     lead = found.between[1:4, a, b] - found.between[1:4, b, a]
     assert np.abs(lead).max() > 5 * found.between_error[1, a, b]
+    between, half, shown = plotting.correlations(found).axes[1], 21, thinned(21, 12)
+    expected = found.noise.correlation(found.lags[:half])
+    lines = [x for x in between.lines if len(x.get_xdata()) == half]
+    orders = [o for p, q in combinations(range(5), 2) for o in ((1, q, p), (-1, p, q))]
+    for bars, line, (sign, p, q) in zip(between.containers, lines, orders, strict=True):
+        scale = np.sqrt(found.covariance[0, p] * found.covariance[0, q])
+        x, y = bars.lines[0].get_data()
+        np.testing.assert_allclose(x, sign * found.lags[shown])
+        np.testing.assert_allclose(y, found.between[shown, p, q] / scale)
+        np.testing.assert_allclose(line.get_ydata(), expected[:, p, q] / scale)
     told = [line.split() for line in str(found).splitlines()]
     k = np.unique([0, *_geometric(len(found.lags), 3)])[1]
     theory = found.noise.correlation(found.lags[[k]])[0]

@@ -79,7 +79,7 @@ def test_refused(arguments, match):
         js.distribution(js.simulate(SMALL, [1.0], 3, START, 1), *arguments)
 
 
-def test_classes_of_neighbours():
+def test_classes_of_neighbours(monkeypatch):
     """Seven classes at most, by a plain sum over what falls into each."""
     ensemble = js.simulate(js.systems.hohlraum(50, 20, 1.0), [0.5], 301, {"N": 40, "m": 10}, 1)
     found = js.distribution(ensemble, "N", 0.5)
@@ -97,6 +97,10 @@ def test_classes_of_neighbours():
         exact, [law[a : b + 1].sum() for a, b in zip(first, last, strict=True)], atol=1e-12
     )
     assert f"mean {m.mean():.5g};" in str(found)
+    monkeypatch.setattr("jumpsim.plotting.single._MOST_CLASSES", 7)
+    (axis,) = js.plotting.distribution(found).axes
+    np.testing.assert_allclose(axis.containers[0].lines[0].get_xdata(), (first + last) / 2)
+    assert axis.get_ylabel() == f"fraction of trajectories in each {first[1] - first[0]} counts"
 
 
 def test_the_figure_shows_what_was_measured():

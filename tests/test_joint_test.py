@@ -1,5 +1,7 @@
 """Hotelling's T² of averages: its law, its power, conserved totals, and what it cannot test."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -79,6 +81,9 @@ def test_it_stands_in_the_comparison():
         "largest exact bias, master equation less rate equations: "
         f"{found.bias[k, p]:+.3g} quanta in {SMALL.pools[p]} at " in text
     )
+    shifted = dataclasses.replace(found.theory, counts=found.theory.counts - [0.0, 5.0])
+    text = str(dataclasses.replace(found, theory=shifted))
+    assert f"{found.bias[:, 1].max() + 5:+.3g} quanta in m at " in text
     assert found.joint.agrees is (found.joint.p_value >= 0.01)
     large = js.systems.open_waveguide(100, 100, 1e4, 1e4, (1e7, 0), (1e7, 0))
     assert js.compare(js.simulate(large, [1e-7], 50, js.Thermal(1.0), 1)).bias is None

@@ -162,8 +162,8 @@ def test_stretches_that_began_do_not_bias():
 
 
 def by_hand():
-    """Two systems until t = 10: the first up at 1, 6, down at 4; the second down at 2, up at 3."""
-    times, system = np.array([1.0, 2, 3, 4, 6]), np.array([0, 1, 1, 0, 0])
+    """Two systems until 10: the first up at 1, 9, down at 8.5; the second down at 2, up at 3."""
+    times, system = np.array([1.0, 2, 3, 8.5, 9]), np.array([0, 1, 1, 0, 0])
     up = np.array([True, False, True, False, True])
     start = np.array([False, True])
     return Telegraph(SMALL, "m", start, times, system, up, np.arange(5), 10.0)
@@ -172,10 +172,10 @@ def by_hand():
 def test_stretches_that_began_by_hand():
     found = by_hand()
     durations, ended = found.begun(True)
-    assert durations.tolist() == [3, 4, 7]
-    assert ended.tolist() == [True, False, False]
+    assert durations.tolist() == [1, 7, 7.5]
+    assert ended.tolist() == [False, False, True]
     durations, ended = found.begun(False)
-    assert durations.tolist() == [1, 2]
+    assert durations.tolist() == [0.5, 1]
     assert ended.tolist() == [True, True]
 
 
@@ -200,9 +200,9 @@ def test_the_figure_shows_what_was_measured():
     found = by_hand()
     rows, dwells = js.plotting.telegraph(found).axes
     bars = [[p.get_extents().bounds for p in bar.get_paths()] for bar in rows.collections]
-    np.testing.assert_allclose(bars[0], [(1, 0.1, 3, 0.8), (6, 0.1, 4, 0.8)])
+    np.testing.assert_allclose(bars[0], [(1, 0.1, 7.5, 0.8), (9, 0.1, 1, 0.8)])
     np.testing.assert_allclose(bars[1], [(0, 1.1, 2, 0.8), (3, 1.1, 7, 0.8)])
     excited, ground = dwells.lines
-    np.testing.assert_allclose(excited.get_xydata(), [(0, 1), (3, 2 / 3), (4, 2 / 3), (7, 2 / 3)])
-    np.testing.assert_allclose(ground.get_xydata(), [(0, 1), (1, 0.5), (2, 0)])
+    np.testing.assert_allclose(excited.get_xydata(), [(0, 1), (1, 1), (7, 1), (7.5, 0)])
+    np.testing.assert_allclose(ground.get_xydata(), [(0, 1), (0.5, 0.5), (1, 0)])
     assert excited.get_label() == "excited: 3 stretches"

@@ -349,11 +349,12 @@ def test_on_the_command_line(tmp_path, capsys):
 
 
 def test_the_figure_shows_what_was_measured():
-    runs = sizes((1, 4), (60, 60))
+    runs = sizes((1, 4), (60, 60), seed=2)
     tail, scaling = js.gaussian_tail(runs[0], paths=2000), js.typicality_scaling(runs)
     figure = plotting.typicality(runs, tail, scaling)
     portrait, beyond, power = figure.axes
     p = int((runs[0].deviations[runs[0].most_atypical] / runs[0].deviations.mean(0)).argmax())
+    assert p == 2
     drawn = {line.get_label(): line.get_ydata() for line in portrait.lines}
     counts = runs[0].ensemble.counts[:, :, p] / 100
     np.testing.assert_allclose(drawn["most atypical"], counts[runs[0].most_atypical])
