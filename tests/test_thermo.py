@@ -483,7 +483,31 @@ def test_ratios_of_ensembles_are_those_along_each_trajectory():
             js.Channel("down", 10.0, {"m": 1}, {"N": 1}, reverse="up"),
         ],
     )
-    for tested, expected in ((fast, False), (js.systems.hohlraum(9, 5, 1.0), True)):
+    # At m = 6 it happens at once, so that no stored time shows a state in which it can.
+    one_way = js.Model(
+        [*fast.pool_specs],
+        [
+            js.Channel("up", 1.0, {"N": 1}, {"m": 1}, reverse="down"),
+            js.Channel("down", 1.0, {"m": 1}, {"N": 1}, reverse="up"),
+            js.Channel("six down", 1e6, {"m": 6}, {"N": 6}),
+        ],
+    )
+    fired = js.simulate(one_way, [1.0], 50, {"m": 4, "N": 3}, 1, ["counts", "jumps"])
+    assert fired.jumps[:, 0, 2].any()
+    assert fired.counts[:, 0, 0].max() < 6
+    # Possible in none of the first states, and undone at another rate.
+    two = js.Model(
+        [*fast.pool_specs],
+        [
+            *one_way.channel_specs[:2],
+            js.Channel("two up", 1.0, {"N": 2}, {"m": 2}, reverse="two down"),
+            js.Channel("two down", 3.0, {"m": 2}, {"N": 2}, reverse="two up"),
+        ],
+    )
+    later = js.simulate(two, [0.0, 1.0], 50, {"m": 1, "N": 1}, 1)
+    assert not js.thermo.ratios_are_entropy(later)
+    balanced = js.systems.hohlraum(9, 5, 1.0)
+    for tested, expected in ((fast, False), (one_way, False), (balanced, True)):
         run = js.simulate(tested, [1.0], 50, {"m": 4, "N": 3}, 1)
         assert js.thermo.ratios_are_entropy(run) is expected
 

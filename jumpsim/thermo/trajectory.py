@@ -204,6 +204,10 @@ def ratios_are_entropy(ensemble):
     model = ensemble.model
     if "counts" not in ensemble.record or ensemble.ntraj == 0:
         return False
+    # An event that nothing undoes may have happened between the stored times, unseen in the sample.
+    rates = {channel.name: channel.rate for channel in model.channel_specs}
+    if any(c.rate > 0 and not rates.get(c.reverse, 0) > 0 for c in model.channel_specs):
+        return False
     sample = next(ensemble.slabs("counts")).reshape(-1, len(model.pools))
     states = np.unique(sample[:: max(1, len(sample) // _SAMPLE)], axis=0)
     for c, change in enumerate(model.table.changes):
