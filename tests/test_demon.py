@@ -101,6 +101,11 @@ def test_deficit():
         [js.Pool.bosonic("A", 20), js.Pool.bosonic("B", 20, energy=2.0)], [js.Channel("idle", 0)]
     )
     assert _deficit(double, js.Thermal(0.8).mean(double)) == pytest.approx(0, abs=1e-9)
+    x = np.linspace(0.2, 3, 200_001)
+    energies = 20 / np.expm1(x) + 2 * 20 / np.expm1(2 * x)
+    best = js.Thermal(float(x[np.abs(energies - (10 + 2 * 8)).argmin()])).mean(double)
+    gap = js.thermo.entropies(double, best).sum() - js.thermo.entropies(double, [10, 8]).sum()
+    assert _deficit(double, np.array([10.0, 8.0])) == pytest.approx(gap, abs=1e-3)
     counts = np.array([5.0, 20.0, 3.0, 4.0, 6.0])
     x = np.linspace(0.2, 3, 200_001)
     sizes, tls = np.array([20.0] * 4), 20

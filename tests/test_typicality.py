@@ -255,6 +255,15 @@ def test_signs_of_the_entropy_production():
     assert "undecided" in str(js.production_signs(still))
 
 
+def test_what_rounding_leaves_is_no_sign(monkeypatch):
+    produced = np.ones((400, 4)).cumsum(axis=1)
+    produced[:3, 1] = produced[:3, 0] - 1e-12
+    monkeypatch.setattr("jumpsim.inference.signs.internal_production", lambda _: produced)
+    found = js.production_signs(balanced(1))
+    assert found.opposite.tolist() == [0, 0, 0]
+    assert found.ever[0] == 0
+
+
 @pytest.mark.parametrize(
     ("call", "match"),
     [
