@@ -219,7 +219,7 @@ def try_files(numbers, tmp_path):
 
 @pytest.mark.usefixtures("warmed")
 def test_some_broken_parameter_files(tmp_path):
-    try_files(range(300), tmp_path)
+    try_files(range(150), tmp_path)
 
 
 def audit_files(numbers, tmp_path):

@@ -1,6 +1,7 @@
 """Ensemble averages against the rate equations, in standard errors."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -8,9 +9,9 @@ from .. import units
 from ..ensemble import Ensemble
 from ..errors import InputError
 from ..tables import columns
-from ..theory.master import MasterEquation, master_equation
+from ..theory.master import master_equation
 from ..theory.meanfield import MeanField, mean_field
-from ..theory.noise import LinearNoise, linear_noise
+from ..theory.noise import linear_noise
 from .joint import FALSE_ALARM, JointTest, joint_test
 from .shared import if_small
 
@@ -39,10 +40,6 @@ class Comparison:
         (Bonferroni: it holds however the residuals are correlated).
     joint : JointTest or None
         One test of all averages together, which respects their correlations.
-    noise : LinearNoise
-        What single trajectories should spread by, exact for large systems.
-    exact : MasterEquation or None
-        Where the system is small enough.
     """
 
     ensemble: Ensemble
@@ -53,8 +50,19 @@ class Comparison:
     residuals: np.ndarray
     threshold: float
     joint: JointTest | None
-    noise: LinearNoise
-    exact: MasterEquation | None
+
+    @cached_property
+    def noise(self):
+        """What single trajectories should spread by, `LinearNoise`: exact for large systems."""
+        return linear_noise(self.ensemble.model, self.ensemble.times, self.ensemble.initial)
+
+    @cached_property
+    def exact(self):
+        """The `MasterEquation` where the system is small enough, else None."""
+        return if_small(
+            master_equation, self.ensemble.model, self.ensemble.times, self.ensemble.initial,
+            max_states=_SMALL,
+        )  # fmt: skip
 
     @property
     def bias(self):
@@ -193,13 +201,7 @@ def compare(ensemble):
     residuals[decided] = ((mean - theory.counts)[decided]) / sem[decided]
     threshold = float(norm.isf(FALSE_ALARM / 2 / max(1, decided.sum())))
     joint = joint_test(ensemble, theory.counts)
-    noise = linear_noise(ensemble.model, ensemble.times, ensemble.initial)
-    exact = if_small(
-        master_equation, ensemble.model, ensemble.times, ensemble.initial, max_states=_SMALL
-    )
-    return Comparison(
-        ensemble, theory, curve, mean, sem, residuals, threshold, joint, noise, exact
-    )  # fmt: skip
+    return Comparison(ensemble, theory, curve, mean, sem, residuals, threshold, joint)
 
 
 def _fine(times):
