@@ -195,6 +195,14 @@ def test_transient_of_the_mode():
     assert moved.R[0] == 0
 
 
+def test_a_transient_may_need_more_photons_than_rest():
+    """200 photons beside a warm bath spread upwards at first; the mean decays exponentially."""
+    mode = w.quantised_mode(10, 0, 11, 0.0, **(SET | {"n_b": 3.0}))
+    moved = mode.evolve([0.1, 0.3], {"u": 0, "l": 0, "photon": 200})
+    assert moved.tail.max() < 1e-12
+    np.testing.assert_allclose(moved.n, 3 + 197 * np.exp([-0.03, -0.09]), rtol=1e-9)
+
+
 def test_without_coupling_all_is_thermal():
     mode = w.quantised_mode(10, 0, 11, 0.0, **SET)
     assert mode.R == 0

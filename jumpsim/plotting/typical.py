@@ -73,7 +73,7 @@ def _tail(axis, tail):
     axis.set_xlabel("largest deviation / size")
     axis.set_ylabel("fraction of trajectories beyond")
     axis.plot([], [], color="0.4", label="linear noise")
-    axis.legend()
+    axis.legend(loc="upper right")
 
 
 def _scaling(axis, scaling):
