@@ -176,6 +176,15 @@ def test_losses_have_no_reverse_at_zero_temperature():
     assert wrong.verdicts == ["NOT as the master equation says"]
 
 
+def test_where_nothing_has_a_reverse():
+    model = js.systems.open_waveguide(30, 30, 1.0, 1.0, (1.0, 0), (1.0, 0))
+    ensemble = js.simulate(model, [5.0], 1000, js.Thermal(1.0), 1, ["counts", "events"])
+    found = js.fluctuation_theorem(ensemble, max_states=0)
+    assert found.lost[0, 0] == 1
+    assert found.verdicts == ["FAILS: every trajectory has a jump without a reverse"]
+    assert "inf" not in str(found)
+
+
 def test_slope_of_known_laws():
     """Gaussian Σ with variance 2·mean/b has the slope b; a wrong sign of Σ is seen."""
     rng = np.random.default_rng(1)

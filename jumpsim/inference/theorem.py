@@ -83,6 +83,8 @@ class FluctuationTheorem:
     def _verdict(self, k):
         if self.ensemble.ntraj < _LEAST:
             return f"undecided: fewer than {_LEAST} trajectories"
+        if self.lost[k, 0] == 1:
+            return "FAILS: every trajectory has a jump without a reverse"
         if not self.decided[k]:
             return f"undecided: exp(-Σ) has the relative variance {self.variance[k]:.3g}"
         expected = 1.0 if self.exact is None else self.exact[k]
