@@ -9,6 +9,7 @@ Fillings are given, or made from temperatures and chemical potentials with the e
 """
 
 from .classical import ClassicalField, classical_field
+from .interop import to_qutip
 from .laser import Laser, bloch_gain, laser
 from .mode import QuantisedMode, hartree_fock, quantised_mode
 from .periodic import PeriodicState, periodic, periodic_solutions
@@ -25,4 +26,5 @@ __all__ = [
     "periodic",
     "periodic_solutions",
     "quantised_mode",
+    "to_qutip",
 ]
