@@ -142,6 +142,36 @@ class Model:
         """What each event adds to the energy of the pools, (n_channels,) in ħΩ."""
         return self.table.changes @ np.array([pool.energy for pool in self.pool_specs])
 
+    @property
+    def irreversible(self):
+        """Names of the channels that can happen and that no other can undo, in their order."""
+        rates = {channel.name: channel.rate for channel in self.channel_specs}
+        return tuple(
+            c.name for c in self.channel_specs if c.rate > 0 and not rates.get(c.reverse, 0) > 0
+        )
+
+    def forward_and_reverse(self, channels, before):
+        """Rate of each event, and that of its reverse in the state behind it; 0 without one.
+
+        Parameters
+        ----------
+        channels : ndarray of int, shape (n_events,)
+        before : ndarray of int64, shape (n_events, n_pools)
+
+        Returns
+        -------
+        forward, reverse : ndarray, shape (n_events,)
+            Per second.
+        """
+        forward, reverse = np.zeros((2, len(channels)))
+        for c, channel in enumerate(self.channel_specs):
+            mine = np.flatnonzero(channels == c)
+            forward[mine] = self.table.rate_of(c, before[mine])
+            if len(mine) and channel.reverse is not None:
+                back = self.channels.index(channel.reverse)
+                reverse[mine] = self.table.rate_of(back, before[mine] + self.table.changes[c])
+        return forward, reverse
+
     def rates(self, counts):
         """Jump rate of each channel.
 

@@ -181,6 +181,28 @@ def product_limit(weight, ended, last):
     return np.append(1.0, np.cumprod(step))[last]
 
 
+def group_sums(slabs, groups):
+    """Deal samples out to groups, one after the other, and sum each group.
+
+    Parameters
+    ----------
+    slabs : iterable of ndarray, shape (n, ...)
+    groups : int
+
+    Returns
+    -------
+    numbers : ndarray, shape (groups,)
+    sums : ndarray, shape (groups, ...)
+    """
+    numbers, sums, row = np.zeros(groups), 0.0, 0
+    for samples in slabs:
+        member = np.eye(groups)[(row + np.arange(len(samples))) % groups]
+        numbers += member.sum(axis=0)
+        sums = sums + np.tensordot(member.T, samples, axes=1)
+        row += len(samples)
+    return numbers, sums
+
+
 def power_sums(slabs, groups, middle):
     """Deal samples out to groups and sum their powers, for `cumulants_of_groups`.
 
@@ -196,17 +218,7 @@ def power_sums(slabs, groups, middle):
     numbers : ndarray, shape (groups,)
     sums : ndarray, shape (groups, 4, ...)
     """
-    numbers, sums, row = np.zeros(groups), np.zeros((groups, 4, middle.size)), 0
-    for samples in slabs:
-        member = np.eye(groups)[(row + np.arange(len(samples))) % groups]
-        centred = (samples - middle).reshape(len(samples), -1)
-        power = np.ones_like(centred)
-        for r in range(4):
-            power = power * centred
-            sums[:, r] += member.T @ power
-        numbers += member.sum(axis=0)
-        row += len(samples)
-    return numbers, sums.reshape(groups, 4, *middle.shape)
+    return group_sums((_powers(samples - middle) for samples in slabs), groups)
 
 
 def cumulants_of_groups(numbers, sums, middle):
@@ -254,17 +266,12 @@ def product_sums(slabs, groups, middle):
     first : ndarray, shape (groups, ..., P)
     second : ndarray, shape (groups, ..., P, P)
     """
-    numbers, row = np.zeros(groups), 0
-    first, second = np.zeros((groups, *middle.shape)), 0.0
-    for samples in slabs:
-        member = np.eye(groups)[(row + np.arange(len(samples))) % groups]
-        centred = samples - middle
-        numbers += member.sum(axis=0)
-        first += np.tensordot(member.T, centred, axes=1)
-        products = centred[..., :, None] * centred[..., None, :]
-        second = second + np.tensordot(member.T, products, axes=1)
-        row += len(samples)
-    return numbers, first, second
+    centred = (samples - middle for samples in slabs)
+    one = np.ones((*middle.shape[:-1], 1))
+    # Products of (x, 1) with (x, 1) hold the sums of x as well.
+    joined = (np.concatenate([x, np.broadcast_to(one, (len(x), *one.shape))], -1) for x in centred)
+    numbers, products = group_sums((x[..., :, None] * x[..., None, :] for x in joined), groups)
+    return numbers, products[..., :-1, -1], products[..., :-1, :-1]
 
 
 def covariance_of_groups(numbers, first, second):
@@ -296,6 +303,11 @@ def jackknife(numbers, sums):
 def jackknife_error(left_out):
     """Standard error from estimates that each leave out one group, along the first axis."""
     return np.sqrt((len(left_out) - 1) * left_out.var(axis=0))
+
+
+def _powers(x):
+    """First to fourth power, (n, 4, ...)."""
+    return np.stack([x, x**2, x**3, x**4], axis=1)
 
 
 def _covariance(n, first, second):

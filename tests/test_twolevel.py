@@ -304,15 +304,15 @@ def test_what_the_machine_does():
         w.quantised_mode(10, 0, 11, 0.4, 1, 1.5, 0.3, T_u=1, T_l=1, mu_u=mu, mu_l=0, T_b=hot)
         for mu, hot in ((14, 1.2), (8, 2.5), (2, 2.5), (-1, 2.5), (-1, 0.5))
     ]
-    kinds = [mode.mode.kind for mode in made]
+    kinds = [mode.operation.kind for mode in made]
     assert kinds == [
         "light-emitting diode", "cooling light-emitting diode", "solar cell", "absorber",
         "thermal emitter",
     ]  # fmt: skip
     for mode in made[:3]:
-        assert mode.mode.efficiency < mode.mode.bound
+        assert mode.operation.efficiency < mode.operation.bound
         assert mode.entropy_production > 0
-    assert made[1].mode.efficiency > 1
+    assert made[1].operation.efficiency > 1
     assert "solar cell, efficiency 0.18" in str(made[2])
 
 
@@ -416,7 +416,7 @@ def test_several_emitters():
             "numbers ≥ 0 that add up to 1",
         ),
         (
-            lambda: w.quantised_mode(9, 0, 9, 1, 1, 1, 1, f_u=0, f_l=0, n_b=0).mode,
+            lambda: w.quantised_mode(9, 0, 9, 1, 1, 1, 1, f_u=0, f_l=0, n_b=0).operation,
             "needs temperatures and potentials",
         ),
         (lambda: js.systems.two_level(1, 0, 1, 1, 1, 1.2, 0, 0), "`f_u` must be from 0 to 1"),

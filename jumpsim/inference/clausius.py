@@ -15,9 +15,8 @@ from ..statistics import proportion_interval
 from ..tables import columns
 from ..theory.meanfield import mean_field
 from ..thermo import entropies, entropy_production, internal_production
-from .shared import need, scaled_copies
+from .shared import ROUNDING, need_production, scaled_copies, stored_time
 
-_ROUNDING = 1e-9  # k_B; a sum that comes back to 0 is neither sign
 _FINE = 2001  # times at which the rate equations' entropy production is integrated
 
 
@@ -54,7 +53,7 @@ class WindowProduction:
     @property
     def falling(self):
         """Fraction of trajectories that lose entropy, with a 95 % interval."""
-        count, n = int((self.produced < -_ROUNDING).sum()), len(self.produced)
+        count, n = int((self.produced < -ROUNDING).sum()), len(self.produced)
         low, high = proportion_interval(count, n)
         return count / n, float(low), float(high)
 
@@ -86,13 +85,12 @@ class Clausius:
     factors: list
 
     def label(self, family):
-        """Name of a family; whether entropy falls or grows, where two families share a name."""
+        """Name of a family; whether each event can be undone, where two families share a name."""
         models = [runs[0].ensemble.model for runs in self.families]
         name = models[family].name.replace("_", " ")
         if sum(m.name == models[family].name for m in models) == 1:
             return name
-        certain = self.families[family][-1].expected < 0
-        return f"{name}, {'chiral' if certain else 'balanced'}"
+        return f"{name}, {'chiral' if models[family].irreversible else 'balanced'}"
 
     def verdict(self, family):
         """What happens to falling trajectories as the system grows, in words.
@@ -153,8 +151,7 @@ def window_production(ensemble, begin=0.0, end=None):
     -------
     WindowProduction
     """
-    if "counts" not in ensemble.record or any(c.bath for c in ensemble.model.channel_specs):
-        need(ensemble, "events", "the entropy of single trajectories needs every event")
+    need_production(ensemble)
     if ensemble.ntraj < 2:
         raise InputError(f"an average needs 2 trajectories, but there are {ensemble.ntraj}")
     last = ensemble.times[-1] if end is None else units.time(end, "end")
@@ -212,13 +209,7 @@ def _place(times, wanted, name):
     """Index of a stored time; -1 for the start."""
     if wanted == 0 and times[0] > 0:
         return -1
-    k = int(np.abs(times - wanted).argmin())
-    if not np.isclose(times[k], wanted, rtol=1e-9, atol=0):
-        raise InputError(
-            f"`{name}` must be one of the stored times, but the nearest to {wanted:g} s is "
-            f"{times[k]:g} s"
-        )
-    return k
+    return stored_time(times, wanted, name)
 
 
 def _expected(ensemble, begin, end):

@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..statistics import cumulants_of_groups, power_sums
 from ..tables import columns
 from ..theory.counting import CountCumulants, channel_weights, count_cumulants
-from .shared import if_small, need
+from .shared import counted_words, if_small, need, need_trajectories
 
 _GROUPS = 64
 _LEAST = 8
@@ -97,10 +97,7 @@ def counting(ensemble, counted, after=0.0, max_states=_SMALL):
         Printable.
     """
     need(ensemble, "jumps", "counting needs the jumps")
-    if ensemble.ntraj < _LEAST:
-        raise InputError(
-            f"four cumulants need {_LEAST} trajectories at least, but there are {ensemble.ntraj}"
-        )
+    need_trajectories(ensemble, _LEAST, "four cumulants need")
     model, after = ensemble.model, units.time(after, "after")
     weights = channel_weights(model, counted)
     first = int(np.searchsorted(ensemble.times, after)) if after > 0 else -1
@@ -119,13 +116,9 @@ def counting(ensemble, counted, after=0.0, max_states=_SMALL):
         count_cumulants, model, windows, ensemble.initial, counted,
         max_states=max_states if begin == 0.0 else 0,
     )  # fmt: skip
-    if isinstance(counted, dict):
-        told = ", ".join(f"{weight:+g} {name}" for name, weight in counted.items())
-    else:
-        told = counted if isinstance(counted, str) else ", ".join(counted)
     return Counting(
-        ensemble, f"counts of {told}", float(begin), windows, values, errors, fano, fano_error,
-        exact,
+        ensemble, f"counts of {counted_words(counted)}", float(begin), windows, values, errors,
+        fano, fano_error, exact,
     )  # fmt: skip
 
 

@@ -12,11 +12,11 @@ from .. import units
 from ..ensemble import Ensemble
 from ..errors import InputError
 from ..initial import Thermal
-from ..statistics import jackknife_error
+from ..statistics import group_sums, jackknife_error
 from ..tables import columns
 from ..theory.noise import RestingNoise, resting_noise
 from ..thermo import entropies, inverse_temperatures
-from .shared import need, need_trajectories
+from .shared import drifting, need, need_trajectories
 
 _GROUPS = 32
 _LEAST_MOVED = 5.0  # standard errors of the sorted number from which a ratio to it is told
@@ -165,23 +165,21 @@ def sorting(ensemble, after):
         raise InputError(f"no stored time lies after {after:g} s")
     asymmetry = _asymmetry(model)
     difference = _difference(model)
-    groups = np.zeros((_GROUPS, len(model.pools)))
-    squares, numbers, row = np.zeros(_GROUPS), np.zeros(_GROUPS), 0
-    early, late = [], []
+    found = []
     for counts in ensemble.slabs("counts"):
         rest = counts[:, first:]
-        member = (row + np.arange(len(rest))) % _GROUPS
-        np.add.at(groups, member, rest.mean(axis=1))
-        np.add.at(squares, member, ((rest @ difference) ** 2.0).mean(axis=1))
-        np.add.at(numbers, member, 1)
-        early.append(rest[:, 0] @ difference)
-        late.append(rest[:, -1] @ difference)
-        row += len(rest)
-    _check_rest(np.concatenate(late) - np.concatenate(early))
-    mean = groups.sum(axis=0) / row
-    left = (groups.sum(axis=0) - groups) / (row - numbers)[:, None]
-    left_squares = (squares.sum() - squares) / (row - numbers)
-    spread = np.sqrt(max(squares.sum() / row - (mean @ difference) ** 2, 0.0))
+        sorted_photons = rest @ difference
+        change = sorted_photons[:, -1] - sorted_photons[:, 0]
+        squares = (sorted_photons**2.0).mean(axis=1)
+        found.append(np.column_stack([rest.mean(axis=1), squares, change]))
+    found = np.concatenate(found)
+    _check_rest(found[:, -1:])
+    numbers, sums = group_sums([found], _GROUPS)
+    total, n = sums.sum(axis=0), numbers.sum()
+    left = (total - sums) / (n - numbers)[:, None]
+    mean, square = total[:-2] / n, total[-2] / n
+    left, left_squares = left[:, :-2], left[:, -2]
+    spread = np.sqrt(max(square - (mean @ difference) ** 2, 0.0))
     left_spread = np.sqrt(np.maximum(left_squares - (left @ difference) ** 2, 0.0))
     deficits = np.array([_deficit(model, counts) for counts in left])
     return Sorting(
@@ -237,10 +235,9 @@ def _asymmetry(model):
 
 
 def _check_rest(drift):
-    error = drift.std(ddof=1) / np.sqrt(len(drift))
-    if abs(drift.mean()) > 5 * error:
+    if (found := drifting(drift)) is not None:
         raise InputError(
-            f"the run is not at rest: N_B - N_A still changes by {drift.mean():.4g} on average; "
+            f"the run is not at rest: N_B - N_A still changes by {found[1]:.4g} on average; "
             "begin later, or run longer"
         )
 

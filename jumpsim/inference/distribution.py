@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..statistics import proportion_interval
 from ..tables import columns
 from ..theory.master import master_equation
-from .shared import if_small, need
+from .shared import if_small, need, stored_time
 
 _SMALL = 20_000
 _MOST_LINES = 40
@@ -123,12 +123,7 @@ def distribution(ensemble, pool, time, max_states=_SMALL):
     need(ensemble, "counts", "a histogram needs the counts")
     if ensemble.ntraj == 0:
         raise InputError("there is no trajectory; run more")
-    k = int(np.abs(ensemble.times - time).argmin())
-    if not np.isclose(ensemble.times[k], time, rtol=1e-9, atol=0):
-        raise InputError(
-            f"`time` must be one of the stored times, but the nearest to {time:g} s is "
-            f"{ensemble.times[k]:g} s"
-        )
+    k = stored_time(ensemble.times, time, "time")
     p = model.pools.index(pool)
     samples = np.concatenate([counts[:, k, p].copy() for counts in ensemble.slabs("counts")])
     first, last = int(samples.min()), int(samples.max())

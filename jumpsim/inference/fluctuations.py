@@ -7,7 +7,6 @@ import numpy as np
 
 from .. import units
 from ..ensemble import Ensemble
-from ..errors import InputError
 from ..statistics import (
     covariance_of_groups,
     cumulants_of_groups,
@@ -17,7 +16,7 @@ from ..statistics import (
 from ..tables import columns
 from ..theory.master import MasterEquation, master_equation
 from ..theory.noise import LinearNoise, linear_noise
-from .shared import if_small, need
+from .shared import if_small, need, need_trajectories
 
 _GROUPS = 64
 _LEAST = 8  # trajectories, for a fourth cumulant with an error
@@ -171,10 +170,7 @@ def fluctuations(ensemble, max_states=_SMALL):
         When there are no counts, or fewer than 8 trajectories.
     """
     need(ensemble, "counts", "fluctuations need the counts")
-    if ensemble.ntraj < _LEAST:
-        raise InputError(
-            f"four cumulants need {_LEAST} trajectories at least, but there are {ensemble.ntraj}"
-        )
+    need_trajectories(ensemble, _LEAST, "four cumulants need")
     noise = linear_noise(ensemble.model, ensemble.times, ensemble.initial)
     middle = np.rint(noise.mean)
     number = min(_GROUPS, ensemble.ntraj)

@@ -4,7 +4,9 @@ import numpy as np
 
 from ..errors import InputError
 
+ROUNDING = 1e-9  # k_B; what sums of logarithms leave where the entropy came back to its value
 _LEAST = 16  # trajectories, for an error by leaving out one group of them after the other
+_DRIFT = 5.0  # standard errors
 
 
 def need(ensemble, record, what):
@@ -25,12 +27,53 @@ def need(ensemble, record, what):
         )
 
 
-def need_trajectories(ensemble):
-    """Refuse fewer trajectories than errors over trajectories need."""
-    if ensemble.ntraj < _LEAST:
+def need_trajectories(ensemble, least=_LEAST, what="errors need"):
+    """Refuse fewer trajectories than a question needs; by default than errors over them need."""
+    if ensemble.ntraj < least:
+        raise InputError(f"{what} {least} trajectories at least, but there are {ensemble.ntraj}")
+
+
+def need_production(ensemble):
+    """Refuse an ensemble from which the entropy produced within cannot be found."""
+    if "counts" not in ensemble.record or any(c.bath for c in ensemble.model.channel_specs):
+        need(ensemble, "events", "the entropy of single trajectories needs every event")
+
+
+def stored_time(times, wanted, name):
+    """Index of a stored time; refuses one that is not stored."""
+    k = int(np.abs(times - wanted).argmin())
+    if not np.isclose(times[k], wanted, rtol=1e-9, atol=0):
         raise InputError(
-            f"errors need {_LEAST} trajectories at least, but there are {ensemble.ntraj}"
+            f"`{name}` must be one of the stored times, but the nearest to {wanted:g} s is "
+            f"{times[k]:g} s"
         )
+    return k
+
+
+def counted_words(counted):
+    """What is counted, in words: a bath, channels, or channels with weights."""
+    if isinstance(counted, dict):
+        return ", ".join(f"{weight:+g} {name}" for name, weight in counted.items())
+    return counted if isinstance(counted, str) else ", ".join(counted)
+
+
+def drifting(change):
+    """Find what changes on average beyond noise between two parts of a run.
+
+    Parameters
+    ----------
+    change : ndarray, shape (ntraj, n)
+        Of each quantity in each trajectory.
+
+    Returns
+    -------
+    (int, float) or None
+        Place and average change of the one that is furthest beyond.
+    """
+    mean, error = change.mean(axis=0), change.std(axis=0, ddof=1) / np.sqrt(len(change))
+    beyond = np.abs(mean) - _DRIFT * error
+    worst = int(beyond.argmax())
+    return (worst, float(mean[worst])) if beyond[worst] > 0 else None
 
 
 def if_small(solve, *arguments, max_states, **more):

@@ -10,9 +10,7 @@ from ..errors import InputError
 from ..statistics import proportion_interval
 from ..tables import columns
 from ..thermo import internal_production
-from .shared import need, scaled_copies
-
-_ROUNDING = 1e-9  # k_B; what sums of logarithms leave where the entropy came back to its value
+from .shared import ROUNDING, need_production, scaled_copies
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +86,7 @@ def production_signs(ensemble):
     -------
     ProductionSigns
     """
-    if "counts" not in ensemble.record or any(c.bath for c in ensemble.model.channel_specs):
-        need(ensemble, "events", "the entropy of single trajectories needs every event")
+    need_production(ensemble)
     if len(ensemble.times) < 2 or ensemble.ntraj < 2:
         raise InputError(
             f"signs need 2 times and 2 trajectories at least, but there are "
@@ -100,7 +97,7 @@ def production_signs(ensemble):
     mean, sem = produced.mean(axis=0), produced.std(axis=0, ddof=1) / np.sqrt(n)
     known = np.abs(mean) > 3 * sem
     # 0, where nothing happened or all of it was undone, is neither sign.
-    other = (produced * np.sign(mean) < -_ROUNDING) & known
+    other = (produced * np.sign(mean) < -ROUNDING) & known
     count = other.sum(axis=0)
     low, high = proportion_interval(count, n)
     lasted = other @ np.diff(ensemble.times)

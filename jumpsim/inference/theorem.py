@@ -21,7 +21,7 @@ import numpy as np
 from .. import units
 from ..ensemble import Ensemble
 from ..errors import InputError
-from ..statistics import jackknife_error, proportion_interval
+from ..statistics import group_sums, jackknife, proportion_interval
 from ..tables import columns
 from ..theory.exponential import BOUNDARIES, exponential_average
 from ..theory.master import master_equation
@@ -30,7 +30,7 @@ from .shared import if_small, need
 
 _GROUPS = 64
 _LEAST = 1000  # trajectories behind an exponential average
-MOST_VARIANCE = 10.0  # relative variance of exp(-Σ) above which no average is told
+_MOST_VARIANCE = 10.0  # relative variance of exp(-Σ) above which no average is told
 _LEAST_UNUSUAL = 50  # trajectories with Σ < 0 behind a slope
 _SMALL = 5_000
 
@@ -73,7 +73,7 @@ class FluctuationTheorem:
     @property
     def decided(self):
         """Where there are trajectories enough for the exponential average, (n_times,) bool."""
-        return (self.variance < MOST_VARIANCE) & (self.ensemble.ntraj >= _LEAST)
+        return (self.variance < _MOST_VARIANCE) & (self.ensemble.ntraj >= _LEAST)
 
     @property
     def verdicts(self):
@@ -158,19 +158,17 @@ def fluctuation_theorem(ensemble, boundary="start", max_states=_SMALL):
         raise InputError(f"`boundary` must be one of {', '.join(BOUNDARIES)}, but is {boundary!r}")
     if ensemble.ntraj < 2:
         raise InputError(f"an average needs 2 trajectories, but there are {ensemble.ntraj}")
-    if not ratios_are_entropy(ensemble):
+    if "events" not in ensemble.record and not ratios_are_entropy(ensemble):
         need(ensemble, "events", "forward and reverse rates are needed along every trajectory")
     need(ensemble, "counts", "the ends of the trajectories need the counts")
     jumps, irreversible = ratio_production(ensemble)
     production = jumps + _boundary(ensemble, boundary, max_states)
     production[irreversible > 0] = np.inf
     weights = np.exp(-production)
-    average, error = weights.mean(axis=0), _mean_error(weights)
-    exact, variance = _exact(ensemble, boundary, max_states), None
+    average, error = jackknife(*group_sums([weights], min(_GROUPS, ensemble.ntraj)))
+    exact, variance = _exact(ensemble, boundary, max_states)
     if exact is None:
         variance = _sample_variance(production, weights, boundary)
-    else:
-        exact, variance = exact
     lost = (irreversible > 0).sum(axis=0)
     low, high = proportion_interval(lost, ensemble.ntraj)
     slopes = np.array([_slope(s) for s in production.T]).T
@@ -206,7 +204,7 @@ def _boundary(ensemble, boundary, max_states):
 
 
 def _exact(ensemble, boundary, max_states):
-    """⟨exp(-Σ)⟩ and the relative variance of exp(-Σ), for a small system."""
+    """⟨exp(-Σ)⟩ and the relative variance of exp(-Σ) of a small system; None of a large one."""
     first, second = (
         if_small(
             exponential_average, ensemble.model, ensemble.times, ensemble.initial, boundary, order,
@@ -215,7 +213,7 @@ def _exact(ensemble, boundary, max_states):
         for order in (1, 2)
     )  # fmt: skip
     if first is None:
-        return None
+        return None, None
     with np.errstate(divide="ignore", invalid="ignore"):
         return first, np.where(first > 0, second / first**2 - 1, np.inf)
 
@@ -231,15 +229,6 @@ def _sample_variance(production, weights, boundary):
     with np.errstate(divide="ignore", invalid="ignore"):
         average = weights.mean(axis=0)
         return np.where(average > 0, squares.mean(axis=0) / average**2 - 1, np.inf)
-
-
-def _mean_error(values):
-    """Jackknife error of the mean over groups of trajectories."""
-    groups = np.arange(len(values)) % min(_GROUPS, len(values))
-    sums = np.zeros((groups.max() + 1, values.shape[1]))
-    np.add.at(sums, groups, values)
-    numbers = np.bincount(groups)[:, None]
-    return jackknife_error((sums.sum(axis=0) - sums) / (numbers.sum() - numbers))
 
 
 def _slope(production):

@@ -17,13 +17,13 @@ import numpy as np
 from .. import units
 from ..ensemble import Ensemble
 from ..errors import InputError
-from ..statistics import jackknife_error
+from ..statistics import group_sums, jackknife_error
 from ..tables import columns
 from ..theory.counting import channel_weights, count_cumulants
 from ..theory.exponential import mean_production
 from ..theory.stationary import stationary
 from ..thermo import ratio_production
-from .shared import if_small, need
+from .shared import counted_words, drifting, if_small, need, need_trajectories
 
 _GROUPS = 64
 _LEAST = 64
@@ -122,10 +122,7 @@ def uncertainty(ensemble, counted, after, max_states=_SMALL):
         When the store does not hold what is needed, or the run is not at rest.
     """
     need(ensemble, "jumps", "a current needs the jumps")
-    if ensemble.ntraj < _LEAST:
-        raise InputError(
-            f"errors need {_LEAST} trajectories at least, but there are {ensemble.ntraj}"
-        )
+    need_trajectories(ensemble, _LEAST)
     model, after = ensemble.model, units.time(after, "after")
     weights = channel_weights(model, counted)
     first = int(np.searchsorted(ensemble.times, after * (1 - 1e-9)))
@@ -144,10 +141,7 @@ def uncertainty(ensemble, counted, after, max_states=_SMALL):
     exact = if_small(
         _exact, model, windows, ensemble.initial, counted, why_not is None, max_states=max_states
     )
-    if isinstance(counted, dict):
-        told = ", ".join(f"{weight:+g} {name}" for name, weight in counted.items())
-    else:
-        told = counted if isinstance(counted, str) else ", ".join(counted)
+    told = counted_words(counted)
     return Uncertainty(ensemble, told, windows, *kinetic, *thermodynamic, why_not, exact)
 
 
@@ -168,11 +162,10 @@ def _counted(ensemble, weights, first):
 
 def _check_rest(model, change):
     """Refuse a run in which the rate of some events differs between both halves of the rest."""
-    mean, error = change.mean(axis=0), change.std(axis=0, ddof=1) / np.sqrt(len(change))
-    if (np.abs(mean) > 5 * error).any():
-        c = int((np.abs(mean) - 5 * error).argmax())
+    if (found := drifting(change)) is not None:
+        c, mean = found
         raise InputError(
-            f"the run is not at rest: '{model.channels[c]}' changes by {mean[c]:.4g} events per "
+            f"the run is not at rest: '{model.channels[c]}' changes by {mean:.4g} events per "
             "second from the earlier to the later half; begin later, or run longer"
         )
 
@@ -180,13 +173,10 @@ def _check_rest(model, change):
 def _why_not(ensemble, weights):
     """Why the thermodynamic relation cannot be asked for, or None."""
     model = ensemble.model
+    if model.irreversible:
+        return f"'{model.irreversible[0]}' has no reverse"
     for c, channel in enumerate(model.channel_specs):
-        if not channel.rate > 0:
-            continue
-        back = model.channels.index(channel.reverse) if channel.reverse is not None else None
-        if back is None or not model.channel_specs[back].rate > 0:
-            return f"'{channel.name}' has no reverse"
-        if weights[back] != -weights[c]:
+        if channel.rate > 0 and weights[model.channels.index(channel.reverse)] != -weights[c]:
             return (
                 f"the current does not change its sign with '{channel.name}' reversed; count "
                 f"{{'{channel.name}': 1, '{channel.reverse}': -1}} instead"
@@ -198,12 +188,10 @@ def _why_not(ensemble, weights):
 
 def _ratio(current, cost):
     """Var(J) ⟨cost⟩/⟨J⟩² with a jackknife error; NaN where that is too large to tell."""
-    groups = np.arange(len(current)) % _GROUPS
-    numbers = np.bincount(groups)[:, None]
-    sums = np.zeros((3, _GROUPS, current.shape[1]))
     middle = current.mean(axis=0)
-    for total, values in zip(sums, (current - middle, (current - middle) ** 2, cost), strict=True):
-        np.add.at(total, groups, values)
+    values = np.stack([current - middle, (current - middle) ** 2, cost], axis=1)
+    numbers, sums = group_sums([values], _GROUPS)
+    numbers, sums = numbers[:, None], np.moveaxis(sums, 1, 0)
 
     def ratio(n, first, second, cost):
         variance = (second - first**2 / n) / (n - 1)

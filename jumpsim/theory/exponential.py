@@ -89,16 +89,9 @@ def mean_production(space, law):
 
 def reverse_ratios(space):
     """w_reverse/w of every edge, the reverse rate taken behind the jump; 0 where there is none."""
-    model = space.model
-    source, _, channel, rate = space.edges
-    ratios = np.zeros(len(rate))
-    for c, spec in enumerate(model.channel_specs):
-        mine = np.flatnonzero(channel == c)
-        if len(mine) and spec.reverse is not None:
-            behind = space.states[source[mine]] + model.table.changes[c]
-            back = model.channels.index(spec.reverse)
-            ratios[mine] = model.table.rate_of(back, behind) / rate[mine]
-    return ratios
+    source, _, channel, _ = space.edges
+    forward, reverse = space.model.forward_and_reverse(channel, space.states[source])
+    return reverse / forward
 
 
 def _tilted(space, order, entropy):

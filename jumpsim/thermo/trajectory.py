@@ -130,14 +130,14 @@ def along(ensemble, i):
     boltzmann = boltzmann_entropies(model, counts).sum(axis=1)
     inside = np.array([c.bath is None for c in model.channel_specs])
     internal = np.where(inside[channels], np.diff(boltzmann), 0.0)
-    ratio, possible = _log_ratios(model, before, after, channels)
+    ratio, possible = _log_ratios(model, before, channels)
     return TrajectoryEntropy(
         model,
         np.concatenate([[0.0], times]),
         counts,
         boltzmann,
         _running(internal),
-        _running(np.where(possible, ratio, 0.0)),
+        _running(ratio),
         _running((~possible).astype(np.int64)),
     )
 
@@ -186,9 +186,9 @@ def ratio_production(ensemble):
         gain = _boltzmann_gain(ensemble)
         return gain, np.zeros_like(gain)
 
-    def produced(before, after, channels):
-        ratio, possible = _log_ratios(model, before, after, channels)
-        return [np.where(possible, ratio, 0.0), ~possible]
+    def produced(before, _, channels):
+        ratio, possible = _log_ratios(model, before, channels)
+        return [ratio, ~possible]
 
     return _summed(ensemble, produced)
 
@@ -205,15 +205,14 @@ def ratios_are_entropy(ensemble):
     if "counts" not in ensemble.record or ensemble.ntraj == 0:
         return False
     # An event that nothing undoes may have happened between the stored times, unseen in the sample.
-    rates = {channel.name: channel.rate for channel in model.channel_specs}
-    if any(c.rate > 0 and not rates.get(c.reverse, 0) > 0 for c in model.channel_specs):
+    if model.irreversible:
         return False
     sample = next(ensemble.slabs("counts")).reshape(-1, len(model.pools))
     states = np.unique(sample[:: max(1, len(sample) // _SAMPLE)], axis=0)
     for c, change in enumerate(model.table.changes):
         before = states[model.table.rate_of(c, states) > 0]
         channels = np.full(len(before), c)
-        ratio, possible = _log_ratios(model, before, before + change, channels)
+        ratio, possible = _log_ratios(model, before, channels)
         gain = _boltzmann_change(model, before, before + change)
         if not possible.all() or not np.allclose(ratio, gain, rtol=1e-9, atol=1e-9):
             return False
@@ -262,19 +261,11 @@ def _boltzmann_change(model, before, after):
     return total
 
 
-def _log_ratios(model, before, after, channels):
-    """ln(w_forward/w_reverse) of each event, and whether its reverse can happen."""
-    ratio, possible = np.zeros(len(channels)), np.zeros(len(channels), bool)
-    for c, channel in enumerate(model.channel_specs):
-        mine = np.flatnonzero(channels == c)
-        if not len(mine) or channel.reverse is None:
-            continue
-        forward = model.table.rate_of(c, before[mine])
-        reverse = model.table.rate_of(model.channels.index(channel.reverse), after[mine])
-        possible[mine] = reverse > 0
-        with np.errstate(divide="ignore"):
-            ratio[mine] = np.log(forward) - np.log(reverse)
-    return ratio, possible
+def _log_ratios(model, before, channels):
+    """ln(w_forward/w_reverse) of each event, 0 without a reverse, and whether it has one."""
+    forward, reverse = model.forward_and_reverse(channels, before)
+    possible = reverse > 0
+    return np.log(forward) - np.log(np.where(possible, reverse, forward)), possible
 
 
 def _running(values):

@@ -232,7 +232,7 @@ class QuantisedMode(ModeState):
         return PhotonCounting(self)
 
     @property
-    def mode(self):
+    def operation(self):
         """What the machine does, in words, and how well; needs T and μ of all reservoirs."""
         from .machine import operation
 
@@ -248,7 +248,7 @@ class QuantisedMode(ModeState):
             f"  {self.populations.shape[1] - 1} photons kept, weight {self.tail:.2g} in the last",
         ]
         if None not in p.reservoirs.values():
-            lines.append(f"  entropy production {self.entropy_production:.8g}; {self.mode}")
+            lines.append(f"  entropy production {self.entropy_production:.8g}; {self.operation}")
         return "\n".join(lines)
 
 

@@ -155,27 +155,21 @@ def periodic(
     InputError
         When an iteration does not end, or a particle flow vanishes, where W C3 has no meaning.
     """
-    harmonics, omega = _harmonics(hamiltonian, period)
-    size = len(harmonics[0])
-    gamma = np.broadcast_to(check_rates(gamma=gamma)[0], (size,)).astype(float)
-    if not (gamma > 0).any():
-        raise InputError("`gamma` must be > 0 for one level at least, or nothing comes to rest")
+    system = _System.of(hamiltonian, gamma, period)
+    size, gamma = len(system.gamma), system.gamma
     if energies not in ENERGIES:
         raise InputError(f'`energies` must be "effective" or "bare", but is {energies!r}')
     if (f is None) == (T is None or mu is None):
         raise InputError("give either `f` or both `T` and `mu`")
-    system = _System(harmonics, omega, gamma, _responses(harmonics, omega, gamma))
     if f is not None:
         f = np.broadcast_to(np.asarray(f, float), (size,))
         if not ((f >= 0) & (f <= 1)).all():
             raise InputError("`f` must be from 0 to 1")
         return system.state(f)
-    T, mu = (np.broadcast_to(np.asarray(x, float), (size,)) for x in (T, mu))
-    if not ((T > 0) & np.isfinite(T) & np.isfinite(mu)).all():
-        raise InputError("`T` must be > 0, and `T` and `mu` finite")
+    T, mu = _reservoirs(T, mu, size)
     if not 0 <= damping < 1:
         raise InputError(f"`damping` must be ≥ 0 and < 1, but is {damping!r}")
-    bare = np.diagonal(harmonics[0]).real
+    bare = system.bare
     energy = bare if start is None else np.broadcast_to(np.asarray(start, float), (size,))
     if energies == "bare":
         return system.state(_fermi(bare, T, mu), T, mu)
@@ -200,6 +194,18 @@ class _System:
     omega: float
     gamma: np.ndarray
     responses: np.ndarray
+
+    @classmethod
+    def of(cls, hamiltonian, gamma, period):
+        harmonics, omega = _harmonics(hamiltonian, period)
+        gamma = np.broadcast_to(check_rates(gamma=gamma)[0], (len(harmonics[0]),)).astype(float)
+        if not (gamma > 0).any():
+            raise InputError("`gamma` must be > 0 for one level at least, or nothing comes to rest")
+        return cls(harmonics, omega, gamma, _responses(harmonics, omega, gamma))
+
+    @property
+    def bare(self):
+        return np.diagonal(self.hamiltonian[0]).real
 
     def state(self, f, T=None, mu=None, iterations=0):
         harmonics = np.tensordot(f, self.responses, axes=1)
@@ -234,31 +240,28 @@ def periodic_solutions(
     """
     from scipy.optimize import root
 
-    plain = periodic(hamiltonian, gamma, period=period, T=T, mu=mu, energies="bare")
-    system = _System(
-        plain.hamiltonian, plain.omega, plain.gamma,
-        _responses(plain.hamiltonian, plain.omega, plain.gamma),
-    )  # fmt: skip
-    bare, used = np.diagonal(plain.hamiltonian[0]).real, plain.gamma > 0
+    system = _System.of(hamiltonian, gamma, period)
+    T, mu = _reservoirs(T, mu, len(system.gamma))
+    bare, used = system.bare, system.gamma > 0
     if spread is None:
-        spread = max(float(np.abs(h).max()) for h in plain.hamiltonian.values()) or 1.0
+        spread = max(float(np.abs(h).max()) for h in system.hamiltonian.values()) or 1.0
 
     def state(energy):
         every = bare.copy()
         every[used] = energy
-        return system.state(_fermi(every, plain.T, plain.mu), plain.T, plain.mu)
+        return system.state(_fermi(every, T, mu), T, mu)
 
     def mismatch(energy):
         found = state(energy)
         # Flow times mismatch, so that it stays finite where a flow passes through zero.
-        return (found.energy_flows[used] - energy * found.particle_flows[used]) / plain.gamma[used]
+        return (found.energy_flows[used] - energy * found.particle_flows[used]) / system.gamma[used]
 
     rng, found = np.random.default_rng(seed), []
     for k in range(whole_number(starts, "starts", 1, 10**6)):
         start = bare[used] + (spread * rng.standard_normal(used.sum()) if k else 0.0)
         answer = root(mismatch, start, tol=1e-14).x
         solution = state(answer)
-        flows = np.abs(solution.particle_flows[used]) / plain.gamma[used]
+        flows = np.abs(solution.particle_flows[used]) / system.gamma[used]
         if not np.isfinite(answer).all() or flows.min() < _LEAST_FLOW:
             continue  # a particle flow vanishes there: not an energy per particle
         if np.abs(solution.effective_energies[used] - answer).max() > tolerance:
@@ -358,6 +361,14 @@ def _energies(state):
             "particle has no meaning there (W C3); give fillings, or another `start`"
         )
     return np.where(used, energies / np.where(used, flows, 1.0), np.nan)
+
+
+def _reservoirs(T, mu, size):
+    """T and μ of every reservoir."""
+    T, mu = (np.broadcast_to(np.asarray(x, float), (size,)) for x in (T, mu))
+    if not ((T > 0) & np.isfinite(T) & np.isfinite(mu)).all():
+        raise InputError("`T` must be > 0, and `T` and `mu` finite")
+    return T, mu
 
 
 def _fermi(energy, T, mu):
