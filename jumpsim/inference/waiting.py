@@ -87,7 +87,9 @@ class WaitingTimes:
         told = "mean wait: undecided, for it some waits were cut short"
         if np.isfinite(mean):
             told = f"mean wait: {mean * factor:.5g} ± {error * factor:.2g} {unit}"
-        return told if self.exact is None else f"{told} (exact {self.exact.mean * factor:.5g})"
+        return (
+            told if self.exact is None else f"{told} (exact {self.exact.mean * factor:.5g} {unit})"
+        )
 
 
 def waiting_times(ensemble, channels, after=None, begin=0.0, points=41, max_states=SMALL):
