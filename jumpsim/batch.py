@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import engine, streams
-from .block import Block
+from .block import Block, sample_moments
 from .progress import Progress
-from .statistics import Moments
 from .store import Store
 
 # Why a run ended before it was complete.
@@ -52,26 +51,29 @@ def run_block(plan, first, last, max_events=None, proceed=None):
         Seconds it took.
     """
     began = time.perf_counter()
-    keep = set(plan.record) | ({"counts"} if "moments" in plan.record else set())
-    starts = plan.initial.draw(plan.model, plan.seed, first, last)
+    model = plan.model
+    keep = set(plan.record)
+    if keep & {model.sampled, "moments"}:
+        keep.add("samples")
+    starts = plan.initial.draw(model, plan.seed, first, last)
     states = streams.states(plan.seed, first, last, streams.JUMPS)
     try:
         rows = engine.run(
-            plan.model.table, plan.times, starts, states, keep, max_events, None, proceed
+            plan.method, model.lowered, plan.times, starts, states, keep, max_events, None, proceed
         )
     except engine.Fault as fault:
-        raise fault.explain(first, plan.model.channels) from None
+        raise fault.explain(first, model.channels) from None
     alone = plan.record == ("moments",)
     block = Block(
         first,
         first + len(rows.event_count),
         int(rows.event_count.sum()),
-        rows.counts if "counts" in plan.record else None,
-        rows.jumps,
-        None if alone else rows.event_count,
-        rows.event_time,
-        rows.event_channel,
-        Moments.of(rows.counts) if "moments" in plan.record else None,
+        jumps=rows.jumps,
+        event_count=None if alone else rows.event_count,
+        event_time=rows.event_time,
+        event_channel=rows.event_channel,
+        sums=sample_moments(model, rows.samples) if "moments" in plan.record else None,
+        **({model.sampled: rows.samples} if model.sampled in plan.record else {}),
     )
     return block, time.perf_counter() - began
 
@@ -116,7 +118,8 @@ class Batch:
         try:
             with noted_signals(self._interrupt):
                 # Under the same roof, because an exception in the midst of LLVM would be lost.
-                engine.warm(self.plan.model.table)
+                model = self.plan.model
+                engine.warm(self.plan.method, model.lowered, len(model.pools))
                 return self._run(ntraj)
         finally:
             if own:
@@ -128,7 +131,7 @@ class Batch:
             if reason:
                 return reason
             if self.limits.target_sem is not None and goal >= FIRST_LOOK:
-                reached = achieved_sem(self.store.moments(goal), self.plan.times)
+                reached = achieved_sem(self.store.moments(goal), self.plan)
                 if (reached <= self.limits.target_sem).all():
                     largest = reached[:, np.isfinite(self.limits.target_sem)].max()
                     return (
@@ -143,7 +146,8 @@ class Batch:
             look = FIRST_LOOK
             # Sums that were stored cannot be taken apart again: no look inside of them.
             stored = self.store.ranges()
-            least = stored[-1][1] if stored and "counts" not in self.plan.record else 0
+            whole = self.plan.model.sampled not in self.plan.record
+            least = stored[-1][1] if stored and whole else 0
             while look < ntraj:
                 if look >= least:
                     yield look
@@ -203,9 +207,8 @@ class Batch:
         """Trajectories in the next block: a second's work, a share of what is left, a few MB."""
         if self.limits.block_size is not None:
             return self.limits.block_size
-        columns = len(self.plan.model.pools)
-        if "jumps" in self.plan.record:
-            columns += len(self.plan.model.channels)
+        columns = self.plan.model.columns
+        columns = len(columns[self.plan.model.sampled]) + len(columns["jumps"])
         per_row = max(8 * len(self.plan.times) * columns, self.bytes // max(self.done, 1))
         by_time = self.done / self.seconds * _BLOCK_SECONDS if self.seconds else 1
         self.largest = int(min(16 * self.largest, max(by_time, 1)))
@@ -259,12 +262,12 @@ def noted_signals(act):
             signal.signal(number, handler)
 
 
-def achieved_sem(moments, times):
-    """Standard errors that `target_sem` is compared with, (n_times, n_pools).
+def achieved_sem(moments, plan):
+    """Standard errors that `target_sem` is compared with, (n_times, n_columns).
 
     Where all n trajectories agree after t = 0, the sample knows only that differences are rarer
     than about 3/n; the standard error of such an event, √3/n, stands for the unknown one.
     """
-    sem = moments.sem()
-    unknown = (sem == 0) & (np.asarray(times) > 0)[:, None]
+    sem = moments.sem() * plan.model.sample_unit
+    unknown = (sem == 0) & (plan.times > 0)[:, None]
     return np.where(unknown, math.sqrt(3) / moments.n, sem)

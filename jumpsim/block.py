@@ -6,6 +6,15 @@ import numpy as np
 
 from .statistics import Moments
 
+_ARRAYS = ("counts", "expect", "jumps", "event_count", "event_time", "event_channel")
+
+
+def sample_moments(model, samples):
+    """Exact moments of samples, in whole multiples of the model's `sample_unit`."""
+    if model.sample_unit != 1:
+        samples = np.rint(samples / model.sample_unit).astype(np.int64)
+    return Moments.of(samples)
+
 
 @dataclass(frozen=True)
 class Block:
@@ -14,11 +23,12 @@ class Block:
     Attributes
     ----------
     counts : ndarray, shape (rows, times, pools)
+    expect : ndarray, shape (rows, times, observables)
     jumps : ndarray, shape (rows, times, channels)
     event_count : ndarray, shape (rows,)
     event_time, event_channel : ndarray, shape (events,)
     sums : statistics.Moments
-        Of the counts.
+        Of the samples, in units of the model's `sample_unit`.
     events : int
         Events simulated.
     """
@@ -27,6 +37,7 @@ class Block:
     last: int
     events: int
     counts: np.ndarray | None = None
+    expect: np.ndarray | None = None
     jumps: np.ndarray | None = None
     event_count: np.ndarray | None = None
     event_time: np.ndarray | None = None
@@ -41,11 +52,11 @@ class Block:
     @property
     def nbytes(self):
         """Bytes of the arrays."""
-        arrays = (self.counts, self.jumps, self.event_count, self.event_time, self.event_channel)
+        arrays = (getattr(self, name) for name in _ARRAYS)
         return sum(a.nbytes for a in arrays if a is not None)
 
     def read(self, name, first, last):
-        """Rows first ... last-1 of "counts", "jumps" or "event_count"."""
+        """Rows first ... last-1 of "counts", "expect", "jumps" or "event_count"."""
         return getattr(self, name)[first:last]
 
     def read_events(self, first, last):
@@ -69,12 +80,11 @@ def join_blocks(blocks):
         sums = blocks[0].sums
         for block in blocks[1:]:
             sums += block.sums
-    names = ("counts", "jumps", "event_count", "event_time", "event_channel")
     return Block(
         blocks[0].first,
         blocks[-1].last,
         sum(b.events for b in blocks),
-        **{name: joined(name) for name in names},
+        **{name: joined(name) for name in _ARRAYS},
         sums=sums,
     )
 

@@ -13,17 +13,18 @@ def dataset(ensemble):
         raise InputError("to_xarray needs xarray: pip install 'jumpsim[xarray]'") from None
     model = ensemble.model
     data = {}
-    if "counts" in ensemble.record:
-        data["counts"] = ensemble.counts
-    if "jumps" in ensemble.record:
-        data["jumps"] = ensemble.jumps
+    for name in model.columns:
+        if name in ensemble.record:
+            data[name] = getattr(ensemble, name)
     if ensemble.record != ("moments",):
         data["event_count"] = ensemble.event_count
     if "events" in ensemble.record:
         times, channels = ensemble._store.read_events(0, ensemble.ntraj)
         data["event_time"], data["event_channel"] = times, channels
     if "moments" in ensemble.record:
-        data["mean"], data["covariance"] = ensemble.mean(), ensemble.cov()
+        mean, covariance = layout.MOMENTS[model.sampled][2:]
+        data[mean], data[covariance] = ensemble.mean(), ensemble.cov()
+    scale, columns = layout.SCALES[model.sampled][0], model.columns[model.sampled]
     variables = {}
     for name, values in data.items():
         dimensions, unit, long_name = layout.describe(name)
@@ -31,8 +32,8 @@ def dataset(ensemble):
     coordinates = {
         "trajectory": ("trajectory", ensemble.indices),
         "time": ("time", ensemble.times, {"units": "s", "long_name": "time since the start"}),
-        "pool": list(model.pools),
-        "other_pool": list(model.pools),
+        scale: list(columns),
+        f"other_{scale}": list(columns),
         "channel": list(model.channels),
     }
     used = {d for dims, _, _ in variables.values() for d in dims} | {"time"}
@@ -50,14 +51,15 @@ def dataset(ensemble):
 def summary(ensemble):
     """What `print(ensemble)` shows."""
     model, times = ensemble.model, ensemble.times
+    samples = model.columns[model.sampled]
     shapes = {
-        "counts": f"({ensemble.ntraj}, {len(times)}, {len(model.pools)})",
-        "jumps": f"({ensemble.ntraj}, {len(times)}, {len(model.channels)})",
+        **{n: f"({ensemble.ntraj}, {len(times)}, {len(c)})" for n, c in model.columns.items()},
         "events": f"{ensemble.n_events} times and channels",
-        "moments": f"mean and covariance, {len(times)} times of {len(model.pools)} pools",
+        "moments": f"mean and covariance, {len(times)} times of {len(samples)} columns",
     }
     rows = [
         ("pools", ", ".join(model.pools)),
+        *([("samples", ", ".join(samples))] if samples != model.pools else []),
         ("channels", f"{len(model.channels)}"),
         ("times", f"{len(times)} from {times[0]:g} s to {times[-1]:g} s"),
         ("start", describe_start(ensemble.initial, model)),
@@ -76,6 +78,8 @@ def describe_start(initial, model):
     data = initial.asdict()
     if "counts" in data:
         return "counts " + ", ".join(f"{n} = {v}" for n, v in data["counts"].items())
+    if "mixture" in data:
+        return f"a mixture of {len(data['mixture'])} states, drawn for each trajectory"
     x = data["thermal"]
     text = ", ".join(f"{n}: {v}" for n, v in x.items()) if isinstance(x, dict) else f"{x}"
     how = "drawn for each trajectory" if data["spread"] else "nearest whole numbers"

@@ -17,7 +17,7 @@ class Ensemble:
     Attributes
     ----------
     model : Model
-    initial : Thermal or Fixed
+    initial : Thermal, Fixed or Mixture
     times : ndarray, shape (n_times,)
         Seconds.
     seed : int
@@ -64,6 +64,11 @@ class Ensemble:
     def counts(self):
         """Counts at `times`, (ntraj, n_times, n_pools) int64; needs record "counts"."""
         return self._all("counts")
+
+    @property
+    def expect(self):
+        """Expectation values at `times`, (ntraj, n_times, n_observables); of a wave function."""
+        return self._all("expect")
 
     @property
     def jumps(self):
@@ -133,9 +138,15 @@ class Ensemble:
                 row = last
 
     def slabs(self, name):
-        """Arrays of consecutive trajectories of "counts" or "jumps" that fit into little memory."""
+        """Arrays of consecutive trajectories of a record that fit into little memory.
+
+        Parameters
+        ----------
+        name : str
+            "counts", "expect" or "jumps".
+        """
         self._need(name)
-        columns = len(self.model.pools if name == "counts" else self.model.channels)
+        columns = len(self.model.columns[name])
         step = max(1, _SLAB_BYTES // (8 * len(self.times) * columns))
         ntraj = self.ntraj
         with reading(ntraj, name, self._progress) as bar:
@@ -145,29 +156,29 @@ class Ensemble:
                 bar.update(last - row)
 
     def row(self, name, i):
-        """Counts or jumps of the i-th trajectory alone, (n_times, n_pools or n_channels)."""
+        """Counts, expect or jumps of the i-th trajectory alone, (n_times, n_columns)."""
         self._need(name)
         return self._store.read(name, i, i + 1)[0]
 
     def mean(self):
-        """Average counts over the trajectories, (n_times, n_pools)."""
-        return self.moments.mean()
+        """Average samples (counts) over the trajectories, (n_times, n_pools)."""
+        return self.moments.mean() * self.model.sample_unit
 
     def var(self):
         """Variance with divisor n-1, (n_times, n_pools)."""
-        return self.moments.var()
+        return self.moments.var() * self.model.sample_unit**2
 
     def cov(self):
         """Covariance between pools, divisor n-1, (n_times, n_pools, n_pools)."""
-        return self.moments.cov()
+        return self.moments.cov() * self.model.sample_unit**2
 
     def sem(self):
         """Standard error of `mean`, (n_times, n_pools)."""
-        return self.moments.sem()
+        return self.moments.sem() * self.model.sample_unit
 
     @property
     def moments(self):
-        """Exact sums behind `mean`, `var`, `cov` and `sem`: a `statistics.Moments`."""
+        """Exact sums behind `mean` and `cov`: `statistics.Moments` in the model's `sample_unit`."""
         ranges = self._store.ranges()
         if self._sums is None or self._sums[0] != ranges:
             self._sums = (ranges, self._store.moments())
@@ -189,6 +200,8 @@ class Ensemble:
 
     def _need(self, name):
         if name not in self.record:
+            if name not in (*self.model.columns, "events"):
+                raise InputError(f"{self.model.name} has no {name}; see `{self.model.sampled}`")
             raise InputError(
                 f"this ensemble was recorded with {', '.join(self.record)}; simulate with "
                 f'record="{name}" to have `{name}`'
@@ -199,8 +212,8 @@ class Ensemble:
             self._need(name)
         elif self.record == ("moments",):
             raise InputError('`event_count` is not kept with record="moments" alone')
-        columns = {"counts": len(self.model.pools), "jumps": len(self.model.channels)}
-        need = 8 * self.ntraj * len(self.times) * columns[name] if name in columns else 0
+        columns = self.model.columns
+        need = 8 * self.ntraj * len(self.times) * len(columns.get(name, ()))
         # Twice, because what is on disk is narrower; in memory it is there already.
         have = available_memory() if self.path else None
         if have is not None and 2 * need > have:
@@ -208,7 +221,8 @@ class Ensemble:
                 f"`{name}` of {self.ntraj} trajectories needs {2 * need / 1e9:.1f} GB of memory, "
                 f"but {have / 1e9:.1f} GB are free; go through `slabs('{name}')` instead"
             )
-        return self._store.read(name, 0, self.ntraj).astype(np.int64, copy=False)
+        dtype = float if name == "expect" else np.int64
+        return self._store.read(name, 0, self.ntraj).astype(dtype, copy=False)
 
 
 def open(path, progress=None):

@@ -1,4 +1,4 @@
-"""How trajectories start, at t = 0: in thermal equilibrium, or from given counts."""
+"""How trajectories start, at t = 0: in thermal equilibrium, from given counts, or a mixture."""
 
 import math
 import numbers
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import streams, units
-from .errors import InputError, choices
+from .errors import InputError, choices, positive_number
 from .multiplicity import log_states
 
 _MOST_ENTRIES = 10**7
@@ -220,20 +220,99 @@ class Fixed:
         return {"counts": {name: _plain(n) for name, n in self.counts.items()}}
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """One of several states, drawn for each trajectory.
+
+    Parameters
+    ----------
+    states : sequence of (dict, float)
+        Count of each pool by name, and the weight of that state, > 0; weights add up to 1.
+
+    Notes
+    -----
+    Drawn by one uniform number from the trajectory's own stream.
+    """
+
+    states: tuple
+
+    def __post_init__(self):
+        if not isinstance(self.states, list | tuple) or not self.states:
+            raise InputError("a mixture must list its states, each with counts and a weight")
+        made = []
+        for state in self.states:
+            if not isinstance(state, list | tuple) or len(state) != 2:
+                raise InputError(f"a mixture must list (counts, weight), but has {state!r}")
+            counts, weight = state
+            made.append((Fixed(counts).counts, positive_number(weight, "weight")))
+        total = math.fsum(weight for _, weight in made)
+        if abs(total - 1) > 1e-9:
+            raise InputError(f"the weights of a mixture must add up to 1, but give {total:g}")
+        object.__setattr__(self, "states", tuple(made))
+
+    def scaled(self, factor):
+        """The start of the system that is `factor` times larger, in whole numbers."""
+        return Mixture([(Fixed(counts).scaled(factor).counts, w) for counts, w in self.states])
+
+    def check(self, model):
+        """Refuse counts that the pools cannot hold."""
+        self.law(model)
+
+    def law(self, model):
+        """Its states, (n, n_pools) int64, and their probabilities, (n,)."""
+        states = [model.as_counts(counts, whole=True) for counts, _ in self.states]
+        weights = np.array([weight for _, weight in self.states])
+        return np.array(states), weights / weights.sum()
+
+    def mean(self, model):
+        """Mean counts at t = 0, (n_pools,)."""
+        states, weights = self.law(model)
+        return weights @ states
+
+    def draw(self, model, seed, first, last):
+        """Counts at t = 0 of the trajectories first ... last-1, (last - first, n_pools) int64."""
+        states, weights = self.law(model)
+        u = streams.uniforms(streams.states(seed, first, last, streams.START), 1)[:, 0]
+        below = np.cumsum(weights)[:-1]
+        return states[np.searchsorted(below, u, side="right")]
+
+    def covariance(self, model):
+        """Covariance of the counts at t = 0, (n_pools, n_pools)."""
+        states, weights = self.law(model)
+        away = states - weights @ states
+        return (weights * away.T) @ away
+
+    def log_probability(self, model, counts):
+        """ln p_0 of counts (..., n_pools); -inf where they cannot be drawn."""
+        states, weights = self.law(model)
+        same = (np.asarray(counts)[..., None, :] == states).all(axis=-1)
+        with np.errstate(divide="ignore"):
+            return np.log(same @ weights)
+
+    def asdict(self):
+        """Plain dict; `fromdict` is its inverse."""
+        return {
+            "mixture": [
+                {"counts": Fixed(counts).asdict()["counts"], "weight": weight}
+                for counts, weight in self.states
+            ]
+        }
+
+
 def as_initial(initial, model):
     """Convert what a user may give for `initial`.
 
     Parameters
     ----------
-    initial : Thermal, Fixed, mapping or sequence
+    initial : Thermal, Fixed, Mixture, mapping or sequence
         A mapping gives counts by pool name, a sequence counts in pool order.
     model : Model
 
     Returns
     -------
-    Thermal or Fixed
+    Thermal, Fixed or Mixture
     """
-    if isinstance(initial, Thermal | Fixed):
+    if isinstance(initial, Thermal | Fixed | Mixture):
         return initial
     if isinstance(initial, Mapping):
         return Fixed(initial)
@@ -251,7 +330,11 @@ def fromdict(data):
         return Thermal(x, data["spread"])
     if set(data) == {"counts"} and isinstance(data["counts"], dict):
         return Fixed(data["counts"])
-    raise InputError("not a start's dict: it holds neither `thermal` and `spread` nor `counts`")
+    if set(data) == {"mixture"}:
+        return Mixture([(state["counts"], state["weight"]) for state in data["mixture"]])
+    raise InputError(
+        "not a start's dict: it holds neither `thermal` and `spread` nor `counts` nor `mixture`"
+    )
 
 
 def _word(x):

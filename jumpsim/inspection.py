@@ -167,14 +167,19 @@ class Rerun:
         model, times = self.plan.model, self.plan.times
         factor, unit = units.readable_times(times)
         shown = np.unique(np.linspace(0, len(times) - 1, 11).round().astype(int))
-        rows = [(f"{times[k] * factor:.4g}", *map(str, self.block.counts[0, k])) for k in shown]
+        samples, names = getattr(self.block, model.sampled)[0], model.columns[model.sampled]
+        rows = [(f"{times[k] * factor:.4g}", *(f"{v:.7g}" for v in samples[k])) for k in shown]
         words = {True: "equal, bit for bit", False: "DIFFERENT", None: "not stored"}
         return "\n".join(
             [
                 f"trajectory {self.block.first} of {model.name}, seed {self.plan.seed}: "
                 f"{self.block.events} events",
                 "",
-                *columns(rows, (f"time ({unit})", *model.pools), right=range(len(rows[0]))),
+                *columns(
+                    rows,
+                    (f"time ({unit})", *names),
+                    right=range(len(rows[0])),
+                ),
                 "",
                 *(f"stored {name}: {words[equal]}" for name, equal in self.equal.items()),
             ]
@@ -209,10 +214,10 @@ def rerun(path, index):
             f"this jumpsim has {here[0]} and {here[1]}: it makes other trajectories. Use jumpsim "
             f"{store.context.get('jumpsim', 'of that time')}"
         )
-    record = tuple(r for r in RECORDS if r in {"counts", *store.plan.record})
+    record = tuple(r for r in RECORDS if r in {store.plan.model.sampled, *store.plan.record})
     block, _ = run_block(replace(store.plan, record=record), index, index + 1)
     equal = {}
-    for name in layout.names(store.plan.record):
+    for name in layout.names(store.plan):
         if "trajectory" in layout.describe(name)[0] or "event" in layout.describe(name)[0]:
             equal[name] = _is_stored_equal(store, block, name, index)
     return Rerun(store.plan, block, equal)

@@ -52,6 +52,10 @@ class Model:
     name: str = field(compare=False)
     wavelength: float | None
 
+    method = "direct"  # the engine that simulates it
+    sampled = "counts"  # what its samples are
+    sample_unit = 1  # of which samples are whole multiples
+
     def __init__(self, pools, channels, name="model", wavelength=None):
         for part, given, kind in (("pools", pools, Pool), ("channels", channels, Channel)):
             if not isinstance(given, list | tuple) or not given:
@@ -133,6 +137,16 @@ class Model:
         return rates.lower(self)
 
     @property
+    def lowered(self):
+        """The model as its engine takes it."""
+        return self.table
+
+    @property
+    def columns(self):
+        """What each column of samples and of jumps is, by the name of the record."""
+        return {"counts": self.pools, "jumps": self.channels}
+
+    @property
     def changes(self):
         """What each channel adds to the counts, (n_channels, n_pools) int64."""
         return self.table.changes.copy()
@@ -140,7 +154,7 @@ class Model:
     @property
     def energy_changes(self):
         """What each event adds to the energy of the pools, (n_channels,) in ħΩ."""
-        return self.table.changes @ np.array([pool.energy for pool in self.pool_specs])
+        return self.changes @ np.array([pool.energy for pool in self.pool_specs])
 
     @property
     def irreversible(self):
@@ -315,7 +329,8 @@ def _tidy(size):
 
 
 def as_model(model):
-    """Return a model, or refuse what is none."""
+    """Return a model of counts, or refuse what is none."""
     if not isinstance(model, Model):
         raise InputError(f"`model` must be a jumpsim.Model, but is {type(model).__name__}")
+    _ = model.table  # which a model that is more than counts refuses
     return model

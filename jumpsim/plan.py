@@ -6,11 +6,12 @@ import numpy as np
 
 from . import initial as start
 from . import streams, units
+from .coherent import model_fromdict
 from .engine import ENGINE_VERSION, METHODS
 from .errors import InputError, StoreError, choices, whole_number
 from .model import Model
 
-RECORDS = ("counts", "jumps", "events", "moments")
+RECORDS = ("counts", "expect", "jumps", "events", "moments")
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,7 @@ class Plan:
     Attributes
     ----------
     model : Model
-    initial : Thermal or Fixed
+    initial : Thermal, Fixed or Mixture
     times : ndarray of float64
         Seconds, increasing.
     seed : int
@@ -59,7 +60,7 @@ class Plan:
     def fromdict(cls, data, times):
         """Rebuild a plan from `asdict` and the times; all checks are made again."""
         try:
-            model = Model.fromdict(data["model"])
+            model = model_fromdict(data["model"])
             initial = start.fromdict(data["initial"])
             initial.check(model)
             return cls(
@@ -67,7 +68,7 @@ class Plan:
                 initial,
                 as_times(times),
                 as_seed(data["seed"]),
-                as_record(data["record"]),
+                as_record(data["record"], model),
                 str(data["method"]),
                 (int(data["engine_version"]), int(data["stream_version"])),
             )
@@ -126,21 +127,31 @@ def as_seed(seed):
     return whole_number(seed, "seed", 0, streams.SEED_LIMIT)
 
 
-def as_record(record):
-    """Names of what is kept, in the order of `RECORDS`."""
+def as_record(record, model=None):
+    """Names of what is kept, in the order of `RECORDS`; None for what a model's samples are."""
+    if record is None:
+        record = model.sampled
     names = [record] if isinstance(record, str) else record
     if not isinstance(names, list | tuple | set) or not names:
         raise InputError(f"`record` must name one or several of {', '.join(RECORDS)}")
     for name in names:
         if name not in RECORDS:
             raise InputError(f"`record`: unknown {name!r}; " + choices(name, RECORDS))
+        if model is not None and name not in (*model.columns, "events", "moments"):
+            raise InputError(
+                f'`record`: {model.name} has no {name}; its samples are "{model.sampled}"'
+            )
     return tuple(r for r in RECORDS if r in names)
 
 
-def as_method(method):
-    """Name of an engine."""
+def as_method(method, model):
+    """Name of an engine, by default that of the model."""
+    if method is None:
+        return model.method
     if method not in METHODS:
         raise InputError(f"`method`: unknown {method!r}; " + choices(method, METHODS))
+    if method != model.method:
+        raise InputError(f"`method` of {model.name} must be {model.method!r}, but is {method!r}")
     return method
 
 

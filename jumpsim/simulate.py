@@ -14,10 +14,11 @@ import numpy as np
 
 from . import units
 from .batch import INTERRUPTED, TIMEOUT, Batch, Limits
+from .coherent import TwoLevel
 from .ensemble import Ensemble
 from .errors import InputError, choices, whole_number
-from .initial import as_initial
-from .model import as_model
+from .initial import Fixed, Mixture, Thermal, as_initial
+from .model import Model
 from .plan import Plan, as_method, as_record, as_seed, as_times
 from .progress import Progress
 from .resources import available_memory, usable_cores
@@ -30,7 +31,7 @@ def simulate(
     ntraj=1000,
     initial=None,
     seed=None,
-    record="counts",
+    record=None,
     *,
     store=None,
     workers=None,
@@ -39,7 +40,7 @@ def simulate(
     timeout=None,
     target_sem=None,
     max_events=None,
-    method="direct",
+    method=None,
     block_size=None,
 ):
     """Simulate trajectories of single events, each one exact.
@@ -47,18 +48,20 @@ def simulate(
     Parameters
     ----------
     model : Model
+        Or a `coherent.TwoLevel`, see `simulate_wavefunction`.
     times : array_like of float or str
         Times to keep in seconds, increasing. Samples are the state after any jump at that instant.
     ntraj : int
         Number of trajectories; with `store`, the number that the file holds afterwards.
-    initial : Thermal, Fixed, mapping or sequence
+    initial : Thermal, Fixed, Mixture, mapping or sequence
         The start, at t = 0, also when times[0] > 0.
     seed : int, optional
         0 ≤ seed < 2⁶⁴; None draws one, which the result tells. Trajectory i of a seed is one fixed
         thing, whatever the other arguments.
     record : str or list of str
-        What to keep: "counts" and cumulative "jumps" per channel at `times`, every "events" (time
-        and channel), and the "moments" (mean and covariance) of the counts.
+        What to keep: "counts" (of a wave function expectation values, "expect") and cumulative
+        "jumps" per channel at `times`, every "events" (time and channel), and the "moments" (mean
+        and covariance) of the samples. Default the samples alone.
 
     Other Parameters
     ----------------
@@ -80,7 +83,7 @@ def simulate(
     max_events : int, optional
         Most events of a trajectory; one more is an error.
     method : str
-        Name of the engine.
+        Name of the engine; a model has one.
     block_size : int, optional
         Trajectories per block of work; default about a second's worth.
 
@@ -100,7 +103,8 @@ def simulate(
         A trajectory met a negative or infinite rate, or `max_events`.
     """
     # convert
-    as_model(model)
+    if not isinstance(model, Model):
+        raise InputError(f"`model` must be a jumpsim.Model, but is {type(model).__name__}")
     if initial is None:
         raise InputError(
             "`initial` must be given: jumpsim.Thermal(x=1.0), or a count for each pool"
@@ -111,8 +115,8 @@ def simulate(
         initial,
         as_times(times),
         _new_seed(store) if seed is None else as_seed(seed),
-        as_record(record),
-        as_method(method),
+        as_record(record, model),
+        as_method(method, model),
     )
     ntraj = whole_number(ntraj, "ntraj", 0, 2**53)
     limits = Limits(
@@ -123,8 +127,8 @@ def simulate(
     )
     # check
     initial.check(model)
-    if limits.target_sem is not None and not {"counts", "moments"} & set(plan.record):
-        raise InputError('`target_sem` needs record "counts" or "moments"')
+    if limits.target_sem is not None and not {model.sampled, "moments"} & set(plan.record):
+        raise InputError(f'`target_sem` needs record "{model.sampled}" or "moments"')
     workers = usable_cores() if workers is None else whole_number(workers, "workers", 1, 10000)
     if executor is not None and not isinstance(executor, Executor):
         raise InputError(
@@ -147,19 +151,65 @@ def simulate(
     return Ensemble(kept, reason, progress)
 
 
+def simulate_wavefunction(model, times, ntraj=1000, initial=None, seed=None, **more):
+    """Simulate quantum jumps of two levels and light: a Monte Carlo wave function, each one exact.
+
+    Between jumps the state is two amplitudes and a photon number, and moves in closed form: there
+    is no cutoff, and no step. Averages are those of the density matrix (W 18).
+
+    Parameters
+    ----------
+    model : coherent.TwoLevel, ModeParameters or result of `theory.twolevel`
+        Such as `systems.two_level_mode(...)`, or `theory.twolevel.quantised_mode(...)` itself.
+    times : array_like of float or str
+        Times to keep in seconds, increasing.
+    ntraj : int
+        Number of trajectories.
+    initial : mapping, Fixed, Mixture or Thermal
+        A Fock state, such as {"u": 1, "l": 0, "photon": 2} (without photons for a classical
+        field), or a mixture of them.
+    seed : int, optional
+        As in `simulate`.
+    **more
+        Every other argument of `simulate`; `record` may name "expect" (expectation values, the
+        default), "jumps", "events" and "moments".
+
+    Returns
+    -------
+    Ensemble
+        With `expect` (ntraj, n_times, n_observables), and the jumps of each channel in `jumps`.
+
+    Raises
+    ------
+    InputError
+        Also for a start outside of what two amplitudes can hold, such as a coherent state.
+    """
+    parameters = getattr(model, "parameters", model)
+    model = model if isinstance(model, TwoLevel) else TwoLevel(parameters)
+    if initial is not None and not isinstance(initial, Mapping | Fixed | Mixture | Thermal):
+        raise InputError(
+            "`initial` must be a Fock state such as {'u': 1, 'l': 0, 'photon': 2}, or a Mixture of "
+            f"them, but is {type(initial).__name__}; superpositions of photon numbers, such as "
+            "coherent states, are not what these trajectories can hold (to_qutip and mcsolve can)"
+        )
+    return simulate(model, times, ntraj, initial, seed, **more)
+
+
 def _target(target, model):
-    """Largest acceptable standard error of each pool; infinite where it does not matter."""
+    """Largest acceptable standard error of each column; infinite where it does not matter."""
     if target is None:
         return None
-    by_pool = target if isinstance(target, Mapping) else dict.fromkeys(model.pools, target)
+    names = model.columns[model.sampled]
+    what = "pool" if model.sampled == "counts" else "observable"
+    by_pool = target if isinstance(target, Mapping) else dict.fromkeys(names, target)
     if not by_pool:
-        raise InputError("`target_sem` must name a pool, but is empty")
+        raise InputError(f"`target_sem` must name a {what}, but is empty")
     for name, value in by_pool.items():
-        if name not in model.pools:
-            raise InputError(f"`target_sem`: unknown pool {name!r}; " + choices(name, model.pools))
+        if name not in names:
+            raise InputError(f"`target_sem`: unknown {what} {name!r}; " + choices(name, names))
         if isinstance(value, bool) or not isinstance(value, numbers.Real) or not value > 0:
             raise InputError(f"`target_sem` must be a count > 0, but is {value!r}")
-    return np.array([float(by_pool.get(name, math.inf)) for name in model.pools])
+    return np.array([float(by_pool.get(name, math.inf)) for name in names])
 
 
 def _new_seed(path):
@@ -175,8 +225,8 @@ def _seconds(timeout):
 
 def _check_memory(plan, ntraj):
     """Refuse what will not fit before it starts."""
-    columns = {"counts": len(plan.model.pools), "jumps": len(plan.model.channels)}
-    per_row = sum(8 * len(plan.times) * columns.get(name, 0) for name in plan.record)
+    columns = plan.model.columns
+    per_row = sum(8 * len(plan.times) * len(columns.get(name, ())) for name in plan.record)
     per_row += 0 if plan.record == ("moments",) else 8  # the number of events
     # Twice: blocks, and the one array they are joined into.
     need, have = 2 * ntraj * per_row, available_memory()

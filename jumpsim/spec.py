@@ -10,7 +10,7 @@ import numpy as np
 from . import units
 from .declaration import Channel, Pool
 from .errors import InputError, choices, positive_number, whole_number
-from .initial import Fixed, Thermal
+from .initial import Fixed, Mixture, Thermal
 from .model import Model
 from .plan import as_record, as_seed, as_times
 from .systems import CATALOGUE
@@ -45,7 +45,7 @@ class Spec:
     Attributes
     ----------
     model : Model
-    initial : Thermal or Fixed
+    initial : Thermal, Fixed or Mixture
     times : ndarray
         Seconds.
     run : dict
@@ -151,15 +151,26 @@ def _own_model(data):
 
 
 def _start(data):
-    _known(data, ("thermal", "spread", "counts"), "[start]")
-    if ("thermal" in data) == ("counts" in data):
-        raise InputError("[start] must give either `thermal` (ħΩ/k_B T) or `counts`")
+    _known(data, ("thermal", "spread", "counts", "mixture"), "[start]")
+    if sum(name in data for name in ("thermal", "counts", "mixture")) != 1:
+        raise InputError("[start] must give either `thermal` (ħΩ/k_B T), `counts` or `mixture`")
+    if "mixture" in data:
+        _known(data, ("mixture",), "[start] with mixture")
+        return _mixture(data["mixture"])
     if "counts" in data:
         _known(data, ("counts",), "[start] with counts")
         if not isinstance(data["counts"], dict):
             raise InputError("[start]: `counts` must name pools, such as { A = 58, m = 27 }")
         return Fixed(data["counts"])
     return Thermal(data["thermal"], data.get("spread", True))
+
+
+def _mixture(states):
+    if not isinstance(states, list) or not all(isinstance(state, dict) for state in states):
+        raise InputError("[start]: `mixture` must list { counts = { ... }, weight = ... }")
+    for state in states:
+        _known(state, ("counts", "weight"), "[start] mixture")
+    return Mixture([(state.get("counts"), state.get("weight")) for state in states])
 
 
 def _times(data):

@@ -36,11 +36,12 @@ def measure(tls, keep, repeats):
     """Events per trajectory, and million events per CPU second of each repeat."""
     model, times = waveguide(tls), np.linspace(0, 10e-6, 101)
     start = js.Fixed({"A": 58, "B": 58, "m": round(0.269 * tls)})
-    engine.warm(model.table)
+    engine.warm("direct", model.table, len(model.pools))
 
     def run(first, last):
         begin = resource.getrusage(resource.RUSAGE_SELF).ru_utime
         rows = engine.run(
+            "direct",
             model.table,
             times,
             start.draw(model, 1, first, last),
@@ -65,7 +66,7 @@ def main():
     print(f"jumpsim {js.__version__}, one core, median of {repeats} runs [least, most]")
     print("   M  kept           events/trajectory  10⁶ events/CPU s")
     for tls in (100, 1000):
-        for keep in (("counts",), ("counts", "jumps"), ("events",)):
+        for keep in (("samples",), ("samples", "jumps"), ("events",)):
             per_trajectory, speeds = measure(tls, keep, repeats)
             print(
                 f"{tls:4d}  {', '.join(keep):<13}  {per_trajectory:17.1f}  "

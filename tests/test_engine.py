@@ -8,7 +8,7 @@ import pytest
 
 import jumpsim as js
 from jumpsim import engine, streams
-from jumpsim.engine import direct
+from jumpsim.engine import draws, protocol
 from jumpsim.engine.status import SENTENCES, Fault
 from jumpsim.errors import SimulationError
 from jumpsim.rates import RateTable
@@ -90,7 +90,7 @@ def test_waiting_time_is_a_logarithm():
     small = np.uint64(1) << np.arange(64, dtype=np.uint64)
     for word in [*words, *small, *~small, *np.array(EXTREME, np.uint64)]:
         expected = -math.log(1 - (int(word) >> 12) * 2.0**-52)
-        assert direct._exponential(word) == pytest.approx(expected, rel=4e-16, abs=0)
+        assert draws.exponential(word) == pytest.approx(expected, rel=4e-16, abs=0)
 
 
 def state_before(n0, n1, n2, n3):
@@ -118,7 +118,9 @@ def test_selection_at_its_borders(word, constants, channel):
     state = state_before(0, 3, 5, turned)
     # The first channel needs a quantum of the empty pool, the others need nothing.
     hand_made = table(constants, [[(0, 0.0, 1.0)], [], []], [[-1], [0], [0]])
-    out = engine.run(hand_made, np.array([5.0]), np.array([[0]]), state[None], ("events",), 1000)
+    out = engine.run(
+        "direct", hand_made, np.array([5.0]), np.array([[0]]), state[None], ("events",), 1000
+    )
     assert out.event_channel[0] == channel
 
 
@@ -141,14 +143,16 @@ def table(constants, factors, changes):
 def fault(hand_made, start, rows=1, max_events=10**5):
     states = streams.states(1, 0, rows, streams.JUMPS)
     with pytest.raises(Fault) as caught:
-        engine.run(hand_made, np.array([1e9]), np.full((rows, 1), start), states, (), max_events)
+        engine.run(
+            "direct", hand_made, np.array([1e9]), np.full((rows, 1), start), states, (), max_events
+        )
     return caught.value
 
 
 def test_negative_rate():
     hand_made = table([0.0, 1.0, 1.0], [[], [], [(0, 3.0, -2.0)]], [[1], [0], [1]])
     error = fault(hand_made, 0)
-    assert (error.status, error.channel, error.row) == (direct.NEGATIVE_RATE, 2, 0)
+    assert (error.status, error.channel, error.row) == (protocol.NEGATIVE_RATE, 2, 0)
     text = str(error.explain(7, ("a", "b", "c")))
     assert text.startswith(f"trajectory 7, t = {error.time:.6g} s: channel 'c' has a negative or")
     assert 0 < error.time < 100
@@ -157,14 +161,14 @@ def test_negative_rate():
 
 def test_undefined_rate():
     factors = [[(0, 0.0, 10.0), (0, 1.0, -1.0)]]
-    assert fault(table([1e308], factors, [[0]]), 1).status == direct.NEGATIVE_RATE
+    assert fault(table([1e308], factors, [[0]]), 1).status == protocol.NEGATIVE_RATE
 
 
 @pytest.mark.parametrize("factors", [[[(0, 0.0, 1e10)]], [[], [(0, 0.0, 2e-308)], [], []]])
 def test_rate_that_is_not_finite(factors):
     changes = [[0]] * len(factors)
     error = fault(table([1e308] * len(factors), factors, changes), 5)
-    assert error.status == direct.NOT_FINITE
+    assert error.status == protocol.NOT_FINITE
     text = str(error.explain(0, ("a",) * 4))
     assert text.startswith("trajectory 0, t = 0 s: the total rate is not a finite, normal number")
 
@@ -172,7 +176,7 @@ def test_rate_that_is_not_finite(factors):
 def test_overflow():
     doubling = table([0.0, 1.0], [[], []], [[0], [2**52]])
     error = fault(doubling, 2**52)  # 2^53 itself is still exact
-    assert (error.status, error.channel, error.events) == (direct.OVERFLOW, 1, 2)
+    assert (error.status, error.channel, error.events) == (protocol.OVERFLOW, 1, 2)
     assert "channel 'b' raised a count above 2^53" in str(error.explain(0, ("a", "b")))
 
 
@@ -189,7 +193,7 @@ def test_overflow_in_simulate():
 
 def test_event_budget_of_the_engine():
     error = fault(table([1.0], [[]], [[0]]), 0, rows=3, max_events=100)
-    assert (error.status, error.row, error.events) == (direct.TOO_MANY_EVENTS, 0, 100)
+    assert (error.status, error.row, error.events) == (protocol.TOO_MANY_EVENTS, 0, 100)
     assert "more events than `max_events` = 100" in str(error.explain(4, ("a",)))
 
 
@@ -205,7 +209,12 @@ def test_event_budget_in_simulate(whole):
 
 
 def test_every_error_has_a_sentence():
-    codes = {direct.NEGATIVE_RATE, direct.NOT_FINITE, direct.OVERFLOW, direct.TOO_MANY_EVENTS}
+    codes = {
+        protocol.NEGATIVE_RATE,
+        protocol.NOT_FINITE,
+        protocol.OVERFLOW,
+        protocol.TOO_MANY_EVENTS,
+    }
     assert set(SENTENCES) == codes
 
 
@@ -263,15 +272,25 @@ def test_proceed_hears_of_everything_and_can_stop():
         return len(seen) < stop
 
     stop = 10**9
-    arguments = (MODEL.table, TIMES, starts, states, ("counts", "events"), 10**5, 20, proceed)
+    arguments = (
+        "direct",
+        MODEL.table,
+        TIMES,
+        starts,
+        states,
+        ("samples", "events"),
+        10**5,
+        20,
+        proceed,
+    )
     rows = engine.run(*arguments)
     assert np.sum(seen, axis=0).tolist() == [12, rows.event_count.sum()]
     assert len(seen) > 12
     seen, stop = [], len(seen) // 2
     part = engine.run(*arguments)
-    done, kept = len(part.counts), len(part.event_time)
+    done, kept = len(part.samples), len(part.event_time)
     assert 0 < done < 12
     assert kept == part.event_count.sum() == rows.event_count[:done].sum()
-    np.testing.assert_array_equal(part.counts, rows.counts[:done])
+    np.testing.assert_array_equal(part.samples, rows.samples[:done])
     np.testing.assert_array_equal(part.event_time, rows.event_time[:kept])
     np.testing.assert_array_equal(part.event_channel, rows.event_channel[:kept])

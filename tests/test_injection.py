@@ -16,9 +16,11 @@ from survival import assert_nothing_left, assert_same, blocks_folder, in_child, 
 
 import jumpsim as js
 from jumpsim import batch
-from jumpsim.plan import RECORDS, Plan
+from jumpsim.plan import Plan
 from jumpsim.store import WritableStore, layout
 from jumpsim.store.part import FilePart
+
+RECORDS = ("counts", "jumps", "events", "moments")
 
 NTRAJ, BLOCK = 8, 2  # two blocks, because two at a time are handed out, and the finished file
 TIMES = np.linspace(0, 1e-6, 5)

@@ -15,8 +15,10 @@ import jumpsim as js
 from jumpsim import engine
 from jumpsim.batch import run_block
 from jumpsim.inspection import estimate
-from jumpsim.plan import RECORDS, Plan
+from jumpsim.plan import Plan
 from jumpsim.store import WritableStore, layout
+
+RECORDS = ("counts", "jumps", "events", "moments")
 
 ALL = list(RECORDS)
 

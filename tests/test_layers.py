@@ -11,8 +11,9 @@ PACKAGE = Path(__file__).parent.parent / "jumpsim"
 LAYERS = [
     {"errors", "resources"},
     {"units", "streams", "statistics", "provenance", "stoichiometry", "rates", "tables"},
-    {"declaration", "grid", "couplings", "multiplicity"},
+    {"declaration", "grid", "couplings", "multiplicity", "levels"},
     {"model"},
+    {"coherent"},
     {"initial", "systems", "engine"},
     {"plan", "block"},
     {"theory", "thermo", "store"},

@@ -150,7 +150,7 @@ def test_target_sem_does_not_trust_zero_variance():
     assert first.var().max() == 0
     assert run(2048, target_sem=3**0.5 / 256 * 1.01, **rare).ntraj == 256
     assert run(2048, target_sem=3**0.5 / 256 * 0.99, **rare).ntraj == 512
-    reached = achieved_sem(first.moments, first.times)
+    reached = achieved_sem(first.moments, first._store.plan)
     np.testing.assert_allclose(reached, [[0], [3**0.5 / 256]])
     assert "0.00677" in run(2048, target_sem=0.0068, **rare).stop_reason
 
@@ -215,7 +215,7 @@ REFUSALS = [
     ({"seed": 1.5}, "`seed` must be a whole number .*, but is 1.5"),
     ({"record": "count"}, "`record`: unknown 'count'; did you mean 'counts'"),
     ({"record": ["counts", "event"]}, "`record`: unknown 'event'; did you mean 'events'"),
-    ({"record": []}, "`record` must name one or several of counts, jumps, events, moments"),
+    ({"record": []}, "`record` must name one or several of counts, expect, jumps, events, moments"),
     ({"workers": 0}, "`workers` must be a whole number .*, but is 0"),
     ({"executor": 4}, r"`executor` must be a concurrent\.futures\.Executor, but is int"),
     ({"timeout": -1}, "`timeout` must be a finite time ≥ 0, but is -1"),

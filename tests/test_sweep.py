@@ -89,7 +89,7 @@ def calls(monkeypatch):
 
 
 def trajectories(calls):
-    return sum(len(starts) for _, _, starts, *_ in calls)
+    return sum(len(starts) for _, _, _, starts, *_ in calls)
 
 
 def index_of(folder):

@@ -113,7 +113,7 @@ def test_second_law_in_a_classical_field():
     broken = (made["bare"].entropy_production < -1e-12).mean()
     assert 0.05 < broken < 0.4
     at_rest = w.classical_field(5, 1, 4, 1, 1, 0.5, T_u=1, T_l=1, mu_u=4, mu_l=1)
-    assert (at_rest.E_u, at_rest.E_l, at_rest.detuning) == (5, 1, 0)
+    assert (at_rest.E_u, at_rest.E_l, at_rest.parameters.detuning) == (5, 1, 0)
     tunnelling = w.classical_field(2, 1, 0, 1, 2, 0.5, T_u=1, T_l=2, mu_u=2, mu_l=0)
     assert tunnelling.E_u == pytest.approx(tunnelling.E_l)
     assert tunnelling.entropy_production > 0

@@ -4,11 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import direct
-from .direct import ENGINE_VERSION
+from . import protocol
+from .cached import kernel_cache
+from .protocol import ENGINE_VERSION
 from .status import Fault
 
-METHODS = ("direct",)
+with kernel_cache():
+    from . import direct, wavefunction
+
+# What a run may be done with; a method is part of a run's identity.
+KERNELS = {"direct": direct, "wavefunction": wavefunction}
+METHODS = tuple(KERNELS)
 
 # Events after which a kernel returns to Python: about 50 ms. It changes no number.
 SLICE_EVENTS = 2**20
@@ -23,7 +29,8 @@ class Rows:
 
     Attributes
     ----------
-    counts : ndarray of int64, shape (rows, times, pools)
+    samples : ndarray, shape (rows, times, columns)
+        Counts of the pools as int64; of a wave function expectation values as float64.
     jumps : ndarray of int64, shape (rows, times, channels)
     event_count : ndarray of int64, shape (rows,)
     event_time : ndarray of float64, shape (events,)
@@ -31,19 +38,24 @@ class Rows:
     event_channel : ndarray of int32, shape (events,)
     """
 
-    counts: np.ndarray | None
+    samples: np.ndarray | None
     jumps: np.ndarray | None
     event_count: np.ndarray
     event_time: np.ndarray | None
     event_channel: np.ndarray | None
 
 
-def run(table, times, starts, states, keep, max_events=None, slice_events=None, proceed=None):
+def run(
+    method, lowered, times, starts, states, keep, max_events=None, slice_events=None, proceed=None
+):
     """Simulate trajectories, one after the other.
 
     Parameters
     ----------
-    table : rates.RateTable
+    method : str
+        One of `METHODS`.
+    lowered : rates.RateTable or levels.CoherentRates
+        What that method simulates.
     times : ndarray of float64
         Times to keep, increasing.
     starts : ndarray of int64, shape (rows, pools)
@@ -51,7 +63,7 @@ def run(table, times, starts, states, keep, max_events=None, slice_events=None, 
     states : ndarray of uint64, shape (rows, 4)
         Random streams.
     keep : collection of str
-        Any of "counts", "jumps", "events".
+        Any of "samples", "jumps", "events".
     max_events : int, optional
         Most events of a trajectory; one more is a fault.
     slice_events : int, optional
@@ -68,51 +80,38 @@ def run(table, times, starts, states, keep, max_events=None, slice_events=None, 
     ------
     Fault
     """
-    rows, pools, channels = len(starts), len(table.changes[0]), len(table.constants)
-    out = direct.Output(
-        np.zeros((rows if "counts" in keep else 0, len(times), pools), np.int64),
-        np.zeros((rows if "jumps" in keep else 0, len(times), channels), np.int64),
-        np.zeros(rows, np.int64),
-        np.empty(_BUFFER_EVENTS if "events" in keep else 0),
-        np.empty(_BUFFER_EVENTS if "events" in keep else 0, np.int32),
-    )
-    cursor = direct.Cursor(
-        np.array([0, direct.FRESH, 0, 0, -1], np.int64),
-        np.zeros(1),
-        np.zeros(4, np.uint64),
-        np.zeros(pools, np.int64),
-        np.zeros(channels, np.int64),
-    )
-    lowered = direct.lower(table)
+    kernel = KERNELS[method]
+    table = kernel.lower(lowered)
+    cursor, out = _prepared(kernel, lowered, len(starts), len(times), keep)
     limit = np.iinfo(np.int64).max if max_events is None else max_events
     budget = SLICE_EVENTS if slice_events is None else slice_events
     event_times, event_channels = [], []
     seen_rows = seen_events = 0
     while True:
-        status = direct.advance(lowered, times, limit, budget, starts, states, cursor, out)
-        filled = cursor.place[direct.FILLED]
+        status = kernel.advance(table, times, limit, budget, starts, states, cursor, out)
+        filled = cursor.place[protocol.FILLED]
         event_times.append(out.event_time[:filled].copy())
         event_channels.append(out.event_channel[:filled].copy())
-        cursor.place[direct.FILLED] = 0
-        done = int(cursor.place[direct.ROW])
-        if status not in (direct.DONE, direct.MORE, direct.BUFFER_FULL):
+        cursor.place[protocol.FILLED] = 0
+        done = int(cursor.place[protocol.ROW])
+        if status not in (protocol.DONE, protocol.MORE, protocol.BUFFER_FULL):
             raise Fault(
                 status,
                 done,
                 float(cursor.clock[0]),
-                int(cursor.place[direct.FAULT]),
-                int(cursor.place[direct.EVENTS]),
+                int(cursor.place[protocol.FAULT]),
+                int(cursor.place[protocol.EVENTS]),
             )
         events = int(out.event_count[:done].sum())
-        if status != direct.DONE and cursor.place[direct.GRID] != direct.FRESH:
-            events += int(cursor.place[direct.EVENTS])
+        if status != protocol.DONE and cursor.place[protocol.GRID] != protocol.FRESH:
+            events += int(cursor.place[protocol.EVENTS])
         go_on = proceed is None or proceed(done - seen_rows, events - seen_events)
         seen_rows, seen_events = done, events
-        if status == direct.DONE or not go_on:
+        if status == protocol.DONE or not go_on:
             break
     kept = int(out.event_count[:done].sum())
     return Rows(
-        out.counts[:done] if "counts" in keep else None,
+        out.samples[:done] if "samples" in keep else None,
         out.jumps[:done] if "jumps" in keep else None,
         out.event_count[:done],
         np.concatenate(event_times)[:kept] if "events" in keep else None,
@@ -120,7 +119,29 @@ def run(table, times, starts, states, keep, max_events=None, slice_events=None, 
     )
 
 
-def warm(table):
+def _prepared(kernel, lowered, rows, times, keep):
+    """Cursor at the beginning of the first row, and arrays for what is kept."""
+    counts, amplitudes, columns, dtype, channels = kernel.sizes(lowered)
+    buffer = _BUFFER_EVENTS if "events" in keep else 0
+    cursor = protocol.Cursor(
+        np.array([0, protocol.FRESH, 0, 0, -1], np.int64),
+        np.zeros(1),
+        np.zeros(4, np.uint64),
+        np.zeros(counts, np.int64),
+        np.zeros(amplitudes),
+        np.zeros(channels, np.int64),
+    )
+    out = protocol.Output(
+        np.zeros((rows if "samples" in keep else 0, times, columns), dtype),
+        np.zeros((rows if "jumps" in keep else 0, times, channels), np.int64),
+        np.zeros(rows, np.int64),
+        np.empty(buffer),
+        np.empty(buffer, np.int32),
+    )
+    return cursor, out
+
+
+def warm(method, lowered, pools):
     """Compile the kernel, or load it from the cache, before workers start."""
-    pools = len(table.changes[0])
-    run(table, np.zeros(1), np.zeros((0, pools), np.int64), np.zeros((0, 4), np.uint64), ())
+    nothing = np.zeros((0, pools), np.int64), np.zeros((0, 4), np.uint64)
+    run(method, lowered, np.zeros(1), *nothing, ())

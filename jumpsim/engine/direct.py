@@ -1,8 +1,7 @@
 """Gillespie's direct method: every event of every trajectory, one after the other.
 
-Arrays in, arrays and a status code out. The whole compiled call chain lives in this module,
-because numba's cache does not notice an edited callee elsewhere. Strict IEEE arithmetic in a fixed
-order and a logarithm of our own make a trajectory the same bits on every machine.
+Arrays in, arrays and a status code out. Strict IEEE arithmetic in a fixed order and a logarithm of
+our own make a trajectory the same bits on every machine.
 
 One event draws twice from the trajectory's stream: the waiting time first, then the channel.
 """
@@ -13,17 +12,25 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-ENGINE_VERSION = 1
+from .draws import exponential, next_bits, uniform
+from .protocol import (
+    BUFFER_FULL,
+    COUNT_LIMIT,
+    DONE,
+    EVENTS,
+    FAULT,
+    FILLED,
+    FRESH,
+    GRID,
+    MORE,
+    NEGATIVE_RATE,
+    NOT_FINITE,
+    OVERFLOW,
+    ROW,
+    TOO_MANY_EVENTS,
+)  # fmt: skip
 
-# Status codes; `status.SENTENCES` says what they mean.
-DONE, MORE, BUFFER_FULL, NEGATIVE_RATE, NOT_FINITE, OVERFLOW, TOO_MANY_EVENTS = range(7)
-
-# A count above 2^53 has no exact float64, and its rates would be wrong.
-COUNT_LIMIT = 2**53
-
-# What the entries of Cursor.place mean.
-ROW, GRID, EVENTS, FILLED, FAULT = range(5)
-FRESH = -1  # Cursor.place[GRID] of a trajectory that has not begun
+_U = np.uint64
 
 
 class Table(NamedTuple):
@@ -65,79 +72,10 @@ def lower(table):
     )
 
 
-class Cursor(NamedTuple):
-    """Everything that one slice hands on to the next."""
-
-    place: np.ndarray  # int64: ROW, GRID, EVENTS, FILLED, FAULT
-    clock: np.ndarray  # float64, 1
-    stream: np.ndarray  # uint64, 4
-    counts: np.ndarray  # int64, pools
-    jumps: np.ndarray  # int64, channels of the model
-
-
-class Output(NamedTuple):
-    """What is kept; an array of length 0 is not asked for."""
-
-    counts: np.ndarray  # int64, (rows, times, pools)
-    jumps: np.ndarray  # int64, (rows, times, channels of the model)
-    event_count: np.ndarray  # int64, rows
-    event_time: np.ndarray  # float64, capacity of the buffer
-    event_channel: np.ndarray  # int32, the same
-
-
-_U = np.uint64
-_ONE = np.uint64(0x3FF0000000000000)  # bits of 1.0
-_ROOT_HALF = np.uint64(0x3FE6A09E667F3BCD)  # bits of sqrt(1/2)
-
-
-@njit(cache=True, inline="always")
-def _next(stream):
-    """One output of xoshiro256++; the state is changed in place."""
-    s0, s1, s2, s3 = stream[0], stream[1], stream[2], stream[3]
-    total = s0 + s3
-    out = ((total << _U(23)) | (total >> _U(41))) + s0
-    shifted = s1 << _U(17)
-    s2 ^= s0
-    s3 ^= s1
-    stream[1] = s1 ^ s2
-    stream[0] = s0 ^ s3
-    stream[2] = s2 ^ shifted
-    stream[3] = (s3 << _U(45)) | (s3 >> _U(19))
-    return out
-
-
-@njit(cache=True, inline="always", error_model="numpy")
-def _exponential(bits):
-    """-ln(y) for the uniform y = 1 - k 2^-52 in (0, 1] made of the upper 52 bits.
-
-    y = 2^e f with f in [sqrt(1/2), sqrt(2)); ln f = 2 artanh((f-1)/(f+1)) as a series whose first
-    neglected term is below 1e-17.
-    """
-    y = _U((_U(bits) >> _U(12)) | _ONE).view(np.float64)
-    y = 2.0 - y
-    pattern = np.float64(y).view(np.uint64)
-    exponent = np.int64(pattern - _ROOT_HALF) >> np.int64(52)
-    f = _U(pattern - (_U(exponent) << _U(52))).view(np.float64)
-    s = (f - 1.0) / (f + 1.0)
-    z = s * s
-    p = 2.0 / 21
-    p = p * z + 2.0 / 19
-    p = p * z + 2.0 / 17
-    p = p * z + 2.0 / 15
-    p = p * z + 2.0 / 13
-    p = p * z + 2.0 / 11
-    p = p * z + 2.0 / 9
-    p = p * z + 2.0 / 7
-    p = p * z + 2.0 / 5
-    p = p * z + 2.0 / 3
-    p = p * z + 2.0
-    return -(exponent * 0.6931471805599453 + s * p)
-
-
-@njit(cache=True, inline="always")
-def _uniform(bits):
-    """Uniform number in [0, 1), a multiple of 2^-52, made of the upper 52 bits."""
-    return _U((_U(bits) >> _U(12)) | _ONE).view(np.float64) - 1.0
+def sizes(table):
+    """Lengths of a state's whole numbers and amplitudes, columns and type of samples, channels."""
+    pools = len(table.changes[0])
+    return pools, 0, pools, np.int64, len(table.constants)
 
 
 @njit(cache=True, inline="always", error_model="numpy")
@@ -184,7 +122,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
         A status code. With a fault, cursor.place names the row and the channel.
     """
     place, stream, counts = cursor.place, cursor.stream, cursor.counts
-    keep_counts, keep_jumps = len(out.counts) > 0, len(out.jumps) > 0
+    keep_samples, keep_jumps = len(out.samples) > 0, len(out.jumps) > 0
     capacity = len(out.event_time)
     channels = len(table.constant)
     cumulative = np.full(channels + 1, math.inf)  # the last entry ends every search
@@ -215,11 +153,11 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
                 place[FAULT] = table.label[int(-1.0 - total)] if total < 0.0 else -1
                 break
             # Absorbed only when every rate is exactly 0: there is no smallest rate.
-            following = math.inf if total == 0.0 else t + _exponential(_next(stream)) / total
+            following = math.inf if total == 0.0 else t + exponential(next_bits(stream)) / total
             while k < len(grid) and grid[k] < following:
-                if keep_counts:
+                if keep_samples:
                     for p in range(len(counts)):
-                        out.counts[row, k, p] = counts[p]
+                        out.samples[row, k, p] = counts[p]
                 if keep_jumps:
                     for c in range(len(cursor.jumps)):
                         out.jumps[row, k, c] = cursor.jumps[c]
@@ -230,7 +168,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
             if events == max_events:
                 status = TOO_MANY_EVENTS
                 break
-            x = _uniform(_next(stream)) * total
+            x = uniform(next_bits(stream)) * total
             c = _U(0)
             while x >= cumulative[c]:
                 c += _U(1)

@@ -1,16 +1,16 @@
 """What the kernels' status codes mean: one table turns a code into a sentence."""
 
 from ..errors import SimulationError
-from . import direct
+from . import protocol
 
 SENTENCES = {
-    direct.NEGATIVE_RATE: "channel '{channel}' has a negative or undefined rate. Check that its "
+    protocol.NEGATIVE_RATE: "channel '{channel}' has a negative or undefined rate. Check that its "
     "constant and its pools' limits allow no count at which the rate changes sign",
-    direct.NOT_FINITE: "the total rate is not a finite, normal number. Check the constants and "
+    protocol.NOT_FINITE: "the total rate is not a finite, normal number. Check the constants and "
     "units of the channels",
-    direct.OVERFLOW: "channel '{channel}' raised a count above 2^53, where rates are no longer "
+    protocol.OVERFLOW: "channel '{channel}' raised a count above 2^53, where rates are no longer "
     "exact. The model grows without bound: stop earlier",
-    direct.TOO_MANY_EVENTS: "more events than `max_events` = {events}. Raise it, or "
+    protocol.TOO_MANY_EVENTS: "more events than `max_events` = {events}. Raise it, or "
     "stop at an earlier time (long trajectories are not dropped, because that would bias averages)",
 }
 

@@ -158,7 +158,7 @@ def audit(model, initial, times=None):
     Parameters
     ----------
     model : Model
-    initial : Thermal, Fixed, mapping or sequence
+    initial : Thermal, Fixed, Mixture, mapping or sequence
         The start from which σ(t) is followed.
     times : array_like of float or str, optional
         Their last one is where the rate equations are followed to; otherwise ten times the

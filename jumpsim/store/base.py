@@ -70,7 +70,7 @@ class Store:
         return tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
 
     def moments(self, below=None):
-        """Exact moments of the counts (of the trajectories with an index below `below`)."""
+        """Exact moments of the samples (of the trajectories with an index below `below`)."""
         return pieces.moments(self.plan, self.pieces(), below)
 
     def _rows(self, first, last):
@@ -83,7 +83,8 @@ class Store:
             row += stop - start
 
     def _empty(self, name):
-        columns = {"counts": self.plan.model.pools, "jumps": self.plan.model.channels}
+        columns = self.plan.model.columns
         if name not in columns:
             return np.zeros(0, np.int64)
-        return np.zeros((0, len(self.plan.times), len(columns[name])), np.int64)
+        shape = (0, len(self.plan.times), len(columns[name]))
+        return np.zeros(shape, float if name == "expect" else np.int64)

@@ -32,6 +32,12 @@ _PURE_DIMENSION = "This is a netCDF dimension but not a netCDF variable."  # net
 _VARIABLES = {
     "event_count": (("trajectory",), np.int64, "1", "number of events of the trajectory"),
     "counts": (("trajectory", "time", "pool"), None, "1", "quanta in the pool, right-continuous"),
+    "expect": (
+        ("trajectory", "time", "observable"),
+        np.float64,
+        "1",
+        "expectation value in the state of the trajectory, right-continuous",
+    ),
     "jumps": (
         ("trajectory", "time", "channel"),
         None,
@@ -59,21 +65,56 @@ _VARIABLES = {
         "1",
         "covariance of two pools' counts, divisor n - 1",
     ),
+    "expect_sum": (
+        ("time", "observable", "word"),
+        np.int64,
+        "1",
+        "sum of the expectation values in whole multiples of 2^-32, as two 64-bit words",
+    ),
+    "expect_product_sum": (
+        ("time", "observable", "other_observable", "word"),
+        np.int64,
+        "1",
+        "sum of their products in multiples of 2^-64, as two 64-bit words (high, low)",
+    ),
+    "expect_mean": (("time", "observable"), np.float64, "1", "average over trajectories"),
+    "expect_covariance": (
+        ("time", "observable", "other_observable"),
+        np.float64,
+        "1",
+        "covariance of two expectation values between trajectories, divisor n - 1",
+    ),
 }
 _OF_RECORD = {
     "counts": ("counts",),
+    "expect": ("expect",),
     "jumps": ("jumps",),
     "events": ("event_time", "event_channel"),
-    "moments": ("count_sum", "count_product_sum", "mean", "covariance"),
+}
+# Sums, sums of products, averages and covariances of each kind of sample.
+MOMENTS = {
+    "counts": ("count_sum", "count_product_sum", "mean", "covariance"),
+    "expect": ("expect_sum", "expect_product_sum", "expect_mean", "expect_covariance"),
+}
+# Name of the dimension of each kind of sample, and what it is.
+SCALES = {
+    "counts": ("pool", "pool of quanta"),
+    "expect": ("observable", "what the expectation value is of"),
 }
 
 
-def names(record):
-    """Variables of a file with this record, in the order of the checksum."""
-    wanted = {name for r in record for name in _OF_RECORD[r]}
-    if record != ("moments",):
+def names(plan):
+    """Variables of a file of this plan, in the order of the checksum."""
+    variables = _OF_RECORD | {"moments": MOMENTS[plan.model.sampled]}
+    wanted = {name for r in plan.record for name in variables[r]}
+    if plan.record != ("moments",):
         wanted.add("event_count")
     return [name for name in _VARIABLES if name in wanted]
+
+
+def is_real(name):
+    """Whether a variable holds real numbers, not whole ones."""
+    return _VARIABLES[name][1] is np.float64
 
 
 def describe(name):
@@ -118,7 +159,7 @@ def write(path, plan, pieces, stop_reason=None):
             file.attrs["stop_reason"] = stop_reason
         contents = _contents(plan, pieces, parts)
         sizes = _write_scales(file, plan, ranges, contents)
-        for name in names(plan.record):
+        for name in names(plan):
             _write_variable(file, name, sizes, contents[name], digest)
         file.attrs["checksum"] = digest.hexdigest()
     return digest.hexdigest()
@@ -190,18 +231,18 @@ def _contents(plan, pieces, parts):
         return len(array), 0, lambda: iter([array])
 
     contents = {}
-    for name in names(plan.record):
+    for name in names(plan):
         if name.startswith("event_t"):
             contents[name] = ragged(0)
         elif name.startswith("event_ch"):
             contents[name] = ragged(1)
-        elif name in ("counts", "jumps", "event_count"):
+        elif name == "event_count" or name in plan.model.columns:
             contents[name] = stacked(name)
     if "moments" in plan.record:
         sums = moments(plan, pieces)
-        first, second = sums.words()
-        contents["count_sum"], contents["count_product_sum"] = once(first), once(second)
-        contents["mean"], contents["covariance"] = once(sums.mean()), once(sums.cov())
+        unit = plan.model.sample_unit
+        found = (*sums.words(), sums.mean() * unit, sums.cov() * unit**2)
+        contents |= zip(MOMENTS[plan.model.sampled], map(once, found), strict=True)
     return contents
 
 
@@ -219,8 +260,8 @@ def event_slabs(part, first, last):
 
 
 def _columns(plan, name):
-    per_time = {"counts": len(plan.model.pools), "jumps": len(plan.model.channels)}
-    return len(plan.times) * per_time[name] if name in per_time else 1
+    columns = plan.model.columns
+    return len(plan.times) * len(columns[name]) if name in columns else 1
 
 
 def _largest(part, name):
@@ -237,7 +278,9 @@ def _narrow(largest):
 def _write_scales(file, plan, ranges, contents):
     indices = [np.arange(first, last) for first, last in ranges]
     text = h5py.string_dtype("utf-8")
-    pools = np.array(plan.model.pools, dtype=object)
+    sampled = plan.model.sampled
+    scale, meaning = SCALES[sampled]
+    columns = np.array(plan.model.columns[sampled], dtype=object)
     scales = {"time": (plan.times, None, "s", "time since the start")}
     if "event_count" in contents:
         scales["trajectory"] = (
@@ -246,13 +289,14 @@ def _write_scales(file, plan, ranges, contents):
             "1",
             "index of the trajectory",
         )
-    if "counts" in contents or "mean" in contents:
-        scales["pool"] = (pools, text, None, "pool of quanta")
+    averaged = MOMENTS[sampled][2] in contents
+    if sampled in contents or averaged:
+        scales[scale] = (columns, text, None, meaning)
     if "jumps" in contents or "event_channel" in contents:
         channels = np.array(plan.model.channels, dtype=object)
         scales["channel"] = (channels, text, None, "kind of event")
-    if "mean" in contents:
-        scales["other_pool"] = (pools, text, None, "pool of quanta")
+    if averaged:
+        scales[f"other_{scale}"] = (columns, text, None, meaning)
         scales["word"] = (np.arange(2), np.int64, "1", "0 for the high word, 1 for the low one")
     sizes = {}
     for name, (values, dtype, unit, long_name) in scales.items():

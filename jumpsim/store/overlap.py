@@ -55,7 +55,7 @@ def check_common(part, store):
 
 def _check_rows(part, store, row, offset, first, count):
     """Compare `count` trajectories from index `first`: rows of the part and of the store."""
-    names = [n for n in ("event_count", "counts", "jumps") if n in layout.names(part.plan.record)]
+    names = [n for n in layout.names(part.plan) if n in ("event_count", *part.plan.model.columns)]
     wide = len(part.plan.times) * len(part.plan.model.channels)
     step = max(1, layout.SLAB_BYTES // (8 * wide))
     for a in range(0, count, step):
@@ -81,8 +81,8 @@ def _check(equal, part, first):
 
 
 def _check_sums(part, store, whole):
-    """Compare sums; of trajectories whose counts were compared they need not be."""
-    if "counts" in part.plan.record:
+    """Compare sums; of trajectories whose samples were compared they need not be."""
+    if part.plan.model.sampled in part.plan.record:
         return
     same = [
         (max(a, first), min(b, last), other, row + max(a, first) - a)

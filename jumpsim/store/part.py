@@ -126,22 +126,21 @@ class FilePart:
     def _check_shapes(self, file):
         """Compare the shape of every variable that is there with what the header says."""
         model = self.plan.model
+        scale, columns = layout.SCALES[model.sampled][0], len(model.columns[model.sampled])
         sizes = {
             "trajectory": self.rows,
             "time": len(self.plan.times),
-            "pool": len(model.pools),
-            "other_pool": len(model.pools),
+            **{f"{other}{scale}": columns for other in ("", "other_")},
             "channel": len(model.channels),
             "word": 2,
             "event": self.events,
         }
         self.present = set()
-        for name in layout.names(self.plan.record):
+        for name in layout.names(self.plan):
             if name not in file:
                 continue
             dimensions, _, _ = layout.describe(name)
-            real = name in ("event_time", "mean", "covariance")
-            types = ("float64",) if real else ("int16", "int32", "int64")
+            types = ("float64",) if layout.is_real(name) else ("int16", "int32", "int64")
             shape = tuple(sizes[d] for d in dimensions)
             # The exact type, because the same bytes in another order are other numbers.
             if file[name].shape != shape or file[name].dtype not in map(np.dtype, types):
@@ -201,13 +200,14 @@ class FilePart:
 
     @property
     def sums(self):
-        """Moments of the counts, or None when they were not kept."""
+        """Moments of the samples, or None when they were not kept."""
         if "moments" not in self.plan.record:
             return None
         self._verify_once()
         with self._open() as file:
             first, second = (
-                self._variable(file, name)[()] for name in ("count_sum", "count_product_sum")
+                self._variable(file, name)[()]
+                for name in layout.MOMENTS[self.plan.model.sampled][:2]
             )
             return Moments.from_words(self.rows, first, second)
 
@@ -217,7 +217,7 @@ class FilePart:
             return int(self._variable(file, name).attrs["largest"])
 
     def read(self, name, first, last):
-        """Rows first ... last-1 of "counts", "jumps" or "event_count"."""
+        """Rows first ... last-1 of "counts", "expect", "jumps" or "event_count"."""
         self._verify_once()
         return self.read_unverified(name, first, last)
 
@@ -243,7 +243,7 @@ class FilePart:
         """Read everything; raises `StoreError` when it is not what was written."""
         digest = layout.content_digest(np.array(self.ranges, np.int64))
         with self._open() as file:
-            for name in layout.names(self.plan.record):
+            for name in layout.names(self.plan):
                 variable = self._variable(file, name)
                 digest.update(name.encode())
                 columns = int(np.prod(variable.shape[1:]))

@@ -3,6 +3,7 @@
 A piece is (first index, last index + 1, part, first row in the part).
 """
 
+from ..block import sample_moments
 from ..errors import InputError
 from ..statistics import Moments
 
@@ -75,24 +76,25 @@ def events(pieces):
 
 
 def moments(plan, pieces, below=None):
-    """Exact moments of the counts of the trajectories (with an index below `below`).
+    """Exact moments of the samples of the trajectories (with an index below `below`).
 
     Raises
     ------
     InputError
-        When neither sums nor counts were kept, or when sums would have to be taken apart.
+        When neither sums nor samples were kept, or when sums would have to be taken apart.
     """
-    if "moments" not in plan.record and "counts" not in plan.record:
+    sampled = plan.model.sampled
+    if "moments" not in plan.record and sampled not in plan.record:
         raise InputError(
-            f"averages need counts or moments, but the record is {', '.join(plan.record)}"
+            f"averages need {sampled} or moments, but the record is {', '.join(plan.record)}"
         )
-    shape = (len(plan.times), len(plan.model.pools))
+    shape = (len(plan.times), len(plan.model.columns[sampled]))
     total = Moments.zero(shape)
     for part, spans in by_part(pieces, below):
         if part.sums is not None and is_whole(part, spans):
             total += part.sums
-        elif "counts" in plan.record:
-            total += _sums_of_counts(part, spans, shape)
+        elif sampled in plan.record:
+            total += _sums_of_samples(plan.model, part, spans, shape)
         else:
             raise InputError(
                 "only sums were kept, and those of some trajectories cannot be taken apart"
@@ -100,10 +102,10 @@ def moments(plan, pieces, below=None):
     return total
 
 
-def _sums_of_counts(part, spans, shape):
+def _sums_of_samples(model, part, spans, shape):
     total = Moments.zero(shape)
     step = max(1, 2**19 // (shape[0] * shape[1]))
     for first, last in spans:
         for a in range(first, last, step):
-            total += Moments.of(part.read("counts", a, min(a + step, last)))
+            total += sample_moments(model, part.read(model.sampled, a, min(a + step, last)))
     return total

@@ -4,7 +4,8 @@ A. Wacker, *Nonresonant two-level transitions* (2022), Eqs. (17), (18), Appendix
 """
 
 from .. import units
-from ..declaration import Channel, Pool
+from ..coherent import bath_channels, electron_channels, exchange
+from ..declaration import Pool
 from ..errors import InputError, finite_number, whole_number
 from ..model import Model
 
@@ -67,34 +68,21 @@ def two_level(g, delta_cav, gamma_u, gamma_l, gamma_b, f_u, f_l, n_b, emitters=1
     if width == 0:
         raise InputError("`gamma_u`, `gamma_l` and `gamma_b` must not all be 0: no golden rule")
     alpha = g**2 * width / (delta_cav**2 + width**2 / 4)
-    gamma_b, photon = rates[2], Pool.bosonic("photon", 1)
-    bath = _both(
-        "photon from bath", gamma_b * n_b, "photon to bath", gamma_b * (1 + n_b), {}, {"photon": 1},
-        "b",
-    )  # fmt: skip
     make = _one if emitters == 1 else _several
     pools, channels = make(alpha, rates[:2], (f_u, f_l))
-    return Model([*pools, photon], [*channels, *bath], name="two_level")
+    photon = Pool.bosonic("photon", 1)
+    return Model([*pools, photon], [*channels, *bath_channels(rates[2], n_b)], name="two_level")
 
 
-def _both(name, rate, back, rate_back, takes, gives, bath=None):
-    """An event and its reverse."""
-    return [
-        Channel(name, rate, takes, gives, reverse=back, bath=bath),
-        Channel(back, rate_back, gives, takes, reverse=name, bath=bath),
-    ]
+def _light(alpha, upper, lower):
+    """Emission and absorption by what holds an electron in u alone, or in l alone."""
+    names = "emission", "absorption"
+    return exchange(names, (alpha, alpha), {upper: 1}, {lower: 1, "photon": 1})
 
 
 def _one(alpha, rates, fillings):
-    channels = []
-    for level, gamma, f in zip("ul", rates, fillings, strict=True):
-        channels += _both(
-            f"into {level}", gamma * f, f"out of {level}", gamma * (1 - f), {}, {level: 1}, level
-        )
-    light = _both(
-        "emission", alpha, "absorption", alpha, {"u": 1}, {"l": 1, "photon": 1}
-    )  # fmt: skip
-    return [Pool.fermionic("u", 1.0), Pool.fermionic("l", 0.0)], [*channels, *light]
+    channels = electron_channels(rates, fillings) + _light(alpha, "u", "l")
+    return [Pool.fermionic("u", 1.0), Pool.fermionic("l", 0.0)], channels
 
 
 def _several(alpha, rates, fillings):
@@ -105,12 +93,9 @@ def _several(alpha, rates, fillings):
         ("l", rates[1], fillings[1], (("empty", "lower"), ("upper", "both"))),
     ):
         for low, high in moves:
-            channels += _both(
-                f"into {level} of {low}", gamma * f, f"out of {level} of {high}",
-                gamma * (1 - f), {low: 1}, {high: 1}, level,
-            )  # fmt: skip
-    light = _both(
-        "emission", alpha, "absorption", alpha, {"upper": 1}, {"lower": 1, "photon": 1}
-    )  # fmt: skip
+            names = f"into {level} of {low}", f"out of {level} of {high}"
+            channels += exchange(names, (gamma * f, gamma * (1 - f)), {low: 1}, {high: 1}, level)
     energies = {"empty": 0.0, "upper": 1.0, "lower": 0.0, "both": 1.0}
-    return [Pool.mass_action(n, e) for n, e in energies.items()], [*channels, *light]
+    return [Pool.mass_action(n, e) for n, e in energies.items()], channels + _light(
+        alpha, "upper", "lower"
+    )

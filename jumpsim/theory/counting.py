@@ -96,7 +96,7 @@ def count_cumulants(
     model : Model
     windows : array_like of float or str
         Lengths of the windows in seconds, increasing.
-    initial : Thermal, Fixed, mapping or sequence
+    initial : Thermal, Fixed, Mixture, mapping or sequence
     counted : str, list of str, or mapping of str to float
         A bath (its heat), channels, or weights by channel.
     at_rest : bool
@@ -165,7 +165,7 @@ def coincidence_rate(model, lags, initial, first, second, truncate=None, max_sta
     model : Model
     lags : array_like of float or str
         Seconds, increasing, ≥ 0.
-    initial : Thermal, Fixed, mapping or sequence
+    initial : Thermal, Fixed, Mixture, mapping or sequence
         The start from which the stationary law is reached.
     first, second : ndarray of bool, shape (n_channels,)
         Which channels count.

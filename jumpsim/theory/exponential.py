@@ -29,7 +29,7 @@ def exponential_average(
     model : Model
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
-    initial : Thermal, Fixed, mapping or sequence
+    initial : Thermal, Fixed, Mixture, mapping or sequence
     boundary : str
         The law q of the ends in Σ = Σ_jumps ln(w/w_reverse) + ln p_0(n_0)/q(n_t): "start" for p_0
         (heat exchange between pools), "law" for p_t (total entropy production), "none" for no

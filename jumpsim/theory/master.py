@@ -140,7 +140,7 @@ def master_equation(model, times, initial, truncate=None, max_states=MOST_STATES
     model : Model
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
-    initial : Thermal, Fixed, mapping or sequence
+    initial : Thermal, Fixed, Mixture, mapping or sequence
     truncate : mapping of str to int, optional
         Largest counts of pools that would grow without limit; the leak says what was lost.
     max_states : int

@@ -48,7 +48,7 @@ def mean_field(model, times, initial):
     model : Model
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
-    initial : Thermal, Fixed, mapping or sequence
+    initial : Thermal, Fixed, Mixture, mapping or sequence
         The start at t = 0: the mean of what trajectories start from (for a drawn thermal start the
         unrounded mean), or counts, which need not be whole.
 

@@ -119,7 +119,7 @@ def linear_noise(model, times, initial):
     model : Model
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
-    initial : Thermal, Fixed, mapping or sequence
+    initial : Thermal, Fixed, Mixture, mapping or sequence
         A drawn thermal start brings its covariance, fixed counts have none.
 
     Returns
@@ -223,7 +223,7 @@ def resting_noise(model, initial):
     Parameters
     ----------
     model : Model
-    initial : Thermal, Fixed, mapping or sequence
+    initial : Thermal, Fixed, Mixture, mapping or sequence
         Its conserved totals, and how much they vary between trajectories, remain for ever.
 
     Returns

@@ -68,7 +68,7 @@ def first_passage(model, times, initial, target, truncate=None, max_states=MOST_
     model : Model
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
-    initial : Thermal, Fixed, mapping or sequence
+    initial : Thermal, Fixed, Mixture, mapping or sequence
     target : str, list of str, mapping of str to int, or callable
         Conditions such as "m <= 10" (=, <, >, <=, >=), or counts of some pools, all of which must
         be met; or a function of the states, an int64 array (n_states, n_pools), that returns True
@@ -99,7 +99,7 @@ def waiting_time(
     model : Model
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
-    initial : Thermal, Fixed, mapping or sequence
+    initial : Thermal, Fixed, Mixture, mapping or sequence
         The start of the wait; with `after` the start from which the stationary law is reached.
     channels : str or list of str
         What is waited for.

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import InputError, choices, whole_number
+from ..initial import Mixture
 from ..model import Model
 
 MOST_STATES = 100_000
@@ -88,7 +89,7 @@ def reachable(model, initial, truncate=None, max_states=MOST_STATES):
     Parameters
     ----------
     model : Model
-    initial : Thermal or Fixed
+    initial : Thermal, Fixed or Mixture
         Of a drawn thermal start all but 1e-12 of each pool's law is taken.
     truncate : mapping of str to int, optional
         Largest count of a pool; what lies beyond is left out.
@@ -106,7 +107,7 @@ def reachable(model, initial, truncate=None, max_states=MOST_STATES):
     initial.check(model)
     tops = _tops(model, truncate)
     max_states = whole_number(max_states, "max_states", 1, 10**8)
-    first, weights = _start_states(model, initial, tops, max_states)
+    first, weights = start_states(model, initial, tops, max_states)
     keep = (first <= tops).all(axis=1)
     if not keep.any():
         raise InputError("`truncate` leaves out every state of the start")
@@ -134,8 +135,10 @@ def _tops(model, truncate):
     return tops
 
 
-def _start_states(model, initial, tops, max_states):
-    """States of the start and their probabilities: a product of the pools' laws without tails."""
+def start_states(model, initial, tops, max_states):
+    """States of the start and their probabilities, without the tails of drawn pools."""
+    if isinstance(initial, Mixture):
+        return initial.law(model)
     counts, weights = [], []
     for (least, law), top in zip(initial.laws(model), tops, strict=True):
         above = np.cumsum(law[::-1])[::-1]

@@ -29,7 +29,7 @@ def stationary(model, initial, truncate=None, max_states=MOST_STATES):
     Parameters
     ----------
     model : Model
-    initial : Thermal, Fixed, mapping or sequence
+    initial : Thermal, Fixed, Mixture, mapping or sequence
     truncate : mapping of str to int, optional
         Largest counts; events beyond do not happen, which is exact where detailed balance holds.
     max_states : int

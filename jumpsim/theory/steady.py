@@ -76,7 +76,7 @@ def steady_states(model, initial):
     Parameters
     ----------
     model : Model
-    initial : Thermal, Fixed, mapping or sequence
+    initial : Thermal, Fixed, Mixture, mapping or sequence
 
     Returns
     -------

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import InputError
-from .mode import ModeParameters, mode_parameters
-from .shared import check_rates, real
+from ...levels import ModeParameters, check_rates, mode_parameters, real
 
 
 @dataclass(frozen=True, eq=False)

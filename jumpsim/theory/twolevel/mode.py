@@ -11,62 +11,13 @@ from functools import cached_property
 import numpy as np
 
 from ...errors import InputError, whole_number
+from ...levels import ModeParameters, mode_parameters
 from ...plan import as_times
 from .blocks import BOTH, EMPTY, LOWER, UPPER, generator, unpacked
-from .shared import check_rates, fillings, real
 
 _TAIL = 1e-12  # weight above the cutoff that is allowed unasked
 _MOST = 2**15  # photons
 _FIRST = 16
-
-
-@dataclass(frozen=True, eq=False)
-class ModeParameters:
-    """What the two levels and their mode are made of; see `quantised_mode`."""
-
-    E_u: float
-    E_l: float
-    omega_cav: float
-    g: complex
-    gamma_u: float
-    gamma_l: float
-    gamma_b: float
-    f_u: float
-    f_l: float
-    n_b: float
-    reservoirs: dict
-
-    @property
-    def detuning(self):
-        """Δ_cav = ω_cav - (E_u - E_l)."""
-        return self.omega_cav - (self.E_u - self.E_l)
-
-    @property
-    def width(self):
-        """Γ = γ_u + γ_l + γ_b."""
-        return self.gamma_u + self.gamma_l + self.gamma_b
-
-    @property
-    def alpha(self):
-        """α_Q = |g|² Γ/(Δ_cav² + Γ²/4): R = α_Q F."""
-        return abs(self.g) ** 2 * self.width / (self.detuning**2 + self.width**2 / 4)
-
-    @property
-    def effective(self):
-        """Effective energies of u, l and a photon (W 21)."""
-        part = self.detuning / self.width
-        return (
-            self.E_u + self.gamma_u * part,
-            self.E_l - self.gamma_l * part,
-            self.omega_cav - self.gamma_b * part,
-        )
-
-    @property
-    def affinity(self):
-        """x_b + x_l - x_u with e^(-x) = f/(1-f) and n_b/(1+n_b): R never has the other sign."""
-        with np.errstate(divide="ignore"):
-            x_u, x_l = (np.log1p(-f) - np.log(f) for f in (self.f_u, self.f_l))
-            return np.log1p(self.n_b) - np.log(self.n_b) + x_l - x_u
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,36 +201,6 @@ class QuantisedMode(ModeState):
         if None not in p.reservoirs.values():
             lines.append(f"  entropy production {self.entropy_production:.8g}; {self.operation}")
         return "\n".join(lines)
-
-
-def mode_parameters(
-    E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, *, f_u=None, f_l=None, n_b=None,
-    T_u=None, T_l=None, T_b=None, mu_u=None, mu_l=None, energies="effective",
-):  # fmt: skip
-    """Check what `quantised_mode` is given, and find the fillings."""
-    E_u, E_l, omega_cav = real(E_u=E_u, E_l=E_l, omega_cav=omega_cav)
-    rates = check_rates(gamma_u=gamma_u, gamma_l=gamma_l, gamma_b=gamma_b)
-    if any(np.ndim(v) for v in (E_u, E_l, omega_cav, *rates)):
-        raise InputError("the quantised mode is solved for one set of parameters, not for arrays")
-    if min(rates) == 0:
-        raise InputError("`gamma_u`, `gamma_l` and `gamma_b` must be > 0 for a unique steady state")
-    g = complex(g)
-    if not np.isfinite(g):
-        raise InputError("`g` must be a finite number")
-    bare = ModeParameters(E_u, E_l, omega_cav, g, *rates, 0.5, 0.5, 1.0, {})
-    upper, lower, photon = bare.effective
-    filled = fillings(
-        {"u": (f_u, T_u, mu_u), "l": (f_l, T_l, mu_l), "b": (n_b, T_b, None)},
-        {"u": (upper, E_u, 1), "l": (lower, E_l, 1), "b": (photon, omega_cav, -1)},
-        energies,
-    )
-    reservoirs = {
-        "u": None if T_u is None else (T_u, mu_u),
-        "l": None if T_l is None else (T_l, mu_l),
-        "b": T_b,
-    }
-    values = (float(filled[name]) for name in "ulb")
-    return ModeParameters(E_u, E_l, omega_cav, g, *rates, *values, reservoirs)
 
 
 def quantised_mode(E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, *, cutoff=None, **more):

@@ -1,0 +1,305 @@
+"""Monte Carlo wave function of two levels and one mode: two amplitudes and a photon number.
+
+Coherent exchange joins |u, k⟩ and |l, k+1⟩ alone, and each of the six jumps maps one such pair, or
+one of the states |empty, n⟩ and |both, n⟩, into one of them. So a trajectory that starts in a Fock
+state never is more than a|u, k⟩ + b|l, k+1⟩: there is no cutoff, and between jumps it moves in
+closed form. In the frame in which the amplitudes' mean phase and decay are left out,
+
+    i d/dt (a, b) = M (a, b),  M = [[z, G], [G, -z]],  M² = Ω² = z² + G²,
+    z = -Δ/2 - i (Γ_a - Γ_b)/4
+
+with the total jump rates Γ_a, Γ_b of the two states, and (a, b) is normalised afterwards.
+
+Waiting times by thinning: a candidate at the larger of Γ_a and Γ_b becomes a jump with the chance
+of the true rate over that bound. Each candidate draws twice: its time first, then what it becomes.
+The state moves from candidate to candidate; samples are taken from a copy, so that the grid
+changes no number.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from .draws import decay, exponential, next_bits, sine_cosine, uniform
+from .protocol import (
+    BUFFER_FULL,
+    COUNT_LIMIT,
+    DONE,
+    EVENTS,
+    FAULT,
+    FILLED,
+    FRESH,
+    GRID,
+    MORE,
+    NOT_FINITE,
+    OVERFLOW,
+    ROW,
+    TOO_MANY_EVENTS,
+)  # fmt: skip
+
+# The state's first whole number says which block it is in, the second is n, or k for a pair.
+EMPTY, PAIR, BOTH = range(3)
+JUMPS = 6  # into and out of u, into and out of l, photon from and to the bath
+_NO_PAIR = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+COLUMNS = 5  # ⟨n_u⟩, ⟨n_l⟩, ⟨n⟩, Re and Im of ⟨c_l† c_u a†⟩ (W B4, without g)
+
+_SMALL = 1e-3  # |Ωt|² below which cos and sin are series
+_MOST_PHASE = 1e15  # beyond, nothing of it is known
+
+
+class Table(NamedTuple):
+    """Rates per second and the coupling; `mode` says whether there are photons to count."""
+
+    into_u: float
+    out_u: float
+    into_l: float
+    out_l: float
+    from_bath: float
+    to_bath: float
+    detuning: float
+    coupling: float
+    mode: bool
+
+
+def lower(rates):
+    """Kernel's `Table` of `levels.CoherentRates`."""
+    return Table(*rates)
+
+
+def sizes(rates):
+    """Lengths of a state's whole numbers and amplitudes, columns and type of samples, channels."""
+    return 2, 4, COLUMNS, np.float64, JUMPS if rates.mode else JUMPS - 2
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _couple(table, k):
+    """G, Ω and Ω² of the pair |u, k⟩, |l, k+1⟩, and z, as real numbers."""
+    g = table.coupling * math.sqrt(k + 1.0) if table.mode else table.coupling
+    difference = (table.out_u + table.into_l) - (table.into_u + table.out_l)
+    zr = -0.5 * table.detuning
+    zi = -0.25 * (difference - (table.from_bath + table.to_bath))
+    wr = (zr * zr - zi * zi) + g * g
+    wi = 2.0 * zr * zi
+    size = math.sqrt(wr * wr + wi * wi)
+    large = math.sqrt(0.5 * (size + abs(wr)))
+    small = 0.5 * wi / large if large > 0.0 else 0.0
+    if wr >= 0.0:
+        return g, zr, zi, wr, wi, large, small
+    return g, zr, zi, wr, wi, small, large
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _moved(pair, t, ar, ai, br, bi):
+    """Amplitudes after t without a jump, normalised."""
+    g, zr, zi, wr, wi, omega_r, omega_i = pair
+    xr, xi = wr * (t * t), wi * (t * t)
+    if xr * xr + xi * xi < _SMALL * _SMALL:
+        # cos and sin/Ω as series in (Ωt)²: nothing is divided by a small Ω.
+        cr = 1.0 - xr / 2 + (xr * xr - xi * xi) / 24 - (xr * xr - 3 * xi * xi) * xr / 720
+        ci = -xi / 2 + xr * xi / 12 - (3 * xr * xr - xi * xi) * xi / 720
+        sr = 1.0 - xr / 6 + (xr * xr - xi * xi) / 120 - (xr * xr - 3 * xi * xi) * xr / 5040
+        si = -xi / 6 + xr * xi / 60 - (3 * xr * xr - xi * xi) * xi / 5040
+        sr, si = t * sr, t * si
+    else:
+        phase, growth = omega_r * t, omega_i * t
+        sine, cosine = sine_cosine(phase if abs(phase) < _MOST_PHASE else math.nan)
+        # Both parts times exp(-|growth|): the norm is mended anyway, and nothing overflows.
+        gone = decay(2.0 * abs(growth))
+        cosh = 0.5 * (1.0 + gone)
+        sinh = 0.5 * (1.0 - gone) if growth > 0.0 else -0.5 * (1.0 - gone)
+        cr, ci = cosine * cosh, -sine * sinh
+        pr, pi = sine * cosh, cosine * sinh
+        square = omega_r * omega_r + omega_i * omega_i
+        sr = (pr * omega_r + pi * omega_i) / square
+        si = (pi * omega_r - pr * omega_i) / square
+    # (a, b) → c (a, b) - i s M (a, b)
+    pr, pi = zr * ar - zi * ai + g * br, zr * ai + zi * ar + g * bi
+    qr, qi = g * ar - (zr * br - zi * bi), g * ai - (zr * bi + zi * br)
+    fr = cr * ar - ci * ai + (sr * pi + si * pr)
+    fi = cr * ai + ci * ar - (sr * pr - si * pi)
+    hr = cr * br - ci * bi + (sr * qi + si * qr)
+    hi = cr * bi + ci * br - (sr * qr - si * qi)
+    norm = 1.0 / math.sqrt((fr * fr + fi * fi) + (hr * hr + hi * hi))
+    return fr * norm, fi * norm, hr * norm, hi * norm
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _rates(table, block, n, a2, b2):
+    """Rates of the six jumps in a state with |a|² = a2 and |b|² = b2."""
+    if block == PAIR:
+        return (
+            table.into_u * b2, table.out_u * a2, table.into_l * a2, table.out_l * b2,
+            table.from_bath * (a2 * (n + 1.0) + b2 * (n + 2.0)),
+            table.to_bath * (a2 * n + b2 * (n + 1.0)),
+        )  # fmt: skip
+    up, down = table.from_bath * (n + 1.0), table.to_bath * (1.0 * n)
+    if block == EMPTY:
+        return table.into_u, 0.0, table.into_l, 0.0, up, down
+    return 0.0, table.out_u, 0.0, table.out_l, up, down
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _total(table, block, n, a2, b2):
+    """Sum of the jump rates, added up as a search for the jump does."""
+    r = _rates(table, block, n, a2, b2)
+    return ((((r[0] + r[1]) + r[2]) + r[3]) + r[4]) + r[5]
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _expectations(table, block, n, ar, ai, br, bi):
+    """What is kept of a state, in the order of `COLUMNS`."""
+    if block != PAIR:
+        both = 1.0 if block == BOTH else 0.0
+        return both, both, 1.0 * n, 0.0, 0.0
+    a2, b2 = ar * ar + ai * ai, br * br + bi * bi
+    root = math.sqrt(n + 1.0) if table.mode else 1.0
+    return a2, b2, n + b2, root * (ar * br + ai * bi), root * (ai * br - ar * bi)
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _after(channel, block, n, ar, ai, br, bi):
+    """Block, number and amplitudes behind a jump."""
+    if channel == 4 or channel == 5:
+        if block == PAIR:
+            up = n + 1.0 if channel == 4 else 1.0 * n
+            a, b = math.sqrt(up), math.sqrt(up + 1.0)
+            ar, ai, br, bi = a * ar, a * ai, b * br, b * bi
+            norm = 1.0 / math.sqrt((ar * ar + ai * ai) + (br * br + bi * bi))
+            ar, ai, br, bi = ar * norm, ai * norm, br * norm, bi * norm
+        return block, n + 1 if channel == 4 else n - 1, ar, ai, br, bi
+    if block == PAIR:  # an electron more or less projects on |l, k+1⟩ or on |u, k⟩
+        number = n + 1 if channel == 0 or channel == 3 else n
+        return (BOTH if channel == 0 or channel == 2 else EMPTY), number, 1.0, 0.0, 0.0, 0.0
+    if channel == 0 or channel == 3:  # u alone is left
+        return PAIR, n, 1.0, 0.0, 0.0, 0.0
+    return PAIR, n - 1, 0.0, 0.0, 1.0, 0.0
+
+
+@njit(cache=True, inline="always")
+def _begin(start, stream, cursor):
+    """Set the cursor to the beginning of a trajectory."""
+    cursor.place[GRID] = cursor.place[EVENTS] = 0
+    cursor.clock[0] = 0.0
+    cursor.jumps[:] = 0
+    upper, below = start[0], start[1]
+    cursor.counts[0] = PAIR if upper != below else (BOTH if upper == 1 else EMPTY)
+    photons = start[2] if len(start) > 2 else 0
+    cursor.counts[1] = photons - (1 if below > upper else 0)
+    cursor.amplitudes[:] = 0.0
+    cursor.amplitudes[2 if below > upper else 0] = 1.0
+    cursor.stream[:] = stream
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def advance(table, grid, max_events, budget, starts, streams, cursor, out):
+    """Run trajectories, one after the other, for at most about `budget` candidates.
+
+    Parameters
+    ----------
+    table : Table
+    grid : ndarray of float64
+        Times to keep, increasing. A sample is the state after any jump at that instant.
+    max_events : int
+        Most events of a trajectory; one more is TOO_MANY_EVENTS.
+    budget : int
+        Candidates plus kept times after which the call returns MORE; it changes no number.
+    starts : ndarray of int64, (rows, 3)
+        n_u, n_l and n of Fock states; (rows, 2) with a classical field.
+    streams : ndarray of uint64, (rows, 4)
+    cursor : Cursor
+        Where to go on; changed in place.
+    out : Output
+        Filled in place. The event buffer is drained by the caller (BUFFER_FULL, DONE).
+
+    Returns
+    -------
+    int
+        A status code. With a fault, cursor.place names the row and the channel.
+    """
+    place, counts, amplitudes = cursor.place, cursor.counts, cursor.amplitudes
+    keep_samples, keep_jumps = len(out.samples) > 0, len(out.jumps) > 0
+    capacity = len(out.event_time)
+    used = 0
+    while place[ROW] < len(starts):
+        row = place[ROW]
+        if place[GRID] == FRESH:
+            _begin(starts[row], streams[row], cursor)
+        k, events, filled, t = place[GRID], place[EVENTS], place[FILLED], cursor.clock[0]
+        block, n = counts[0], counts[1]
+        ar, ai, br, bi = amplitudes[0], amplitudes[1], amplitudes[2], amplitudes[3]
+        status = DONE
+        while True:
+            if used >= budget:
+                status = MORE
+                break
+            if capacity > 0 and filled == capacity:
+                status = BUFFER_FULL
+                break
+            # |l, 0⟩ has no partner; all other pairs move between jumps.
+            moves = block == PAIR and (n >= 0 or not table.mode)
+            top = _total(table, block, n, 0.0, 1.0)
+            pair = _NO_PAIR
+            if moves:
+                top = max(top, _total(table, block, n, 1.0, 0.0))
+                pair = _couple(table, n)
+            if not top < math.inf:
+                status = NOT_FINITE
+                break
+            following = math.inf if top == 0.0 else t + exponential(next_bits(cursor.stream)) / top
+            while k < len(grid) and grid[k] < following:
+                if keep_samples:
+                    cr, ci, dr, di = ar, ai, br, bi
+                    if moves:
+                        cr, ci, dr, di = _moved(pair, grid[k] - t, ar, ai, br, bi)
+                    kept = _expectations(table, block, n, cr, ci, dr, di)
+                    for i in range(COLUMNS):
+                        out.samples[row, k, i] = kept[i]
+                if keep_jumps:
+                    for c in range(len(cursor.jumps)):
+                        out.jumps[row, k, c] = cursor.jumps[c]
+                k += 1
+                used += 1
+            if k == len(grid):
+                break
+            if moves:
+                ar, ai, br, bi = _moved(pair, following - t, ar, ai, br, bi)
+            t = following
+            used += 1
+            rates = _rates(table, block, n, ar * ar + ai * ai, br * br + bi * bi)
+            x = uniform(next_bits(cursor.stream)) * top
+            c, reached = 0, rates[0]
+            while x >= reached and c < JUMPS:
+                c += 1
+                reached += rates[c] if c < JUMPS else 0.0
+            if c == JUMPS:
+                if not reached <= math.inf:
+                    status = NOT_FINITE
+                    break
+                continue
+            if events == max_events:
+                status = TOO_MANY_EVENTS
+                break
+            block, n, ar, ai, br, bi = _after(c, block, n, ar, ai, br, bi)
+            events += 1
+            if n > COUNT_LIMIT:
+                status = OVERFLOW
+                place[FAULT] = c
+                break
+            cursor.jumps[c] += 1
+            if capacity > 0:
+                out.event_time[filled] = t
+                out.event_channel[filled] = c
+                filled += 1
+        place[GRID], place[EVENTS], place[FILLED] = k, events, filled
+        cursor.clock[0] = t
+        counts[0], counts[1] = block, n
+        amplitudes[0], amplitudes[1], amplitudes[2], amplitudes[3] = ar, ai, br, bi
+        if status != DONE:
+            return status
+        out.event_count[row] = events
+        place[ROW] = row + 1
+        place[GRID] = FRESH
+        used += 1
+    return DONE
