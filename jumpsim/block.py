@@ -12,7 +12,7 @@ _ARRAYS = ("counts", "expect", "jumps", "event_count", "event_time", "event_chan
 def sample_moments(model, samples):
     """Exact moments of samples, in whole multiples of the model's `sample_unit`."""
     if model.sample_unit != 1:
-        samples = np.rint(samples / model.sample_unit).astype(np.int64)
+        samples = np.rint(samples * (1 / model.sample_unit)).astype(np.int64)
     return Moments.of(samples)
 
 

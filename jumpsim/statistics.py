@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 _WORD = 2**64
-_HALF = 27  # bits of the low half when a product of two counts would not fit into a word
-_GROUP = 256  # samples whose products of halves still add up within a word
 
 
 @dataclass(frozen=True)
@@ -39,24 +37,19 @@ class Moments:
     @classmethod
     def of(cls, samples):
         """Moments of integer samples, shape (n, ..., P), |sample| ≤ 2⁵³."""
-        samples = np.asarray(samples, np.int64)
-        if not len(samples):
-            return cls.zero(samples.shape[1:])
-        largest = int(np.abs(samples).max(initial=0))
-        if largest * largest * len(samples) < _WORD // 2:
-            return cls(len(samples), _sum(samples), _product_sum(samples, samples))
-        if len(samples) > _GROUP:
-            groups = (samples[k : k + _GROUP] for k in range(0, len(samples), _GROUP))
-            return sum(map(cls.of, groups), cls.zero(samples.shape[1:]))
-        low = samples & (2**_HALF - 1)
-        high = samples >> _HALF
-        mixed = _product_sum(high, low)
-        second = (
-            (_product_sum(high, high) << 2 * _HALF)
-            + ((mixed + np.swapaxes(mixed, -1, -2)) << _HALF)
-            + _product_sum(low, low)
+        from .sums import word_sums  # here, because numba takes long to load
+
+        samples = np.ascontiguousarray(samples, np.int64)
+        shape = samples.shape[1:]
+        flat = samples.reshape(len(samples), int(np.prod(shape[:-1])), shape[-1])
+        first = np.zeros((*flat.shape[1:], 2), np.int64)
+        second = np.zeros((*flat.shape[1:], shape[-1], 2), np.int64)
+        word_sums(flat, first, second)
+        below = np.tril_indices(shape[-1], -1)
+        second[:, below[0], below[1]] = second[:, below[1], below[0]]
+        return cls.from_words(
+            len(samples), first.reshape(*shape, 2), second.reshape(*shape, shape[-1], 2)
         )
-        return cls(len(samples), (_sum(high) << _HALF) + _sum(low), second)
 
     def __add__(self, other):
         return Moments(self.n + other.n, self.first + other.first, self.second + other.second)
@@ -90,15 +83,6 @@ class Moments:
     def from_words(cls, n, first, second):
         """Inverse of `words`."""
         return cls(int(n), _from_words(first), _from_words(second))
-
-
-def _sum(samples):
-    return samples.sum(axis=0).astype(object)
-
-
-def _product_sum(x, y):
-    """Σ_n x_np y_nq as Python ints; the caller sees to it that a word holds each sum."""
-    return np.einsum("n...p,n...q->...pq", x, y).astype(object)
 
 
 def _to_words(sums):

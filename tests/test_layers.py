@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "jumpsim"
 
 # A module may import from the lines above its own, and from its own folder.
 LAYERS = [
-    {"errors", "resources"},
+    {"errors", "resources", "sums"},
     {"units", "streams", "statistics", "provenance", "stoichiometry", "rates", "tables"},
     {"declaration", "grid", "couplings", "multiplicity", "levels"},
     {"model"},

@@ -8,6 +8,7 @@ Fillings are given, or made from temperatures and chemical potentials with the e
 (W 14, 21), which keep the second law, or with the bare ones (W 9), which may break it.
 """
 
+from .averages import expectations
 from .classical import ClassicalField, classical_field
 from .interop import to_qutip
 from .laser import Laser, bloch_gain, laser
@@ -21,6 +22,7 @@ __all__ = [
     "QuantisedMode",
     "bloch_gain",
     "classical_field",
+    "expectations",
     "hartree_fock",
     "laser",
     "periodic",

@@ -105,6 +105,23 @@ class ClassicalField:
         """
         from scipy.linalg import expm
 
+        away, rest, matrix = self._away(start)
+        moved = [expm(matrix * t) @ away + rest for t in as_times(times)]
+        upper, lower, real_part, imaginary = np.array(moved).T
+        return upper, lower, real_part + 1j * imaginary
+
+    def given(self, times, start=(0.0, 0.0, 0.0)):
+        """Quanta given to the field since t = 0, ∫R dt (n_times,); arguments as in `evolve`."""
+        from scipy.linalg import expm
+
+        away, rest, matrix = self._away(start)
+        epsilon = self.parameters.epsilon
+        rate = np.array([0, 0, -2 * epsilon.imag, 2 * epsilon.real])  # R = 2 Im(ε* σ)
+        gone = [np.linalg.solve(matrix, expm(matrix * t) @ away - away) for t in as_times(times)]
+        return np.array(gone) @ rate + as_times(times) * (rate @ rest)
+
+    def _away(self, start):
+        """Start less the steady state, the steady state, and the matrix between them."""
         if np.ndim(self.R):
             raise InputError("a transient is found for one set of parameters, not for arrays")
         upper, lower, coherence = start
@@ -116,9 +133,7 @@ class ClassicalField:
         rest = np.array(
             [self.occupation_u, self.occupation_l, self.coherence.real, self.coherence.imag]
         )
-        moved = [expm(self._matrix() * t) @ (first - rest) + rest for t in as_times(times)]
-        upper, lower, real_part, imaginary = np.array(moved).T
-        return upper, lower, real_part + 1j * imaginary
+        return first - rest, rest, self._matrix()
 
     def _matrix(self):
         """Matrix of (W A1-A3) for (σ_uu, σ_ll, Re σ_ul, Im σ_ul)."""
@@ -170,7 +185,11 @@ def classical_field(E_u, E_l, omega, gamma_u, gamma_l, epsilon, **more):
     ClassicalField
         Arrays broadcast against each other.
     """
-    p = field_parameters(E_u, E_l, omega, gamma_u, gamma_l, epsilon, **more)
+    return field_state(field_parameters(E_u, E_l, omega, gamma_u, gamma_l, epsilon, **more))
+
+
+def field_state(p):
+    """Steady state for `FieldParameters`, see `classical_field`."""
     inversion = (p.f_u - p.f_l) / (1 + p.alpha * p.width / (p.gamma_u * p.gamma_l))
     rate = p.alpha * inversion
     return ClassicalField(

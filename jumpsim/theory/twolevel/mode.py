@@ -226,7 +226,13 @@ def quantised_mode(E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, *, cutoff=
     QuantisedMode
         Printable.
     """
-    parameters = mode_parameters(E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, **more)
+    return steady(
+        mode_parameters(E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, **more), cutoff
+    )
+
+
+def steady(parameters, cutoff=None):
+    """Steady state for `ModeParameters`, see `quantised_mode`."""
     if cutoff is not None:
         cutoff = whole_number(cutoff, "cutoff", 1, _MOST + 1)
         found = _steady(parameters, cutoff)

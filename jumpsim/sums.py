@@ -1,0 +1,64 @@
+"""Exact sums of integers and of their products, in two words each, compiled."""
+
+import numpy as np
+from numba import njit
+
+_HALF = 26  # bits of the low half of a sample
+_LOW = 2**_HALF - 1
+_GROUP = 256  # samples whose products of halves still add up within a word
+_U = np.uint64
+
+
+@njit(cache=True, inline="always")
+def _add(words, high, low):
+    """Add high·2⁶⁴ + low to a number of two words."""
+    total = _U(words[1]) + _U(low)
+    words[0] += high + (1 if total < _U(low) else 0)
+    words[1] = np.int64(total)
+
+
+@njit(cache=True)
+def _multiply(h, low, i, j, parts):
+    squares, mixed, small = parts[0], parts[1], parts[2]
+    for t in range(len(h)):
+        squares[t] += h[t] * i[t]
+        mixed[t] += h[t] * j[t] + low[t] * i[t]
+        small[t] += low[t] * j[t]
+
+
+@njit(cache=True, nogil=True)
+def word_sums(samples, first, second):
+    """Add Σ x_p and, for p ≤ q, Σ x_p x_q over the first axis to sums of two words (high, low).
+
+    Parameters
+    ----------
+    samples : ndarray of int64, shape (n, T, P)
+        |sample| ≤ 2⁵³.
+    first : ndarray of int64, shape (T, P, 2)
+    second : ndarray of int64, shape (T, P, P, 2)
+    """
+    n, times, columns = samples.shape
+    single = np.zeros((columns, times), np.int64)
+    # Of x = 2^26 h + l the products h h, h l + l h and l l; times innermost, side by side.
+    parts = np.zeros((3, columns, columns, times), np.int64)
+    high, low = np.zeros((2, columns, times), np.int64)
+    for begin in range(0, n, _GROUP):
+        single[:] = 0
+        parts[:] = 0
+        for row in range(begin, min(begin + _GROUP, n)):
+            for t in range(times):
+                for p in range(columns):
+                    x = samples[row, t, p]
+                    single[p, t] += x
+                    high[p, t], low[p, t] = x >> _HALF, x & _LOW
+            for p in range(columns):
+                for q in range(p, columns):
+                    _multiply(high[p], low[p], high[q], low[q], parts[:, p, q])
+        for t in range(times):
+            for p in range(columns):
+                _add(first[t, p], single[p, t] >> 63, single[p, t])
+                for q in range(p, columns):
+                    a, b, c = parts[0, p, q, t], parts[1, p, q, t], parts[2, p, q, t]
+                    _add(second[t, p, q], a >> (64 - 2 * _HALF), a << (2 * _HALF))
+                    _add(second[t, p, q], b >> (64 - _HALF), b << _HALF)
+                    _add(second[t, p, q], 0, c)
