@@ -55,6 +55,7 @@ _HOME = {
     "sorting": "inference.demon",
     "demon": "inference.demon",
     "uncertainty": "inference.uncertainty",
+    "level_thermodynamics": "inference.levels",
     "fluctuation_theorem": "inference.theorem",
     "exponential_average": "theory.exponential",
     "count_cumulants": "theory.counting",

@@ -68,7 +68,19 @@ def compare(options):
     from . import plotting
     from .inference.compare import compare as measure
 
-    return _tell(options, measure, plotting.comparison, name=Path(options.store).with_suffix(""))
+    def draw(result):
+        quantum = result.ensemble.model.sampled == "expect"
+        return (plotting.density_matrix if quantum else plotting.comparison)(result)
+
+    return _tell(options, measure, draw, name=Path(options.store).with_suffix(""))
+
+
+def levels(options):
+    """Flows, entropy and fluctuations along quantum jumps of two levels and light."""
+    from . import plotting
+    from .inference.levels import level_thermodynamics
+
+    return _tell(options, level_thermodynamics, plotting.level_thermodynamics, options.after)
 
 
 def audit(options):

@@ -12,6 +12,7 @@ from ..tables import columns
 from ..theory.master import master_equation
 from ..theory.meanfield import MeanField, mean_field
 from ..theory.noise import linear_noise
+from .densitymatrix import compare_density_matrix, scored
 from .joint import FALSE_ALARM, JointTest, joint_test
 from .shared import if_small
 
@@ -173,35 +174,29 @@ def compare(ensemble):
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "counts" or "moments"; at least two trajectories.
+        Recorded with "counts" ("expect") or "moments"; at least two trajectories.
 
     Returns
     -------
     Comparison
-        Printable; `plotting.comparison` draws it.
+        Printable; `plotting.comparison` draws it. Of quantum jumps a `DensityMatrixComparison`.
 
     Notes
     -----
     The rate equations are not the exact mean: their bias is of order one quantum, so that a large
     enough ensemble must disagree with them.
     """
-    from scipy.stats import norm
-
+    if ensemble.model.sampled == "expect":
+        return compare_density_matrix(ensemble)
     if ensemble.ntraj < 2:
         raise InputError(
             f"a comparison needs 2 trajectories for an error, but there are {ensemble.ntraj}"
         )
-    moments = ensemble.moments
-    mean, variance = moments.mean(), moments.var()
     theory = mean_field(ensemble.model, ensemble.times, ensemble.initial)
     curve = mean_field(ensemble.model, _fine(ensemble.times), ensemble.initial)
-    sem = np.sqrt(variance / moments.n)
-    decided = variance * (moments.n - 1) >= _LEAST_DEVIATION
-    residuals = np.full(mean.shape, np.nan)
-    residuals[decided] = ((mean - theory.counts)[decided]) / sem[decided]
-    threshold = float(norm.isf(FALSE_ALARM / 2 / max(1, decided.sum())))
-    joint = joint_test(ensemble, theory.counts)
-    return Comparison(ensemble, theory, curve, mean, sem, residuals, threshold, joint)
+    decided = ensemble.var() * (ensemble.ntraj - 1) >= _LEAST_DEVIATION
+    found = scored(ensemble, theory.counts, decided)
+    return Comparison(ensemble, theory, curve, *found, joint_test(ensemble, theory.counts))
 
 
 def _fine(times):

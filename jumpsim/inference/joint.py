@@ -45,7 +45,7 @@ class JointTest:
         )
 
 
-def joint_test(ensemble, theory):
+def joint_test(ensemble, theory, decided=None):
     """Test averages at all times and pools together against a theory.
 
     The covariance between times and pools is that of the sample. With fewer than twenty
@@ -54,30 +54,35 @@ def joint_test(ensemble, theory):
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "counts"; read in slabs.
+        Recorded with "counts", or "expect"; read in slabs.
     theory : ndarray, shape (n_times, n_pools)
+    decided : ndarray of bool, shape (n_times, n_pools), optional
+        Which averages may take part; by default those that enough counts deviate from.
 
     Returns
     -------
     JointTest or None
-        None where there is nothing to test: no counts, too few trajectories, no fluctuation.
+        None where there is nothing to test: no samples, too few trajectories, no fluctuation.
     """
     from scipy.stats import f as f_law
 
     n, pools = ensemble.ntraj, theory.shape[1]
     most = n // (_TRAJECTORIES_PER_AVERAGE * pools)
-    if "counts" not in ensemble.record or most < 1:
+    sampled = ensemble.model.sampled
+    if sampled not in ensemble.record or most < 1:
         return None
     times = np.unique(np.linspace(0, len(theory) - 1, min(most, len(theory))).round().astype(int))
     first, second = 0.0, 0.0
-    for counts in ensemble.slabs("counts"):
-        deviation = (counts[:, times] - theory[times]).reshape(len(counts), -1)
+    for samples in ensemble.slabs(sampled):
+        deviation = (samples[:, times] - theory[times]).reshape(len(samples), -1)
         first = first + deviation.sum(axis=0)
         second = second + deviation.T @ deviation
     mean = first / n
     covariance = (second - n * np.outer(mean, mean)) / (n - 1)
     variance = np.diagonal(covariance)
     used = variance * (n - 1) >= _LEAST_DEVIATING
+    if decided is not None:
+        used = decided[times].ravel()
     if not used.any():
         return None
     spread = np.sqrt(variance[used])

@@ -20,6 +20,11 @@ def need(ensemble, record, what):
     what : str
         The beginning of the message, such as "typicality needs the counts".
     """
+    if record not in (*ensemble.model.columns, "events"):
+        raise InputError(
+            f"{what}, but {ensemble.model.name} has none: its samples are expectation values "
+            f'("{ensemble.model.sampled}"), and what happens is in jumps and events'
+        )
     if record not in ensemble.record:
         raise InputError(
             f"{what}, but this run kept {', '.join(ensemble.record)}; run it again with record "

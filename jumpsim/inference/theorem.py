@@ -21,7 +21,7 @@ import numpy as np
 from .. import units
 from ..ensemble import Ensemble
 from ..errors import InputError
-from ..statistics import group_sums, jackknife, proportion_interval
+from ..statistics import detailed_slope, group_sums, jackknife, proportion_interval
 from ..tables import columns
 from ..theory.exponential import BOUNDARIES, exponential_average
 from ..theory.master import master_equation
@@ -31,7 +31,6 @@ from .shared import if_small, need
 _GROUPS = 64
 _LEAST = 1000  # trajectories behind an exponential average
 _MOST_VARIANCE = 10.0  # relative variance of exp(-Σ) above which no average is told
-_LEAST_UNUSUAL = 50  # trajectories with Σ < 0 behind a slope
 _SMALL = 5_000
 
 
@@ -171,7 +170,7 @@ def fluctuation_theorem(ensemble, boundary="start", max_states=_SMALL):
         variance = _sample_variance(production, weights, boundary)
     lost = (irreversible > 0).sum(axis=0)
     low, high = proportion_interval(lost, ensemble.ntraj)
-    slopes = np.array([_slope(s) for s in production.T]).T
+    slopes = np.array([detailed_slope(s) for s in production.T]).T
     if boundary != "start":
         slopes = np.full_like(slopes, np.nan)
     return FluctuationTheorem(
@@ -229,29 +228,6 @@ def _sample_variance(production, weights, boundary):
     with np.errstate(divide="ignore", invalid="ignore"):
         average = weights.mean(axis=0)
         return np.where(average > 0, squares.mean(axis=0) / average**2 - 1, np.inf)
-
-
-def _slope(production):
-    """Slope of ln P(Σ)/P(-Σ) against Σ, by maximum likelihood, and its error.
-
-    The theorem gives a trajectory of known |Σ| the positive sign with probability 1/(1+exp(-b|Σ|)),
-    b = 1: a logistic regression, which needs no classes.
-    """
-    known = production[np.isfinite(production) & (np.abs(production) > 1e-12)]
-    size, positive = np.abs(known), known > 0
-    if min(positive.sum(), (~positive).sum()) < _LEAST_UNUSUAL:
-        return np.nan, np.nan
-    slope = 0.0
-    for _ in range(100):
-        p = 1 / (1 + np.exp(-np.minimum(slope * size, 700)))
-        step = (size * (positive - p)).sum() / (size**2 * p * (1 - p)).sum()
-        slope += np.clip(step, -0.5, 0.5)
-        if abs(step) < 1e-10:
-            break
-    p = 1 / (1 + np.exp(-np.minimum(slope * size, 700)))
-    information = (size**2 * p * (1 - p)).sum()
-    # Allows for a wrong model: the spread of the score as it was found.
-    return slope, np.sqrt(((size * (positive - p)) ** 2).sum()) / information
 
 
 def _told_mean(production):
