@@ -2,6 +2,7 @@
 
 import inspect
 import tomllib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,11 +82,27 @@ def load_spec(path):
     InputError
         One line that names the file, the place in it, and what would be right.
     """
+    data = read_toml(path)
+    with naming(path):
+        return parse_spec(data)
+
+
+def read_toml(path):
+    """Read a TOML file; what is wrong with it is one line that names the file.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    dict
+    """
     path = Path(path)
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise InputError(f"{path}: too large for a parameter file (TOML)")
-        data = tomllib.loads(path.read_bytes().decode("utf-8"))
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
@@ -94,8 +111,13 @@ def load_spec(path):
         raise InputError(f"{path}: not valid TOML: {error}") from None
     except RecursionError:
         raise InputError(f"{path}: not valid TOML: nested too deeply") from None
+
+
+@contextmanager
+def naming(path):
+    """Name a file in what is refused while it is being understood."""
     try:
-        return parse_spec(data)
+        yield
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except RecursionError:
@@ -106,19 +128,19 @@ def parse_spec(data):
     """Check what a parameter file says and make a `Spec` of it; errors do not name the file."""
     if not data:
         raise InputError('is empty; it must give a `system` such as "open_waveguide", or `pools`')
-    _known(data, _TABLES, "the file")
+    known_names(data, _TABLES, "the file")
     model = _catalogue_model(data) if "system" in data else _own_model(data)
-    initial = _start(_table(data, "start"))
+    initial = _start(one_table(data, "start"))
     if "scale" in data:  # the same physics, larger
         scale = positive_number(data["scale"], "scale")
         model, initial = model.scaled(scale), initial.scaled(scale)
     initial.check(model)
-    run = _table(data, "run", needed=False)
-    _known(run, _RUN, "[run]")
+    run = one_table(data, "run", needed=False)
+    known_names(run, _RUN, "[run]")
     for name, value in run.items():
         _RUN[name](value)
     parameters = data.get("parameters", {})
-    times = _times(_table(data, "times"))
+    times = _times(one_table(data, "times"))
     return Spec(model, initial, times, run, data.get("system"), parameters)
 
 
@@ -128,7 +150,7 @@ def _catalogue_model(data):
         raise InputError(f"unknown `system` {name!r}; " + choices(name, CATALOGUE))
     if "pools" in data or "channels" in data:
         raise InputError("give either a `system` or `pools` and `channels`, not both")
-    return _call(CATALOGUE[name], _table(data, "parameters"), "[parameters]")
+    return _call(CATALOGUE[name], one_table(data, "parameters"), "[parameters]")
 
 
 def _own_model(data):
@@ -138,27 +160,27 @@ def _own_model(data):
             "Ready-made systems: " + ", ".join(CATALOGUE)
         )
     pools = []
-    for item in _list(data, "pools"):
+    for item in several_tables(data, "pools"):
         item = dict(item)
         kind = item.pop("kind", None)
         if not isinstance(kind, str) or kind not in _POOL_KINDS:
             raise InputError(f"[[pools]]: unknown `kind` {kind!r}; " + choices(kind, _POOL_KINDS))
         pools.append(_call(_POOL_KINDS[kind], item, f"[[pools]] of kind {kind}"))
-    channels = [_call(Channel, item, "[[channels]]") for item in _list(data, "channels")]
-    extra = _table(data, "parameters", needed=False)
-    _known(extra, ("name", "wavelength"), "[parameters]")
+    channels = [_call(Channel, item, "[[channels]]") for item in several_tables(data, "channels")]
+    extra = one_table(data, "parameters", needed=False)
+    known_names(extra, ("name", "wavelength"), "[parameters]")
     return Model(pools, channels, **extra)
 
 
 def _start(data):
-    _known(data, ("thermal", "spread", "counts", "mixture"), "[start]")
+    known_names(data, ("thermal", "spread", "counts", "mixture"), "[start]")
     if sum(name in data for name in ("thermal", "counts", "mixture")) != 1:
         raise InputError("[start] must give either `thermal` (ħΩ/k_B T), `counts` or `mixture`")
     if "mixture" in data:
-        _known(data, ("mixture",), "[start] with mixture")
+        known_names(data, ("mixture",), "[start] with mixture")
         return _mixture(data["mixture"])
     if "counts" in data:
-        _known(data, ("counts",), "[start] with counts")
+        known_names(data, ("counts",), "[start] with counts")
         if not isinstance(data["counts"], dict):
             raise InputError("[start]: `counts` must name pools, such as { A = 58, m = 27 }")
         return Fixed(data["counts"])
@@ -169,14 +191,14 @@ def _mixture(states):
     if not isinstance(states, list) or not all(isinstance(state, dict) for state in states):
         raise InputError("[start]: `mixture` must list { counts = { ... }, weight = ... }")
     for state in states:
-        _known(state, ("counts", "weight"), "[start] mixture")
+        known_names(state, ("counts", "weight"), "[start] mixture")
     return Mixture([(state.get("counts"), state.get("weight")) for state in states])
 
 
 def _times(data):
-    _known(data, ("values", "start", "stop", "points", "spacing"), "[times]")
+    known_names(data, ("values", "start", "stop", "points", "spacing"), "[times]")
     if "values" in data:
-        _known(data, ("values",), "[times] with values")
+        known_names(data, ("values",), "[times] with values")
         if not isinstance(data["values"], list):
             raise InputError("[times]: `values` must be a list of times")
         return as_times(data["values"])
@@ -207,20 +229,22 @@ def _call(function, arguments, where):
     if not isinstance(arguments, dict):
         raise InputError(f"{where} must be a table, but is {arguments!r}")
     parameters = inspect.signature(function).parameters
-    _known(arguments, parameters, where)
+    known_names(arguments, parameters, where)
     for name, parameter in parameters.items():
         if parameter.default is parameter.empty and name not in arguments:
             raise InputError(f"{where} must give `{name}`")
     return function(**arguments)
 
 
-def _known(data, names, where):
+def known_names(data, names, where):
+    """Refuse a name that has no place in a table."""
     for name in data:
         if name not in names:
             raise InputError(f"{where}: unknown `{name}`; " + choices(name, names))
 
 
-def _table(data, name, needed=True):
+def one_table(data, name, needed=True):
+    """Give a table of a file, or refuse what is not one."""
     if name not in data and needed:
         raise InputError(f"must have a table [{name}]")
     table = data.get(name, {})
@@ -229,7 +253,8 @@ def _table(data, name, needed=True):
     return table
 
 
-def _list(data, name):
+def several_tables(data, name):
+    """Give the tables [[name]] of a file, one at least, or refuse what they are instead."""
     items = data[name]
     if not isinstance(items, list) or not items or not all(isinstance(i, dict) for i in items):
         raise InputError(f"`{name}` must be one or more tables [[{name}]]")
