@@ -279,7 +279,7 @@ def _tell(options, measure, draw, *arguments, name=None):
 
 
 def figures(options):
-    """Draw the published figures again, with trajectories on top."""
+    """Draw the figures of the papers."""
     from .figures import draw_figures
 
     lines = draw_figures(

@@ -1,4 +1,7 @@
-"""The figures of Braak & Mannhart again: rate equations, averages with errors, trajectories."""
+"""The figures of Braak & Mannhart again: rate equations, averages with errors, trajectories.
+
+Those of Wacker's two levels come from theory alone, by `levelfigures`.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import plotting, thermo, units
+from . import levelfigures, plotting, thermo, units
 from .ensemble import open as open_ensemble
 from .errors import InputError, StoreError, choices
 from .plotting.style import COLOURS, LINES, MARKS, STYLE
@@ -19,12 +22,12 @@ _MOST_MARKS = 25
 
 
 def draw_figures(names, data, stores, output, read_only=False, ntraj=None, progress=None):
-    """Draw published figures from stores; what is missing of a store is simulated first.
+    """Draw figures of the papers; what is missing of a store that one needs is simulated first.
 
     Parameters
     ----------
     names : list of str
-        Such as "fig4"; all when empty.
+        Such as "fig4" or "second_law"; all when empty.
     data, stores, output : path
         Folders of the parameter files, of the stores, and for the figures.
     read_only : bool
@@ -39,25 +42,35 @@ def draw_figures(names, data, stores, output, read_only=False, ntraj=None, progr
     str
         What was drawn, and numbers beside those of the paper.
     """
+    known = {**FIGURES, **levelfigures.FIGURES}
     for name in names:
-        if name not in FIGURES:
-            raise InputError(f"unknown figure '{name}'; " + choices(name, FIGURES))
+        if name not in known:
+            raise InputError(f"unknown figure '{name}'; " + choices(name, known))
     for folder in (stores, output):
         Path(folder).mkdir(parents=True, exist_ok=True)
-    for name in names or FIGURES:
-        spec_name, draw, caption = FIGURES[name]
-        spec, store = Path(data) / f"{spec_name}.toml", Path(stores) / f"{spec_name}.h5"
-        if not read_only:
-            run = load_spec(spec)
-            settings = {**run.run, "store": store, "progress": progress}
-            settings |= {"ntraj": ntraj} if ntraj else {}
-            simulate(run.model, run.times, initial=run.initial, **settings)
-        elif not store.exists():
-            raise StoreError(f"{store}: does not exist; make it by: jumpsim run {spec} -o {store}")
-        figure, findings = _drawn(draw, _Run(open_ensemble(store)))
-        files = plotting.save(figure, Path(output) / name, f"jumpsim figures {name} from {store}")
-        yield f"{name}: {caption}; {', '.join(map(str, files))}"
+    for name in names or known:
+        if name in levelfigures.FIGURES:
+            figure, findings, source = levelfigures.draw(name, data)
+        else:
+            source = _store(name, data, stores, read_only, ntraj, progress)
+            figure, findings = _drawn(FIGURES[name][1], _Run(open_ensemble(source)))
+        files = plotting.save(figure, Path(output) / name, f"jumpsim figures {name} from {source}")
+        yield f"{name}: {known[name][-1]}; {', '.join(map(str, files))}"
         yield from (f"  {line}" for line in findings)
+
+
+def _store(name, data, stores, read_only, ntraj, progress):
+    """Path of the store behind a figure, complete unless nothing may be simulated."""
+    spec = Path(data) / f"{FIGURES[name][0]}.toml"
+    store = Path(stores) / f"{FIGURES[name][0]}.h5"
+    if not read_only:
+        run = load_spec(spec)
+        settings = {**run.run, "store": store, "progress": progress}
+        settings |= {"ntraj": ntraj} if ntraj else {}
+        simulate(run.model, run.times, initial=run.initial, **settings)
+    elif not store.exists():
+        raise StoreError(f"{store}: does not exist; make it by: jumpsim run {spec} -o {store}")
+    return store
 
 
 @dataclass(frozen=True, eq=False)

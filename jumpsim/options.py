@@ -80,9 +80,11 @@ def parser(functions):
     report.add_argument("store", metavar="OUT.h5")
     report.add_argument("-o", "--output", metavar="PAGE.html", help="default: OUT-report.html")
 
-    figures = commands.add_parser("figures", help="draw the published figures, with trajectories")
+    figures = commands.add_parser("figures", help="draw the figures of the papers")
     figures.set_defaults(command=functions["figures"])
-    figures.add_argument("names", metavar="FIGURE", nargs="*", help="such as fig4; default: all")
+    figures.add_argument(
+        "names", metavar="FIGURE", nargs="*", help="such as fig4 or second_law; default: all"
+    )
     figures.add_argument("--data", metavar="FOLDER", default="data", help="parameter files")
     figures.add_argument("--stores", metavar="FOLDER", default="results", help="stores")
     figures.add_argument("-o", "--output", metavar="FOLDER", default="results", help="figures")

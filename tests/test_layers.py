@@ -24,6 +24,7 @@ LAYERS = [
     {"simulate"},
     {"inference", "spec", "inspection"},
     {"plotting", "sweep"},
+    {"levelfigures"},
     {"figures", "report"},
     {"options"},
     {"commands"},
