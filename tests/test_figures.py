@@ -18,7 +18,8 @@ DATA = Path(__file__).parent.parent / "data"
 def stores(tmp_path_factory):
     """Stores of few trajectories, and what was printed while they were made."""
     folder = tmp_path_factory.mktemp("stores")
-    lines = list(figures.draw_figures([], DATA, folder, folder, ntraj=200, progress=False))
+    names = list(figures.FIGURES)
+    lines = list(figures.draw_figures(names, DATA, folder, folder, ntraj=200, progress=False))
     return folder, lines
 
 

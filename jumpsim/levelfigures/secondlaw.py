@@ -86,9 +86,7 @@ def sample(ranges):
     made = production(parameters, omega)
     decided = {kind: np.abs(field.f_u - field.f_l) > _SAME for kind, field in made.items()}
     if not all(some.any() for some in decided.values()):
-        raise InputError(
-            "[random]: all fillings are equal, so that nothing flows; give more `sets`"
-        )
+        raise InputError("[random]: nothing flows, all fillings are equal; give more `sets`")
     sigma = {k: field.entropy_production / parameters["gamma_l"] for k, field in made.items()}
     return Sample(sigma, decided)
 
