@@ -452,6 +452,21 @@ def test_pulled_frequency(tmp_path):
         assert float(re.search(r"within (\S+)$", findings[2 + k])[1]) < 1e-12
 
 
+def test_marks_of_the_frequency_are_what_photons_carry(tmp_path, monkeypatch):
+    """With the flow of energy halved the marks are elsewhere, the lines are not, and it is told."""
+    from jumpsim.theory.twolevel.mode import ModeState
+
+    energy = ModeState.energy_flows.fget
+    monkeypatch.setattr(
+        ModeState, "energy_flows", property(lambda s: {k: v / 2 for k, v in energy(s).items()})
+    )
+    few = {"threshold__points": 3, "pulling__points": 3}
+    _, (*_, right), findings = drawn(tmp_path, "pulling", **few)
+    assert marked(right)[0][1][1] == pytest.approx(-5)
+    assert line(right, "0.05")[1][1] == 0
+    assert float(re.search(r"within (\S+)$", findings[2])[1]) == 5
+
+
 def test_a_laser_without_threshold_has_no_line(tmp_path):
     _, (left, _, right), findings = drawn(
         tmp_path, "pulling", threshold__inversion="[-0.9, 0.1]", threshold__points=3,
@@ -498,6 +513,12 @@ def test_bloch_gain(tmp_path):
     assert "((γ_u+γ_l)/2 = 2.5)" in findings[0]
     guides = [x.get_xdata()[0] for x in axes[0].lines if x.get_color() == "0.8"]
     assert guides == [-2.5, 2.5]
+
+
+def test_where_gain_ends_between_two_points():
+    nothing, curve = np.zeros(5), np.array([-1.0, 2, 1, -3, -1])
+    found = bloch.Gain(np.arange(5.0), curve, nothing, nothing)
+    assert found.zero == 2.25
 
 
 def test_gain_that_does_not_end():
@@ -639,6 +660,32 @@ def test_a_script(tmp_path):
     )  # fmt: skip
     assert "(b) quantised mode (W 21): energy per particle differs" in done.stdout
     assert (tmp_path / "effective_energies.png").exists()
+
+
+def test_where_the_random_sets_lie(monkeypatch):
+    """Within their ranges, and evenly: half of them below the middle, on the scale in question."""
+    seen = []
+
+    def spy(g, detuning, p):
+        width = p["gamma_u"] + p["gamma_l"] + p["gamma_b"]
+        seen.append({**p, "detuning": detuning, "s": g**2 / (width**2 / 4 + detuning**2)})
+        return np.ones(5)
+
+    monkeypatch.setattr(golden, "_errors", spy)
+    ranges = {
+        "sets": 1000, "seed": 4, "rates": [0.1, 10.0], "strength": [1e-4, 1.0], "n_b": [1e-3, 0.1],
+        "detuning": [-3.0, 9.0], "fillings": [0.2, 0.6],
+    }  # fmt: skip
+    golden.compare(ranges)
+    limits = {
+        "gamma_u": (0.1, 10, 1), "gamma_l": (0.1, 10, 1), "gamma_b": (0.1, 10, 1),
+        "s": (1e-4, 1, 1e-2), "n_b": (1e-3, 0.1, 1e-2), "detuning": (-3, 9, 3),
+        "f_u": (0.2, 0.6, 0.4), "f_l": (0.2, 0.6, 0.4),
+    }  # fmt: skip
+    for name, (low, high, middle) in limits.items():
+        values = np.array([one[name] for one in seen])
+        assert low <= values.min() < values.max() <= high
+        assert (values < middle).mean() == pytest.approx(0.5, abs=0.07)  # 4.4 errors
 
 
 def test_the_same_seed_gives_the_same_sets():
