@@ -673,13 +673,13 @@ def test_where_the_random_sets_lie(monkeypatch):
 
     monkeypatch.setattr(golden, "_errors", spy)
     ranges = {
-        "sets": 1000, "seed": 4, "rates": [0.1, 10.0], "strength": [1e-4, 1.0], "n_b": [1e-3, 0.1],
+        "sets": 1000, "seed": 4, "rates": [0.1, 10.0], "strength": [1e-4, 1.0], "n_b": [1e-3, 10.0],
         "detuning": [-3.0, 9.0], "fillings": [0.2, 0.6],
     }  # fmt: skip
     golden.compare(ranges)
     limits = {
         "gamma_u": (0.1, 10, 1), "gamma_l": (0.1, 10, 1), "gamma_b": (0.1, 10, 1),
-        "s": (1e-4, 1, 1e-2), "n_b": (1e-3, 0.1, 1e-2), "detuning": (-3, 9, 3),
+        "s": (1e-4, 1, 1e-2), "n_b": (1e-3, 10, 0.1), "detuning": (-3, 9, 3),
         "f_u": (0.2, 0.6, 0.4), "f_l": (0.2, 0.6, 0.4),
     }  # fmt: skip
     for name, (low, high, middle) in limits.items():
