@@ -209,6 +209,7 @@ _COMMANDS = {
             commands.merge,
             commands.report,
             commands.compare,
+            commands.levels,
             commands.audit,
             commands.figures,
             commands.typicality,

@@ -106,7 +106,10 @@ def _add_questions(functions, commands):
         return command.add_argument
 
     time = {"metavar": "TIME", "type": _seconds}
-    question("compare", "averages against the rate equations")
+    question("compare", "averages against the rate equations, or the density matrix")
+
+    add = question("levels", "flows, entropy and fluctuations along quantum jumps")
+    add("--after", **time, default=0.0, help="where windows begin")
 
     add = question("typicality", "how typical single trajectories are", "stores",
                    nargs="+", help="of one or several sizes")  # fmt: skip
@@ -169,7 +172,7 @@ def _add_settings(command):
     add("--seed", metavar="S", type=_whole(0), help="0 ≤ S < 2^64")
     add(
         "--record", metavar="WHAT", type=lambda text: text.split(","),
-        help="counts, jumps, events, moments; several with commas",
+        help="counts (expect), jumps, events, moments; several with commas",
     )  # fmt: skip
     add("--workers", metavar="N", type=_whole(1), help="threads (default: all cores)")
     add("--time-limit", metavar="TIME", type=_seconds, help="such as '90 s' or '2 h'")

@@ -84,7 +84,8 @@ def sample(ranges):
         "epsilon": spread("epsilon")
     }
     made = production(parameters, omega)
-    decided = {kind: np.abs(field.f_u - field.f_l) > _SAME for kind, field in made.items()}
+    filled = {kind: field.parameters for kind, field in made.items()}
+    decided = {kind: np.abs(p.f_u - p.f_l) > _SAME for kind, p in filled.items()}
     if not all(some.any() for some in decided.values()):
         raise InputError("[random]: nothing flows, all fillings are equal; give more `sets`")
     sigma = {k: field.entropy_production / parameters["gamma_l"] for k, field in made.items()}

@@ -42,7 +42,11 @@ def density_matrix(result):
                 _average(axis, result, o, factor, style, marks)
                 if single is not None and len(columns) == 1:
                     axis.plot(
-                        ensemble.times * factor, single[:, :, o].T, color="0.6", linewidth=0.4
+                        ensemble.times * factor,
+                        single[:, :, o].T,
+                        color="0.6",
+                        linewidth=0.4,
+                        drawstyle="steps-post",
                     )
             axis.set_xlabel(f"time ({unit})")
             axis.set_ylabel(label)
@@ -110,7 +114,9 @@ def _theorem_panel(axis, result, factor, unit):
         if not kept or not np.isfinite(result.affinity):
             continue
         up, down = np.array([counts[n] for n in kept]).T
-        x = result.affinity * np.array(kept)
+        if result.affinity < 0:
+            up, down = down, up
+        x = abs(result.affinity) * np.array(kept)
         low, high = (np.log(p / (1 - p)) for p in proportion_interval(up, up + down, 0.683))
         odds = np.log(up / down)
         _, marks = look(k, f"{result.windows[place] * factor:.3g} {unit}")
@@ -118,7 +124,7 @@ def _theorem_panel(axis, result, factor, unit):
         drawn += x.tolist()
     line = np.array([min(drawn), max(drawn)])
     axis.plot(line, line, color="black", label="theorem, long windows")
-    axis.set_xlabel("$A N$")
+    axis.set_xlabel("$A N$ > 0")
     axis.set_ylabel("$\\ln\\,P(N)/P(-N)$")
     axis.legend()
 
@@ -140,7 +146,8 @@ def _precision_panel(axis, result, factor):
         axis.errorbar(windows[known], y[known], e[known], **marks)
         if np.isfinite(exact):
             axis.axhline(exact, **style)
-    axis.axhline(1, color=COLOURS[5], linewidth=0.8, linestyle=":")
+    bound = {"color": COLOURS[5], "linewidth": 0.8, "linestyle": ":"}
+    axis.axhline(1, label="least precision of classical jumps", **bound)
     axis.set_ylim(bottom=0)
-    axis.set_ylabel("fluctuations of N (1: bound of classical jumps)")
+    axis.set_ylabel("fluctuations of N")
     axis.legend()

@@ -5,7 +5,7 @@ import numpy as np
 EMPTY, UPPER, LOWER, BOTH = range(4)
 
 
-def generator(p, cutoff, tilt=1.0):
+def generator(p, cutoff, weights=None):
     """Matrix of d/dt for 4(N+1) populations and the real and imaginary parts of N coherences.
 
     Parameters
@@ -13,8 +13,9 @@ def generator(p, cutoff, tilt=1.0):
     p : ModeParameters
     cutoff : int
         N, the largest photon number; nothing is created beyond it.
-    tilt : float
-        Weight of an electron taken from reservoir u; one given back has 1/tilt.
+    weights : dict of str to float, optional
+        Factor of what a channel's jumps feed, by its name (1 where none is given): e^s tilts the
+        equation to count them, 0 leaves what has not jumped yet.
 
     Returns
     -------
@@ -22,6 +23,7 @@ def generator(p, cutoff, tilt=1.0):
     """
     from scipy import sparse
 
+    weights = weights or {}
     n = np.arange(cutoff + 1.0)
     size, entries = 4 * (cutoff + 1), []
 
@@ -33,20 +35,21 @@ def generator(p, cutoff, tilt=1.0):
     def place(state, k):
         return state * (cutoff + 1) + k.astype(int)
 
-    def jump(source, target, rate, weight=1.0):
-        put(target, source, rate * weight)
+    def jump(source, target, rate, name):
+        put(target, source, rate * weights.get(name, 1.0))
         put(source, source, -rate)
 
-    for low, high, gamma, f, weight in (
-        (EMPTY, UPPER, p.gamma_u, p.f_u, tilt), (LOWER, BOTH, p.gamma_u, p.f_u, tilt),
-        (EMPTY, LOWER, p.gamma_l, p.f_l, 1.0), (UPPER, BOTH, p.gamma_l, p.f_l, 1.0),
+    for level, low, high, gamma, f in (
+        ("u", EMPTY, UPPER, p.gamma_u, p.f_u), ("u", LOWER, BOTH, p.gamma_u, p.f_u),
+        ("l", EMPTY, LOWER, p.gamma_l, p.f_l), ("l", UPPER, BOTH, p.gamma_l, p.f_l),
     ):  # fmt: skip
-        jump(place(low, n), place(high, n), gamma * f + 0 * n, weight)
-        jump(place(high, n), place(low, n), gamma * (1 - f) + 0 * n, 1 / weight)
+        jump(place(low, n), place(high, n), gamma * f + 0 * n, f"into {level}")
+        jump(place(high, n), place(low, n), gamma * (1 - f) + 0 * n, f"out of {level}")
     out, into = p.gamma_b * (1 + p.n_b), p.gamma_b * p.n_b
+    fed_down, fed_up = (weights.get(name, 1.0) for name in ("photon to bath", "photon from bath"))
     for state in range(4):
-        jump(place(state, n[1:]), place(state, n[:-1]), out * n[1:])
-        jump(place(state, n[:-1]), place(state, n[1:]), into * (n[:-1] + 1))
+        jump(place(state, n[1:]), place(state, n[:-1]), out * n[1:], "photon to bath")
+        jump(place(state, n[:-1]), place(state, n[1:]), into * (n[:-1] + 1), "photon from bath")
 
     k = n[:-1]  # the coherence of |u, k⟩ and |l, k+1⟩
     re, im = size + k.astype(int), size + cutoff + k.astype(int)
@@ -61,8 +64,8 @@ def generator(p, cutoff, tilt=1.0):
     decay = (p.gamma_u + p.gamma_l + out * (2 * k + 1) + into * (k + 1 + above)) / 2
     for part in (re, im):
         put(part, part, -decay)
-        put(part[:-1], part[1:], out * np.sqrt((k[:-1] + 1) * (k[:-1] + 2)))
-        put(part[1:], part[:-1], into * np.sqrt(k[1:] * (k[1:] + 1)))
+        put(part[:-1], part[1:], fed_down * out * np.sqrt((k[:-1] + 1) * (k[:-1] + 2)))
+        put(part[1:], part[:-1], fed_up * into * np.sqrt(k[1:] * (k[1:] + 1)))
     put(re, im, -p.detuning)
     put(im, re, p.detuning)
     # iG (P_u - P_l), G = (a + ib).

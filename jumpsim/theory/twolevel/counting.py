@@ -85,7 +85,8 @@ class PhotonCounting:
         return float(values.real.max())
 
     def _generator(self, tilt):
-        return generator(self._steady.parameters, self._cutoff, tilt)
+        weights = {"into u": tilt, "out of u": 1 / tilt}
+        return generator(self._steady.parameters, self._cutoff, weights)
 
     def __str__(self):
         return f"photons made: {self.rate:.6g} per second, Fano factor {self.fano:.6g}"
