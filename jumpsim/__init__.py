@@ -56,6 +56,7 @@ _HOME = {
     "demon": "inference.demon",
     "uncertainty": "inference.uncertainty",
     "level_thermodynamics": "inference.levels",
+    "rabi_onset": "inference.rabi",
     "fluctuation_theorem": "inference.theorem",
     "exponential_average": "theory.exponential",
     "count_cumulants": "theory.counting",

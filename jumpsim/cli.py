@@ -210,6 +210,7 @@ _COMMANDS = {
             commands.report,
             commands.compare,
             commands.levels,
+            commands.rabi,
             commands.audit,
             commands.figures,
             commands.typicality,

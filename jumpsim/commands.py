@@ -267,6 +267,14 @@ def telegraph(options):
     return _tell(options, measure, plotting.telegraph, options.row, options.pool)
 
 
+def rabi(options):
+    """Rabi oscillation in when the first photon leaves, for several couplings."""
+    from . import plotting
+    from .inference.rabi import rabi_onset
+
+    return _tell_all(options, lambda ensemble: ensemble, rabi_onset, plotting.rabi_onset)
+
+
 def _tell(options, measure, draw, *arguments, name=None):
     """Put a question to a store, print the answer, and draw it."""
     from .ensemble import open as open_ensemble

@@ -115,6 +115,9 @@ def _add_questions(functions, commands):
                    nargs="+", help="of one or several sizes")  # fmt: skip
     add("--epsilon", metavar="E", type=_positive, help="fraction within E")
 
+    question("rabi", "Rabi oscillation in when the first photon leaves", "stores",
+             nargs="+", help="that differ in the coupling")  # fmt: skip
+
     question("fluctuations", "variances and higher cumulants")
 
     add = question("correlations", "in time, of a run at rest; spectra")

@@ -10,6 +10,7 @@ from ..errors import InputError, whole_number
 from ..statistics import jackknife_error, product_limit
 from ..tables import columns
 from ..theory.passage import Passage, waiting_time
+from ..theory.twolevel.waiting import waiting_law
 from .shared import if_small, need, need_trajectories
 
 GROUPS = 32
@@ -133,12 +134,22 @@ def waiting_times(ensemble, channels, after=None, begin=0.0, points=41, max_stat
     known = begin == 0 if after is None else begin > 0
 
     def solve(times):
+        if model.sampled == "expect":
+            return _quantum_law(ensemble, times, names, after) if known else None
         return if_small(
             waiting_time, model, times, ensemble.initial, names, after,
             max_states=max_states if known else 0,
         )  # fmt: skip
 
     return estimated(ensemble, what, waits, points, solve)
+
+
+def _quantum_law(ensemble, times, names, after):
+    """Law of the density matrix; None where it is not known."""
+    try:
+        return waiting_law(ensemble.model, times, ensemble.initial, names, after)
+    except InputError:
+        return None
 
 
 def estimated(ensemble, what, waits, points, solve):

@@ -6,7 +6,7 @@ by mark and line style as well as by colour, so that a grey print can be read.
 
 from .averages import comparison
 from .events import coincidences, counting, uncertainty, waiting
-from .levels import density_matrix, level_thermodynamics
+from .levels import density_matrix, level_thermodynamics, rabi_onset
 from .moments import correlations, fluctuations
 from .saving import save
 from .secondlaw import clausius, demon, theorem
@@ -24,6 +24,7 @@ __all__ = [
     "distribution",
     "fluctuations",
     "level_thermodynamics",
+    "rabi_onset",
     "save",
     "telegraph",
     "theorem",

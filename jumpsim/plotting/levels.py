@@ -151,3 +151,37 @@ def _precision_panel(axis, result, factor):
     axis.set_ylim(bottom=0)
     axis.set_ylabel("fluctuations of N")
     axis.legend()
+
+
+def rabi_onset(result):
+    """Draw when the first photon left, for every coupling.
+
+    Parameters
+    ----------
+    result : inference.rabi.RabiOnset
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    factor, unit = units.readable_times(result.fine)
+    first = result.ensembles[0]
+    title = (
+        f"first photon to the bath in quantum-jump trajectories of {first.model.name} (marks), "
+        "density matrix (lines), golden rule (dotted)"
+    )
+    middle = (result.edges[1:] + result.edges[:-1]) / 2 * factor
+    with sheet(len(result.ensembles), title, width=3.2) as (figure, axes):
+        for k, (axis, ensemble) in enumerate(zip(axes, result.ensembles, strict=True)):
+            style, marks = look(k)
+            style["linestyle"] = "-"
+            axis.errorbar(middle, result.density[k] / factor, result.error[k] / factor, **marks)
+            axis.plot(result.fine * factor, result.exact[k] / factor, **style)
+            axis.plot(result.fine * factor, result.golden[k] / factor, color="0.3", linestyle=":")
+            axis.set_ylim(bottom=0)
+            axis.set_xlabel(f"time of the first photon ({unit})")
+            strength = 4 * ensemble.model.coupling / ensemble.model.parameters.width
+            place = {"transform": axis.transAxes, "ha": "right", "va": "top"}
+            axis.text(0.95, 0.95, f"4g/Γ = {strength:.3g}", **place)
+        axes[0].set_ylabel(f"density (1/{unit})")
+    return figure

@@ -27,17 +27,23 @@ def expectations(model, times, initial):
         In the order of `model.observables`.
     """
     p, times = model.parameters, as_times(times)
-    states, weights = start_states(model, initial, np.full(len(model.pools), 2**53), _MOST_STATES)
     if isinstance(p, ModeParameters):
-        first = np.zeros((4, states[:, 2].max() + 1))
-        np.add.at(first, (states[:, 0] + 2 * states[:, 1], states[:, 2]), weights)
+        first = start_populations(model, initial)
         moved = steady(p).evolve(times, {"populations": first})
         upper, lower, photon, y = moved.occupation_u, moved.occupation_l, moved.n, moved.Y
     else:
-        upper, lower = weights @ states
+        upper, lower = initial.mean(model)
         field, start = field_state(p), (upper, lower, 0.0)
         photon = field.given(times, start)
         upper, lower, coherence = field.evolve(times, start)
         y = np.conj(p.epsilon) * coherence
     c = y / model.coupling if model.coupling else 0 * y
     return np.stack([upper, lower, photon, c.real, c.imag], axis=-1)
+
+
+def start_populations(model, initial):
+    """Populations (4, n + 1) of empty, u, l, both with n photons, from a start of trajectories."""
+    states, weights = start_states(model, initial, np.full(len(model.pools), 2**53), _MOST_STATES)
+    first = np.zeros((4, states[:, 2].max() + 1))
+    np.add.at(first, (states[:, 0] + 2 * states[:, 1], states[:, 2]), weights)
+    return first

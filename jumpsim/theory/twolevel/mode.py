@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ...errors import InputError, choices, whole_number
+from ...errors import InputError, whole_number
 from ...levels import ModeParameters, mode_parameters
 from ...plan import as_times
 from .blocks import BOTH, EMPTY, LOWER, UPPER, generator, unpacked
@@ -158,47 +158,13 @@ class QuantisedMode(ModeState):
         ModeState
             At every time.
         """
-        return self._moved(as_times(times), start, None)
-
-    def survival(self, times, start, channels):
-        """Probability that none of some channels has jumped yet.
-
-        Parameters
-        ----------
-        times, start
-            As in `evolve`.
-        channels : list of str
-            Such as ["photon to bath"].
-
-        Returns
-        -------
-        survival, density : ndarray, shape (n_times,)
-            And the density of the first jump, its rate in what has survived.
-        """
-        left = self._moved(as_times(times), start, dict.fromkeys(channels, 0.0))
-        n, both = left.photons @ np.arange(left.photons.shape[-1]), left.photons.sum(axis=-1)
-        p = self.parameters
-        rates = {
-            "into u": p.gamma_u * p.f_u * (both - left.occupation_u),
-            "out of u": p.gamma_u * (1 - p.f_u) * left.occupation_u,
-            "into l": p.gamma_l * p.f_l * (both - left.occupation_l),
-            "out of l": p.gamma_l * (1 - p.f_l) * left.occupation_l,
-            "photon from bath": p.gamma_b * p.n_b * (both + n),
-            "photon to bath": p.gamma_b * (1 + p.n_b) * n,
-        }
-        for name in channels:
-            if name not in rates:
-                raise InputError(f"unknown channel {name!r}; " + choices(name, rates))
-        return both, sum(rates[name] for name in channels)
-
-    def _moved(self, times, start, weights):
-        """State at every time, with what some channels feed weighted."""
         from scipy.sparse.linalg import expm_multiply
 
+        times = as_times(times)
         first = _start(start)
         cutoff = max(self.populations.shape[1] - 1, first.shape[1] - 1 + _FIRST)
         while True:
-            matrix = generator(self.parameters, cutoff, weights)
+            matrix = generator(self.parameters, cutoff)
             vector = np.zeros(matrix.shape[0])
             vector[: 4 * (cutoff + 1)].reshape(4, -1)[:, : first.shape[1]] = first
             out = [vector]
