@@ -68,11 +68,7 @@ def compare(options):
     from . import plotting
     from .inference.compare import compare as measure
 
-    def draw(result):
-        quantum = result.ensemble.model.sampled == "expect"
-        return (plotting.density_matrix if quantum else plotting.comparison)(result)
-
-    return _tell(options, measure, draw, name=Path(options.store).with_suffix(""))
+    return _tell(options, measure, plotting.comparison, name=Path(options.store).with_suffix(""))
 
 
 def levels(options):

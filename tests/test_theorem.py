@@ -9,7 +9,7 @@ from scipy.linalg import expm
 import jumpsim as js
 from jumpsim.cli import main
 from jumpsim.inference.theorem import _sample_variance
-from jumpsim.statistics import group_sums, jackknife
+from jumpsim.statistics import detailed_slope, group_sums, jackknife
 from jumpsim.theory.exponential import exponential_average
 
 HOHLRAUM = js.systems.hohlraum(10, 8, 1.0)

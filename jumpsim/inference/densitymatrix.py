@@ -100,7 +100,7 @@ def compare_density_matrix(ensemble):
     Returns
     -------
     DensityMatrixComparison
-        Printable; `plotting.density_matrix` draws it.
+        Printable; `plotting.comparison` draws it.
     """
     if ensemble.ntraj < 2:
         raise InputError(

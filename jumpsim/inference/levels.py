@@ -199,13 +199,15 @@ def level_thermodynamics(ensemble, after=0.0):
     particles, energies = _flows(ensemble, numbers, first)
     x = model.parameters.exponents
     affinity = float(x.get("b", 0.0) + x["l"] - x["u"])
-    slopes = np.array([detailed_slope(affinity * n) for n in net.T]).T
+    with np.errstate(invalid="ignore"):  # one-way reservoirs: an infinite affinity
+        production = affinity * net
+    slopes = np.array([detailed_slope(n) for n in production.T]).T
     middle = net[0].astype(float)
     fano = cumulants_of_groups(*power_sums([net], _GROUPS, middle), middle)[2:]
     return LevelThermodynamics(
         ensemble, float(times[first]), windows, particles, energies,
         _entropies(model.parameters, mean, covariance / ensemble.ntraj), net, affinity, *slopes,
-        *_exponential(affinity * net), *fano, *_exact(model.parameters),
+        *_exponential(production), *fano, *_exact(model.parameters),
     )  # fmt: skip
 
 
@@ -318,4 +320,4 @@ def _mean(values):
 
 def _told(value):
     value, error = value
-    return f"{value:.4g} ± {error:.1g}" if np.isfinite(value) else "undecided"
+    return f"{value:.4g} ± {error:.1g}" if np.isfinite(value + error) else "undecided"

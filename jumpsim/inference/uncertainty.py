@@ -121,6 +121,11 @@ def uncertainty(ensemble, counted, after, max_states=_SMALL):
     InputError
         When the store does not hold what is needed, or the run is not at rest.
     """
+    if ensemble.model.sampled == "expect":
+        raise InputError(
+            "these relations bind Markov jump processes, and the jumps beside a coherent exchange "
+            "are none; level_thermodynamics tells how precise they are"
+        )
     need(ensemble, "jumps", "a current needs the jumps")
     need_trajectories(ensemble, _LEAST)
     model, after = ensemble.model, units.time(after, "after")

@@ -6,7 +6,7 @@ by mark and line style as well as by colour, so that a grey print can be read.
 
 from .averages import comparison
 from .events import coincidences, counting, uncertainty, waiting
-from .levels import density_matrix, level_thermodynamics, rabi_onset
+from .levels import level_thermodynamics, rabi_onset
 from .moments import correlations, fluctuations
 from .saving import save
 from .secondlaw import clausius, demon, theorem
@@ -20,7 +20,6 @@ __all__ = [
     "correlations",
     "counting",
     "demon",
-    "density_matrix",
     "distribution",
     "fluctuations",
     "level_thermodynamics",

@@ -3,13 +3,14 @@
 import numpy as np
 
 from .. import thermo, units
+from .levels import density_matrix
 from .style import COLOURS, LINES, MARKS, STYLE, titled, upright
 
 _MOST_MARKS = 30  # more would touch each other
 
 
 def comparison(result):
-    """Draw an ensemble against the rate equations.
+    """Draw an ensemble against the rate equations; quantum jumps against the density matrix.
 
     Above, for every pool, the average count with its standard error, the spread of single
     trajectories (one standard deviation), the rate equations, and underneath the residuals in
@@ -18,7 +19,7 @@ def comparison(result):
 
     Parameters
     ----------
-    result : inference.compare.Comparison
+    result : inference.compare.Comparison or inference.densitymatrix.DensityMatrixComparison
 
     Returns
     -------
@@ -28,6 +29,8 @@ def comparison(result):
     from matplotlib.figure import Figure
 
     model = result.ensemble.model
+    if model.sampled == "expect":
+        return density_matrix(result)
     columns = min(3, len(model.pools))
     rows = -(-len(model.pools) // columns)
     with mpl.rc_context(STYLE):

@@ -100,7 +100,8 @@ def _entropy_panel(axis, result, factor):
         if np.isfinite(mean).all():
             axis.errorbar(windows, mean, error, **marks)
     axis.set_ylabel("entropy left in the reservoirs ($k_B$)")
-    axis.legend()
+    if axis.get_legend_handles_labels()[0]:  # nothing is drawn where it is infinite
+        axis.legend()
 
 
 def _theorem_panel(axis, result, factor, unit):
