@@ -141,7 +141,7 @@ BAD_SPECS = {
     "no temperature": (edited("thermal = 1.0", "thermal = 0"), "ħΩ/k_B T must be > 0"),
     "two starts": (
         edited("thermal = 1.0", "thermal = 1.0\ncounts = { A = 5, B = 5, m = 1 }"),
-        "[start] must give either `thermal` (ħΩ/k_B T) or `counts`",
+        "[start] must give either `thermal` (ħΩ/k_B T), `counts` or `mixture`",
     ),
     "times not increasing": (
         edited('stop = "10 us"\npoints = 101', 'values = ["1 us", "3 us", "2 us"]'),

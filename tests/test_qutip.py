@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import chi2_contingency, ks_2samp
 
 import jumpsim as js
 from jumpsim.theory import twolevel as w
@@ -35,3 +36,38 @@ def test_rest_and_transient():
     here = MODE.evolve(times, {"u": 1, "l": 0, "photon": 1})
     ours = np.array([here.occupation_u, here.occupation_l, here.n])
     np.testing.assert_allclose(np.array(moved.expect), ours, atol=1e-7)
+
+
+def test_histograms_of_mcsolve():
+    """Numbers of jumps per channel and first photons of 400 trajectories of QuTiP's own unravelling.
+
+    Ten two-sample tests, alarm 1e-4 each.
+    """
+    qutip = pytest.importorskip("qutip")
+    mode = w.quantised_mode(10, 0, 10.8, 0.9, 1, 1.2, 0.6, f_u=0.8, f_l=0.2, n_b=0.2)
+    h, collapse = w.to_qutip(mode.parameters, 9)
+    start = qutip.tensor(qutip.basis(2, 1), qutip.basis(2, 0), qutip.basis(10, 0))
+    options = {"method": "diag", "progress_bar": "", "map": "serial"}
+    times = np.linspace(0, 15, 31)
+    theirs = qutip.mcsolve(h, start, times, collapse, e_ops=[], ntraj=400, seeds=1, options=options)
+    run = js.simulate_wavefunction(
+        mode, times, 4000, {"u": 1, "l": 0, "photon": 0}, 1, record=["jumps", "events"]
+    )
+    names = ["into u", "out of u", "into l", "out of l", "photon from bath", "photon to bath"]
+    assert list(run.model.channels) == names
+    for c in range(6):
+        counts = np.array([np.sum(np.array(which) == c) for which in theirs.col_which])
+        mine = run.jumps[:, -1, c]
+        edges = np.unique(np.quantile(mine, np.linspace(0, 1, 9)))
+        table = [np.histogram(v, [*edges[:-1], np.inf])[0] for v in (counts, mine)]
+        table = np.array(table)[:, np.sum(table, axis=0) > 0]
+        assert chi2_contingency(table).pvalue > 1e-4
+    for c in (0, 2, 3, 5):
+        first = [
+            next((t for t, channel in zip(when, which, strict=True) if channel == c), np.inf)
+            for when, which in zip(theirs.col_times, theirs.col_which, strict=True)
+        ]
+        waits = js.waiting_times(run, names[c])
+        ended = np.where(waits.ended, waits.durations, np.inf)
+        capped = [np.minimum(v, 15.0) for v in (np.array(first), ended)]
+        assert ks_2samp(*capped).pvalue > 1e-4

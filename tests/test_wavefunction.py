@@ -332,4 +332,4 @@ def test_refusals(call, text):
 
 def test_too_many_events():
     with pytest.raises(js.SimulationError, match=r"trajectory 0, t = .*more events than"):
-        wave([1e3], max_events=10)
+        wave([1e3], 1, max_events=10)

@@ -151,14 +151,18 @@ class LevelThermodynamics:
         lines = []
         for name, (mean, error) in self.entropy.items():
             mean, error = mean[-1], error[-1]
-            what = f"with {name} energies the reservoirs' entropy "
+            account = "the fillings" if name == "fillings" else f"{name} energies"
+            what = f"with {account} the reservoirs' entropy "
             if not np.isfinite(mean) or abs(mean) <= 1.96 * error:
                 lines.append(what + "neither grows nor falls beyond noise")
             else:
                 broken = "" if mean > 0 else ", against the second law"
                 lines.append(what + ("grows" if mean > 0 else "falls") + broken)
         if np.isfinite(self.exact_fano):
-            lines.append(f"Fano factor of long windows, density matrix: {self.exact_fano:.6g}")
+            bound = self.exact_fano * self.affinity / 2
+            text = f"long windows, density matrix: Fano factor {self.exact_fano:.6g}, Var(N) "
+            text += f"⟨AN⟩/2⟨N⟩² = {bound:.6g}"
+            lines.append(text + (", beyond what classical jumps can do" if bound < 1 else ""))
         return "\n".join(lines)
 
 
@@ -295,7 +299,7 @@ def _entropies(p, mean, variance):
 
 def _exponential(production):
     """⟨exp(-AN)⟩ with a jackknife error; NaN where too few trajectories carry it."""
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         weights = np.exp(-production)
         average, error = jackknife(*group_sums([weights], _GROUPS))
         # In the long run P(-N) = P(N) exp(-AN), so that the average of exp(-2AN) is that of
@@ -307,10 +311,8 @@ def _exponential(production):
 
 def _exact(p):
     """R, and the Fano factor of long windows."""
-    if not isinstance(p, ModeParameters):
-        return float(field_state(p).R), np.nan
-    rest = steady(p)
-    return float(rest.R), rest.counting.fano
+    rest = steady(p) if isinstance(p, ModeParameters) else field_state(p)
+    return float(rest.R), float(rest.counting.fano)
 
 
 def _mean(values):

@@ -77,6 +77,41 @@ def generator(p, cutoff, weights=None):
     return sparse.csc_array((values, (rows, columns)), shape)
 
 
+def field_generator(p, weights=None):
+    """Matrix of d/dt for 4 populations and one coherence (real, imaginary) in a classical field.
+
+    Parameters
+    ----------
+    p : FieldParameters
+    weights : dict of str to float, optional
+        As for `generator`.
+
+    Returns
+    -------
+    sparse array
+    """
+    from scipy import sparse
+
+    matrix, weights = np.zeros((6, 6)), weights or {}
+    re, im, a, b = 4, 5, p.epsilon.real, p.epsilon.imag
+    for level, low, high, gamma, f in (
+        ("u", EMPTY, UPPER, p.gamma_u, p.f_u), ("u", LOWER, BOTH, p.gamma_u, p.f_u),
+        ("l", EMPTY, LOWER, p.gamma_l, p.f_l), ("l", UPPER, BOTH, p.gamma_l, p.f_l),
+    ):  # fmt: skip
+        for source, target, rate, name in (
+            (low, high, gamma * f, f"into {level}"), (high, low, gamma * (1 - f), f"out of {level}")
+        ):  # fmt: skip
+            matrix[target, source] += weights.get(name, 1.0) * rate
+            matrix[source, source] -= rate
+    for row, sign in ((UPPER, -2), (LOWER, 2)):  # R = 2 Im(ε* C) leaves u and enters l
+        matrix[row, im], matrix[row, re] = sign * a, -sign * b
+    matrix[re, re] = matrix[im, im] = -p.width / 2
+    matrix[re, im], matrix[im, re] = -p.detuning, p.detuning
+    for column, sign in ((UPPER, 1), (LOWER, -1)):
+        matrix[re, column], matrix[im, column] = -sign * b, sign * a
+    return sparse.csc_array(matrix)
+
+
 def unpacked(vectors, cutoff):
     """Populations (..., 4, N + 1) and complex coherences (..., N) of solution vectors."""
     size = 4 * (cutoff + 1)

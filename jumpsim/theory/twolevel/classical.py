@@ -1,12 +1,15 @@
 """Two levels in a classical field (W III A, Appendix A)."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ...errors import InputError
 from ...levels import FieldParameters, field_parameters
 from ...plan import as_times
+from .blocks import field_generator
+from .counting import PhotonCounting
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +122,13 @@ class ClassicalField:
         rate = np.array([0, 0, -2 * epsilon.imag, 2 * epsilon.real])  # R = 2 Im(ε* σ)
         gone = [np.linalg.solve(matrix, expm(matrix * t) @ away - away) for t in as_times(times)]
         return np.array(gone) @ rate + as_times(times) * (rate @ rest)
+
+    @property
+    def counting(self):
+        """Long-time statistics of the net number of quanta given to the field."""
+        if np.ndim(self.R):
+            raise InputError("counting statistics are found for one set of parameters")
+        return PhotonCounting(partial(field_generator, self.parameters), 4)
 
     def _away(self, start):
         """Start less the steady state, the steady state, and the matrix between them."""

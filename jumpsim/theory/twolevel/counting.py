@@ -5,9 +5,9 @@ photons made: the two differ by what the levels hold, which is bounded. Photons 
 would do as well on average, but their mode holds any number, and rare fillings would rule λ(s).
 """
 
-import numpy as np
+from functools import cached_property
 
-from .blocks import generator
+import numpy as np
 
 _DENSE = 1500  # unknowns up to which all eigenvalues are found
 
@@ -17,12 +17,14 @@ class PhotonCounting:
 
     Parameters
     ----------
-    steady : QuantisedMode
+    generator : callable
+        Matrix of d/dt with what some channels feed weighted, by their names.
+    populations : int
+        How many of its unknowns are populations; they come first.
     """
 
-    def __init__(self, steady):
-        self._steady = steady
-        self._cutoff = steady.populations.shape[1] - 1
+    def __init__(self, generator, populations):
+        self._weighted, self._populations = generator, populations
 
     @property
     def rate(self):
@@ -40,7 +42,7 @@ class PhotonCounting:
         rate, variance = self._rates
         return variance / rate if rate != 0 else np.nan
 
-    @property
+    @cached_property
     def _rates(self):
         from scipy import sparse
         from scipy.sparse.linalg import splu
@@ -49,17 +51,15 @@ class PhotonCounting:
         first = (two - half) / 1.5  # derivatives by the logarithm of the tilt, exactly
         second = (two + half - 2 * one) * 2
         norm = np.zeros(one.shape[0])
-        norm[: self._steady.populations.size] = 1.0
-        state = np.concatenate(
-            [self._steady.populations.ravel(), self._steady.coherences.real,
-             self._steady.coherences.imag]
-        )  # fmt: skip
-        rate = float(norm @ (first @ state))
+        norm[: self._populations] = 1.0
         matrix = one.tolil()
-        matrix[0] = norm
+        matrix[0] = norm  # the first equation follows from the others
+        factors = splu(sparse.csc_matrix(matrix))
+        state = factors.solve(np.eye(1, len(norm))[0])
+        rate = float(norm @ (first @ state))
         right = rate * state - first @ state
         right[0] = 0.0
-        answer = splu(sparse.csc_matrix(matrix)).solve(right)
+        answer = factors.solve(right)
         return rate, float(norm @ (second @ state) + 2 * norm @ (first @ answer))
 
     def generating(self, s):
@@ -85,8 +85,7 @@ class PhotonCounting:
         return float(values.real.max())
 
     def _generator(self, tilt):
-        weights = {"into u": tilt, "out of u": 1 / tilt}
-        return generator(self._steady.parameters, self._cutoff, weights)
+        return self._weighted({"into u": tilt, "out of u": 1 / tilt})
 
     def __str__(self):
         return f"photons made: {self.rate:.6g} per second, Fano factor {self.fano:.6g}"

@@ -6,7 +6,7 @@ coherences. Linear equations; the cutoff N grows until the weight above is negli
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -180,7 +180,8 @@ class QuantisedMode(ModeState):
         """Long-time statistics of the net number of photons made, `PhotonCounting`."""
         from .counting import PhotonCounting
 
-        return PhotonCounting(self)
+        cutoff = self.populations.shape[1] - 1
+        return PhotonCounting(partial(generator, self.parameters, cutoff), 4 * (cutoff + 1))
 
     @property
     def operation(self):
