@@ -39,7 +39,7 @@ def test_rest_and_transient():
 
 
 def test_histograms_of_mcsolve():
-    """Numbers of jumps per channel and first photons of 400 trajectories of QuTiP's own unravelling.
+    """Numbers of jumps per channel, and first jumps, of 400 trajectories of QuTiP's unravelling.
 
     Ten two-sample tests, alarm 1e-4 each.
     """
