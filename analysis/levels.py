@@ -1,0 +1,13 @@
+"""Flows, entropy and fluctuations along quantum jumps: a table, and a figure as PNG and PDF.
+
+    python analysis/levels.py results/second_law_jumps.h5 --after "10 s"
+
+The same as `jumpsim levels`; all its options are understood. Reads stores, never simulates.
+"""
+
+import sys
+
+from jumpsim.cli import entry
+
+if __name__ == "__main__":
+    entry(["levels", *sys.argv[1:]])
