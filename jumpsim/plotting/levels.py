@@ -148,7 +148,7 @@ def _precision_panel(axis, result, factor):
         if np.isfinite(exact):
             axis.axhline(exact, **style)
     bound = {"color": COLOURS[5], "linewidth": 0.8, "linestyle": ":"}
-    axis.axhline(1, label="least precision of classical jumps", **bound)
+    axis.axhline(1, label="bound of classical jumps", **bound)
     axis.set_ylim(bottom=0)
     axis.set_ylabel("fluctuations of N")
     axis.legend()
