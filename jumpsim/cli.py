@@ -165,7 +165,7 @@ def _dry_run(spec, settings):
         spec.initial,
         spec.times,
         settings.get("seed", 0),
-        as_record(settings.get("record", "counts")),
+        as_record(settings.get("record"), spec.model),
     )
     print(estimate(plan, settings.get("ntraj", 1000), settings.get("workers", usable_cores())))
     return DONE

@@ -31,7 +31,7 @@ class Plan:
     record : tuple of str
         Any of `RECORDS`.
     method : str
-        Name of the engine.
+        Name of the engine; a model has one.
     versions : tuple of int
         (engine version, stream version).
     """
@@ -41,8 +41,11 @@ class Plan:
     times: np.ndarray
     seed: int
     record: tuple
-    method: str = METHODS[0]
+    method: str | None = None
     versions: tuple = (ENGINE_VERSION, streams.STREAM_VERSION)
+
+    def __post_init__(self):
+        object.__setattr__(self, "method", as_method(self.method, self.model))
 
     def asdict(self):
         """Plain dict of everything but the times, which a file keeps as a variable."""

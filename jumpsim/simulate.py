@@ -19,7 +19,7 @@ from .ensemble import Ensemble
 from .errors import InputError, choices, whole_number
 from .initial import Fixed, Mixture, Thermal, as_initial
 from .model import Model
-from .plan import Plan, as_method, as_record, as_seed, as_times
+from .plan import Plan, as_record, as_seed, as_times
 from .progress import Progress
 from .resources import available_memory, usable_cores
 from .store import FileStore, MemoryStore, WritableStore, store_exists
@@ -116,7 +116,7 @@ def simulate(
         as_times(times),
         _new_seed(store) if seed is None else as_seed(seed),
         as_record(record, model),
-        as_method(method, model),
+        method,
     )
     ntraj = whole_number(ntraj, "ntraj", 0, 2**53)
     limits = Limits(

@@ -31,14 +31,15 @@ from .simulate import simulate
 from .spec import load_spec, parse_spec
 from .store import store_exists
 from .store.disk import sync_folder
+from .store.layout import SCALES
 
 FORMAT, FORMAT_VERSION = "jumpsim sweep", 1
 
 _INDEX = "index.json"
 _SHOWN = {
-    "mean": "average count over trajectories",
-    "sem": "standard error of the average count",
-    "variance": "variance of the count, divisor n - 1",
+    "mean": "average count (or expectation value) over trajectories",
+    "sem": "standard error of the average",
+    "variance": "variance over trajectories, divisor n - 1",
     "ntraj": "number of trajectories",
     "n_events": "number of events of all trajectories",
 }
@@ -336,7 +337,7 @@ def _read_index(folder):
 
 
 def _summary(file, seed):
-    """(times, pools, what is shown) of one point."""
+    """(times, (dimension, names) of the columns, what is shown) of one point."""
     ensemble = open_ensemble(file)
     if ensemble.seed != seed:
         raise StoreError(f"{file}: is of seed {ensemble.seed}, but this point's seed is {seed}")
@@ -345,7 +346,8 @@ def _summary(file, seed):
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
     shown |= {"ntraj": ensemble.ntraj, "n_events": ensemble.n_events}
-    return ensemble.times, ensemble.model.pools, shown
+    model = ensemble.model
+    return ensemble.times, (SCALES[model.sampled][0], model.columns[model.sampled]), shown
 
 
 def _dataset(folder, index, found):
@@ -354,15 +356,15 @@ def _dataset(folder, index, found):
         import xarray
     except ImportError:
         raise InputError("open_sweep needs xarray: pip install 'jumpsim[xarray]'") from None
-    times, pools, _ = next(iter(found.values()))
-    if any(p != pools or len(t) != len(times) for t, p, _ in found.values()):
+    times, scale, _ = next(iter(found.values()))
+    if any(s != scale or len(t) != len(times) for t, s, _ in found.values()):
         raise InputError(
-            f"{folder}: the points have different pools or numbers of times, which fit into "
+            f"{folder}: the points have different columns or numbers of times, which fit into "
             "no common array; open them one by one with jumpsim.open"
         )
     axes = {axis["name"]: _coordinate(path, axis) for path, axis in index["vary"].items()}
     common = all(np.array_equal(t, times) for t, _, _ in found.values())
-    inner = {"time" if common else "time_index": len(times), "pool": len(pools)}
+    inner = {"time" if common else "time_index": len(times), scale[0]: len(scale[1])}
     grid = {axis["name"]: len(axis["values"]) for axis in index["vary"].values()}
     variables = {}
     for name, long_name in _SHOWN.items():
@@ -380,7 +382,7 @@ def _dataset(folder, index, found):
             each[place] = t
         variables["time"] = ([*grid, "time_index"], each, about_time)
     attributes = {name: index[name] for name in ("spec", "spec_file", "seed", "jumpsim")}
-    return xarray.Dataset(variables, axes | {"pool": list(pools)}, attributes)
+    return xarray.Dataset(variables, axes | {scale[0]: list(scale[1])}, attributes)
 
 
 def _coordinate(path, axis):

@@ -1,6 +1,7 @@
 """Questions to quantum jumps: averages, flows and entropy, waiting times, Rabi oscillation."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,6 +141,12 @@ def test_tables_figures_and_commands(tmp_path, capsys, monkeypatch):
     assert main(["info", "m.h5"]) == 0
     assert "coherent exchange" in capsys.readouterr().out
     assert main(["status", "m.h5"]) == 0
+    capsys.readouterr()
+    spec = Path(__file__).parent.parent / "data" / "second_law_jumps.toml"
+    assert main(["run", str(spec), "-n", "100", "-o", "n.h5", "--dry-run"]) == 0
+    assert "nothing was written" in capsys.readouterr().out
+    assert main(["run", str(spec), "-n", "5", "-o", "n.h5", "--record", "counts"]) == 2
+    assert 'its samples are "expect"' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("question", [*QUESTIONS, "report"])
@@ -411,3 +418,13 @@ def test_coverage_of_flows_and_entropy():
         covered += [abs(v - e) <= 1.96 * error for (v, error), e in zip(told, exact, strict=True)]
     assert (covered / 400 >= 0.910).all()
     assert (covered / 400 <= 0.9825).all()
+
+
+def test_sweeps_of_quantum_jumps(tmp_path):
+    spec = Path(__file__).parent.parent / "data" / "second_law_jumps.toml"
+    js.run_sweep(spec, tmp_path / "s", {"parameters.epsilon": [0.2, 0.5]}, ntraj=40)
+    data = js.open_sweep(tmp_path / "s")
+    assert data["mean"].dims == ("epsilon", "time", "observable")
+    one = js.open(next((tmp_path / "s").glob("*0.5*.h5")))
+    np.testing.assert_array_equal(data["mean"].sel(epsilon=0.5), one.mean())
+    assert data.observable.values.tolist() == list(FIELD.observables)
