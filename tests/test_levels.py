@@ -106,7 +106,7 @@ def test_the_fluctuation_theorem_of_long_windows(field):
 def test_exponential_average_of_a_mode(mode):
     """⟨exp(-AN)⟩ of a window at rest from the tilted dense equation."""
     found = js.level_thermodynamics(mode, 10)
-    p, cutoff = MODE.parameters, 6
+    p, cutoff = MODE.parameters, 4
     total, _ = liouvillian(p, cutoff)
     c_u, _, _ = operators(cutoff)
     into = p.gamma_u * p.f_u * np.kron(c_u.T, c_u.T)
@@ -219,7 +219,8 @@ def test_expectations_of_any_start():
 
 def test_waiting_laws_by_the_dense_equation():
     """Survival, density, mean and variance of waits from a start, and after a jump at rest."""
-    p, cutoff = MODE.parameters, 6
+    model = js.systems.two_level_mode(**{**MACHINE, "T_b": 3.0, "mu_u": 9.5})
+    p, cutoff = model.parameters, 4
     total, _ = liouvillian(p, cutoff)
     c_u, c_l, a = operators(cutoff)
     jumps = {
@@ -236,7 +237,7 @@ def test_waiting_laws_by_the_dense_equation():
         rho = start if after is None else jumps[after] @ rest
         rho = rho / rho[:: size + 1].sum()
         silent = total - sum(jumps[name] for name in channels)
-        law = waiting_law(MODE, times, js.Fixed(EMPTY), channels, after)
+        law = waiting_law(model, times, js.Fixed(EMPTY), channels, after)
         left = [expm(silent * t) @ rho for t in times]
         np.testing.assert_allclose(
             law.survival, [v[:: size + 1].sum().real for v in left], atol=1e-6
