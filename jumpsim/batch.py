@@ -24,10 +24,11 @@ TIMEOUT, INTERRUPTED = "timeout", "interrupted"
 FIRST_LOOK = 256  # smallest sample at which `target_sem` may stop a run
 
 _BLOCK_SECONDS = 1.0  # work in one block: the most that a crash can cost
-_BLOCK_BYTES = 2**22
+_BLOCK_BYTES = 2**24
 _COMMIT_SECONDS = 2.0
 _COMMIT_BYTES = 2**25
 _POLL_SECONDS = 0.1
+_LANES_SECONDS = 5.0  # work left for each worker, from which on lanes are compiled
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Limits:
     block_size: int | None
 
 
-def run_block(plan, first, last, max_events=None, proceed=None):
+def run_block(plan, first, last, max_events=None, proceed=None, lanes=False):
     """Simulate the trajectories first ... last-1 of a plan; what a worker does.
 
     Returns
@@ -59,7 +60,16 @@ def run_block(plan, first, last, max_events=None, proceed=None):
     states = streams.states(plan.seed, first, last, streams.JUMPS)
     try:
         rows = engine.run(
-            plan.method, model.lowered, plan.times, starts, states, keep, max_events, None, proceed
+            plan.method,
+            model.lowered,
+            plan.times,
+            starts,
+            states,
+            keep,
+            max_events,
+            None,
+            proceed,
+            lanes,
         )
     except engine.Fault as fault:
         raise fault.explain(first, model.channels) from None
@@ -104,6 +114,7 @@ class Batch:
     bytes: int = 0
     largest: int = 1
     interrupted: bool = False
+    lanes: bool = False
 
     def run(self, ntraj):
         """Simulate up to `ntraj`; returns why the run ended."""
@@ -198,17 +209,26 @@ class Batch:
         middle = min(last, first + self._size(last - first))
         if middle < last:
             gaps.append((middle, last))
-        arguments = (self.plan, first, middle, self.limits.max_events)
-        if isinstance(self.executor, ThreadPoolExecutor):
-            return self.executor.submit(run_block, *arguments, self._proceed)
-        return self.executor.submit(run_block, *arguments)
+        proceed = self._proceed if isinstance(self.executor, ThreadPoolExecutor) else None
+        return self.executor.submit(
+            run_block, self.plan, first, middle, self.limits.max_events, proceed, self._lanes(gaps)
+        )
+
+    def _lanes(self, gaps):
+        """Whether so much is left that lanes are worth compiling; then from there on."""
+        left = sum(last - first for first, last in gaps)
+        each = self.seconds / max(self.done, 1)
+        self.lanes = self.lanes or left * each / self.workers > _LANES_SECONDS
+        return self.lanes
 
     def _size(self, left):
         """Trajectories in the next block: a second's work, a share of what is left, a few MB."""
         if self.limits.block_size is not None:
             return self.limits.block_size
-        columns = self.plan.model.columns
-        columns = len(columns[self.plan.model.sampled]) + len(columns["jumps"])
+        model = self.plan.model
+        columns = len(model.columns[model.sampled])
+        if "jumps" in self.plan.record:
+            columns += len(model.channels)
         per_row = max(8 * len(self.plan.times) * columns, self.bytes // max(self.done, 1))
         by_time = self.done / self.seconds * _BLOCK_SECONDS if self.seconds else 1
         self.largest = int(min(16 * self.largest, max(by_time, 1)))

@@ -18,6 +18,21 @@ def _add(words, high, low):
 
 
 @njit(cache=True)
+def _all_small(samples):
+    """Whether no sample needs its upper half: most counts."""
+    found = 0
+    for x in samples.ravel():
+        found |= x >> _HALF  # negative ones have all upper bits
+    return found == 0
+
+
+@njit(cache=True)
+def _multiply_small(low, j, small):
+    for t in range(len(low)):
+        small[t] += low[t] * j[t]
+
+
+@njit(cache=True)
 def _multiply(h, low, i, j, parts):
     squares, mixed, small = parts[0], parts[1], parts[2]
     for t in range(len(h)):
@@ -42,6 +57,7 @@ def word_sums(samples, first, second):
     # Of x = 2^26 h + l the products h h, h l + l h and l l; times innermost, side by side.
     parts = np.zeros((3, columns, columns, times), np.int64)
     high, low = np.zeros((2, columns, times), np.int64)
+    small = _all_small(samples)
     for begin in range(0, n, _GROUP):
         single[:] = 0
         parts[:] = 0
@@ -53,7 +69,10 @@ def word_sums(samples, first, second):
                     high[p, t], low[p, t] = x >> _HALF, x & _LOW
             for p in range(columns):
                 for q in range(p, columns):
-                    _multiply(high[p], low[p], high[q], low[q], parts[:, p, q])
+                    if small:
+                        _multiply_small(low[p], low[q], parts[2, p, q])
+                    else:
+                        _multiply(high[p], low[p], high[q], low[q], parts[:, p, q])
         for t in range(times):
             for p in range(columns):
                 _add(first[t, p], single[p, t] >> 63, single[p, t])

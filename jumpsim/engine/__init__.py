@@ -10,7 +10,7 @@ from .protocol import ENGINE_VERSION
 from .status import Fault
 
 with kernel_cache():
-    from . import direct, wavefunction
+    from . import direct, lockstep, wavefunction
 
 # What a run may be done with; a method is part of a run's identity.
 KERNELS = {"direct": direct, "wavefunction": wavefunction}
@@ -46,8 +46,9 @@ class Rows:
 
 
 def run(
-    method, lowered, times, starts, states, keep, max_events=None, slice_events=None, proceed=None
-):
+    method, lowered, times, starts, states, keep, max_events=None, slice_events=None, proceed=None,
+    lanes=False,
+):  # fmt: skip
     """Simulate trajectories, one after the other.
 
     Parameters
@@ -70,6 +71,8 @@ def run(
         Events after which `proceed` is asked.
     proceed : callable, optional
         Called with (finished rows, events) since the last call; False ends the run early.
+    lanes : bool
+        Whether many trajectories are worth compiling lanes for; changes no number.
 
     Returns
     -------
@@ -80,6 +83,8 @@ def run(
     ------
     Fault
     """
+    if lanes and method == "direct" and lockstep.fits(lowered, len(times), keep, max_events):
+        return _run_lanes(lowered, times, starts, states, slice_events, proceed)
     kernel = KERNELS[method]
     table = kernel.lower(lowered)
     cursor, out = _prepared(kernel, lowered, len(starts), len(times), keep)
@@ -117,6 +122,25 @@ def run(
         np.concatenate(event_times)[:kept] if "events" in keep else None,
         np.concatenate(event_channels)[:kept] if "events" in keep else None,
     )
+
+
+def _run_lanes(lowered, times, starts, states, slice_events, proceed):
+    """Run the direct method in lanes; what lanes do not judge is done alone."""
+
+    def repair(row):
+        try:
+            alone = run(
+                "direct", lowered, times, starts[row : row + 1], states[row : row + 1], {"samples"}
+            )
+        except Fault as fault:
+            fault.row = row
+            raise
+        return alone.samples[0], alone.event_count[0]
+
+    budget = max(1, (SLICE_EVENTS if slice_events is None else slice_events) // lockstep.LANES)
+    table = direct.lower(lowered)
+    samples, event_count = lockstep.run(table, times, starts, states, budget, proceed, repair)
+    return Rows(samples, None, event_count, None, None)
 
 
 def _prepared(kernel, lowered, rows, times, keep):

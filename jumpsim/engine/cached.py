@@ -6,6 +6,7 @@ function that it calls, in another file, has been edited.
 
 import contextlib
 import hashlib
+import os
 from pathlib import Path
 
 from numba import config
@@ -13,14 +14,27 @@ from numba import config
 _HERE = Path(__file__).parent
 
 
-@contextlib.contextmanager
-def kernel_cache():
-    """Let functions that are compiled with ``cache=True`` in here be cached in that folder."""
+def cache_folder():
+    """Folder named after the digest of these sources, beside them, or else in the user's cache."""
     digest = hashlib.blake2b(digest_size=8)
     for file in sorted(_HERE.glob("*.py")):
         digest.update(file.read_bytes())
+    name = f"kernels-{digest.hexdigest()}"
+    folder = Path(config.CACHE_DIR or _HERE / "__pycache__") / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:  # installed where nobody may write
+        pass
+    return Path.home() / ".cache" / "jumpsim" / name
+
+
+@contextlib.contextmanager
+def kernel_cache():
+    """Let functions that are compiled with ``cache=True`` in here be cached in that folder."""
     before = config.CACHE_DIR
-    config.CACHE_DIR = str(Path(before or _HERE / "__pycache__") / f"kernels-{digest.hexdigest()}")
+    config.CACHE_DIR = str(cache_folder())
     try:
         yield
     finally:

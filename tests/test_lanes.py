@@ -1,0 +1,262 @@
+"""Trajectories side by side are those of the direct method, bit for bit."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+from networks import random_counts, random_model
+
+import jumpsim as js
+from jumpsim import batch, engine, streams
+from jumpsim.engine import cached, lockstep
+from jumpsim.engine.status import Fault
+
+WAVEGUIDE = js.systems.open_waveguide(
+    tls=20, modes=7.5, gamma_dec=0.3, gamma_0=0.5, gamma_tilde=(2.0, 0.1), gamma_tilde_wg=(1.0, 0.2)
+)
+LOOP = js.systems.closed_waveguide(3, 2, 2, 1.0, 1.0, 1.0, (1.0, 0), (1.0, 0))
+DIMERS = js.Model(
+    [js.Pool.mass_action("P"), js.Pool.mass_action("P2"), js.Pool.mass_action("X")],
+    [
+        js.Channel("pair", 0.02, {"P": 2}, {"P2": 1}, reverse="split"),
+        js.Channel("split", 0.5, {"P2": 1}, {"P": 2}, reverse="pair"),
+        js.Channel("twice", 0.1, {"X": 1}, {"X": 2}),
+        js.Channel("gone", 0.12, {"X": 1}),
+        js.Channel("never", 0.0, {"X": 1}),
+    ],
+)
+LIGHT = js.systems.two_level(0.4, 1.0, 1.0, 1.5, 0.5, 0.9, 0.2, 0.3)
+SYSTEMS = {
+    "waveguide": (WAVEGUIDE, js.Thermal(1.0)),
+    "loop": (LOOP, js.Thermal(0.7)),
+    "mass action": (DIMERS, js.Fixed({"P": 40, "P2": 0, "X": 9})),
+    "two levels": (LIGHT, js.Fixed({"u": 1, "l": 0, "photon": 2})),
+}
+GRIDS = {
+    "even": np.linspace(0, 3, 31),
+    "late": np.linspace(1.0, 3.0, 11),
+    "uneven": np.concatenate([[0.0], np.geomspace(1e-4, 3, 17)]),
+    "single": np.array([2.5]),
+    "start": np.array([0.0]),
+    "nearly even": np.linspace(0, 3, 31) + 1e-5 * np.sin(np.arange(31)),
+}
+
+
+def both(model, initial, grid, rows=200, seed=5, **more):
+    starts = initial.draw(model, seed, 0, rows)
+    states = streams.states(seed, 0, rows, streams.JUMPS)
+    arguments = "direct", model.table, grid, starts, states, {"samples"}
+    return engine.run(*arguments), engine.run(*arguments, lanes=True, **more)
+
+
+def same(one, other):
+    np.testing.assert_array_equal(one.samples, other.samples)
+    np.testing.assert_array_equal(one.event_count, other.event_count)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_same_trajectories(name):
+    for grid in GRIDS.values():
+        same(*both(*SYSTEMS[name], grid))
+    alone, lanes = both(*SYSTEMS[name], GRIDS["even"], rows=5)  # most lanes have nothing to do
+    same(alone, lanes)
+    assert alone.event_count.min() > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_random_networks(seed):
+    rng = np.random.default_rng(seed)
+    model = random_model(rng)
+    start = random_counts(model, rng)
+    total = model.rates(start).sum()
+    if total == 0:
+        pytest.skip("nothing happens")
+    starts, states = np.tile(start, (200, 1)), streams.states(seed, 0, 200, streams.JUMPS)
+    arguments = "direct", model.table, np.linspace(0, 20 / total, 11), starts, states, {"samples"}
+    try:
+        alone = engine.run(*arguments, max_events=10_000)
+    except Fault:
+        pytest.skip("grows without bound")
+    same(alone, engine.run(*arguments, lanes=True))
+
+
+def test_times_of_events_are_kept_exactly():
+    """A grid made of event times: the sample at the very instant includes the event."""
+    model, initial = SYSTEMS["two levels"]
+    run = js.simulate(model, [4.0], 3, initial, 5, "events")
+    times = np.unique(np.concatenate([run.events(i)[0] for i in range(3)]))
+    around = np.unique(np.concatenate([np.nextafter(times, 0), times, np.nextafter(times, 9)]))
+    for grid in (times, around, np.linspace(0, times[4], 9)):  # the last has its end on an event
+        same(*both(model, initial, grid, rows=100))
+
+
+def test_a_slice_more_or_less_changes_nothing():
+    model, initial = SYSTEMS["waveguide"]
+    heard = []
+
+    def proceed(rows, events):
+        heard.append((rows, events))
+        return True
+
+    alone, lanes = both(model, initial, GRIDS["even"], slice_events=700, proceed=proceed)
+    same(alone, lanes)
+    assert len(heard) > 5
+    assert np.sum(heard, axis=0).tolist() == [200, alone.event_count.sum()]
+    stopped = both(model, initial, GRIDS["even"], slice_events=700, proceed=lambda *_: False)[1]
+    done = len(stopped.event_count)
+    assert done < 200
+    np.testing.assert_array_equal(stopped.samples, alone.samples[:done])
+
+
+def test_absorbed_and_frozen():
+    dies = js.Model([js.Pool.mass_action("X")], [js.Channel("gone", 3.0, {"X": 1})])
+    alone, lanes = both(dies, js.Fixed({"X": 4}), np.linspace(0, 20, 9))
+    same(alone, lanes)
+    assert (lanes.samples[:, -1] == 0).all()
+    assert (lanes.event_count == 4).all()
+    frozen = js.Model([js.Pool.mass_action("X")], [js.Channel("gone", 0.0, {"X": 1})])
+    assert not lockstep.fits(frozen.table, 9, {"samples"}, None)
+    same(*both(frozen, js.Fixed({"X": 4}), np.linspace(0, 2, 9)))
+
+
+def test_faults_are_those_of_the_direct_method():
+    """A rate that changes its sign, and a count beyond 2^53: the same sentence, row and time."""
+    table = dies = js.Model([js.Pool.mass_action("X")], [js.Channel("gone", 3.0, {"X": 1})]).table
+    table = type(dies)(
+        dies.constants, dies.first, dies.pools, np.array([-2.5]), dies.slopes, dies.mean_offsets,
+        dies.changes,
+    )  # fmt: skip
+    grows = js.Model([js.Pool.mass_action("X")], [js.Channel("more", 1.0, {"X": 1}, {"X": 2})])
+    for broken, start in ((table, 6), (grows.table, 2**53 - 1)):
+        starts = np.full((90, 1), start)
+        states = streams.states(1, 0, 90, streams.JUMPS)
+        faults = []
+        for lanes in (False, True):
+            with pytest.raises(Fault) as caught:
+                engine.run(
+                    "direct", broken, np.array([9.0]), starts, states, {"samples"}, lanes=lanes
+                )
+            faults.append(vars(caught.value))
+        assert faults[0] == faults[1]
+
+
+def test_a_doubtful_lane_that_is_right_goes_on():
+    """A count of exactly 2^53 is allowed, but too large for lanes: those rows are done alone."""
+    model = js.Model(
+        [js.Pool.mass_action("X"), js.Pool.mass_action("Y")],
+        [js.Channel("leave", 0.5, {"Y": 1}), js.Channel("come", 1e-300, {}, {"X": 1})],
+    )
+    same(*both(model, js.Fixed({"X": 2**53, "Y": 3}), np.linspace(0, 3, 7), rows=150))
+
+
+def test_a_whole_run_uses_them_when_it_pays(monkeypatch, tmp_path):
+    calls, real = [], lockstep.run
+
+    def run(*arguments):
+        calls.append(len(arguments[2]))
+        return real(*arguments)
+
+    monkeypatch.setattr(lockstep, "run", run)
+    model, initial = SYSTEMS["waveguide"]
+
+    def simulate(seconds, **more):
+        monkeypatch.setattr(batch, "_LANES_SECONDS", seconds)
+        return js.simulate(model, GRIDS["even"], 3000, initial, 8, ["counts", "moments"], **more)
+
+    alone = simulate(1e9)
+    assert not calls
+    lanes = simulate(0.0, store=tmp_path / "a.h5", workers=2)
+    assert sum(calls) > 2000
+    np.testing.assert_array_equal(alone.counts, lanes.counts)
+    np.testing.assert_array_equal(alone.event_count, lanes.event_count)
+    np.testing.assert_array_equal(alone.cov(), lanes.cov())
+    calls.clear()
+    again = js.simulate(model, GRIDS["even"], 3100, initial, 8, "events", max_events=10**6)
+    assert not calls
+    np.testing.assert_array_equal(again.event_count[:3000], alone.event_count)
+
+
+def test_worker_processes_use_them_too(monkeypatch):
+    monkeypatch.setattr(batch, "_LANES_SECONDS", 0.0)
+    model, initial = SYSTEMS["two levels"]
+    alone = js.simulate(model, GRIDS["even"], 600, initial, 8, max_events=10**6)
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        there = js.simulate(model, GRIDS["even"], 600, initial, 8, executor=pool, block_size=200)
+    np.testing.assert_array_equal(alone.counts, there.counts)
+
+
+def test_room_is_looked_at():
+    table = WAVEGUIDE.table
+    assert lockstep.fits(table, 101, {"samples", "moments"}, None)
+    for times, keep, most in (
+        (10**6, {"samples"}, None), (101, {"samples", "jumps"}, None), (101, {"events"}, None),
+        (101, set(), None), (101, {"samples"}, 50),
+    ):  # fmt: skip
+        assert not lockstep.fits(table, times, keep, most)
+
+
+def test_a_source_is_written_once(tmp_path):
+    file = lockstep._written(tmp_path / "deep" / "x.py", "one")
+    stamp = file.stat()
+    assert lockstep._written(file, "one").stat() == stamp
+    assert os.listdir(tmp_path / "deep") == ["x.py"]
+    assert file.read_text() == "one"
+
+
+def test_where_nobody_may_write(monkeypatch, tmp_path):
+    """The compiled code then goes into the user's own cache."""
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setattr(cached.config, "CACHE_DIR", str(blocked))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert cached.cache_folder().is_relative_to(tmp_path / "home" / ".cache" / "jumpsim")
+
+
+START = """
+import numpy as np, jumpsim as js, sys
+from jumpsim import engine, streams
+model = js.systems.hohlraum(9, 4, 1.0)
+starts = np.tile([3, 2], (100, 1))
+rows = engine.run("direct", model.table, np.linspace(0, 2, 9), starts,
+                  streams.states(1, 0, 100, 1), {"samples"}, lanes=True)
+print(int(rows.samples.sum()), int(rows.event_count.sum()))
+"""
+
+
+@pytest.mark.slow
+def test_many_processes_start_at_once(tmp_path):
+    """Six processes with an empty cache write and compile at the same time, then find it there."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    for _ in range(2):
+        started = [
+            subprocess.Popen(
+                [sys.executable, "-c", START], env=environment, stdout=-1, stderr=-1, text=True
+            )
+            for _ in range(6)
+        ]
+        told = [p.communicate(timeout=300) for p in started]
+        assert all(error == "" for _, error in told)
+        assert len({out for out, _ in told}) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processor", ["x86-64", "haswell", "generic"])
+def test_bits_are_those_of_any_processor(processor, tmp_path):
+    """No instruction that a processor may lack, or fuse, changes a bit."""
+    environment = {
+        **os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_CPU_NAME": processor,
+        "NUMBA_CPU_FEATURES": "",
+    }  # fmt: skip
+    told = subprocess.run(
+        [sys.executable, "-c", START], env=environment, capture_output=True, text=True, timeout=300
+    )
+    here = subprocess.run(
+        [sys.executable, "-c", START], capture_output=True, text=True, timeout=300
+    )
+    assert told.stderr == here.stderr == ""
+    assert told.stdout == here.stdout
