@@ -8,6 +8,7 @@ import pytest
 
 import jumpsim as js
 from jumpsim import InputError
+from jumpsim.cli import main
 from jumpsim.spec import parse_spec
 
 ROOT = Path(__file__).parent.parent
@@ -119,3 +120,55 @@ def test_scale_is_the_same_physics_larger():
     for scale in (0, -1, "x", True, float("nan")):
         with pytest.raises(InputError, match="`scale` must be a finite number > 0"):
             parse_spec({**data, "scale": scale})
+
+
+MIXED = """
+[start]
+mixture = [
+    { counts = { A = 3, m = 0 }, weight = 0.25 },
+    { counts = { A = 0, m = 5 }, weight = 0.75 },
+]
+[times]
+values = [0, "1 us"]
+"""
+
+
+def test_a_mixture_runs_and_describes_itself(tmp_path, capsys):
+    spec = load(tmp_path, MODEL + MIXED)
+    mixture = js.Mixture([({"A": 3, "m": 0}, 0.25), ({"A": 0, "m": 5}, 0.75)])
+    assert spec.initial == mixture
+    assert parse_spec({**tomllib.loads(MODEL + MIXED), "scale": 2}).initial == mixture.scaled(2)
+    run = js.simulate(spec.model, spec.times, 400, spec.initial, seed=1)
+    at_start = run.counts[:, 0].tolist()
+    assert set(map(tuple, at_start)) == {(3, 0), (0, 5)}
+    assert abs(at_start.count([0, 5]) / 400 - 0.75) < 4.5 * (0.75 * 0.25 / 400) ** 0.5
+    assert "a mixture of 2 states" in str(run)
+    path = str(tmp_path / "run.h5")
+    assert main(["run", str(tmp_path / "spec.toml"), "-o", path, "-n", "20"]) == 0
+    assert js.open(path).initial == mixture
+    assert main(["info", path]) == 0
+    assert "a mixture of 2 states" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("weight = 0.75", "weight = 0.5", "must add up to 1, but give 0.75"),
+        (", weight = 0.75", "", "`weight` must be a finite number > 0"),
+        ("weight = 0.75", "wait = 0.75", "[start] mixture: unknown `wait`; did you mean 'weight'?"),
+        ("{ counts = { A = 0, m = 5 }, weight = 0.75 }", "0.75", "`mixture` must list"),
+        ("counts = { A = 0, m = 5 }, ", "", "must give a count for each pool"),
+        ("m = 5", "m = 6", "pool 'm' must be a whole number from 0 to 5"),
+        ("m = 5", "n = 5", "unknown pool 'n'"),
+        ("[start]\n", "[start]\nspread = true\n", "[start] with mixture: unknown `spread`"),
+        ("[start]\n", "[start]\nthermal = 1.0\n", "must give either"),
+        ("[start]\n", "[start]\ncounts = { A = 3, m = 0 }\n", "must give either"),
+    ],
+)
+def test_bad_mixtures_name_the_place(tmp_path, old, new, message):
+    assert MIXED.count(old) == 1
+    with pytest.raises(js.InputError) as refusal:
+        load(tmp_path, MODEL + MIXED.replace(old, new))
+    assert message in str(refusal.value)
+    assert str(refusal.value).startswith(str(tmp_path / "spec.toml"))
+    assert "\n" not in str(refusal.value)
