@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jumpsim.statistics import Moments
+from jumpsim.sums import word_sums
 
 
 def exact_sums(samples):
@@ -147,3 +148,33 @@ def test_no_samples():
     moments = Moments.of(np.zeros((0, 4, 2), np.int64))
     assert_same(moments, Moments.zero((4, 2)))
     assert_same(moments + Moments.of(np.ones((3, 4, 2), int)), Moments.of(np.ones((3, 4, 2), int)))
+
+
+def signed(words):
+    """The number that two 64-bit words stand for."""
+    high, low = int(words[0]), int(words[1])
+    return high * 2**64 + low % 2**64
+
+
+@pytest.mark.parametrize("n", [0, 1, 255, 256, 257, 511, 512, 513])
+@pytest.mark.parametrize("top", [5, 2**26, 2**26 + 1, 2**31, 2**53])
+def test_word_sums_at_the_edges_of_groups(n, top):
+    """Two words each, also when they go on from sums of either sign; rows are summed in groups."""
+    rng = np.random.default_rng(36)
+    for samples in (
+        rng.integers(-top, top, (n, 2, 3), endpoint=True),
+        np.full((n, 2, 3), top),
+        np.full((n, 2, 3), -top),
+        np.where(rng.random((n, 2, 3)) < 0.5, top, -top),
+    ):
+        first, second = rng.integers(-(2**62), 2**62, (2, 3, 2)), np.zeros((2, 3, 3, 2), np.int64)
+        second[...] = rng.integers(-(2**62), 2**62, second.shape)
+        before = first.copy(), second.copy()
+        word_sums(samples, first, second)
+        for t in range(2):
+            sums, products = exact_sums(samples[:, t]) if n else ([0] * 3, [[0] * 3] * 3)
+            for p in range(3):
+                assert signed(first[t, p]) - signed(before[0][t, p]) == sums[p]
+                for q in range(3):
+                    more = products[p][q] if q >= p else 0  # the other half is its mirror image
+                    assert signed(second[t, p, q]) - signed(before[1][t, p, q]) == more
