@@ -1,7 +1,15 @@
 """Quantum jumps proper, against a plain simulator on the same draws and the density matrix."""
 
+import json
 import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
+import h5py
+import numba
 import numpy as np
 import pytest
 import reference
@@ -13,7 +21,9 @@ from scipy.stats import kstest
 
 import jumpsim as js
 from jumpsim import engine
-from jumpsim.engine import draws
+from jumpsim.coherent import model_fromdict
+from jumpsim.engine import draws, wavefunction
+from jumpsim.statistics import Moments
 from jumpsim.theory import twolevel
 
 BASE = {"gamma_u": 1.0, "gamma_l": 1.5, "gamma_b": 0.5, "f_u": 0.9, "f_l": 0.2, "n_b": 0.3}
@@ -333,3 +343,158 @@ def test_refusals(call, text):
 def test_too_many_events():
     with pytest.raises(js.SimulationError, match=r"trajectory 0, t = .*more events than"):
         wave([1e3], 1, max_events=10)
+
+
+@pytest.mark.parametrize("square", [1e-9, 1e-4, 9e-4, 1.1e-3, 0.03, 0.09, 1.0, 30.0, 900.0])
+def test_motion_between_jumps(square):
+    """Both branches, |Ωt|² on either side of where they meet, against exp(-iMt) to rounding."""
+    rng = np.random.default_rng(int(1e4 * square))
+    for _ in range(40):
+        k, (g, delta) = int(rng.integers(0, 9)), rng.normal(0, 2, 2)
+        into_u, out_u, into_l, out_l, up, down = rates = rng.exponential(2, 6)
+        table = wavefunction.Table(*rates, delta, abs(g), True)
+        of_a = out_u + into_l + up * (k + 1) + down * k
+        of_b = into_u + out_l + up * (k + 2) + down * (k + 1)
+        z, coupling = -delta / 2 - 0.25j * (of_a - of_b), abs(g) * math.sqrt(k + 1)
+        t = math.sqrt(square / abs(z**2 + coupling**2))
+        psi = rng.normal(size=2) + 1j * rng.normal(size=2)
+        psi /= np.linalg.norm(psi)
+        a, b = expm(-1j * t * np.array([[z, coupling], [coupling, -z]])) @ psi
+        parts = psi.real[0], psi.imag[0], psi.real[1], psi.imag[1]
+        pair = wavefunction._couple.py_func(table, k)
+        found = wavefunction._moved.py_func(pair, t, *parts)
+        expected = np.array([a.real, a.imag, b.real, b.imag]) / math.hypot(abs(a), abs(b))
+        np.testing.assert_allclose(found, expected, atol=3e-13)
+
+
+def test_limits_of_a_trajectory():
+    """As many events as are allowed and no more; an overflow and a rate too large are named."""
+    most = int(wave(ntraj=20).event_count.max())
+    assert wave(ntraj=20, max_events=most).event_count.max() == most
+    with pytest.raises(js.SimulationError, match=f"`max_events` = {most - 1}"):
+        wave(ntraj=20, max_events=most - 1)
+    hot = mode_model(g=0.0, gamma_b=1e-12, n_b=1e3)
+    with pytest.raises(js.SimulationError, match=r"trajectory \d, .*'photon from bath' raised"):
+        wave(ntraj=9, model=hot, start={"u": 0, "l": 0, "photon": 2**53}, times=[1.0])
+    with pytest.raises(js.SimulationError, match="not a finite"):
+        wave(ntraj=1, model=mode_model(gamma_u=1e308, gamma_l=1e308, f_l=0.9), times=[1.0])
+
+
+def test_every_trajectory_begins_anew():
+    """Jumps, state and clock of the last one leave nothing: each alone is the same."""
+    whole = wave([0.0, 1.0], 30, {"u": 0, "l": 0, "photon": 1}, record=ALL)
+    assert (whole.jumps[:, 0] == 0).all()
+    np.testing.assert_array_equal(whole.expect[:, 0], np.tile([0, 0, 1.0, 0, 0], (30, 1)))
+    np.testing.assert_array_equal(whole.jumps[:, 1].sum(axis=1), whole.event_count)
+
+
+def test_sums_and_what_a_file_says_of_them(tmp_path):
+    """Of the nearest whole multiples of 2⁻³²; averages and covariances in the file are in 1."""
+    path = tmp_path / "w.h5"
+    run = wave(ntraj=300, record=["expect", "moments"], store=path)
+    exactly = Moments.of(np.rint(run.expect * 2.0**32).astype(np.int64))
+    assert run.moments.first.tolist() == exactly.first.tolist()
+    assert run.moments.second.tolist() == exactly.second.tolist()
+    np.testing.assert_array_equal(run.mean(), exactly.mean() * 2.0**-32)
+    np.testing.assert_array_equal(run.cov(), exactly.cov() * 2.0**-64)
+    np.testing.assert_array_equal(run.sem(), exactly.sem() * 2.0**-32)
+    with h5py.File(path) as file:
+        np.testing.assert_array_equal(file["expect_mean"], run.mean())
+        np.testing.assert_array_equal(file["expect_covariance"], run.cov())
+        first, second = file["expect_sum"][()], file["expect_product_sum"][()]
+        names = [name.decode() for name in file["observable"]]
+    assert names == ["u", "l", "photon", "Re c", "Im c"]
+    stored = Moments.from_words(300, first, second)
+    assert stored.first.tolist() == exactly.first.tolist()
+    assert stored.second.tolist() == exactly.second.tolist()
+
+
+def test_a_model_says_what_it_is():
+    """Entropy of each jump is ln(rate/reverse), baths by name; a plain dict keeps all of it."""
+    model = mode_model(g=0.3 - 0.4j)
+    u, low, b = math.log(0.9 / 0.1), math.log(0.2 / 0.8), math.log(0.3 / 1.3)
+    np.testing.assert_allclose(model.entropies, [u, -u, low, -low, b, -b], rtol=1e-14)
+    assert [c.bath for c in model.channel_specs] == ["u", "u", "l", "l", "b", "b"]
+    up = np.zeros((6, 3), int)
+    up[[0, 2, 4], [0, 1, 2]], up[[1, 3, 5], [0, 1, 2]] = 1, -1
+    np.testing.assert_array_equal(model.changes, up)
+    rates = [0.9, 0.1, 0.3, 1.2, 0.15, 0.65]
+    np.testing.assert_allclose(model.lowered, [*rates, 1.3, 0.5, True], rtol=1e-14)
+    assert model.coupling == 0.5
+    warm = {"T_u": 1.0, "mu_u": 9.0, "T_l": 2.0, "mu_l": 0.5}
+    for model in (
+        mode_model(g=0.3 - 0.4j),
+        field_model(epsilon=0.3 - 0.4j),
+        js.systems.two_level_mode(10, 0, 12, 1j, 1, 1, 1, T_b=3.0, **warm),
+        js.systems.two_level_field(10, 0, 12, 1, 1, 1j, **warm),
+    ):
+        again = model_fromdict(json.loads(json.dumps(model.asdict())))
+        for name in vars(model.parameters):
+            assert getattr(again.parameters, name) == getattr(model.parameters, name)
+        assert again == model
+        assert again.lowered == model.lowered
+    assert mode_model(g=0.5) != mode_model(g=0.5j)
+
+
+_FIRST_EVENT = """
+import numpy as np
+import jumpsim as js
+from jumpsim import engine, streams
+
+table = js.systems.hohlraum(3, 2, 1.0).table
+times, start, stream = np.array([9.0]), np.array([[3, 1]]), streams.states(1, 0, 1, 1)
+print(engine.run("direct", table, times, start, stream, ("events",)).event_time[0])
+"""
+
+
+def first_event(folder):
+    """Its time by the package that was copied there, in a process of its own."""
+    env = os.environ | {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache")}
+    command = [sys.executable, "-B", "-c", _FIRST_EVENT]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout)
+
+
+def test_edited_draws_make_a_kernel_anew(tmp_path):
+    """numba itself would take the kernel of direct.py from its cache, which was not touched."""
+    source = Path(js.__file__).parent
+    shutil.copytree(source, tmp_path / "jumpsim", ignore=shutil.ignore_patterns("__pycache__"))
+    first = first_event(tmp_path)
+    folders = sorted((tmp_path / "cache").glob("kernels-*"))
+    assert len(folders) == 1
+    assert first_event(tmp_path) == first
+    assert sorted((tmp_path / "cache").glob("kernels-*")) == folders
+    file = tmp_path / "jumpsim" / "engine" / "draws.py"
+    text = file.read_text()
+    changed = text.replace("return -(exponent * 0.69", "return -2.0 * (exponent * 0.69")
+    assert changed != text
+    file.write_text(changed)
+    assert first_event(tmp_path) == 2 * first
+    assert len(list((tmp_path / "cache").glob("kernels-*"))) == 2
+    file.write_text(text)
+    assert first_event(tmp_path) == first
+
+
+def test_every_file_of_the_kernels_is_in_the_digest(tmp_path, monkeypatch):
+    """A comment in any of them makes another folder; afterwards numba's setting is as it was."""
+    from jumpsim.engine import cached
+
+    def folder():
+        with cached.kernel_cache():
+            return numba.config.CACHE_DIR
+
+    before = numba.config.CACHE_DIR
+    assert Path(folder()).parent.name == (Path(before).name if before else "__pycache__")
+    assert before == numba.config.CACHE_DIR
+    source = Path(cached.__file__).parent
+    for file in source.glob("*.py"):
+        shutil.copy(file, tmp_path)
+    monkeypatch.setattr(cached, "_HERE", tmp_path)
+    seen = [folder()]
+    assert folder() == seen[0]
+    for file in sorted(tmp_path.glob("*.py")):
+        file.write_text(file.read_text() + "# edited\n")
+        seen.append(folder())
+    assert len(set(seen)) == len(seen) == 1 + len(list(source.glob("*.py")))
+    assert before == numba.config.CACHE_DIR
