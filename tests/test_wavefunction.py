@@ -51,6 +51,8 @@ MODELS = {
     "one way": (mode_model(f_u=1.0, f_l=0.0, n_b=0.0), 16),
     "many photons": (mode_model(n_b=3.0, delta=-20.0), 60),
     "slow bath": (mode_model(gamma_b=0.01, gamma_u=0.2), 20),
+    # |l, 0⟩ jumps more slowly than |u, -1⟩ would, if there were such a partner.
+    "upside down": (mode_model(f_u=0.1, f_l=0.9, gamma_b=0.1), 20),
 }
 every_model = pytest.mark.parametrize("name", MODELS)
 
