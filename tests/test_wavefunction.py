@@ -294,7 +294,7 @@ def test_without_any_jump_rabi_oscillations_go_on():
 def test_elementary_functions():
     rng = np.random.default_rng(0)
     for x in [0.0, 1e-300, 1e-9, *rng.exponential(3, 2000), *rng.uniform(0, 700, 2000)]:
-        assert draws.decay.py_func(x) == pytest.approx(math.exp(-x), rel=4e-16)
+        assert draws.decay.py_func(x) == pytest.approx(math.exp(-x), rel=4e-16, abs=0)
     assert draws.decay.py_func(701.0) == 0.0
     for x in [0.0, math.pi / 4, 1e5, *rng.normal(0, 3, 2000), *rng.normal(0, 1e6, 2000)]:
         assert draws.sine_cosine.py_func(x) == pytest.approx((math.sin(x), math.cos(x)), abs=4e-16)
@@ -367,6 +367,14 @@ def test_motion_between_jumps(square):
         found = wavefunction._moved.py_func(pair, t, *parts)
         expected = np.array([a.real, a.imag, b.real, b.imag]) / math.hypot(abs(a), abs(b))
         np.testing.assert_allclose(found, expected, atol=3e-13)
+
+
+def test_a_phase_of_which_nothing_is_known():
+    """Beyond 10¹⁵ nothing is left of it; the amplitudes say so."""
+    table = mode_model(delta=0.0).lowered._replace(mode=False)
+    pair = wavefunction._couple.py_func(wavefunction.Table(*table), 0)
+    assert np.isfinite(wavefunction._moved.py_func(pair, 1e14, 1.0, 0.0, 0.0, 0.0)).all()
+    assert np.isnan(wavefunction._moved.py_func(pair, 1e16, 1.0, 0.0, 0.0, 0.0)).all()
 
 
 def test_limits_of_a_trajectory():
