@@ -600,7 +600,7 @@ def test_flows_and_entropy_by_hand(light):
         if np.isfinite(found.exponential[k]):
             assert found.exponential[k] == pytest.approx(np.exp(-affinity * net[:, k]).mean())
     assert np.isfinite(found.exponential[0])
-    assert np.isnan(found.exact_fano) != mode
+    assert found.exact_fano == pytest.approx(rest.counting.fano)
     few = js.simulate_wavefunction(model, np.linspace(0, 12, 7), 999, start, 3, record=BOTH)
     few = js.level_thermodynamics(few, 4.0)
     assert np.isnan(few.exponential).all()
@@ -841,9 +841,7 @@ def test_figure_of_thermodynamics(light, mode, field):
         np.testing.assert_allclose(drawn[:2], [found.windows[known], y[known]])
         np.testing.assert_allclose(drawn[2:], [e[known]] * 2, atol=1e-9)
     level = [xy[1][0] for xy in drawn_line(precision) if len(xy[0]) == 2]
-    limits = [1.0]
-    if light == "mode":
-        limits += [abs(found.exact_fano), abs(found.exact_fano * found.affinity) / 2]
+    limits = [1.0, abs(found.exact_fano), abs(found.exact_fano * found.affinity) / 2]
     np.testing.assert_allclose(sorted(level), sorted(limits))
 
 

@@ -157,12 +157,16 @@ def signed(words):
 
 
 @pytest.mark.parametrize("n", [0, 1, 255, 256, 257, 511, 512, 513])
-@pytest.mark.parametrize("top", [5, 2**26, 2**26 + 1, 2**31, 2**53])
+@pytest.mark.parametrize("top", [5, 2**26 - 1, 2**26, 2**26 + 1, 2**31, 2**53])
 def test_word_sums_at_the_edges_of_groups(n, top):
     """Two words each, also when they go on from sums of either sign; rows are summed in groups."""
     rng = np.random.default_rng(36)
+    alone = np.zeros((n, 2, 3), np.int64)
+    alone[n // 2 :, 1, 2] = -top
     for samples in (
+        alone,
         rng.integers(-top, top, (n, 2, 3), endpoint=True),
+        rng.integers(0, top, (n, 2, 3), endpoint=True),
         np.full((n, 2, 3), top),
         np.full((n, 2, 3), -top),
         np.where(rng.random((n, 2, 3)) < 0.5, top, -top),
