@@ -59,7 +59,7 @@ every_model = pytest.mark.parametrize("name", MODELS)
 
 def same_as_plain(model, start, times, cutoff, **more):
     mode = model.lowered.mode
-    for index in range(4):
+    for index in range(3):
         block = js.simulate_wavefunction(
             model, times, index + 1, start, seed=7, record=["expect", "events", "jumps"]
         )
@@ -81,13 +81,13 @@ def same_as_plain(model, start, times, cutoff, **more):
 def test_same_events_as_a_plain_simulator(name):
     model, cutoff = MODELS[name]
     for start in ({"u": 1, "l": 0, "photon": 2}, {"u": 0, "l": 1, "photon": 0}):
-        same_as_plain(model, start, np.linspace(0, 12, 25), cutoff)
+        same_as_plain(model, start, np.linspace(0, 12, 9), cutoff)
 
 
 def test_same_events_in_a_classical_field():
     for model in (field_model(), field_model(delta=0.0, epsilon=3j), field_model(epsilon=0.0)):
         for start in ({"u": 1, "l": 0}, {"u": 0, "l": 1}, {"u": 1, "l": 1}):
-            same_as_plain(model, start, np.linspace(0, 12, 25), 24, offset=12)
+            same_as_plain(model, start, np.linspace(0, 12, 9), 24, offset=12)
 
 
 def wave(times=(0.0, 0.5, 2.0), ntraj=40, start=None, seed=3, model=None, **more):
@@ -228,7 +228,7 @@ def test_photon_numbers_and_channel_counts():
 
 def test_waiting_times_between_photons():
     """From one photon given to the bath to the next, at rest: the law of the density matrix."""
-    model, cutoff = mode_model(n_b=0.05, f_l=0.1, g=1.5), 5
+    model, cutoff = mode_model(n_b=0.05, f_l=0.1, g=1.5), 4
     run = wave([0.0, 60.0], 4000, seed=11, model=model, record="events")
     waits = []
     for i in range(run.ntraj):
