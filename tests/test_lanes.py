@@ -91,8 +91,17 @@ def test_times_of_events_are_kept_exactly():
     run = js.simulate(model, [4.0], 3, initial, 5, "events")
     times = np.unique(np.concatenate([run.events(i)[0] for i in range(3)]))
     around = np.unique(np.concatenate([np.nextafter(times, 0), times, np.nextafter(times, 9)]))
-    for grid in (times, around, np.linspace(0, times[4], 9)):  # the last has its end on an event
+    for grid in (times, around):
         same(*both(model, initial, grid, rows=100))
+    # Evenly spaced times with an event on one of them, which arithmetic alone puts a place too far.
+    hard = 0
+    for t in times[:60]:
+        for n in range(5, 50):
+            grid = np.linspace(0, t * n / 3, n + 1)
+            if grid[3] == t and t * (n / grid[-1]) > 3 and hard < 30:
+                hard += 1
+                same(*both(model, initial, grid, rows=64))
+    assert hard == 30
 
 
 def test_a_slice_more_or_less_changes_nothing():
