@@ -112,7 +112,6 @@ def step(state, stream, numbers, end):
 {load}
 {rates}
         t = state[{time} + l] + wait / {total}
-        t = t if {total} > 0.0 else np.inf
         x = u * {total}
 {masks}
         live = 1.0 if t <= end else 0.0
@@ -170,8 +169,7 @@ def advance(numbers, grid, spacing, budget, starts, streams, state, stream, lane
     """Run lanes until all rows are done, or for `budget` passes; see lockstep.run."""
     end, times = grid[-1], len(grid)
     size = times + 1
-    ended = {W} if place[1] == 0 else 0
-    place[1] = 1
+    ended = {W}
     for _ in range(budget):
         if ended > 0:
             running = 0
@@ -216,7 +214,6 @@ def advance(numbers, grid, spacing, budget, starts, streams, state, stream, lane
         else:
             any_slots(state, slots, grid, end)
         keep(state, kept, slots, size)
-    place[1] = 0
     return {MORE}
 '''
 
@@ -259,7 +256,7 @@ def run(table, grid, starts, streams, budget, proceed, repair):
     state = np.full((pools + 2) * LANES, np.inf)
     state[: pools * LANES] = np.repeat(starts[0], LANES) if rows else 0.0
     lanes, slots = np.full(LANES, -1), np.zeros(LANES, np.int64)
-    stream, place = np.ones(4 * LANES, np.uint64), np.zeros(2, np.int64)
+    stream, place = np.ones(4 * LANES, np.uint64), np.zeros(1, np.int64)
     kept = np.full(LANES * (len(grid) + 1) * pools, -1.0)
     samples = np.zeros((rows, len(grid), pools), np.int64)
     event_count = np.full(rows, -1)
@@ -273,7 +270,7 @@ def run(table, grid, starts, streams, budget, proceed, repair):
             for lane in np.flatnonzero(lanes >= 0):
                 row = int(lanes[lane])
                 samples[row], event_count[row] = repair(row)
-            lanes[:], place[1] = -1, 0
+            lanes[:] = -1
             state[: pools * LANES] = np.repeat(starts[0], LANES)
             state[pools * LANES :] = np.inf
         finished = event_count >= 0
