@@ -505,15 +505,18 @@ def test_waiting_after_a_photon_and_from_many():
         np.testing.assert_allclose(law.density, flux, atol=1e-5)
     with pytest.raises(js.InputError, match="unknown channel 'photon to bat'"):
         waiting_law(model, times, js.Fixed(EMPTY), ["into u"], "photon to bat")
-    # Not coupled: a ladder of photon numbers, typed here.
-    model = js.systems.two_level_mode(10, 0, 10, 0.0, 1, 1, 0.5, f_u=0.5, f_l=0.5, n_b=1.0)
+    # Not coupled: a ladder of photon numbers, typed here, from more than rest ever holds.
+    model = js.systems.two_level_mode(10, 0, 10, 0.0, 1, 1, 0.5, f_u=0.5, f_l=0.5, n_b=0.3)
     n = np.arange(150.0)
-    silent = np.diag(-0.5 * (n + 1) - 1.0 * n) + np.diag(0.5 * n[1:], -1)
+    silent = np.diag(-0.15 * (n + 1) - 0.65 * n) + np.diag(0.15 * n[1:], -1)
     start, times = np.eye(150)[60], [0.005, 0.02, 0.05]
     left = np.array([expm(silent * t) @ start for t in times])
     law = waiting_law(model, times, js.Fixed({"u": 0, "l": 0, "photon": 60}), ["photon to bath"])
-    np.testing.assert_allclose(law.survival, left.sum(axis=1), rtol=1e-4)
-    np.testing.assert_allclose(law.density, left @ n, rtol=1e-3)
+    np.testing.assert_allclose(law.survival, left.sum(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(law.density, 0.65 * left @ n, rtol=1e-6)
+    dark = js.systems.two_level_mode(10, 0, 11, 1, 1, 1, 1, f_u=0.0, f_l=0.0, n_b=0.0)
+    with pytest.raises(js.InputError, match="^'into u' never happens$"):
+        waiting_law(dark, times, js.Fixed(EMPTY), ["into u"])
 
 
 def by_hand(run, first, energies, given=False):
