@@ -116,10 +116,18 @@ def test_a_slice_more_or_less_changes_nothing():
     same(alone, lanes)
     assert len(heard) > 5
     assert np.sum(heard, axis=0).tolist() == [200, alone.event_count.sum()]
-    stopped = both(model, initial, GRIDS["even"], slice_events=700, proceed=lambda *_: False)[1]
+    # Stopped midway: the leading rows that are all finished, however many later ones are.
+    counted, half = [], len(heard) // 2
+
+    def stop(rows, events):
+        counted.append(rows)
+        return len(counted) < half
+
+    stopped = both(model, initial, GRIDS["even"], slice_events=700, proceed=stop)[1]
     done = len(stopped.event_count)
-    assert done < 200
+    assert 0 < done < sum(counted) < 200
     np.testing.assert_array_equal(stopped.samples, alone.samples[:done])
+    np.testing.assert_array_equal(stopped.event_count, alone.event_count[:done])
 
 
 def test_absorbed_and_frozen():
@@ -140,15 +148,24 @@ def test_faults_are_those_of_the_direct_method():
         dies.constants, dies.first, dies.pools, np.array([-2.5]), dies.slopes, dies.mean_offsets,
         dies.changes,
     )  # fmt: skip
+    # Two channels, so that the total stays positive where one rate is not.
+    pair = js.Model(
+        [js.Pool.mass_action("X")],
+        [js.Channel("gone", 3.0, {"X": 1}), js.Channel("come", 1e3, {}, {"X": 1})],
+    ).table
+    pair = type(pair)(
+        pair.constants, pair.first, pair.pools, np.array([20.0]), np.array([-1.0]),
+        pair.mean_offsets, pair.changes,
+    )  # fmt: skip
     grows = js.Model([js.Pool.mass_action("X")], [js.Channel("more", 1.0, {"X": 1}, {"X": 2})])
-    for broken, start in ((table, 6), (grows.table, 2**53 - 1)):
+    for broken, start, end in ((table, 6, 9.0), (pair, 3, 0.1), (grows.table, 2**53 - 1, 9.0)):
         starts = np.full((90, 1), start)
         states = streams.states(1, 0, 90, streams.JUMPS)
         faults = []
         for lanes in (False, True):
             with pytest.raises(Fault) as caught:
                 engine.run(
-                    "direct", broken, np.array([9.0]), starts, states, {"samples"}, lanes=lanes
+                    "direct", broken, np.array([end]), starts, states, {"samples"}, lanes=lanes
                 )
             faults.append(vars(caught.value))
         assert faults[0] == faults[1]
