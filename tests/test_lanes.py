@@ -119,7 +119,7 @@ def test_a_slice_more_or_less_changes_nothing():
     # Stopped midway: the leading rows that are all finished, however many later ones are.
     counted, half = [], len(heard) // 2
 
-    def stop(rows, events):
+    def stop(rows, _):
         counted.append(rows)
         return len(counted) < half
 

@@ -515,7 +515,7 @@ def test_waiting_after_a_photon_and_from_many():
     np.testing.assert_allclose(law.survival, left.sum(axis=1), rtol=1e-6)
     np.testing.assert_allclose(law.density, 0.65 * left @ n, rtol=1e-6)
     dark = js.systems.two_level_mode(10, 0, 11, 1, 1, 1, 1, f_u=0.0, f_l=0.0, n_b=0.0)
-    with pytest.raises(js.InputError, match="^'into u' never happens$"):
+    with pytest.raises(js.InputError, match=r"^'into u' never happens$"):
         waiting_law(dark, times, js.Fixed(EMPTY), ["into u"])
 
 
