@@ -316,6 +316,8 @@ def test_elementary_functions():
         (lambda: wave(max_events="x"), "`max_events`"),
         (lambda: wave(target_sem={"A": 1.0}), "unknown observable 'A'"),
         (lambda: mode_model(f_u=1.2), "`f_u` must be from 0 to 1"),
+        (lambda: mode_model(f_u=None, T_u=0.0, mu_u=9.0), "`T_u` must be > 0, but is 0"),
+        (lambda: mode_model(n_b=None, T_b=0.0), "`T_b` must be > 0, but is 0"),
         (lambda: mode_model(n_b=-0.1), "`n_b` must be ≥ 0"),
         (lambda: mode_model(gamma_l=-1.0), "`gamma_l` must be ≥ 0"),
         (lambda: mode_model(g="strong"), "`g` must be a finite number"),
