@@ -18,7 +18,9 @@ slow: .venv/ready
 	$(BIN)/python -m pytest -m slow
 
 bench: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench_peers.py
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -145,6 +145,16 @@ class TwoLevel(Model):
             "(systems.two_level)"
         )
 
+    def as_counts(self, counts, whole=False):
+        """Counts as `Model.as_counts` has them, with fewer photons than 2²¹."""
+        array = super().as_counts(counts, whole)
+        if (array[..., 2:] >= 2**21).any():
+            raise InputError(
+                f"count of pool 'photon' must be below 2^21, but is {array[..., 2].max():g}: "
+                "beyond, averages are no longer exact; use rate equations"
+            )
+        return array
+
     @property
     def changes(self):
         """What each channel adds to the counts, (n_channels, n_pools) int64."""

@@ -260,9 +260,12 @@ class Mixture:
 
     def law(self, model):
         """Its states, (n, n_pools) int64, and their probabilities, (n,)."""
-        states = [model.as_counts(counts, whole=True) for counts, _ in self.states]
-        weights = np.array([weight for _, weight in self.states])
-        return np.array(states), weights / weights.sum()
+        merged = {}  # a state may be named twice
+        for counts, weight in self.states:
+            state = tuple(model.as_counts(counts, whole=True).tolist())
+            merged[state] = merged.get(state, 0.0) + weight
+        weights = np.array(list(merged.values()))
+        return np.array(list(merged)), weights / weights.sum()
 
     def mean(self, model):
         """Mean counts at t = 0, (n_pools,)."""

@@ -339,8 +339,8 @@ def test_averages_and_law_of_a_mixture():
     model = hohlraum(6, 2.5, 1.0)
     states, weights = TWICE.law(model)
     rows = counted(model, [s for s, _ in TWICE.states])
-    assert states.tolist() == rows
-    np.testing.assert_array_equal(weights, [0.5, 0.125, 0.25, 0.125])
+    assert states.tolist() == rows[:3]  # a state that is named twice is one
+    np.testing.assert_array_equal(weights, [0.5, 0.25, 0.25])
     mean = np.array([4 * 0.5 + 2 * 0.25, 0.5 + 3 * 0.25 + 2 * 0.25])
     if model.pools == ("m", "N"):
         mean = mean[::-1]

@@ -19,6 +19,7 @@ from jumpsim.inference import levels as levels_module
 from jumpsim.inference.rabi import _chi_square
 from jumpsim.statistics import detailed_slope, proportion_interval
 from jumpsim.theory import twolevel
+from jumpsim.theory.twolevel import waiting
 from jumpsim.theory.twolevel.waiting import waiting_law
 
 MACHINE = {
@@ -865,3 +866,20 @@ def test_figure_of_rabi_oscillation():
             np.testing.assert_allclose(line, [found.fine * 1e3, law / 1e3])
         p = found.ensembles[k].model.parameters
         assert axis.texts[0].get_text() == f"4g/Γ = {4 * p.g.real / p.width:.3g}"
+
+
+def test_waiting_from_far_above_rest():
+    """The cutoff grows until nothing reaches it: 300 photons in a hot, slow mode."""
+    model = js.systems.two_level_mode(10, 0, 10, 0.3, 1.0, 1.0, 0.05, f_u=0.5, f_l=0.5, n_b=5.0)
+    start = js.Fixed({"u": 1, "l": 0, "photon": 300})
+    found = waiting_law(model, [0.5, 3.0], start, ["into l"])
+    before = waiting._MARGIN
+    try:
+        waiting._MARGIN = 600
+        wide = waiting_law(model, [0.5, 3.0], start, ["into l"])
+    finally:
+        waiting._MARGIN = before
+    np.testing.assert_allclose(found.survival, wide.survival, atol=1e-10)
+    np.testing.assert_allclose(found.density, wide.density, atol=1e-10)
+    assert found.mean == pytest.approx(wide.mean, rel=1e-9)
+    assert found.variance == pytest.approx(wide.variance, rel=1e-8)

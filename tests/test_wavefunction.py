@@ -49,7 +49,7 @@ MODELS = {
     "hardly coupled": (mode_model(g=1e-7, delta=1e-9), 20),
     "not coupled": (mode_model(g=0.0), 20),
     "one way": (mode_model(f_u=1.0, f_l=0.0, n_b=0.0), 16),
-    "many photons": (mode_model(n_b=3.0, delta=-20.0), 60),
+    "many photons": (mode_model(n_b=1.5, delta=-20.0), 40),
     "slow bath": (mode_model(gamma_b=0.01, gamma_u=0.2), 20),
     # |l, 0⟩ jumps more slowly than |u, -1⟩ would, if there were such a partner.
     "upside down": (mode_model(f_u=0.1, f_l=0.9, gamma_b=0.1), 20),
@@ -385,9 +385,20 @@ def test_limits_of_a_trajectory():
     assert wave(ntraj=20, max_events=most).event_count.max() == most
     with pytest.raises(js.SimulationError, match=f"`max_events` = {most - 1}"):
         wave(ntraj=20, max_events=most - 1)
-    hot = mode_model(g=0.0, gamma_b=1e-12, n_b=1e3)
+    hot = mode_model(g=0.0, gamma_b=1e-3, n_b=1e3)
     with pytest.raises(js.SimulationError, match=r"trajectory \d, .*'photon from bath' raised"):
-        wave(ntraj=9, model=hot, start={"u": 0, "l": 0, "photon": 2**53}, times=[1.0])
+        wave(ntraj=9, model=hot, start={"u": 0, "l": 0, "photon": 2**21 - 1}, times=[1.0])
+    with pytest.raises(js.InputError, match=r"must be below 2\^21"):
+        wave(start={"u": 0, "l": 0, "photon": 2**21})
+    many = wave([0.0], 300, {"u": 0, "l": 0, "photon": 2**21 - 1}, record="moments")
+    assert many.mean()[0, 2] == 2**21 - 1
+    assert many.var()[0, 2] == 0
+    lost = mode_model(
+        g=1.0, delta=0.0, gamma_u=1e-16, gamma_l=1e-16, gamma_b=1e-16, f_u=0.0, f_l=0.0, n_b=0.0
+    )
+    for kept in ("expect", "events"):
+        with pytest.raises(js.SimulationError, match="a phase is beyond"):
+            wave([1e14, 1e16], 200, model=lost, record=kept, seed=1)
     with pytest.raises(js.SimulationError, match="not a finite"):
         wave(ntraj=1, model=mode_model(gamma_u=1e308, gamma_l=1e308, f_l=0.9), times=[1.0])
 
@@ -468,6 +479,7 @@ def first_event(folder):
     return float(done.stdout)
 
 
+@pytest.mark.slow
 def test_edited_draws_make_a_kernel_anew(tmp_path):
     """numba itself would take the kernel of direct.py from its cache, which was not touched."""
     source = Path(js.__file__).parent

@@ -25,7 +25,6 @@ from numba import njit
 from .draws import decay, exponential, next_bits, sine_cosine, uniform
 from .protocol import (
     BUFFER_FULL,
-    COUNT_LIMIT,
     DONE,
     EVENTS,
     FAULT,
@@ -45,6 +44,7 @@ JUMPS = 6  # into and out of u, into and out of l, photon from and to the bath
 _NO_PAIR = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 COLUMNS = 5  # ⟨n_u⟩, ⟨n_l⟩, ⟨n⟩, Re and Im of ⟨c_l† c_u a†⟩ (W B4, without g)
 
+MOST_PHOTONS = 2**21 - 1  # in multiples of 2^-32, as they are added up, 2^53
 _SMALL = 1e-3  # |Ωt|² below which cos and sin are series
 _MOST_PHASE = 1e15  # beyond, nothing of it is known
 
@@ -254,6 +254,9 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
                     if moves:
                         cr, ci, dr, di = _moved(pair, grid[k] - t, ar, ai, br, bi)
                     kept = _expectations(table, block, n, cr, ci, dr, di)
+                    if not kept[0] >= 0.0:
+                        status = NOT_FINITE
+                        break
                     for i in range(COLUMNS):
                         out.samples[row, k, i] = kept[i]
                 if keep_jumps:
@@ -261,7 +264,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
                         out.jumps[row, k, c] = cursor.jumps[c]
                 k += 1
                 used += 1
-            if k == len(grid):
+            if k == len(grid) or status == NOT_FINITE:
                 break
             if moves:
                 ar, ai, br, bi = _moved(pair, following - t, ar, ai, br, bi)
@@ -273,17 +276,17 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
             while x >= reached and c < JUMPS:
                 c += 1
                 reached += rates[c] if c < JUMPS else 0.0
+            if not reached >= 0.0:  # a phase of which nothing is known
+                status = NOT_FINITE
+                break
             if c == JUMPS:
-                if not reached <= math.inf:
-                    status = NOT_FINITE
-                    break
                 continue
             if events == max_events:
                 status = TOO_MANY_EVENTS
                 break
             block, n, ar, ai, br, bi = _after(c, block, n, ar, ai, br, bi)
             events += 1
-            if n > COUNT_LIMIT:
+            if not -MOST_PHOTONS <= n <= MOST_PHOTONS:
                 status = OVERFLOW
                 place[FAULT] = c
                 break

@@ -10,7 +10,9 @@ from .averages import start_populations
 from .blocks import generator
 from .mode import steady
 
-_MARGIN = 16  # photons beyond the start and the steady state
+_MARGIN = 16  # photons beyond the start and the steady state, to begin with
+_TAIL = 1e-12  # weight of the highest photon number that is allowed
+_MOST = 2**15  # photons
 
 
 def waiting_law(model, times, initial, channels, after=None):
@@ -46,23 +48,36 @@ def waiting_law(model, times, initial, channels, after=None):
             raise InputError(f"unknown channel {name!r}; " + choices(name, model.channels))
     rest = steady(p)
     first = rest.populations if after else start_populations(model, initial)
-    cutoff = _MARGIN + max(rest.populations.shape[1], first.shape[1])
-    whole = generator(p, cutoff)
-    silent = generator(p, cutoff, dict.fromkeys(channels, 0.0))
-    start = np.zeros(whole.shape[0])
-    size = 4 * (cutoff + 1)
-    start[:size].reshape(4, -1)[:, : first.shape[1]] = first
-    if after is not None:
-        kept = rest.populations.shape[1] - 1
-        start[size : size + kept] = rest.coherences.real
-        start[size + cutoff : size + cutoff + kept] = rest.coherences.imag
-        start = (whole - generator(p, cutoff, {after: 0.0})) @ start
-        start /= start[:size].sum()
     what = " or ".join(f"'{name}'" for name in channels) + (f" after '{after}'" if after else "")
-    return _law(model, what, times, start, silent, size)
+    margin = _MARGIN
+    while True:
+        cutoff = margin + max(rest.populations.shape[1], first.shape[1])
+        silent = generator(p, cutoff, dict.fromkeys(channels, 0.0))
+        start = _placed(p, rest if after else None, first, cutoff, after)
+        law, tail = _law(model, what, times, start, silent, 4 * (cutoff + 1))
+        if tail < _TAIL:
+            return law
+        if cutoff > _MOST:
+            raise InputError(f"with {cutoff} photons the weight of the last is still {tail:.2g}")
+        margin *= 2
+
+
+def _placed(p, rest, first, cutoff, after):
+    """Vector of populations (4, n + 1); with `rest` of what is left right after a jump at rest."""
+    size = 4 * (cutoff + 1)
+    start = np.zeros(size + 2 * cutoff)
+    start[:size].reshape(4, -1)[:, : first.shape[1]] = first
+    if rest is None:
+        return start
+    kept = rest.populations.shape[1] - 1
+    start[size : size + kept] = rest.coherences.real
+    start[size + cutoff : size + cutoff + kept] = rest.coherences.imag
+    start = (generator(p, cutoff) - generator(p, cutoff, {after: 0.0})) @ start
+    return start / start[:size].sum()
 
 
 def _law(model, what, times, start, silent, size):
+    """Law of the waits, and the greatest weight of the highest photon number on their way."""
     from scipy.sparse.linalg import expm_multiply, splu
 
     weight = np.zeros(len(start))
@@ -82,7 +97,11 @@ def _law(model, what, times, start, silent, size):
     mean, probability = float(weight @ once), float(leaving @ once)
     if not abs(probability - 1) < 1e-6:
         raise InputError(f"{what} may never happen, and has no mean time")
-    variance = float(2 * weight @ factors.solve(once) - mean**2)
-    return Passage(
+    twice = factors.solve(once)
+    variance = float(2 * weight @ twice - mean**2)
+    highest = [v[:size].reshape(4, -1)[:, -1].sum() / v[:size].sum() for v in (once, twice)]
+    highest += [v[:size].reshape(4, -1)[:, -1].sum() for v in vectors]
+    law = Passage(
         model, what, times, vectors @ weight, vectors @ leaving, probability, mean, variance
     )
+    return law, max(highest)
