@@ -84,7 +84,7 @@ def run(
     Fault
     """
     if lanes and method == "direct" and lockstep.fits(lowered, len(times), keep, max_events):
-        return _run_lanes(lowered, times, starts, states, slice_events, proceed)
+        return _run_lanes(lowered, times, starts, states, keep, slice_events, proceed)
     kernel = KERNELS[method]
     table = kernel.lower(lowered)
     cursor, out = _prepared(kernel, lowered, len(starts), len(times), keep)
@@ -124,23 +124,30 @@ def run(
     )
 
 
-def _run_lanes(lowered, times, starts, states, slice_events, proceed):
+def _run_lanes(lowered, times, starts, states, keep, slice_events, proceed):
     """Run the direct method in lanes; what lanes do not judge is done alone."""
+    table, counted, pools = direct.lower(lowered), "jumps" in keep, starts.shape[1]
 
     def repair(row):
+        one = slice(row, row + 1)
         try:
-            alone = run(
-                "direct", lowered, times, starts[row : row + 1], states[row : row + 1], {"samples"}
-            )
+            alone = run("direct", lowered, times, starts[one], states[one], {"samples", "jumps"})
         except Fault as fault:
             fault.row = row
             raise
-        return alone.samples[0], alone.event_count[0]
+        both = np.hstack([alone.samples[0], alone.jumps[0][:, table.label]])
+        return both if counted else alone.samples[0], alone.event_count[0]
 
     budget = max(1, (SLICE_EVENTS if slice_events is None else slice_events) // lockstep.LANES)
-    table = direct.lower(lowered)
-    samples, event_count = lockstep.run(table, times, starts, states, budget, proceed, repair)
-    return Rows(samples, None, event_count, None, None)
+    samples, event_count = lockstep.run(
+        table, times, starts, states, counted, budget, proceed, repair
+    )
+    jumps = None
+    if counted:
+        jumps = np.zeros((*samples.shape[:2], len(lowered.constants)), np.int64)
+        jumps[:, :, table.label] = samples[:, :, pools:]
+        samples = np.ascontiguousarray(samples[:, :, :pools])
+    return Rows(samples if "samples" in keep else None, jumps, event_count, None, None)
 
 
 def _prepared(kernel, lowered, rows, times, keep):

@@ -220,12 +220,13 @@ def advance(numbers, grid, spacing, budget, starts, streams, state, stream, lane
 
 def fits(lowered, times, keep, max_events):
     """Whether lanes can do what is asked for, and have room for it."""
-    room = 8 * LANES * (times + 1) * lowered.changes.shape[1] <= _MOST_SLOT_BYTES
-    kept = "samples" in keep and not {"jumps", "events"} & set(keep)
-    return room and kept and max_events is None and (lowered.constants > 0).any()
+    columns = lowered.changes.shape[1] + ("jumps" in keep) * len(lowered.constants)
+    room = 8 * LANES * (times + 1) * columns <= _MOST_SLOT_BYTES
+    kept = "events" not in keep and {"samples", "jumps"} & set(keep)
+    return bool(room and kept and max_events is None and (lowered.constants > 0).any())
 
 
-def run(table, grid, starts, streams, budget, proceed, repair):
+def run(table, grid, starts, streams, counted, budget, proceed, repair):
     """Simulate trajectories in lanes.
 
     Parameters
@@ -235,6 +236,8 @@ def run(table, grid, starts, streams, budget, proceed, repair):
         Times to keep, increasing.
     starts : ndarray of int64, shape (rows, pools)
     streams : ndarray of uint64, shape (rows, 4)
+    counted : bool
+        Whether the jumps of each channel are kept as well: as counts that no rate looks at.
     budget : int
         Passes after which `proceed` is asked; it changes no number.
     proceed : callable
@@ -245,20 +248,25 @@ def run(table, grid, starts, streams, budget, proceed, repair):
 
     Returns
     -------
-    samples : ndarray of int64, shape (rows, times, pools)
+    samples : ndarray of int64, shape (rows, times, pools), or with the channels behind the pools
     event_count : ndarray of int64, shape (rows,)
         Of the leading rows that are all finished.
     """
     rows, pools = starts.shape
+    factors, changes = _structure(table)
+    if counted:
+        changes = tuple((*change, (pools + c, 1)) for c, change in enumerate(changes))
+        starts = np.hstack([starts, np.zeros((rows, len(changes)), np.int64)])
+    columns = starts.shape[1]
     with _compiling:
-        module = _kernel(pools, *_structure(table))
+        module = _kernel(pools, columns, factors, changes)
     numbers = _numbers(table)
-    state = np.full((pools + 2) * LANES, np.inf)
-    state[: pools * LANES] = np.repeat(starts[0], LANES) if rows else 0.0
+    state = np.full((columns + 2) * LANES, np.inf)
+    state[: columns * LANES] = np.repeat(starts[0], LANES) if rows else 0.0
     lanes, slots = np.full(LANES, -1), np.zeros(LANES, np.int64)
     stream, place = np.ones(4 * LANES, np.uint64), np.zeros(1, np.int64)
-    kept = np.full(LANES * (len(grid) + 1) * pools, -1.0)
-    samples = np.zeros((rows, len(grid), pools), np.int64)
+    kept = np.full(LANES * (len(grid) + 1) * columns, -1.0)
+    samples = np.zeros((rows, len(grid), columns), np.int64)
     event_count = np.full(rows, -1)
     spacing, seen = _spacing(grid), (0, 0)
     while True:
@@ -271,11 +279,11 @@ def run(table, grid, starts, streams, budget, proceed, repair):
                 row = int(lanes[lane])
                 samples[row], event_count[row] = repair(row)
             lanes[:] = -1
-            state[: pools * LANES] = np.repeat(starts[0], LANES)
-            state[pools * LANES :] = np.inf
+            state[: columns * LANES] = np.repeat(starts[0], LANES)
+            state[columns * LANES :] = np.inf
         finished = event_count >= 0
         events = int(event_count[finished].sum())
-        events += int(state[(pools + 1) * LANES :][lanes >= 0].sum())
+        events += int(state[(columns + 1) * LANES :][lanes >= 0].sum())
         now = int(finished.sum()), events
         go_on = proceed is None or proceed(now[0] - seen[0], now[1] - seen[1])
         seen = now
@@ -322,9 +330,9 @@ def _spacing(grid):
 
 
 @functools.lru_cache(maxsize=64)
-def _kernel(pools, factors, changes):
+def _kernel(pools, columns, factors, changes):
     """Module compiled for a structure, from the file that is named by its content."""
-    text = _source(pools, factors, changes)
+    text = _source(pools, columns, factors, changes)
     name = f"lockstep_{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
     file = _written(cache_folder() / f"{name}.py", text)
     spec = importlib.util.spec_from_file_location(name, file)
@@ -350,8 +358,8 @@ def _written(file, text):
     return file
 
 
-def _source(pools, factors, changes):
-    """Code of a structure."""
+def _source(pools, columns, factors, changes):
+    """Code of a structure; columns beyond the pools are counted, and looked at by no rate."""
     numbers, rates, first = [], [], 0
     for c, used in enumerate(factors):
         numbers.append(f"k{c} = numbers[{first}]")
@@ -364,21 +372,21 @@ def _source(pools, factors, changes):
         rates.append(f"r{c} = {product}")
         rates.append(f"c{c} = c{c - 1} + r{c}" if c else "c0 = r0")
     sound = [f"(r{c} >= 0.0)" for c in range(len(factors))]
-    changed = [[dict(change).get(p, 0) for change in changes] for p in range(pools)]
+    changed = [[dict(change).get(p, 0) for change in changes] for p in range(columns)]
     sound += [f"(x{p} < {2.0**53})" for p in range(pools) if max(changed[p]) > 0]
     rates.append("sound = " + " & ".join(sound))
     moves = [_move(p, change) for p, change in enumerate(changed) if any(change)]
     names = {
-        "P": pools, "time": pools * LANES, "events": (pools + 1) * LANES, "near": _NEAR,
+        "P": columns, "time": columns * LANES, "events": (columns + 1) * LANES, "near": _NEAR,
         "W": LANES, "W2": 2 * LANES, "W3": 3 * LANES, "total": f"c{len(factors) - 1}",
         "DONE": DONE, "MORE": MORE, "DOUBTFUL": DOUBTFUL,
         "unpack": _lines(4, numbers),
         "series": _lines(8, [f"p = p * z + 2.0 / {n}" for n in range(19, 1, -2)]),
-        "load": _lines(8, [f"x{p} = state[{p * LANES} + l]" for p in range(pools)]),
+        "load": _lines(8, [f"x{p} = state[{p * LANES} + l]" for p in range(columns)]),
         "rates": _lines(8, rates),
         "masks": _lines(8, [f"g{c} = 1.0 if x >= c{c} else 0.0" for c in range(len(factors) - 1)]),
         "store": _lines(8, moves),
-        "keep": _lines(8, [f"kept[o + {p}] = state[{p * LANES} + l]" for p in range(pools)]),
+        "keep": _lines(8, [f"kept[o + {p}] = state[{p * LANES} + l]" for p in range(columns)]),
     }  # fmt: skip
     return _HEAD + (_STEP + _REST).format(**names)
 
