@@ -126,28 +126,30 @@ def run(
 
 def _run_lanes(lowered, times, starts, states, keep, slice_events, proceed):
     """Run the direct method in lanes; what lanes do not judge is done alone."""
-    table, counted, pools = direct.lower(lowered), "jumps" in keep, starts.shape[1]
+    counted = len(starts) if "jumps" in keep else 0
+    jumps = np.zeros((counted, len(times), len(lowered.constants)), np.int64)
 
-    def repair(row):
+    def repair(row, jumps):
         one = slice(row, row + 1)
         try:
             alone = run("direct", lowered, times, starts[one], states[one], {"samples", "jumps"})
         except Fault as fault:
             fault.row = row
             raise
-        both = np.hstack([alone.samples[0], alone.jumps[0][:, table.label]])
-        return both if counted else alone.samples[0], alone.event_count[0]
+        jumps[one] = alone.jumps[: len(jumps)]
+        return alone.samples[0], alone.event_count[0]
 
     budget = max(1, (SLICE_EVENTS if slice_events is None else slice_events) // lockstep.LANES)
     samples, event_count = lockstep.run(
-        table, times, starts, states, counted, budget, proceed, repair
+        direct.lower(lowered), times, starts, states, jumps, budget, proceed, repair
     )
-    jumps = None
-    if counted:
-        jumps = np.zeros((*samples.shape[:2], len(lowered.constants)), np.int64)
-        jumps[:, :, table.label] = samples[:, :, pools:]
-        samples = np.ascontiguousarray(samples[:, :, :pools])
-    return Rows(samples if "samples" in keep else None, jumps, event_count, None, None)
+    return Rows(
+        samples if "samples" in keep else None,
+        jumps[: len(event_count)] if "jumps" in keep else None,
+        event_count,
+        None,
+        None,
+    )
 
 
 def _prepared(kernel, lowered, rows, times, keep):

@@ -165,7 +165,7 @@ def keep(state, kept, slots, size):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(numbers, grid, spacing, budget, starts, streams, state, stream, lanes, slots, kept,
-            place, samples, event_count):
+            place, samples, jumps, labels, event_count):
     """Run lanes until all rows are done, or for `budget` passes; see lockstep.run."""
     end, times = grid[-1], len(grid)
     size = times + 1
@@ -183,8 +183,10 @@ def advance(numbers, grid, spacing, budget, starts, streams, state, stream, lane
                             if kept[o] < 0.0:
                                 for p in range({P}):
                                     kept[o + p] = kept[o + p - {P}]
-                            for p in range({P}):
+                            for p in range({pools}):
                                 samples[row, k, p] = np.int64(kept[o + p])
+                            for c in range({P} - {pools}):
+                                jumps[row, k, labels[c]] = np.int64(kept[o + {pools} + c])
                             o += {P}
                         lanes[l] = -1
                     if place[0] < len(starts):
@@ -226,7 +228,7 @@ def fits(lowered, times, keep, max_events):
     return bool(room and kept and max_events is None and (lowered.constants > 0).any())
 
 
-def run(table, grid, starts, streams, counted, budget, proceed, repair):
+def run(table, grid, starts, streams, jumps, budget, proceed, repair):
     """Simulate trajectories in lanes.
 
     Parameters
@@ -236,25 +238,27 @@ def run(table, grid, starts, streams, counted, budget, proceed, repair):
         Times to keep, increasing.
     starts : ndarray of int64, shape (rows, pools)
     streams : ndarray of uint64, shape (rows, 4)
-    counted : bool
-        Whether the jumps of each channel are kept as well: as counts that no rate looks at.
+    jumps : ndarray of int64, shape (rows, times, channels)
+        Filled with the jumps of each channel, which are counts that no rate looks at; without
+        rows they are not counted.
     budget : int
         Passes after which `proceed` is asked; it changes no number.
     proceed : callable
         Called with (finished rows, events) since the last call; False ends the run early.
     repair : callable
-        Given a row, returns its samples and number of events by the direct method, or raises its
-        fault: for a lane with a rate, a total or a count that lanes do not judge.
+        Given a row and `jumps`, returns its samples and number of events by the direct method, and
+        fills in its jumps, or raises its fault: for a lane with a rate, a total or a count that
+        lanes do not judge.
 
     Returns
     -------
-    samples : ndarray of int64, shape (rows, times, pools), or with the channels behind the pools
+    samples : ndarray of int64, shape (rows, times, pools)
     event_count : ndarray of int64, shape (rows,)
         Of the leading rows that are all finished.
     """
     rows, pools = starts.shape
     factors, changes = _structure(table)
-    if counted:
+    if len(jumps):
         changes = tuple((*change, (pools + c, 1)) for c, change in enumerate(changes))
         starts = np.hstack([starts, np.zeros((rows, len(changes)), np.int64)])
     columns = starts.shape[1]
@@ -266,18 +270,18 @@ def run(table, grid, starts, streams, counted, budget, proceed, repair):
     lanes, slots = np.full(LANES, -1), np.zeros(LANES, np.int64)
     stream, place = np.ones(4 * LANES, np.uint64), np.zeros(1, np.int64)
     kept = np.full(LANES * (len(grid) + 1) * columns, -1.0)
-    samples = np.zeros((rows, len(grid), columns), np.int64)
+    samples = np.zeros((rows, len(grid), pools), np.int64)
     event_count = np.full(rows, -1)
     spacing, seen = _spacing(grid), (0, 0)
     while True:
         status = module.advance(
             numbers, grid, spacing, budget, starts, streams, state, stream, lanes, slots, kept,
-            place, samples, event_count,
+            place, samples, jumps, table.label, event_count,
         )  # fmt: skip
         if status == DOUBTFUL:
             for lane in np.flatnonzero(lanes >= 0):
                 row = int(lanes[lane])
-                samples[row], event_count[row] = repair(row)
+                samples[row], event_count[row] = repair(row, jumps)
             lanes[:] = -1
             state[: columns * LANES] = np.repeat(starts[0], LANES)
             state[columns * LANES :] = np.inf
@@ -377,7 +381,8 @@ def _source(pools, columns, factors, changes):
     rates.append("sound = " + " & ".join(sound))
     moves = [_move(p, change) for p, change in enumerate(changed) if any(change)]
     names = {
-        "P": columns, "time": columns * LANES, "events": (columns + 1) * LANES, "near": _NEAR,
+        "P": columns, "pools": pools, "time": columns * LANES, "events": (columns + 1) * LANES,
+        "near": _NEAR,
         "W": LANES, "W2": 2 * LANES, "W3": 3 * LANES, "total": f"c{len(factors) - 1}",
         "DONE": DONE, "MORE": MORE, "DOUBTFUL": DOUBTFUL,
         "unpack": _lines(4, numbers),
