@@ -218,7 +218,9 @@ class Batch:
         """Whether so much is left that lanes are worth compiling; then from there on."""
         left = sum(last - first for first, last in gaps)
         each = self.seconds / max(self.done, 1)
-        self.lanes = self.lanes or left * each / self.workers > _LANES_SECONDS
+        allowed = self.limits.timeout - (time.monotonic() - self.began)
+        worth = min(left * each / self.workers, allowed) > _LANES_SECONDS
+        self.lanes = self.lanes or worth
         return self.lanes
 
     def _size(self, left):

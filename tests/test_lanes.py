@@ -216,6 +216,14 @@ def test_a_whole_run_uses_them_when_it_pays(monkeypatch, tmp_path):
     np.testing.assert_array_equal(again.event_count[:3000], alone.event_count)
 
 
+def test_a_short_time_limit_is_not_spent_on_compiling(monkeypatch):
+    monkeypatch.setattr(lockstep, "run", None)
+    model, initial = SYSTEMS["waveguide"]
+    run = js.simulate(model, GRIDS["even"], 10**9, initial, 8, "moments", timeout=1.0)
+    assert run.stop_reason == "timeout"
+    assert run.ntraj > 100
+
+
 def test_worker_processes_use_them_too(monkeypatch):
     monkeypatch.setattr(batch, "_LANES_SECONDS", 0.0)
     model, initial = SYSTEMS["two levels"]
