@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import rates
 from .declaration import Channel, Pool
 from .errors import InputError
 from .levels import FieldParameters, ModeParameters, field_parameters, mode_parameters
@@ -34,19 +35,19 @@ class CoherentRates(NamedTuple):
     mode: bool  # whether the light is a mode that holds photons
 
 
-def exchange(names, rates, takes, gives, bath=None):
+def exchange(names, constants, takes, gives, bath=None):
     """Declare an event and its reverse as channels.
 
     Parameters
     ----------
-    names, rates : pair
+    names, constants : pair
         Of the event and of its reverse.
     takes, gives : dict
         Of the event.
     bath : str, optional
         That gives and takes the difference in energy.
     """
-    (name, back), (rate, rate_back) = names, rates
+    (name, back), (rate, rate_back) = names, constants
     return [
         Channel(name, rate, takes, gives, reverse=back, bath=bath),
         Channel(back, rate_back, gives, takes, reverse=name, bath=bath),
@@ -129,11 +130,11 @@ class TwoLevel(Model):
     @property
     def lowered(self):
         """The model as the wave-function kernel takes it."""
-        rates = [channel.rate for channel in self.channel_specs]
+        constants = [channel.rate for channel in self.channel_specs]
         mode = isinstance(self.parameters, ModeParameters)
-        bath = rates[4:] if mode else [0.0, 0.0]
+        bath = constants[4:] if mode else [0.0, 0.0]
         return CoherentRates(
-            *rates[:4], *bath, float(self.parameters.detuning), float(self.coupling), mode
+            *constants[:4], *bath, float(self.parameters.detuning), float(self.coupling), mode
         )
 
     @property
@@ -158,19 +159,13 @@ class TwoLevel(Model):
     @property
     def changes(self):
         """What each channel adds to the counts, (n_channels, n_pools) int64."""
-        return np.array(
-            [
-                [c.gives.get(name, 0) - c.takes.get(name, 0) for name in self.pools]
-                for c in self.channel_specs
-            ]
-        )
+        return rates.lower(self).changes.copy()
 
     @property
     def entropies(self):
         """Entropy that each event leaves in its reservoir, ln(rate/reverse rate), (n_channels,)."""
-        rates = {c.name: c.rate for c in self.channel_specs}
         with np.errstate(divide="ignore"):
-            logs = {name: np.log(rate) for name, rate in rates.items()}
+            logs = {c.name: np.log(c.rate) for c in self.channel_specs}
         ratio = [logs[c.name] - logs[c.reverse] for c in self.channel_specs]
         return np.array(ratio)
 

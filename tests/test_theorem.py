@@ -8,7 +8,7 @@ from scipy.linalg import expm
 
 import jumpsim as js
 from jumpsim.cli import main
-from jumpsim.inference.theorem import _sample_variance
+from jumpsim.inference.theorem import sample_variance
 from jumpsim.statistics import detailed_slope, group_sums, jackknife
 from jumpsim.theory.exponential import exponential_average
 
@@ -207,9 +207,9 @@ def test_variances_and_errors_by_hand():
         jackknife(*group_sums([weights], 64))[1], weights.std(axis=0, ddof=1) / 8
     )
     plain = weights.var(axis=0) / weights.mean(axis=0) ** 2
-    np.testing.assert_allclose(_sample_variance(production, weights, "none"), plain)
+    np.testing.assert_allclose(sample_variance(production, weights, "none"), plain)
     by_theorem = np.exp(production).mean(axis=0) / weights.mean(axis=0) ** 2 - 1
-    np.testing.assert_allclose(_sample_variance(production, weights, "start"), by_theorem)
+    np.testing.assert_allclose(sample_variance(production, weights, "start"), by_theorem)
     found = js.fluctuation_theorem(js.simulate(HOHLRAUM, TIMES, 1000, TWO_TEMPERATURES, 1))
     first, second = (
         exponential_average(HOHLRAUM, TIMES, TWO_TEMPERATURES, "start", k) for k in (1, 2)

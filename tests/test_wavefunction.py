@@ -21,7 +21,7 @@ from scipy.stats import kstest
 
 import jumpsim as js
 from jumpsim import engine
-from jumpsim.coherent import model_fromdict
+from jumpsim.coherent import CoherentRates, model_fromdict
 from jumpsim.engine import draws, wavefunction
 from jumpsim.statistics import Moments
 from jumpsim.theory import twolevel
@@ -356,7 +356,7 @@ def test_motion_between_jumps(square):
     for _ in range(40):
         k, (g, delta) = int(rng.integers(0, 9)), rng.normal(0, 2, 2)
         into_u, out_u, into_l, out_l, up, down = rates = rng.exponential(2, 6)
-        table = wavefunction.Table(*rates, delta, abs(g), True)
+        table = CoherentRates(*rates, delta, abs(g), True)
         of_a = out_u + into_l + up * (k + 1) + down * k
         of_b = into_u + out_l + up * (k + 2) + down * (k + 1)
         z, coupling = -delta / 2 - 0.25j * (of_a - of_b), abs(g) * math.sqrt(k + 1)
@@ -374,7 +374,7 @@ def test_motion_between_jumps(square):
 def test_a_phase_of_which_nothing_is_known():
     """Beyond 10¹⁵ nothing is left of it; the amplitudes say so."""
     table = mode_model(delta=0.0).lowered._replace(mode=False)
-    pair = wavefunction._couple.py_func(wavefunction.Table(*table), 0)
+    pair = wavefunction._couple.py_func(table, 0)
     assert np.isfinite(wavefunction._moved.py_func(pair, 1e14, 1.0, 0.0, 0.0, 0.0)).all()
     assert np.isnan(wavefunction._moved.py_func(pair, 1e16, 1.0, 0.0, 0.0, 0.0)).all()
 

@@ -55,7 +55,7 @@ def run(
     ----------
     method : str
         One of `METHODS`.
-    lowered : rates.RateTable or levels.CoherentRates
+    lowered : rates.RateTable or coherent.CoherentRates
         What that method simulates.
     times : ndarray of float64
         Times to keep, increasing.
@@ -129,7 +129,7 @@ def _run_lanes(lowered, times, starts, states, keep, slice_events, proceed):
     counted = len(starts) if "jumps" in keep else 0
     jumps = np.zeros((counted, len(times), len(lowered.constants)), np.int64)
 
-    def repair(row, jumps):
+    def repair(row):
         one = slice(row, row + 1)
         try:
             alone = run("direct", lowered, times, starts[one], states[one], {"samples", "jumps"})

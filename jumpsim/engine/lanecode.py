@@ -37,6 +37,18 @@ def as_bits(context, number):
 
 '''
 
+# One output of xoshiro256++.
+_DRAW = """        m = a + d
+        {out} = ((m << U(23)) | (m >> U(41))) + a
+        h = b << U(17)
+        c ^= a
+        d ^= b
+        b ^= c
+        a ^= d
+        c ^= h
+        d = (d << U(45)) | (d >> U(19))
+"""
+
 # One pass: two draws of each lane, its waiting time, its rates, its event. The same operations as
 # in draws.py and direct.py; the exponent becomes a float through its bits, which is exact.
 _STEP = '''@njit(cache=True, error_model="numpy")
@@ -50,25 +62,7 @@ def step(state, stream, numbers, end):
         b = stream[{W} + l]
         c = stream[{W2} + l]
         d = stream[{W3} + l]
-        m = a + d
-        first = ((m << U(23)) | (m >> U(41))) + a
-        h = b << U(17)
-        c ^= a
-        d ^= b
-        b ^= c
-        a ^= d
-        c ^= h
-        d = (d << U(45)) | (d >> U(19))
-        m = a + d
-        second = ((m << U(23)) | (m >> U(41))) + a
-        h = b << U(17)
-        c ^= a
-        d ^= b
-        b ^= c
-        a ^= d
-        c ^= h
-        d = (d << U(45)) | (d >> U(19))
-        stream[l] = a
+{draws}        stream[l] = a
         stream[{W} + l] = b
         stream[{W2} + l] = c
         stream[{W3} + l] = d
@@ -218,6 +212,7 @@ def source(pools, columns, factors, changes):
         "near": NEAR,
         "W": LANES, "W2": 2 * LANES, "W3": 3 * LANES, "total": f"c{len(factors) - 1}",
         "DONE": DONE, "MORE": MORE, "DOUBTFUL": DOUBTFUL,
+        "draws": _DRAW.format(out="first") + _DRAW.format(out="second"),
         "unpack": _lines(4, numbers),
         "series": _lines(8, [f"p = p * z + 2.0 / {n}" for n in range(19, 1, -2)]),
         "load": _lines(8, [f"x{p} = state[{p * LANES} + l]" for p in range(columns)]),

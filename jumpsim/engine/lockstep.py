@@ -55,9 +55,9 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair):
     proceed : callable
         Called with (finished rows, events) since the last call; False ends the run early.
     repair : callable
-        Given a row and `jumps`, returns its samples and number of events by the direct method, and
-        fills in its jumps, or raises its fault: for a lane with a rate, a total or a count that
-        lanes do not judge.
+        Given a row, returns its samples and number of events by the direct method, and fills in its
+        jumps, or raises its fault: for a lane with a rate, a total or a count that lanes do not
+        judge.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair):
         if status == DOUBTFUL:
             for lane in np.flatnonzero(lanes >= 0):
                 row = int(lanes[lane])
-                samples[row], event_count[row] = repair(row, jumps)
+                samples[row], event_count[row] = repair(row)
             lanes[:] = -1
             state[: columns * LANES] = np.repeat(starts[0], LANES)
             state[columns * LANES :] = np.inf

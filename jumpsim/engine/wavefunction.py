@@ -17,7 +17,6 @@ changes no number.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -49,23 +48,9 @@ _SMALL = 1e-3  # |Ωt|² below which cos and sin are series
 _MOST_PHASE = 1e15  # beyond, nothing of it is known
 
 
-class Table(NamedTuple):
-    """Rates per second and the coupling; `mode` says whether there are photons to count."""
-
-    into_u: float
-    out_u: float
-    into_l: float
-    out_l: float
-    from_bath: float
-    to_bath: float
-    detuning: float
-    coupling: float
-    mode: bool
-
-
 def lower(rates):
-    """Kernel's `Table` of `levels.CoherentRates`."""
-    return Table(*rates)
+    """Kernel's table: the model's own numbers, a `coherent.CoherentRates`."""
+    return rates
 
 
 def sizes(rates):
@@ -198,7 +183,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
 
     Parameters
     ----------
-    table : Table
+    table : coherent.CoherentRates
     grid : ndarray of float64
         Times to keep, increasing. A sample is the state after any jump at that instant.
     max_events : int

@@ -6,14 +6,13 @@ from functools import cached_property
 import numpy as np
 
 from .. import units
-from ..ensemble import Ensemble
-from ..errors import InputError
 from ..tables import columns
 from ..theory.master import master_equation
 from ..theory.meanfield import MeanField, mean_field
 from ..theory.noise import linear_noise
-from .densitymatrix import compare_density_matrix, scored
-from .joint import FALSE_ALARM, JointTest, joint_test
+from .densitymatrix import compare_density_matrix
+from .joint import joint_test
+from .residuals import Residuals, need_error, scored
 from .shared import if_small
 
 _SMALL = 20_000  # states up to which the exact bias is found unasked
@@ -22,35 +21,21 @@ _LEAST_DEVIATION = 50
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Residuals):
     """Averages of an ensemble beside the rate equations.
 
     Attributes
     ----------
-    ensemble : Ensemble
+    ensemble, mean, sem, residuals, threshold, joint
+        As in `Residuals`; a residual is NaN where nothing fluctuates, or fewer than about 50
+        deviating trajectories carry the average.
     theory : MeanField
     curve : MeanField
         The same solution on a fine grid, for drawing.
-    mean, sem : ndarray, shape (n_times, n_pools)
-        Average counts and their standard errors.
-    residuals : ndarray, shape (n_times, n_pools)
-        (mean - theory) / sem; NaN where the sample cannot decide (nothing fluctuates, or fewer
-        than about 50 deviating trajectories carry the average).
-    threshold : float
-        Largest |residual| that noise alone exceeds anywhere with a chance of at most 1 %
-        (Bonferroni: it holds however the residuals are correlated).
-    joint : JointTest or None
-        One test of all averages together, which respects their correlations.
     """
 
-    ensemble: Ensemble
     theory: MeanField
     curve: MeanField
-    mean: np.ndarray
-    sem: np.ndarray
-    residuals: np.ndarray
-    threshold: float
-    joint: JointTest | None
 
     @cached_property
     def noise(self):
@@ -76,26 +61,11 @@ class Comparison:
         return self.sem * np.sqrt(self.ensemble.ntraj)
 
     @property
-    def agrees(self):
-        """Whether no residual exceeds the threshold; None when nothing could be compared."""
-        if np.isnan(self.residuals).all():
-            return None
-        return bool(np.nanmax(np.abs(self.residuals)) <= self.threshold)
-
-    @property
     def verdict(self):
         """The outcome in words, with its false-alarm rate."""
-        if self.agrees is None:
-            return "undecided: too few trajectories deviate from each other to compare anything"
-        size = np.abs(self.residuals)
-        text = (
-            f"averages {'agree' if self.agrees else 'DISAGREE'} with the rate equations: the "
-            f"largest of {int(np.isfinite(size).sum())} residuals is {np.nanmax(size):.2f} "
-            f"standard errors, and noise alone would exceed {self.threshold:.2f} somewhere in at "
-            f"most {FALSE_ALARM:.0%} of runs"
-        )
-        if not self.agrees:
-            bias = np.where(np.isnan(size), 0, self.mean - self.theory.counts)
+        text = self.judged("rate equations")
+        if self.agrees is False:
+            bias = np.where(np.isnan(self.residuals), 0, self.mean - self.theory.counts)
             p = int(np.abs(bias).max(axis=0).argmax())
             text += (
                 f". The largest difference is {bias[np.abs(bias[:, p]).argmax(), p]:+.3g} quanta "
@@ -114,18 +84,7 @@ class Comparison:
         head = [f"time ({unit})"]
         for pool in model.pools:
             head += [f"⟨{pool}⟩", "± s.e.", "theory", "resid."]
-        rows = []
-        for k in shown:
-            row = [f"{times[k] * factor:.4g}"]
-            for p in range(len(model.pools)):
-                z = self.residuals[k, p]
-                row += [
-                    f"{self.mean[k, p]:.4f}",
-                    f"{self.sem[k, p]:.4f}",
-                    f"{self.theory.counts[k, p]:.4f}",
-                    "-" if np.isnan(z) else f"{z:+.2f}",
-                ]
-            rows.append(row)
+        rows = self.rows(self.theory.counts, shown, factor)
         title = (
             f"{self.ensemble.ntraj} trajectories of {model.name} against the rate equations "
             "(residuals in standard errors)"
@@ -188,15 +147,12 @@ def compare(ensemble):
     """
     if ensemble.model.sampled == "expect":
         return compare_density_matrix(ensemble)
-    if ensemble.ntraj < 2:
-        raise InputError(
-            f"a comparison needs 2 trajectories for an error, but there are {ensemble.ntraj}"
-        )
+    need_error(ensemble)
     theory = mean_field(ensemble.model, ensemble.times, ensemble.initial)
     curve = mean_field(ensemble.model, _fine(ensemble.times), ensemble.initial)
     decided = ensemble.var() * (ensemble.ntraj - 1) >= _LEAST_DEVIATION
     found = scored(ensemble, theory.counts, decided)
-    return Comparison(ensemble, theory, curve, *found, joint_test(ensemble, theory.counts))
+    return Comparison(ensemble, *found, joint_test(ensemble, theory.counts), theory, curve)
 
 
 def _fine(times):

@@ -23,12 +23,11 @@ from ..tables import columns
 from ..theory.twolevel.classical import field_state
 from ..theory.twolevel.mode import steady
 from .shared import need, need_trajectories
+from .theorem import LEAST, MOST_VARIANCE, sample_variance
 
 _GROUPS = 64
 _LEAST = 64
-_LEAST_EXPONENTIAL = 1000
 _MOST_WINDOWS = 24
-_MOST_VARIANCE = 10.0  # relative variance of exp(-AN) above which no average is told
 ACCOUNTS = ("effective", "bare")
 
 
@@ -50,7 +49,7 @@ class LevelThermodynamics:
         "state", and of "effective" and "bare" energies times counts.
     entropy : dict of str to ndarray, shape (2, n_windows)
         Average entropy left in the reservoirs and its standard error, with "effective" and with
-        "bare" energies; without temperatures "effective" alone, from the fillings.
+        "bare" energies; without temperatures from the "fillings" alone.
     net : ndarray of int, shape (ntraj, n_windows)
         Electrons from reservoir u less those given back: quanta of light made, in the long run.
     affinity : float
@@ -302,10 +301,9 @@ def _exponential(production):
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         weights = np.exp(-production)
         average, error = jackknife(*group_sums([weights], _GROUPS))
-        # In the long run P(-N) = P(N) exp(-AN), so that the average of exp(-2AN) is that of
-        # exp(AN), which a sample sees better.
-        variance = np.exp(production).mean(axis=0) / average**2 - 1
-        known = (variance < _MOST_VARIANCE) & (len(production) >= _LEAST_EXPONENTIAL)
+        # In the long run P(-N) = P(N) exp(-AN), as from a start that is its own reverse.
+        variance = sample_variance(production, weights, "start")
+    known = (variance < MOST_VARIANCE) & (len(production) >= LEAST)
     return np.where(known, average, np.nan), np.where(known, error, np.nan)
 
 

@@ -11,6 +11,7 @@ from ..systems import two_level
 from ..tables import columns
 from ..theory.passage import waiting_time
 from ..theory.twolevel.waiting import waiting_law
+from .joint import FALSE_ALARM
 from .shared import need, need_trajectories
 from .waiting import waiting_times
 
@@ -20,7 +21,6 @@ _BINS = 40
 _LEAST_EXPECTED = 10  # waits in a bin of the χ² test
 _FINER = 20  # points of the laws in each bin
 _PHOTONS = 40  # of the golden rule, beyond those of the start
-_FALSE_ALARM = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class RabiOnset:
         return "\n".join(
             [
                 f"first '{CHANNEL}' of quantum-jump trajectories (χ² of the histogram; noise alone "
-                f"gives p < {_FALSE_ALARM:g} in {_FALSE_ALARM:.0%} of runs)",
+                f"gives p < {FALSE_ALARM:g} in {FALSE_ALARM:.0%} of runs)",
                 "",
                 *columns(rows, head, right=(0, 1, 2)),
             ]
@@ -160,4 +160,4 @@ def _chi_square(numbers, n, survival):
 
 
 def _judged(p):
-    return f"{'agrees' if p >= _FALSE_ALARM else 'DISAGREES'}, p = {p:.3g}"
+    return f"{'agrees' if p >= FALSE_ALARM else 'DISAGREES'}, p = {p:.3g}"

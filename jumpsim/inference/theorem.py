@@ -29,8 +29,8 @@ from ..thermo import ratio_production, ratios_are_entropy
 from .shared import if_small, need
 
 _GROUPS = 64
-_LEAST = 1000  # trajectories behind an exponential average
-_MOST_VARIANCE = 10.0  # relative variance of exp(-Σ) above which no average is told
+LEAST = 1000  # trajectories behind an exponential average
+MOST_VARIANCE = 10.0  # relative variance of exp(-Σ) above which no average is told
 _SMALL = 5_000
 
 
@@ -72,7 +72,7 @@ class FluctuationTheorem:
     @property
     def decided(self):
         """Where there are trajectories enough for the exponential average, (n_times,) bool."""
-        return (self.variance < _MOST_VARIANCE) & (self.ensemble.ntraj >= _LEAST)
+        return (self.variance < MOST_VARIANCE) & (self.ensemble.ntraj >= LEAST)
 
     @property
     def verdicts(self):
@@ -80,8 +80,8 @@ class FluctuationTheorem:
         return [self._verdict(k) for k in range(len(self.ensemble.times))]
 
     def _verdict(self, k):
-        if self.ensemble.ntraj < _LEAST:
-            return f"undecided: fewer than {_LEAST} trajectories"
+        if self.ensemble.ntraj < LEAST:
+            return f"undecided: fewer than {LEAST} trajectories"
         if self.lost[k, 0] == 1:
             return "FAILS: every trajectory has a jump without a reverse"
         if not self.decided[k]:
@@ -167,7 +167,7 @@ def fluctuation_theorem(ensemble, boundary="start", max_states=_SMALL):
     average, error = jackknife(*group_sums([weights], min(_GROUPS, ensemble.ntraj)))
     exact, variance = _exact(ensemble, boundary, max_states)
     if exact is None:
-        variance = _sample_variance(production, weights, boundary)
+        variance = sample_variance(production, weights, boundary)
     lost = (irreversible > 0).sum(axis=0)
     low, high = proportion_interval(lost, ensemble.ntraj)
     slopes = np.array([detailed_slope(s) for s in production.T]).T
@@ -217,7 +217,7 @@ def _exact(ensemble, boundary, max_states):
         return first, np.where(first > 0, second / first**2 - 1, np.inf)
 
 
-def _sample_variance(production, weights, boundary):
+def sample_variance(production, weights, boundary):
     """Relative variance of exp(-Σ) in a sample; infinite where nothing has a reverse."""
     squares = weights**2
     if boundary == "start":

@@ -118,3 +118,23 @@ def unpacked(vectors, cutoff):
     populations = vectors[..., :size].reshape(*vectors.shape[:-1], 4, cutoff + 1)
     real_part, imaginary = vectors[..., size : size + cutoff], vectors[..., size + cutoff :]
     return populations, real_part + 1j * imaginary
+
+
+def packed(populations, cutoff, coherences=()):
+    """Vector of populations (4, n) and complex coherences, the inverse of `unpacked`."""
+    size = 4 * (cutoff + 1)
+    vector = np.zeros(size + 2 * cutoff)
+    vector[:size].reshape(4, -1)[:, : populations.shape[1]] = populations
+    vector[size : size + len(coherences)] = np.real(coherences)
+    vector[size + cutoff : size + cutoff + len(coherences)] = np.imag(coherences)
+    return vector
+
+
+def propagated(matrix, vector, times):
+    """Solutions (n_times, ...) of d/dt v = matrix v from `vector` at t = 0."""
+    from scipy.sparse.linalg import expm_multiply
+
+    out = [vector]
+    for span in np.diff(times, prepend=0.0):
+        out.append(expm_multiply(matrix * span, out[-1]) if span > 0 else out[-1])
+    return np.array(out[1:])

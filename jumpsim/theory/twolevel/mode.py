@@ -13,10 +13,10 @@ import numpy as np
 from ...errors import InputError, whole_number
 from ...levels import ModeParameters, mode_parameters
 from ...plan import as_times
-from .blocks import BOTH, EMPTY, LOWER, UPPER, generator, unpacked
+from .blocks import BOTH, EMPTY, LOWER, UPPER, generator, packed, propagated, unpacked
 
-_TAIL = 1e-12  # weight above the cutoff that is allowed unasked
-_MOST = 2**15  # photons
+TAIL = 1e-12  # weight above the cutoff that is allowed unasked
+MOST = 2**15  # photons
 _FIRST = 16
 
 
@@ -158,22 +158,16 @@ class QuantisedMode(ModeState):
         ModeState
             At every time.
         """
-        from scipy.sparse.linalg import expm_multiply
-
         times = as_times(times)
         first = _start(start)
         cutoff = max(self.populations.shape[1] - 1, first.shape[1] - 1 + _FIRST)
         while True:
             matrix = generator(self.parameters, cutoff)
-            vector = np.zeros(matrix.shape[0])
-            vector[: 4 * (cutoff + 1)].reshape(4, -1)[:, : first.shape[1]] = first
-            out = [vector]
-            for span in np.diff(times, prepend=0.0):
-                out.append(expm_multiply(matrix * span, out[-1]) if span > 0 else out[-1])
-            state = ModeState(self.parameters, *unpacked(np.array(out[1:]), cutoff))
-            if state.tail.max() < _TAIL:
+            moved = propagated(matrix, packed(first, cutoff), times)
+            state = ModeState(self.parameters, *unpacked(moved, cutoff))
+            if state.tail.max() < TAIL:
                 return state
-            cutoff = _larger(cutoff, _MOST, state.tail.max())
+            cutoff = larger(cutoff, state.tail.max())
 
     @cached_property
     def counting(self):
@@ -235,20 +229,20 @@ def quantised_mode(E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, *, cutoff=
 def steady(parameters, cutoff=None):
     """Steady state for `ModeParameters`, see `quantised_mode`."""
     if cutoff is not None:
-        cutoff = whole_number(cutoff, "cutoff", 1, _MOST + 1)
+        cutoff = whole_number(cutoff, "cutoff", 1, MOST + 1)
         found = _steady(parameters, cutoff)
-        if found.tail > _TAIL:
+        if found.tail > TAIL:
             raise InputError(
                 f"`cutoff` = {cutoff} leaves the weight {found.tail:.2g} in the last photon "
-                f"number, more than {_TAIL:g}; give a larger one, or none"
+                f"number, more than {TAIL:g}; give a larger one, or none"
             )
         return found
     cutoff = _FIRST
     while True:
         found = _steady(parameters, cutoff)
-        if found.tail < _TAIL:
+        if found.tail < TAIL:
             return found
-        cutoff = _larger(cutoff, _MOST, found.tail)
+        cutoff = larger(cutoff, found.tail)
 
 
 def hartree_fock(parameters):
@@ -292,13 +286,14 @@ def _steady(parameters, cutoff):
     return QuantisedMode(parameters, *unpacked(solution, cutoff))
 
 
-def _larger(cutoff, most, tail):
-    if cutoff >= most:
+def larger(cutoff, tail):
+    """Twice as many photons; refuses to keep more than the solver can."""
+    if cutoff >= MOST:
         raise InputError(
-            f"with {most} photons kept the weight of the last is still {tail:.2g}; the mode is too "
+            f"with {MOST} photons kept the weight of the last is still {tail:.2g}; the mode is too "
             "full for this solver: raise `gamma_b`, or use rate equations"
         )
-    return min(2 * cutoff, most)
+    return min(2 * cutoff, MOST)
 
 
 def _start(start):
@@ -315,7 +310,7 @@ def _start(start):
             "such states; superpositions such as coherent states are not in these equations"
         )
     upper, lower = (whole_number(start[k], k, 0, 2) for k in "ul")
-    photon = whole_number(start["photon"], "photon", 0, _MOST)
+    photon = whole_number(start["photon"], "photon", 0, MOST)
     populations = np.zeros((4, photon + 1))
     populations[[[EMPTY, LOWER], [UPPER, BOTH]][upper][lower], photon] = 1.0
     return populations

@@ -2,17 +2,15 @@
 
 import numpy as np
 
-from ...errors import InputError, choices
+from ...errors import InputError
 from ...levels import ModeParameters
 from ...plan import as_times
 from ..passage import Passage
 from .averages import start_populations
-from .blocks import generator
-from .mode import steady
+from .blocks import generator, packed, propagated
+from .mode import TAIL, larger, steady
 
 _MARGIN = 16  # photons beyond the start and the steady state, to begin with
-_TAIL = 1e-12  # weight of the highest photon number that is allowed
-_MOST = 2**15  # photons
 
 
 def waiting_law(model, times, initial, channels, after=None):
@@ -44,51 +42,34 @@ def waiting_law(model, times, initial, channels, after=None):
     if not isinstance(p, ModeParameters):
         raise InputError("the law of waiting times is known with a quantised mode alone")
     for name in [*channels, *([] if after is None else [after])]:
-        if name not in model.channels:
-            raise InputError(f"unknown channel {name!r}; " + choices(name, model.channels))
+        model.channel(name)  # refuses what there is not
     rest = steady(p)
     first = rest.populations if after else start_populations(model, initial)
     what = " or ".join(f"'{name}'" for name in channels) + (f" after '{after}'" if after else "")
-    margin = _MARGIN
+    cutoff = _MARGIN + max(rest.populations.shape[1], first.shape[1])
     while True:
-        cutoff = margin + max(rest.populations.shape[1], first.shape[1])
         silent = generator(p, cutoff, dict.fromkeys(channels, 0.0))
-        start = _placed(p, rest if after else None, first, cutoff, after)
-        law, tail = _law(model, what, times, start, silent, 4 * (cutoff + 1))
-        if tail < _TAIL:
+        start = packed(first, cutoff, rest.coherences if after else ())
+        size = 4 * (cutoff + 1)
+        if after:  # right behind such a jump
+            start = (generator(p, cutoff) - generator(p, cutoff, {after: 0.0})) @ start
+            start /= start[:size].sum()
+        law, tail = _law(model, what, times, start, silent, size)
+        if tail < TAIL:
             return law
-        if cutoff > _MOST:
-            raise InputError(f"with {cutoff} photons the weight of the last is still {tail:.2g}")
-        margin *= 2
-
-
-def _placed(p, rest, first, cutoff, after):
-    """Vector of populations (4, n + 1); with `rest` of what is left right after a jump at rest."""
-    size = 4 * (cutoff + 1)
-    start = np.zeros(size + 2 * cutoff)
-    start[:size].reshape(4, -1)[:, : first.shape[1]] = first
-    if rest is None:
-        return start
-    kept = rest.populations.shape[1] - 1
-    start[size : size + kept] = rest.coherences.real
-    start[size + cutoff : size + cutoff + kept] = rest.coherences.imag
-    start = (generator(p, cutoff) - generator(p, cutoff, {after: 0.0})) @ start
-    return start / start[:size].sum()
+        cutoff = larger(cutoff, tail)
 
 
 def _law(model, what, times, start, silent, size):
     """Law of the waits, and the greatest weight of the highest photon number on their way."""
-    from scipy.sparse.linalg import expm_multiply, splu
+    from scipy.sparse.linalg import splu
 
     weight = np.zeros(len(start))
     weight[:size] = 1.0
     leaving = -(silent.T @ weight)  # what the jumps that are waited for take out
     if not leaving.any():
         raise InputError(f"{what} never happens")
-    vectors = [start]
-    for span in np.diff(times, prepend=0.0):
-        vectors.append(expm_multiply(silent * span, vectors[-1]) if span > 0 else vectors[-1])
-    vectors = np.array(vectors[1:])
+    vectors = propagated(silent, start, times)
     try:
         factors = splu((-silent).tocsc())
     except RuntimeError:
