@@ -61,9 +61,10 @@ class Thermal:
             model.pool_specs, self._exponents(model), self.mean(model), strict=True
         ):
             # Entries of the law that `draw` tabulates: the tail of one mode, the width of many.
-            with np.errstate(over="ignore"):
-                width = 50 / np.float64(y) + 20 * np.sqrt(mean / np.float64(y))
-            entries = width if pool.kind == "bosonic" else 20 * math.sqrt(pool.size)
+            entries = 20 * math.sqrt(pool.size)
+            if pool.kind == "bosonic":
+                with np.errstate(over="ignore", divide="ignore"):  # a quantum may cost nothing
+                    entries = 50 / np.float64(y) + 20 * np.sqrt(mean / np.float64(y))
             if mean > 2**53 or (self.spread and entries > _MOST_ENTRIES):
                 raise InputError(
                     f"pool '{pool.name}' would start with about {mean:.3g} quanta, which is too "

@@ -390,6 +390,9 @@ def test_limits_of_a_trajectory():
         wave(ntraj=9, model=hot, start={"u": 0, "l": 0, "photon": 2**21 - 1}, times=[1.0])
     with pytest.raises(js.InputError, match=r"must be below 2\^21"):
         wave(start={"u": 0, "l": 0, "photon": 2**21})
+    hot = js.Thermal({"u": 1.0, "l": 1.0, "photon": 1e-8}, spread=False)  # about 10⁷ photons
+    with pytest.raises(js.SimulationError, match=r"trajectory 0, t = 0 s: .*2\^21"):
+        wave([0.0], 1, hot, record="moments")
     many = wave([0.0], 300, {"u": 0, "l": 0, "photon": 2**21 - 1}, record="moments")
     assert many.mean()[0, 2] == 2**21 - 1
     assert many.var()[0, 2] == 0

@@ -214,8 +214,12 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
         k, events, filled, t = place[GRID], place[EVENTS], place[FILLED], cursor.clock[0]
         block, n = counts[0], counts[1]
         ar, ai, br, bi = amplitudes[0], amplitudes[1], amplitudes[2], amplitudes[3]
-        status = DONE
+        status, c = DONE, -1
         while True:
+            if not -MOST_PHOTONS <= n <= MOST_PHOTONS:  # by a jump, or already at the start
+                status = OVERFLOW
+                place[FAULT] = c
+                break
             if used >= budget:
                 status = MORE
                 break
@@ -271,10 +275,6 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
                 break
             block, n, ar, ai, br, bi = _after(c, block, n, ar, ai, br, bi)
             events += 1
-            if not -MOST_PHOTONS <= n <= MOST_PHOTONS:
-                status = OVERFLOW
-                place[FAULT] = c
-                break
             cursor.jumps[c] += 1
             if capacity > 0:
                 out.event_time[filled] = t
