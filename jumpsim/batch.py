@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import engine, streams
-from .block import Block, sample_moments
+from .block import Block, narrowed, sample_moments
 from .progress import Progress
 from .store import Store
 
@@ -41,8 +41,10 @@ class Limits:
     block_size: int | None
 
 
-def run_block(plan, first, last, max_events=None, proceed=None, lanes=False):
+def run_block(plan, first, last, max_events=None, proceed=None, lanes=False, grain=None):
     """Simulate the trajectories first ... last-1 of a plan; what a worker does.
+
+    With `grain` everything of trajectories is packed in chunks of so many, as a file has them.
 
     Returns
     -------
@@ -74,17 +76,19 @@ def run_block(plan, first, last, max_events=None, proceed=None, lanes=False):
     except engine.Fault as fault:
         raise fault.explain(first, model.channels) from None
     alone = plan.record == ("moments",)
+    samples = narrowed(rows.samples) if model.sampled == "counts" else rows.samples
     block = Block(
         first,
         first + len(rows.event_count),
         int(rows.event_count.sum()),
-        jumps=rows.jumps,
+        jumps=narrowed(rows.jumps),
         event_count=None if alone else rows.event_count,
         event_time=rows.event_time,
         event_channel=rows.event_channel,
         sums=sample_moments(model, rows.samples) if "moments" in plan.record else None,
-        **({model.sampled: rows.samples} if model.sampled in plan.record else {}),
+        **({model.sampled: samples} if model.sampled in plan.record else {}),
     )
+    block = block.packed(grain) if grain else block
     return block, time.perf_counter() - began
 
 
@@ -207,12 +211,15 @@ class Batch:
         """Hand the next block to a worker."""
         first, last = gaps.pop()
         middle = min(last, first + self._size(last - first))
+        if self.store.grain and middle < last and middle - middle % self.store.grain > first:
+            middle -= middle % self.store.grain
         if middle < last:
             gaps.append((middle, last))
         proceed = self._proceed if isinstance(self.executor, ThreadPoolExecutor) else None
         return self.executor.submit(
-            run_block, self.plan, first, middle, self.limits.max_events, proceed, self._lanes(gaps)
-        )
+            run_block, self.plan, first, middle, self.limits.max_events, proceed, self._lanes(gaps),
+            self.store.grain,
+        )  # fmt: skip
 
     def _lanes(self, gaps):
         """Whether so much is left that lanes are worth compiling; then from there on."""

@@ -22,7 +22,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
-from ..block import join_neighbours
+from ..block import neighbours
 from ..errors import DamagedError, StoreError, StoreWarning
 from ..plan import RECORDS
 from . import layout, overlap
@@ -87,6 +87,7 @@ class WritableStore(Store):
         except BaseException:
             self._release()
             raise
+        self.grain = layout.chunk_rows(self.plan)
         self._parts = [part for part in parts if part.plan.record == self.plan.record]
         # Parts with a smaller record: simulated again, and compared before they are let go.
         self._smaller = [part for part in parts if part not in self._parts]
@@ -116,12 +117,12 @@ class WritableStore(Store):
 
     def write(self, blocks):
         """Add blocks; when this returns they are on the disk."""
-        for block in join_neighbours(blocks):
+        for run in neighbours(blocks):
             # Blocks with a smaller record stay until they have been compared: another name.
             record = self.plan.record if self._smaller else ()
-            target = self.folder / block_name(block.first, block.last, record)
-            write_once(target, self.plan, [(block.first, block.last, block, 0)])
-            self._parts.append(FilePart(target))
+            target = self.folder / block_name(run[0].first, run[-1].last, record)
+            pieces = [(block.first, block.last, block, 0) for block in run]
+            self._parts.append(write_once(target, self.plan, pieces))
 
     def adopt(self, part):
         """Take in a part of another store; what both have must agree, and counts once.
@@ -161,8 +162,8 @@ class WritableStore(Store):
         parts = self._parts + self._smaller
         blocks = [part.path for part in parts if part.path.parent == self.folder]
         if any(part.path != self.path for part in parts) or self._smaller:
-            write_once(self.path, self.plan, self.pieces(), stop_reason)
-            self._parts, self._smaller = [FilePart(self.path)], []
+            written = write_once(self.path, self.plan, self.pieces(), stop_reason)
+            self._parts, self._smaller = [written], []
         for block in blocks:
             with contextlib.suppress(OSError):  # it is in the file now, and counts once
                 block.unlink()
@@ -250,18 +251,19 @@ def store_exists(path):
 
 
 def write_once(target, plan, pieces, stop_reason=None):
-    """Write a file so that it is there whole, or not at all."""
+    """Write a file so that it is there whole, or not at all; returns it as a part."""
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
-        meant = layout.write(temporary, plan, pieces, stop_reason)
+        checksum, crc = layout.write(temporary, plan, pieces, stop_reason)
         written = FilePart(temporary)
-        written.verify()
-        if written.checksum != meant:
+        if (written.checksum, written.crc()) != (checksum, crc):
             raise StoreError(f"{temporary}: reads back differently from what was written")
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)
+        written.path = target
         sync_folder(target.parent)
+        return written
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()

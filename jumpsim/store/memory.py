@@ -1,6 +1,6 @@
 """Trajectories in memory."""
 
-from ..block import join_neighbours
+from ..block import join_blocks, neighbours
 from .base import Store
 
 
@@ -15,4 +15,4 @@ class MemoryStore(Store):
         """End a run: note why, and join the blocks."""
         self.stop_reason = stop_reason
         if complete:
-            self._parts = join_neighbours(self._parts)
+            self._parts = [join_blocks(run) for run in neighbours(self._parts)]
