@@ -12,7 +12,7 @@ from networks import random_counts, random_model
 
 import jumpsim as js
 from jumpsim import batch, engine, streams
-from jumpsim.engine import cached, lockstep
+from jumpsim.engine import cached, generated, lockstep
 from jumpsim.engine.status import Fault
 
 WAVEGUIDE = js.systems.open_waveguide(
@@ -141,7 +141,7 @@ def test_absorbed_and_frozen():
     assert (lanes.samples[:, -1] == 0).all()
     assert (lanes.event_count == 4).all()
     frozen = js.Model([js.Pool.mass_action("X")], [js.Channel("gone", 0.0, {"X": 1})])
-    assert not lockstep.fits(frozen.table, 9, {"samples"}, None)
+    assert not lockstep.fits(frozen.table, 200, 9, {"samples"}, None)
     same(*both(frozen, js.Fixed({"X": 4}), np.linspace(0, 2, 9)))
 
 
@@ -235,19 +235,19 @@ def test_worker_processes_use_them_too(monkeypatch):
 
 def test_room_is_looked_at():
     table = WAVEGUIDE.table
-    assert lockstep.fits(table, 101, {"samples", "moments"}, None)
-    assert lockstep.fits(table, 101, {"jumps"}, None)
+    assert lockstep.fits(table, 200, 101, {"samples", "moments"}, None)
+    assert lockstep.fits(table, 200, 101, {"jumps"}, None)
     for times, keep, most in (
         (10**6, {"samples"}, None), (10**5, {"samples", "jumps"}, None), (101, {"events"}, None),
         (101, set(), None), (101, {"samples"}, 50),
     ):  # fmt: skip
-        assert not lockstep.fits(table, times, keep, most)
+        assert not lockstep.fits(table, 200, times, keep, most)
 
 
 def test_a_source_is_written_once(tmp_path):
-    file = lockstep._written(tmp_path / "deep" / "x.py", "one")
+    file = generated.written(tmp_path / "deep" / "x.py", "one")
     stamp = file.stat()
-    assert lockstep._written(file, "one").stat() == stamp
+    assert generated.written(file, "one").stat() == stamp
     assert os.listdir(tmp_path / "deep") == ["x.py"]
     assert file.read_text() == "one"
 

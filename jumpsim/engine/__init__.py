@@ -1,5 +1,7 @@
 """The engines: arrays in, arrays out. Nothing in here knows a model, a file or a worker."""
 
+import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +12,7 @@ from .protocol import ENGINE_VERSION
 from .status import Fault
 
 with kernel_cache():
-    from . import direct, lockstep, wavefunction
+    from . import direct, lockstep, scalar, wavefunction
 
 # What a run may be done with; a method is part of a run's identity.
 KERNELS = {"direct": direct, "wavefunction": wavefunction}
@@ -19,6 +21,7 @@ METHODS = tuple(KERNELS)
 # Events after which a kernel returns to Python: about 50 ms. It changes no number.
 SLICE_EVENTS = 2**20
 _BUFFER_EVENTS = 2**17
+_PATIENCE = 3.0  # seconds with the plain kernel, until code for the model is worth compiling
 
 __all__ = ["ENGINE_VERSION", "METHODS", "SLICE_EVENTS", "Fault", "Rows", "run", "warm"]
 
@@ -72,7 +75,8 @@ def run(
     proceed : callable, optional
         Called with (finished rows, events) since the last call; False ends the run early.
     lanes : bool
-        Whether many trajectories are worth compiling lanes for; changes no number.
+        Whether so much is to be done that code for this model is worth compiling, be it lanes or
+        not; changes no number.
 
     Returns
     -------
@@ -83,17 +87,21 @@ def run(
     ------
     Fault
     """
-    if lanes and method == "direct" and lockstep.fits(lowered, len(times), keep, max_events):
+    lanes = lanes and method == "direct"
+    if lanes and lockstep.fits(lowered, len(starts), len(times), keep, max_events):
         return _run_lanes(lowered, times, starts, states, keep, slice_events, proceed)
     kernel = KERNELS[method]
-    table = kernel.lower(lowered)
+    table, advance = kernel.lower(lowered), kernel.advance
+    began = time.monotonic() - (_PATIENCE if lanes else 0.0)
     cursor, out = _prepared(kernel, lowered, len(starts), len(times), keep)
     limit = np.iinfo(np.int64).max if max_events is None else max_events
     budget = SLICE_EVENTS if slice_events is None else slice_events
     event_times, event_channels = [], []
     seen_rows = seen_events = 0
     while True:
-        status = kernel.advance(table, times, limit, budget, starts, states, cursor, out)
+        if kernel is direct and time.monotonic() - began >= _PATIENCE:
+            advance, began = scalar.kernel(table, starts.shape[1]), math.inf
+        status = advance(table, times, limit, budget, starts, states, cursor, out)
         filled = cursor.place[protocol.FILLED]
         event_times.append(out.event_time[:filled].copy())
         event_channels.append(out.event_channel[:filled].copy())
