@@ -95,7 +95,7 @@ def test_a_long_run_changes_over_midway(monkeypatch, used):
             monkeypatch.setattr(engine, "_PATIENCE", 0.0)
         return True
 
-    same(plain, engine.run(*arguments, slice_events=5, proceed=proceed))
+    same(plain, engine.run(*arguments, slice_events=2, proceed=proceed))
     assert len(used) > 5
     assert sum(events) == plain.event_count.sum()
 
