@@ -133,16 +133,14 @@ FAULTS = {
     "no rate at all": (broken([1.0, 1.0], [np.nan, 1.0], [0.0, 0.0], [1, 1]), 3),
     "an infinite total": (broken([1e308, 1e308], [1.0, 1.0], [0.0, 0.0], [1, 1]), 3),
     "beyond 2^53": (broken([1.0], [0.0], [1.0], [1]), 2**53 - 5),
-    "a total too small": (broken([5e-324, 5e-324], [1.0, 1.0], [0.0, 0.0], [1, 1]), 3),
 }
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_faults_are_those_of_the_plain_kernel(name):
     table, start = FAULTS[name]
-    end = 1e308 if name == "a total too small" else 9.0
     starts, states = np.array([[start]]), streams.states(1, 0, 1, streams.JUMPS)
-    arguments = "direct", table, np.array([end]), starts, states, ALL
+    arguments = "direct", table, np.array([9.0]), starts, states, ALL
     faults = []
     for lanes in (False, True):
         with pytest.raises(Fault) as caught:
