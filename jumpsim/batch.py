@@ -76,7 +76,7 @@ def run_block(plan, first, last, max_events=None, proceed=None, lanes=False, gra
     except engine.Fault as fault:
         raise fault.explain(first, model.channels) from None
     alone = plan.record == ("moments",)
-    samples = narrowed(rows.samples) if model.sampled == "counts" else rows.samples
+    samples = rows.samples if model.sampled in plan.record else None
     block = Block(
         first,
         first + len(rows.event_count),
@@ -86,7 +86,7 @@ def run_block(plan, first, last, max_events=None, proceed=None, lanes=False, gra
         event_time=rows.event_time,
         event_channel=rows.event_channel,
         sums=sample_moments(model, rows.samples) if "moments" in plan.record else None,
-        **({model.sampled: samples} if model.sampled in plan.record else {}),
+        **{model.sampled: narrowed(samples) if model.sampled == "counts" else samples},
     )
     block = block.packed(grain) if grain else block
     return block, time.perf_counter() - began

@@ -1,5 +1,6 @@
 """The engines: arrays in, arrays out. Nothing in here knows a model, a file or a worker."""
 
+import contextlib
 import math
 import time
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Rows:
     Attributes
     ----------
     samples : ndarray, shape (rows, times, columns)
-        Counts of the pools as int64; of a wave function expectation values as float64.
+        Counts of the pools as whole numbers; of a wave function expectation values as float64.
     jumps : ndarray of int64, shape (rows, times, channels)
     event_count : ndarray of int64, shape (rows,)
     event_time : ndarray of float64, shape (events,)
@@ -88,8 +89,9 @@ def run(
     Fault
     """
     lanes = lanes and method == "direct"
-    if lanes and lockstep.fits(lowered, len(starts), len(times), keep, max_events):
-        return _run_lanes(lowered, times, starts, states, keep, slice_events, proceed)
+    if lanes and lockstep.fits(lowered, starts, len(times), keep, max_events):
+        with contextlib.suppress(lockstep.TooLarge):
+            return _run_lanes(lowered, times, starts, states, keep, slice_events, proceed)
     kernel = KERNELS[method]
     table, advance = kernel.lower(lowered), kernel.advance
     began = time.monotonic() - (_PATIENCE if lanes else 0.0)

@@ -5,6 +5,7 @@ import itertools
 from .generated import DRAW, HEAD, WAIT, by_pool, growing, indented, rates, unpacked
 
 LANES = 64
+LARGE = 2**30  # of a count: what lanes keep has 32 bits, and what one event adds is not looked at
 NEAR = 1e-6  # of a step between stored times, within which the exact times decide
 MORE, DONE, DOUBTFUL = range(3)
 
@@ -103,7 +104,7 @@ def advance(numbers, grid, spacing, budget, starts, streams, state, stream, lane
                                 for p in range({P}):
                                     kept[o + p] = kept[o + p - {P}]
                             for p in range({pools}):
-                                samples[row, k, p] = np.int64(kept[o + p])
+                                samples[row, k, p] = np.int32(kept[o + p])
                             for c in range({P} - {pools}):
                                 jumps[row, k, labels[c]] = np.int64(kept[o + {pools} + c])
                             o += {P}
@@ -141,7 +142,7 @@ def advance(numbers, grid, spacing, budget, starts, streams, state, stream, lane
 
 def source(pools, columns, factors, changes):
     """Code of a structure; columns beyond the pools are counted, and looked at by no rate."""
-    bounds = dict.fromkeys(growing(changes, pools), 2**53)
+    bounds = dict.fromkeys(growing(changes, pools), LARGE)
     moves = [_move(p, change) for p, change in enumerate(by_pool(changes, columns)) if any(change)]
     masks = [f"g{c} = 1.0 if x >= c{c} else 0.0" for c in range(len(factors) - 1)]
     names = {

@@ -14,19 +14,24 @@ time that is not before it, and what was left out is filled in when the trajecto
 import numpy as np
 
 from . import generated
-from .lanecode import DONE, DOUBTFUL, LANES, NEAR, source
+from .lanecode import DONE, DOUBTFUL, LANES, LARGE, NEAR, source
 
 _MOST_SLOT_BYTES = 2**26
 _LEAST_ROWS = LANES // 2
 
 
-def fits(lowered, rows, times, keep, max_events):
+class TooLarge(Exception):  # noqa: N818 - an intermediate: the rows are done without lanes
+    """A count that 32 bits do not hold."""
+
+
+def fits(lowered, starts, times, keep, max_events):
     """Whether lanes can do what is asked for, and have room for it and enough to do."""
     columns = lowered.changes.shape[1] + ("jumps" in keep) * len(lowered.constants)
     room = 8 * LANES * (times + 1) * columns <= _MOST_SLOT_BYTES
     kept = "events" not in keep and {"samples", "jumps"} & set(keep)
-    enough = rows >= _LEAST_ROWS and (lowered.constants > 0).any()
-    return bool(room and kept and enough and max_events is None)
+    enough = len(starts) >= _LEAST_ROWS and (lowered.constants > 0).any()
+    small = starts.max(initial=0) < LARGE and lowered.changes.max(initial=0) < LARGE
+    return bool(room and kept and enough and small and max_events is None)
 
 
 def run(table, grid, starts, streams, jumps, budget, proceed, repair):
@@ -53,9 +58,13 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair):
 
     Returns
     -------
-    samples : ndarray of int64, shape (rows, times, pools)
+    samples : ndarray of int32, shape (rows, times, pools)
     event_count : ndarray of int64, shape (rows,)
         Of the leading rows that are all finished.
+
+    Raises
+    ------
+    TooLarge
     """
     rows, pools = starts.shape
     factors, changes = generated.structure(table)
@@ -70,7 +79,7 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair):
     lanes, slots = np.full(LANES, -1), np.zeros(LANES, np.int64)
     stream, place = np.ones(4 * LANES, np.uint64), np.zeros(1, np.int64)
     kept = np.full(LANES * (len(grid) + 1) * columns, -1.0)
-    samples = np.zeros((rows, len(grid), pools), np.int64)
+    samples = np.zeros((rows, len(grid), pools), np.int32)
     event_count = np.full(rows, -1)
     spacing, seen = _spacing(grid), (0, 0)
     while True:
@@ -81,7 +90,10 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair):
         if status == DOUBTFUL:
             for lane in np.flatnonzero(lanes >= 0):
                 row = int(lanes[lane])
-                samples[row], event_count[row] = repair(row)
+                alone, event_count[row] = repair(row)
+                if alone.max(initial=0) > np.iinfo(samples.dtype).max:
+                    raise TooLarge
+                samples[row] = alone
             lanes[:] = -1
             state[: columns * LANES] = np.repeat(starts[0], LANES)
             state[columns * LANES :] = np.inf

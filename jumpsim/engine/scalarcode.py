@@ -67,7 +67,7 @@ def advance(numbers, moves, labels, grid, max_events, budget, starts, streams, c
                 status = {BUFFER_FULL}
                 break
 {rates}
-            if not (sound & ({total} < np.inf)):
+            if not sound:
                 status = {UNJUDGED}
                 break
             following = np.inf if {total} == 0.0 else t + wait[drawn] / {total}
@@ -86,7 +86,7 @@ def advance(numbers, moves, labels, grid, max_events, budget, starts, streams, c
                 status = {TOO_MANY_EVENTS}
                 break
             x = uniform[drawn] * {total}
-            if not x < {total}:
+            if not x < {total}:  # infinite, or rounded up
                 status = {UNJUDGED}
                 break
             chosen = {chosen}
