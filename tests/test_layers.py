@@ -23,6 +23,7 @@ LAYERS = [
     {"ensemble"},
     {"batch"},
     {"simulate"},
+    {"longrun"},
     {"inference", "spec", "inspection"},
     {"plotting", "sweep"},
     {"levelfigures"},

@@ -24,7 +24,7 @@ SLICE_EVENTS = 2**20
 _BUFFER_EVENTS = 2**17
 _PATIENCE = 3.0  # seconds with the plain kernel, until code for the model is worth compiling
 
-__all__ = ["ENGINE_VERSION", "METHODS", "SLICE_EVENTS", "Fault", "Rows", "run", "warm"]
+__all__ = ["ENGINE_VERSION", "METHODS", "SLICE_EVENTS", "Fault", "Path", "Rows", "run", "warm"]
 
 
 @dataclass(frozen=True)
@@ -110,13 +110,7 @@ def run(
         cursor.place[protocol.FILLED] = 0
         done = int(cursor.place[protocol.ROW])
         if status not in (protocol.DONE, protocol.MORE, protocol.BUFFER_FULL):
-            raise Fault(
-                status,
-                done,
-                float(cursor.clock[0]),
-                int(cursor.place[protocol.FAULT]),
-                int(cursor.place[protocol.EVENTS]),
-            )
+            raise _fault(status, cursor)
         events = int(out.event_count[:done].sum())
         if status != protocol.DONE and cursor.place[protocol.GRID] != protocol.FRESH:
             events += int(cursor.place[protocol.EVENTS])
@@ -132,6 +126,82 @@ def run(
         np.concatenate(event_times)[:kept] if "events" in keep else None,
         np.concatenate(event_channels)[:kept] if "events" in keep else None,
     )
+
+
+class Path:
+    """One trajectory of the direct method, from one grid of times to the next.
+
+    The same events as in one go: nothing is drawn that a later time would need.
+
+    Parameters
+    ----------
+    lowered : rates.RateTable
+    start : ndarray of int64, shape (pools,)
+    state : ndarray of uint64, shape (4,)
+        Random stream.
+    """
+
+    def __init__(self, lowered, start, state):
+        self._lowered, self._table = lowered, direct.lower(lowered)
+        self._start, self._state = start[None], state[None]
+        self.cursor, _ = _prepared(direct, lowered, 1, 1, ())
+        self._advance = None
+        self._began = time.monotonic()
+
+    @property
+    def events(self):
+        """Events so far."""
+        return int(self.cursor.place[protocol.EVENTS])
+
+    def state(self):
+        """Where the trajectory is, as a dict of copies, for `go_on_from`."""
+        cursor = self.cursor
+        return {
+            "clock": cursor.clock.copy(),
+            "stream": cursor.stream.copy(),
+            "counts": cursor.counts.copy(),
+            "events": self.events,
+        }
+
+    def go_on_from(self, clock, stream, counts, events, jumps):
+        """Take up a trajectory where another one like it was, see `state`."""
+        cursor = self.cursor
+        cursor.clock[:], cursor.stream[:] = clock, stream
+        cursor.counts[:], cursor.jumps[:] = counts, jumps
+        cursor.place[protocol.GRID], cursor.place[protocol.EVENTS] = 0, events
+
+    def sample(self, times, proceed=None):
+        """Counts and cumulative jumps at times later than those before, as in `Rows`.
+
+        Returns
+        -------
+        samples : ndarray of int64, shape (times, pools)
+        jumps : ndarray of int64, shape (times, channels)
+            Both None when `proceed`, which is called with the events since the last call, ended it.
+
+        Raises
+        ------
+        Fault
+        """
+        _, out = _prepared(direct, self._lowered, 1, len(times), ("samples", "jumps"))
+        place = self.cursor.place
+        seen = self.events if place[protocol.GRID] != protocol.FRESH else 0
+        while True:
+            if self._advance is None and time.monotonic() - self._began >= _PATIENCE:
+                self._advance = scalar.kernel(self._table, self._start.shape[1])
+            status = (self._advance or direct.advance)(
+                self._table, times, np.iinfo(np.int64).max, SLICE_EVENTS, self._start, self._state,
+                self.cursor, out,
+            )  # fmt: skip
+            if status not in (protocol.DONE, protocol.MORE):
+                raise _fault(status, self.cursor)
+            go_on = proceed is None or proceed(self.events - seen)
+            seen = self.events
+            if status == protocol.DONE:
+                place[protocol.ROW] = place[protocol.GRID] = 0
+                return out.samples[0], out.jumps[0]
+            if not go_on:
+                return None, None
 
 
 def _run_lanes(lowered, times, starts, states, keep, slice_events, proceed):
@@ -159,6 +229,17 @@ def _run_lanes(lowered, times, starts, states, keep, slice_events, proceed):
         event_count,
         None,
         None,
+    )
+
+
+def _fault(status, cursor):
+    place = cursor.place
+    return Fault(
+        status,
+        int(place[protocol.ROW]),
+        float(cursor.clock[0]),
+        int(place[protocol.FAULT]),
+        int(place[protocol.EVENTS]),
     )
 
 

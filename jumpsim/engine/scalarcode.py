@@ -107,11 +107,11 @@ def advance(numbers, moves, labels, grid, max_events, budget, starts, streams, c
                 drawn = U(0)
         place[{GRID}], place[{EVENTS}], place[{FILLED}] = k, events, filled
         cursor.clock[0] = t
-        if status != {DONE}:
-            for w in range(4):
-                stream[w] = before[w]
-            draw(stream, bits, drawn)
+        for w in range(4):
+            stream[w] = before[w]
+        draw(stream, bits, drawn)
 {save}
+        if status != {DONE}:
             return status
         out.event_count[row] = events
         place[{ROW}] = row + 1
@@ -139,6 +139,6 @@ def source(pools, factors, changes):
         "keep": indented(20, [f"out.samples[row, k, {p}] = np.int64(x{p})" for p in range(pools)]),
         "chosen": " + ".join(["U(0)", *(f"(U(1) if x >= c{c} else U(0))" for c in range(last))]),
         "move": indented(12, [f"x{p} += moves[{p}, chosen]" for p in moved]),
-        "save": indented(12, [f"counts[{p}] = np.int64(x{p})" for p in moved]),
+        "save": indented(8, [f"counts[{p}] = np.int64(x{p})" for p in moved]),
     }  # fmt: skip
     return HEAD + _CODE.format(**names)

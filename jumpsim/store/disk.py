@@ -113,7 +113,7 @@ class WritableStore(Store):
             temporary.write_text(json.dumps(note))
             os.replace(temporary, self.folder / "run.json")
         except OSError as error:
-            raise _told(error, self.path) from None
+            raise told(error, self.path) from None
 
     def write(self, blocks):
         """Add blocks; when this returns they are on the disk."""
@@ -175,7 +175,7 @@ class WritableStore(Store):
             self.folder.mkdir(exist_ok=True)
             sync_folder(self.path.parent)
         except OSError as error:
-            raise _told(error, self.path) from None
+            raise told(error, self.path) from None
 
     def _remove_leftovers(self):
         """Remove the temporary files of a writer that was killed, and no others."""
@@ -269,7 +269,7 @@ def write_once(target, plan, pieces, stop_reason=None):
             temporary.unlink()
         if isinstance(error, StoreError) or not isinstance(error, OSError | RuntimeError):
             raise
-        raise _told(error, target) from None
+        raise told(error, target) from None
 
 
 def sync_folder(folder):
@@ -281,7 +281,7 @@ def sync_folder(folder):
         os.close(handle)
 
 
-def _told(error, target):
+def told(error, target):
     """Turn what the system or HDF5 says about a failed write into one line."""
     if getattr(error, "errno", None) == 28 or "No space" in str(error):
         return StoreError(f"{target}: no space left on the disk; what was written before is safe")
@@ -301,7 +301,7 @@ def _set_aside(file, error):
     try:
         os.replace(file, aside)
     except OSError as failure:
-        raise _told(failure, file) from None
+        raise told(failure, file) from None
     warnings.warn(
         f"{error}. It was set aside as {aside.name}; its trajectories are simulated again",
         StoreWarning,
@@ -326,7 +326,7 @@ def _lock(file, path):
         try:
             handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise _told(error, path) from None
+            raise told(error, path) from None
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):

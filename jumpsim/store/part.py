@@ -65,7 +65,8 @@ class FilePart:
         self._verified = self._sealed = self._has_sound_seal()
         with self._open() as file:
             if "format" not in file.attrs or str(file.attrs["format"]) != layout.FORMAT:
-                raise DamagedError(f"{self.path}: an HDF5 file, but not one of jumpsim")
+                kind = str(file.attrs.get("format", "not one of jumpsim"))
+                raise DamagedError(f"{self.path}: an HDF5 file, but {kind}")
             version = int(file.attrs["format_version"])
             if version > layout.FORMAT_VERSION:
                 raise StoreError(
