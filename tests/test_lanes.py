@@ -188,6 +188,7 @@ def test_a_doubtful_lane_that_is_right_goes_on():
         assert alone.samples.max() > 2**30
 
 
+@pytest.mark.slow
 def test_a_count_that_lanes_cannot_keep():
     """Then all rows are done without them."""
     grows = js.Model([js.Pool.mass_action("X")], [js.Channel("come", 1.2e6, {}, {"X": 1000})])
