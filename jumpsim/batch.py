@@ -8,23 +8,26 @@ import math
 import signal
 import threading
 import time
-from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from . import engine, streams
 from .block import Block, sample_moments
+from .errors import WorkersError
 from .progress import Progress
-from .store import Store
+from .store import Store, Written
 
 # Why a run ended before it was complete.
 TIMEOUT, INTERRUPTED = "timeout", "interrupted"
 
 FIRST_LOOK = 256  # smallest sample at which `target_sem` may stop a run
 
-_BLOCK_SECONDS = 1.0  # work in one block: the most that a crash can cost
 _BLOCK_BYTES = 2**24
+_IN_FLIGHT_BYTES = 2**29  # of all blocks that workers may deliver at the same time
+_MOST_LOSSES = 3  # of one block, before it is to blame
 _COMMIT_SECONDS = 2.0
 _COMMIT_BYTES = 2**25
 _POLL_SECONDS = 0.1
@@ -97,16 +100,17 @@ class Batch:
     store : Store
         Takes the blocks; its plan is carried out.
     limits : Limits
-    executor : concurrent.futures.Executor or None
-        None makes a pool of `workers` threads.
-    workers : int
+    crew : workers.Threads or workers.Others
+        Does the work.
+    shared : bool
+        Whether workers write their blocks themselves, to the folder of the store.
     bar : Progress
     """
 
     store: Store
     limits: Limits
-    executor: Executor | None
-    workers: int
+    crew: object
+    shared: bool
     bar: Progress
     uncommitted: list = field(default_factory=list)
     done: int = 0
@@ -115,17 +119,17 @@ class Batch:
     largest: int = 1
     interrupted: bool = False
     lanes: bool = False
+    workers: int = 1
+    losses: Counter = field(default_factory=Counter)
 
     def run(self, ntraj):
         """Simulate up to `ntraj`; returns why the run ended."""
         self.plan = self.store.plan
         self.stop = threading.Event()
         self.began = self.committed = time.monotonic()
-        own = self.executor is None
         if not self.store.missing(ntraj) and self.limits.target_sem is None:
             return f"nothing to do: all {ntraj} trajectories were there already"
-        if own:
-            self.executor = ThreadPoolExecutor(self.workers)
+        self.crew.begin(self.plan, self.limits.max_events, self.shared and self.store.shared())
         try:
             with noted_signals(self._interrupt):
                 # Under the same roof, because an exception in the midst of LLVM would be lost.
@@ -133,8 +137,7 @@ class Batch:
                 engine.warm(self.plan.method, model.lowered, len(model.pools))
                 return self._run(ntraj)
         finally:
-            if own:
-                self.executor.shutdown(wait=True)
+            self.crew.end()
 
     def _run(self, ntraj):
         for goal in self._goals(ntraj):
@@ -168,19 +171,14 @@ class Batch:
     def _reach(self, goal):
         """Fill all gaps below `goal`; returns why it could not, or None."""
         gaps = self.store.missing(goal)[::-1]
-        pending, error, late = set(), None, False
+        pending, error, late = {}, None, False
         try:
             while gaps or pending:
-                while gaps and not self.stop.is_set() and len(pending) < 2 * self.workers:
-                    pending.add(self._submit(gaps))
-                finished, pending = wait(pending, _POLL_SECONDS, FIRST_COMPLETED)
-                for future in finished:
-                    if future.cancelled():
-                        continue
-                    if future.exception() is None:
-                        self._take(*future.result())
-                    else:
-                        error = error or future.exception()
+                try:
+                    self._hand_out(gaps, pending)
+                    self._take_in(gaps, pending)
+                except Exception as failure:  # of a task, or of those who do them
+                    error = error or failure
                 self._commit_when_due()
                 self.bar.refresh()
                 late = time.monotonic() - self.began > self.limits.timeout
@@ -203,16 +201,49 @@ class Batch:
         self.interrupted = True
         self.stop.set()
 
-    def _submit(self, gaps):
-        """Hand the next block to a worker."""
-        first, last = gaps.pop()
-        middle = min(last, first + self._size(last - first))
-        if middle < last:
-            gaps.append((middle, last))
-        proceed = self._proceed if isinstance(self.executor, ThreadPoolExecutor) else None
-        return self.executor.submit(
-            run_block, self.plan, first, middle, self.limits.max_events, proceed, self._lanes(gaps)
-        )
+    def _hand_out(self, gaps, pending):
+        """Give blocks to the workers: two for each, so that none has to wait for the next one."""
+        while gaps and not self.stop.is_set():
+            number = self.crew.number
+            self.workers = max(1, number)
+            if len(pending) >= 2 * number:
+                break
+            first, last = gaps.pop()
+            middle = min(last, first + self._size(last - first))
+            if middle < last:
+                gaps.append((middle, last))
+            name = self.store.block_name(first, middle) if self.shared else None
+            future = self.crew.submit(first, middle, self._lanes(gaps), self._proceed, name)
+            if future is None:
+                gaps.append((first, middle))
+                self.crew.mend()
+            else:
+                pending[future] = first, middle
+
+    def _take_in(self, gaps, pending):
+        """Wait for blocks and take them; what was lost with a worker becomes a gap again."""
+        if not pending:
+            self.stop.wait(_POLL_SECONDS)
+        lost = None
+        for future in wait(pending, _POLL_SECONDS, FIRST_COMPLETED).done:
+            first, last = pending.pop(future)
+            if self.stop.is_set() and future.cancelled():
+                continue
+            why = self.crew.loss(future)
+            if why is None:
+                self._take(*future.result())
+                continue
+            gaps.append((first, last))
+            self.losses[first] += 1
+            if self.losses[first] > _MOST_LOSSES:
+                raise WorkersError(
+                    f"the workers that had the trajectories {first} ... {last - 1} were lost "
+                    f"{self.losses[first]} times, the last time because {why}; they may need "
+                    "more memory, or a smaller `block_size`"
+                )
+            lost = why
+        if lost and not self.stop.is_set():
+            self.crew.mend()
 
     def _lanes(self, gaps):
         """Whether so much is left that lanes are worth compiling; then from there on."""
@@ -232,10 +263,12 @@ class Batch:
         if "jumps" in self.plan.record:
             columns += len(model.channels)
         per_row = max(8 * len(self.plan.times) * columns, self.bytes // max(self.done, 1))
-        by_time = self.done / self.seconds * _BLOCK_SECONDS if self.seconds else 1
+        seconds = self.crew.block_seconds
+        by_time = self.done / self.seconds * seconds if self.seconds else 1
         self.largest = int(min(16 * self.largest, max(by_time, 1)))
         share = math.ceil(left / (2 * self.workers))
-        return max(1, min(self.largest, share, _BLOCK_BYTES // per_row))
+        most = min(_BLOCK_BYTES, _IN_FLIGHT_BYTES // (2 * self.workers))
+        return max(1, min(self.largest, share, most // per_row))
 
     def _proceed(self, rows, events):
         """Called by a worker's thread after every slice."""
@@ -244,11 +277,14 @@ class Batch:
 
     def _take(self, block, seconds):
         if block.last > block.first:
-            self.uncommitted.append(block)
+            if isinstance(block, Written):
+                self.store.admit(block)
+            else:
+                self.uncommitted.append(block)
             self.done += block.last - block.first
             self.bytes += block.nbytes
             self.seconds += seconds
-            if not isinstance(self.executor, ThreadPoolExecutor):
+            if not self.crew.asks:
                 self.bar.count(block.last - block.first, block.events)
 
     def _commit_when_due(self):
