@@ -113,6 +113,7 @@ class Batch:
     shared: bool
     bar: Progress
     uncommitted: list = field(default_factory=list)
+    waiting: int = 0  # bytes of those
     done: int = 0
     seconds: float = 0.0
     bytes: int = 0
@@ -281,6 +282,7 @@ class Batch:
                 self.store.admit(block)
             else:
                 self.uncommitted.append(block)
+                self.waiting += block.nbytes
             self.done += block.last - block.first
             self.bytes += block.nbytes
             self.seconds += seconds
@@ -288,14 +290,13 @@ class Batch:
                 self.bar.count(block.last - block.first, block.events)
 
     def _commit_when_due(self):
-        waiting = sum(block.nbytes for block in self.uncommitted)
-        if time.monotonic() - self.committed > _COMMIT_SECONDS or waiting > _COMMIT_BYTES:
+        if time.monotonic() - self.committed > _COMMIT_SECONDS or self.waiting > _COMMIT_BYTES:
             self._commit()
 
     def _commit(self):
         if self.uncommitted:
             self.store.write(self.uncommitted)
-        self.uncommitted = []
+        self.uncommitted, self.waiting = [], 0
         self.committed = time.monotonic()
 
 

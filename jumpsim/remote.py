@@ -1,7 +1,7 @@
 """What a worker in another process does: it looks whether it may, simulates, and delivers.
 
-A task travels as bytes that do the work when they are unpickled, and not before: neither a scheduler
-nor a worker has to know this package to pass it on, and one that lacks it says so.
+A task travels as bytes that do the work when they are unpickled, and not before: a scheduler need
+not know this package to pass it on, and a worker that lacks it says so.
 """
 
 import functools
@@ -75,11 +75,9 @@ def work(order, first, last, lanes, name=None):
     _check_software(order.software)
     if order.folder is not None:
         _check_folder(Path(order.folder), order.note)
-    from . import engine
     from .batch import run_block
 
-    plan = _unpacked(order.plan)
-    engine.warm(plan.method, plan.model.lowered, len(plan.model.pools))
+    plan = _prepared(order.plan)
     block, seconds = run_block(plan, first, last, order.max_events, None, lanes)
     if order.folder is None:
         return block, seconds
@@ -94,8 +92,13 @@ def who():
 
 
 @functools.lru_cache(maxsize=2)
-def _unpacked(packed):
-    return pickle.loads(packed)
+def _prepared(packed):
+    """Unpack a plan and compile what it needs, which is not to count as work of a block."""
+    from . import engine
+
+    plan = pickle.loads(packed)
+    engine.warm(plan.method, plan.model.lowered, len(plan.model.pools))
+    return plan
 
 
 def _check_software(needed):

@@ -7,6 +7,7 @@ what it had in hand; a pool that is broken is made again, or told of, and never 
 import pickle
 import time
 import warnings
+import weakref
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 
 from . import batch
@@ -78,6 +79,7 @@ class Others:
         self._make = None if isinstance(executor, Executor) else executor
         self._executor = None if self._make else executor
         self._number = number
+        self._handed_out = weakref.WeakSet()  # to the pool that there is now
         self._broken = None
         self._barren = 0  # pools that broke since one delivered something
 
@@ -104,7 +106,9 @@ class Others:
         """Hand a range of indices to a worker; returns a future, or None when nobody takes it."""
         task = pickle.dumps(Task((self._order, first, last, lanes, name)))
         try:
-            return self._send(pickle.loads, task)
+            future = self._send(pickle.loads, task)
+            self._handed_out.add(future)
+            return future
         except (BrokenExecutor, RuntimeError) as error:  # RuntimeError: it was shut down
             self._broken = str(error) or type(error).__name__
             return None
@@ -118,8 +122,9 @@ class Others:
             return "it was cancelled"
         error = future.exception()
         if isinstance(error, BrokenExecutor):
-            self._broken = str(error)
-            return self._broken
+            if future in self._handed_out:  # and not to a pool that has been replaced
+                self._broken = str(error)
+            return str(error)
         if isinstance(error, ImportError | AttributeError) and "jumpsim" in str(error):
             raise InputError(
                 f"a worker cannot load this jumpsim ({error}); install the same version there"
@@ -136,6 +141,7 @@ class Others:
             raise WorkersError(f"the pool of workers is broken ({self._broken.rstrip('.')})")
         self._executor.shutdown(wait=False)
         self._executor, self._broken = _made(self._make), None
+        self._handed_out.clear()
 
     def end(self):
         """Let go of what `begin` made."""
@@ -149,6 +155,9 @@ class DaskWorkers(Others):
     def __init__(self, executor, number):
         super().__init__(executor, number)
         self._client = executor._client
+        if self._client.scheduler is None:
+            raise InputError("`executor` is of a Dask client that is closed; connect again")
+        self._address = self._client.scheduler.address
         self._threads, self._looked = 0, -_LOOK_SECONDS
         self._alone_since, self._told = None, False
 
@@ -172,7 +181,7 @@ class DaskWorkers(Others):
         self._alone_since = None if self._threads else self._alone_since or now
         if not self._told and self._alone_since and now - self._alone_since > _PATIENCE_SECONDS:
             self._told = True
-            text = f"no worker is connected to {self._client.scheduler.address}: waiting for one"
+            text = f"no worker is connected to {self._address}: waiting for one"
             warnings.warn(text, WorkersWarning, stacklevel=2)
 
     def _send(self, *task):
@@ -188,7 +197,7 @@ class DaskWorkers(Others):
     def mend(self):
         """See to it that work goes on after a loss; raises `WorkersError` when it cannot."""
         if self._client.status in ("closed", "closing", "newly-created"):
-            raise WorkersError(f"the scheduler at {self._address()} is gone")
+            raise WorkersError(f"the scheduler at {self._address} is gone")
         self._broken = None
 
 
