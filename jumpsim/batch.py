@@ -204,11 +204,11 @@ class Batch:
 
     def _hand_out(self, gaps, pending):
         """Give blocks to the workers: two for each, so that none has to wait for the next one."""
-        while gaps and not self.stop.is_set():
-            number = self.crew.number
-            self.workers = max(1, number)
-            if len(pending) >= 2 * number:
-                break
+        if self.stop.is_set():
+            return
+        number = self.crew.number  # also when all is handed out: it says when nobody is there
+        self.workers = max(1, number)
+        while gaps and len(pending) < 2 * number:
             first, last = gaps.pop()
             middle = min(last, first + self._size(last - first))
             if middle < last:
@@ -218,8 +218,8 @@ class Batch:
             if future is None:
                 gaps.append((first, middle))
                 self.crew.mend()
-            else:
-                pending[future] = first, middle
+                return
+            pending[future] = first, middle
 
     def _take_in(self, gaps, pending):
         """Wait for blocks and take them; what was lost with a worker becomes a gap again."""

@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import signal
+import threading
 import warnings
 from pathlib import Path
 
@@ -37,21 +38,35 @@ def dask_executor(address):
         if name.partition(".")[0] == "distributed":  # what matters is told in one line
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     address = _scheduler_address(address)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of versions: each worker's are compared with ours
-            client = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TypeError, ImportError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+    client = _in_time(lambda: Client(address, timeout=_CONNECT_SECONDS, set_as_default=False))
+    if not isinstance(client, Client):
         raise InputError(
-            f"`--scheduler`: no Dask scheduler answers at {address!r} ({reason}); "
+            f"`--scheduler`: no Dask scheduler answers at {address!r} ({client}); "
             "give its address such as tcp://10.0.0.1:8786, or its scheduler file"
-        ) from None
+        )
     try:
         yield client.get_executor()
     finally:
         with contextlib.suppress(OSError, RuntimeError):  # of a scheduler that is gone
             client.close(timeout=1)
+
+
+def _in_time(connect):
+    """What `connect` gives, or why it could not: Dask waits for ever where nothing is said."""
+    found = ["something there accepts connections, but says nothing"]
+
+    def act():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of versions: each worker's are compared with ours
+                found.append(connect())
+        except Exception as error:
+            found.append((str(error).splitlines() or [type(error).__name__])[0])
+
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    thread.join(1.5 * _CONNECT_SECONDS)
+    return found[-1]
 
 
 def _scheduler_address(address):

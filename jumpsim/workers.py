@@ -20,6 +20,7 @@ _BLOCKS_PER_SECOND = 50.0  # as many as a driver may take in without becoming th
 _FILE_SECONDS = 10.0  # work in one block that is a file of its own
 _MOST_POOLS = 3  # made one after the other although none has delivered anything
 _LOOK_SECONDS = 2.0  # between looks at a cluster
+_AWAY_SECONDS = 60.0  # that a scheduler may be away, if its client has not given up before
 _PATIENCE_SECONDS = 5.0  # without workers before somebody is told
 
 
@@ -160,6 +161,7 @@ class DaskWorkers(Others):
         self._address = self._client.scheduler.address
         self._threads, self._looked = 0, -_LOOK_SECONDS
         self._alone_since, self._told = None, False
+        self._away_since = None
 
     @property
     def number(self):
@@ -168,6 +170,7 @@ class DaskWorkers(Others):
         if self._client.status != "running":
             self.mend()
             return 0
+        self._away_since = None
         if now - self._looked > _LOOK_SECONDS:
             self._looked = now
             try:
@@ -196,7 +199,10 @@ class DaskWorkers(Others):
 
     def mend(self):
         """See to it that work goes on after a loss; raises `WorkersError` when it cannot."""
-        if self._client.status in ("closed", "closing", "newly-created"):
+        now = time.monotonic()
+        self._away_since = self._away_since or now
+        gone = self._client.status in ("closed", "closing")
+        if gone or now - self._away_since > _AWAY_SECONDS:
             raise WorkersError(f"the scheduler at {self._address} is gone")
         self._broken = None
 

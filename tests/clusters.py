@@ -17,23 +17,22 @@ class Cluster:
     folder : path
         For the scheduler's file and what the processes say.
     workers : int
+    before : sequence of str
+        Command that starts the command of a worker.
     environment
         More variables for the workers.
     """
 
-    def __init__(self, folder, workers=2, **environment):
+    def __init__(self, folder, workers=2, before=(), **environment):
         self.folder = folder
         self.file = folder / "scheduler.json"
-        self.environment = environment
+        self.before, self.environment = before, environment
         self.processes = []
         self.workers = []
         self.wanted = workers
 
     def __enter__(self):
-        self.scheduler = self._start(
-            "scheduler", "--no-dashboard", "--host", "127.0.0.1", "--port", "0",
-            "--scheduler-file", str(self.file),
-        )  # fmt: skip
+        self.start_scheduler()
         deadline = time.monotonic() + 60
         while not self.file.exists() or not self.file.read_text().endswith("}"):
             assert time.monotonic() < deadline, "no scheduler"
@@ -49,12 +48,19 @@ class Cluster:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
+    def start_scheduler(self, port="0"):
+        """Start a scheduler, at a port of one that was there before."""
+        self.scheduler = self._start(
+            "scheduler", "--no-dashboard", "--host", "127.0.0.1", "--port", port,
+            "--scheduler-file", str(self.file),
+        )  # fmt: skip
+
     def add_worker(self):
         """Start one more worker, without anyone who would start it again."""
         self.workers.append(
             self._start(
                 "worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard",
-                "--local-directory", str(self.folder), **self.environment,
+                "--local-directory", str(self.folder), before=self.before, **self.environment,
             )
         )  # fmt: skip
 
@@ -63,10 +69,10 @@ class Cluster:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
-    def _start(self, *arguments, **environment):
+    def _start(self, *arguments, before=(), **environment):
         with open(self.folder / "told", "a") as told:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *arguments],
+                [*before, sys.executable, "-m", "dask", *arguments],
                 stdout=told,
                 stderr=told,
                 start_new_session=True,
