@@ -20,7 +20,7 @@ if shutil.which("mpiexec") is None:
 
 pytestmark = pytest.mark.slow
 
-LONG = SPEC.replace('"2 us"', '"2 ms"').replace("ntraj = 200", "ntraj = 4000")
+LONG = SPEC.replace('"2 us"', '"2 ms"').replace("ntraj = 200", "ntraj = 16000")
 LONG = LONG.replace(', "events"', "")
 
 
@@ -146,7 +146,7 @@ def test_a_job_that_is_ended_goes_on(what, folder, long_reference):
         assert_one_line(told)
     left = {p.name: p.read_bytes() for p in blocks_folder(folder / "out.h5").glob("traj-*")}
     assert {name: left.get(name) for name in before} == before
-    assert js.open("out.h5").ntraj < 4000
+    assert js.open("out.h5").ntraj < 16000
     assert end(mpiexec(3, "--mpi")) == (0, "")
     assert_same(folder / "out.h5", long_reference)
     assert_nothing_left(folder / "out.h5")
