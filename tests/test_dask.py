@@ -83,6 +83,7 @@ def test_errors_of_trajectories_come_back(two, folder, capsys):
 
 
 def test_the_library_takes_a_client_and_asks_how_many_workers(two, monkeypatch):
+    monkeypatch.setattr(workers, "usable_cores", lambda: 7)
     model = js.systems.hohlraum(20, 10, 1.0)
     given = (model, [0.5, 1.0], 300, {"N": 10, "m": 5}, 3)
     with distributed.Client(two.address, set_as_default=False) as client:

@@ -154,6 +154,23 @@ def test_compact_waits_for_nobody_and_mixes_nothing(folder, capsys):
     assert not blocks_folder(folder / "none.h5").exists()
 
 
+def test_a_disk_that_is_full_while_shards_are_united_costs_nothing(folder, reference, monkeypatch):
+    for number in (1, 2):
+        assert run(f"{number}/2") == 0
+
+    def full(*_):
+        raise RuntimeError("Can't write: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jumpsim.store.disk.layout.write", full)
+        with pytest.raises(js.StoreError, match="no space left"):
+            js.compact("out.h5")
+    assert js.status("out.h5").missing == []
+    js.compact("out.h5")
+    assert_same(folder / "out.h5", reference)
+    assert_nothing_left(folder / "out.h5")
+
+
 def test_a_damaged_shard_costs_itself_alone(folder, reference):
     for number in (1, 2):
         assert run(f"{number}/2") == 0

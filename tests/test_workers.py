@@ -13,10 +13,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from survival import assert_nothing_left, assert_same
+from survival import SPEC, assert_nothing_left, assert_one_line, assert_same
 
 import jumpsim as js
-from jumpsim import batch, remote, workers
+from jumpsim import batch, cluster, remote, workers
+from jumpsim.cli import main
 from jumpsim.plan import Plan
 from jumpsim.remote import Order, work
 from jumpsim.store import WritableStore
@@ -136,14 +137,19 @@ def test_what_was_lost_is_done_again(seed, tmp_path, reference):
     assert_nothing_left(tmp_path / "a.h5")
 
 
-def test_a_block_that_is_always_lost_ends_the_run(tmp_path, reference):
-    done = []
+def cancel_all_after(number):
+    """Lose everything from then on, like a cluster that goes away."""
+    done = iter(range(number))
 
     def lose(numbers, future):
-        done.append(future)
-        return len(done) > 10 and cancel_every(1, 1)(numbers, future)
+        return next(done, None) is None and cancel_every(1, 1)(numbers, future)
 
-    with Unruly(0, lose) as executor, pytest.raises(js.WorkersError, match=r"were lost 4 times"):
+    return lose
+
+
+def test_a_block_that_is_always_lost_ends_the_run(tmp_path, reference):
+    executor = Unruly(0, cancel_all_after(10))
+    with executor, pytest.raises(js.WorkersError, match=r"were lost 4 times"):
         run(store=tmp_path / "a.h5", executor=executor)
     assert js.open(tmp_path / "a.h5").ntraj == 70
     run(store=tmp_path / "a.h5")
@@ -239,6 +245,20 @@ def test_pools_that_break_at_once_are_not_made_for_ever():
     pool.shutdown()
     with pytest.raises(js.WorkersError, match="cannot schedule new futures after shutdown"):
         run(executor=pool)
+
+
+def test_the_command_tells_of_lost_workers_in_one_line(tmp_path, monkeypatch, capsys):
+    spec, out = tmp_path / "spec.toml", tmp_path / "out.h5"
+    spec.write_text(SPEC)
+    for most, kept in ((0, "nothing was finished yet"), (60, f"what was finished is in {out}")):
+        executor = Unruly(lose=cancel_all_after(most // 10))
+        monkeypatch.setattr(cluster, "dask_executor", lambda _, there=executor: there)
+        assert main(["run", str(spec), "-o", str(out), "-q", "--scheduler", "there"]) == 75
+        told = capsys.readouterr().err
+        assert_one_line(told)
+        assert "were lost 4 times, the last time because it was cancelled" in told
+        assert f"; {kept}; run the same command again to go on" in told
+    assert js.open(out).ntraj == 60
 
 
 @pytest.fixture
