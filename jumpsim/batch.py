@@ -186,10 +186,10 @@ class Batch:
                 if error or late or self.interrupted:
                     self.stop.set()
                     gaps = []
-                    for future in pending:
-                        future.cancel()
+                    _cancel(pending)
         finally:
             self.stop.set()  # after an error in here no worker may go on for nothing
+            _cancel(pending)
             self._commit()
         self.stop.clear()
         if error:
@@ -290,7 +290,10 @@ class Batch:
                 self.bar.count(block.last - block.first, block.events)
 
     def _commit_when_due(self):
-        if time.monotonic() - self.committed > _COMMIT_SECONDS or self.waiting > _COMMIT_BYTES:
+        # After a stop, those in other processes finish what they have, which may take its time.
+        stopped = self.stop.is_set() and not self.crew.asks
+        late = time.monotonic() - self.committed > _COMMIT_SECONDS
+        if late or stopped or self.waiting > _COMMIT_BYTES:
             self._commit()
 
     def _commit(self):
@@ -298,6 +301,11 @@ class Batch:
             self.store.write(self.uncommitted)
         self.uncommitted, self.waiting = [], 0
         self.committed = time.monotonic()
+
+
+def _cancel(futures):
+    for future in futures:
+        future.cancel()
 
 
 @contextlib.contextmanager

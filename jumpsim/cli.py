@@ -132,7 +132,7 @@ def _run_with(executor, options):
     spec = load_spec(options.spec)
     settings = {**spec.run, **_settings(options)}
     if options.dry_run:
-        return _dry_run(spec, settings)
+        return _dry_run(spec, settings, options.shard)
     with options.signals.hold():
         from .shard import Shard
         from .simulate import simulate
@@ -153,7 +153,7 @@ def _run_with(executor, options):
         )
     except (KeyboardInterrupt, WorkersError) as error:
         output = options.output
-        if options.shard:
+        if options.shard is not None:
             output = Shard.parse(options.shard).path(output)
         kept = f"what was finished is in {output}" if store_exists(output) else ""
         text = f"{str(error) or 'interrupted'}; {kept or 'nothing was finished yet'}"
@@ -184,10 +184,11 @@ def _settings(options):
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _dry_run(spec, settings):
+def _dry_run(spec, settings, shard):
     from .inspection import estimate
     from .plan import Plan, as_record
     from .resources import usable_cores
+    from .shard import Shard
 
     plan = Plan(
         spec.model,
@@ -196,7 +197,11 @@ def _dry_run(spec, settings):
         settings.get("seed", 0),
         as_record(settings.get("record"), spec.model),
     )
-    print(estimate(plan, settings.get("ntraj", 1000), settings.get("workers", usable_cores())))
+    ntraj = settings.get("ntraj", 1000)
+    if shard is not None:
+        first, last = Shard.parse(shard).span(ntraj)
+        ntraj = last - first
+    print(estimate(plan, ntraj, settings.get("workers", usable_cores())))
     return DONE
 
 

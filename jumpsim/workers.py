@@ -188,8 +188,13 @@ class DaskWorkers(Others):
             warnings.warn(text, WorkersWarning, stacklevel=2)
 
     def _send(self, *task):
-        # Arguments that are equal to those of a lost task must not give its result.
-        return self._executor.submit(*task, pure=False)
+        try:
+            # A task that is equal to a lost one must not give its result.
+            return self._executor.submit(*task, pure=False)
+        except Exception as error:
+            if self._client.status == "running":
+                raise
+            raise BrokenExecutor(str(error)) from None  # it has just gone away
 
     def loss(self, future):
         """Say why a future came to nothing through no fault of its work, or None."""

@@ -3,7 +3,7 @@
     python scripts/measure_clusters.py data/open_waveguide.toml -n 4000
     mpiexec -n 3 python -m mpi4py.futures scripts/measure_clusters.py SPEC.toml -n 4000 --mpi
 
-One worker or two, of one thread each, warmed up; the best of three runs: seconds of the clock, of
+One worker or two, of one thread each, warmed up; the better of two runs: seconds of the clock, of
 all processors, of the driver's processor. Then what a task costs that does nothing.
 """
 
@@ -66,7 +66,7 @@ def timed(spec, ntraj, record, root, **options):
     """Least seconds, processor seconds of all and of this process, and bytes of the file."""
     found = []
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        for attempt in range(4):  # the first one loads and compiles
+        for attempt in range(3):  # the first one loads and compiles
             store = Path(folder) / f"{attempt}.h5"
             number = ntraj if attempt else max(1, ntraj // 20)
             began = time.perf_counter(), busy(root), time.process_time()

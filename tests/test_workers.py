@@ -208,6 +208,7 @@ def test_a_broken_pool_is_told_of_and_the_run_goes_on(tmp_path, slow_reference, 
     assert_same(path, slow_reference)
 
 
+@pytest.mark.slow
 def test_a_pool_that_can_be_made_again_is(tmp_path, slow_reference, monkeypatch):
     monkeypatch.setattr(batch, "_COMMIT_SECONDS", 0)
     path, made = tmp_path / "a.h5", []
@@ -221,6 +222,24 @@ def test_a_pool_that_can_be_made_again_is(tmp_path, slow_reference, monkeypatch)
     thread.join()
     assert len(made) == 2
     assert_same(path, slow_reference)
+
+
+def test_late_news_of_a_pool_that_was_replaced_breaks_no_other(plan):
+    made = []
+
+    class Held(cf.Executor):
+        def submit(self, *_):
+            return cf.Future()
+
+    crew = workers.hired(lambda: made.append(Held()) or made[-1], None)
+    crew.begin(plan, None, None)
+    futures = [crew.submit(i, i + 1, False, None, None) for i in range(3)]
+    for future in futures:
+        future.set_exception(cf.BrokenExecutor("gone"))
+        assert crew.loss(future) == "gone"
+        crew.mend()
+    assert len(made) == 2
+    crew.end()
 
 
 def test_pools_that_break_at_once_are_not_made_for_ever():
