@@ -259,17 +259,15 @@ class Batch:
         """Trajectories in the next block: a second's work, a share of what is left, a few MB."""
         if self.limits.block_size is not None:
             return self.limits.block_size
-        model = self.plan.model
-        columns = len(model.columns[model.sampled])
-        if "jumps" in self.plan.record:
-            columns += len(model.channels)
-        per_row = max(8 * len(self.plan.times) * columns, self.bytes // max(self.done, 1))
+        per_row = self.bytes // max(self.done, 1)
+        if self.crew.asks or self.plan.record != ("moments",):  # else workers cut it, see `remote`
+            per_row = max(per_row, bytes_per_row(self.plan))
         seconds = self.crew.block_seconds
         by_time = self.done / self.seconds * seconds if self.seconds else 1
         self.largest = int(min(16 * self.largest, max(by_time, 1)))
         share = math.ceil(left / (2 * self.workers))
         most = min(_BLOCK_BYTES, _IN_FLIGHT_BYTES // (2 * self.workers))
-        return max(1, min(self.largest, share, most // per_row))
+        return max(1, min(self.largest, share, most // max(1, per_row)))
 
     def _proceed(self, rows, events):
         """Called by a worker's thread after every slice."""
@@ -301,6 +299,20 @@ class Batch:
             self.store.write(self.uncommitted)
         self.uncommitted, self.waiting = [], 0
         self.committed = time.monotonic()
+
+
+def bytes_per_row(plan):
+    """Bytes that samples and jumps of a trajectory take up while it is simulated."""
+    model = plan.model
+    columns = len(model.columns[model.sampled])
+    if "jumps" in plan.record:
+        columns += len(model.channels)
+    return 8 * len(plan.times) * columns
+
+
+def rows_at_once(plan):
+    """Trajectories that a worker should have in memory at the same time."""
+    return max(1, _BLOCK_BYTES // bytes_per_row(plan))
 
 
 def _cancel(futures):

@@ -5,6 +5,7 @@ not know this package to pass it on, and a worker that lacks it says so.
 """
 
 import functools
+import itertools
 import os
 import pickle
 import socket
@@ -75,10 +76,15 @@ def work(order, first, last, lanes, name=None):
     _check_software(order.software)
     if order.folder is not None:
         _check_folder(Path(order.folder), order.note)
-    from .batch import run_block
+    from .batch import rows_at_once, run_block
+    from .block import join_blocks
 
     plan = _prepared(order.plan)
-    block, seconds = run_block(plan, first, last, order.max_events, None, lanes)
+    cuts = [*range(first, last, rows_at_once(plan)), last]
+    done = [
+        run_block(plan, a, b, order.max_events, None, lanes) for a, b in itertools.pairwise(cuts)
+    ]
+    block, seconds = join_blocks([block for block, _ in done]), sum(took for _, took in done)
     if order.folder is None:
         return block, seconds
     from .store import write_block

@@ -387,6 +387,18 @@ def test_neither_memory_nor_time_per_task_grows_with_their_number(tmp_path, plan
     assert long / 100000 < 2 * short / 5000
 
 
+def test_sums_are_cut_by_the_worker_and_not_into_more_tasks(monkeypatch):
+    monkeypatch.setattr(batch, "_BLOCK_BYTES", 8 * 3 * 3 * 5)  # five trajectories
+    seen = []
+    alone = batch.run_block
+    monkeypatch.setattr(batch, "run_block", lambda *a: seen.append(a[1:3]) or alone(*a))
+    with Unruly() as executor:
+        sums = run(executor=executor, record="moments", block_size=None)
+    assert max(last - first for first, last in seen) == 5
+    assert executor.submitted < len(seen)
+    assert (sums.cov() == run(record="counts").cov()).all()
+
+
 def test_sums_of_many_tasks_take_no_room_each():
     ensemble = run(executor=None, record="moments", block_size=1, workers=2)
     assert len(ensemble._store.parts) == 1
