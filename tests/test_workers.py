@@ -20,7 +20,7 @@ from jumpsim import batch, cluster, remote, workers
 from jumpsim.cli import main
 from jumpsim.plan import Plan
 from jumpsim.remote import Order, work
-from jumpsim.store import WritableStore
+from jumpsim.store import MemoryStore, WritableStore
 
 MODEL = js.systems.open_waveguide(6, 5, 0.2, 1.0, (1.0, 0.5), (0.3, 0.1))
 TIMES = [0.0, 0.3, 1.0]
@@ -399,6 +399,10 @@ def test_sums_are_cut_by_the_worker_and_not_into_more_tasks(monkeypatch):
     assert (sums.cov() == run(record="counts").cov()).all()
 
 
-def test_sums_of_many_tasks_take_no_room_each():
-    ensemble = run(executor=None, record="moments", block_size=1, workers=2)
-    assert len(ensemble._store.parts) == 1
+def test_sums_of_many_tasks_take_no_room_each(plan):
+    plan = replace(plan, record=("moments",))
+    store = MemoryStore(plan)
+    for first in (0, 20, 10, 30):
+        store.write([batch.run_block(plan, first, first + 10)[0]])
+    assert len(store.parts) == 1
+    assert (store.moments().second == batch.run_block(plan, 0, 40)[0].sums.second).all()
