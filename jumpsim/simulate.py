@@ -23,7 +23,7 @@ from .plan import Plan, as_record, as_seed, as_times
 from .progress import Progress
 from .resources import available_memory
 from .shard import Shard
-from .store import FileStore, MemoryStore, WritableStore, store_exists
+from .store import FileStore, MemoryStore, WritableStore, check_same_run, store_exists
 from .store.overlap import intersect
 from .store.pieces import gaps
 from .workers import hired
@@ -252,7 +252,14 @@ def _writable(path, plan, ntraj, shard):
         return WritableStore(path, plan)
     own = [shard.span(ntraj)]
     if Path(path).is_file():
-        own = intersect(own, gaps(FileStore(path).ranges(), ntraj))
+        whole = FileStore(path)
+        check_same_run(whole, plan)
+        if whole.plan.record != plan.record:
+            raise InputError(
+                f"`record` must be that of {path} ({', '.join(whole.plan.record)}), to which "
+                "shards cannot add; run it again without `shard` to have more"
+            )
+        own = intersect(own, gaps(whole.ranges(), ntraj))
     return WritableStore(shard.path(path), plan, own or [(0, 0)])
 
 

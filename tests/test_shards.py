@@ -171,6 +171,24 @@ def test_a_disk_that_is_full_while_shards_are_united_costs_nothing(folder, refer
     assert_nothing_left(folder / "out.h5")
 
 
+def test_a_finished_file_of_another_run_or_record_is_refused(folder, capsys):
+    assert run("1/1", "-n", "10") == 0
+    js.compact("out.h5")
+    capsys.readouterr()
+    for option, text in (
+        ("--seed=8", "belongs to another run: seed: 7 against 8"),
+        (
+            "--record=counts",
+            "must be that of out.h5 (counts, jumps, events), to which shards cannot",
+        ),
+    ):
+        assert run("1/2", option) == 2
+        told = capsys.readouterr().err
+        assert_one_line(told)
+        assert text in told
+    assert sorted(file.name for file in folder.iterdir()) == ["out.h5", "spec.toml"]
+
+
 def test_a_damaged_shard_costs_itself_alone(folder, reference):
     for number in (1, 2):
         assert run(f"{number}/2") == 0

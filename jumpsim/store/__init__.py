@@ -1,7 +1,7 @@
 """Where trajectories are kept: in memory, or in one file that everyone can read."""
 
 from .base import Store
-from .disk import FileStore, WritableStore, Written, write_block
+from .disk import FileStore, WritableStore, Written, check_same_run, write_block
 from .memory import MemoryStore
 from .merging import merge
 from .naming import store_exists
@@ -12,6 +12,7 @@ __all__ = [
     "Store",
     "WritableStore",
     "Written",
+    "check_same_run",
     "merge",
     "store_exists",
     "write_block",

@@ -48,7 +48,7 @@ class FileStore(Store):
             raise StoreError(f"{self.path}: no such file, and no blocks of a run in progress")
         super().__init__(parts[0].plan)
         for part in parts:
-            _check_same_run(part, self.plan)
+            check_same_run(part, self.plan)
         # While a record is added to, blocks hold more than the file: it is read until it is done.
         record = set(self.plan.record)
         self._parts = [part for part in parts if record <= set(part.plan.record)]
@@ -144,7 +144,7 @@ class WritableStore(Store):
 
     def _add(self, file):
         part = FilePart(file)
-        _check_same_run(part, self.plan)
+        check_same_run(part, self.plan)
         part.plan = self.plan  # one for all: there may be many thousand parts
         self._parts.append(part)
 
@@ -156,7 +156,7 @@ class WritableStore(Store):
         bool
             Whether it brought anything new.
         """
-        _check_same_run(part, self.plan)
+        check_same_run(part, self.plan)
         if part.plan.record != self.plan.record:
             raise StoreError(
                 f"{part.path}: was recorded with {', '.join(part.plan.record)}, but the others "
@@ -227,7 +227,7 @@ class WritableStore(Store):
         parts = []
         if self.path.exists():
             # A file without a sound header is refused, because nobody knows whose it is.
-            _check_same_run(FilePart(self.path), plan)
+            check_same_run(FilePart(self.path), plan)
         for file in [*([self.path] if self.path.exists() else []), *block_files(self.folder)]:
             try:
                 part = FilePart(file)
@@ -239,7 +239,7 @@ class WritableStore(Store):
             except DamagedError as error:
                 _set_aside(file, error)
                 continue
-            _check_same_run(part, plan)
+            check_same_run(part, plan)
             parts.append(part)
         return parts
 
@@ -314,7 +314,8 @@ def _told(error, target):
     return StoreError(f"{target}: cannot be written ({reason})")
 
 
-def _check_same_run(part, plan):
+def check_same_run(part, plan):
+    """Refuse a part, or a store, that holds other trajectories than a plan's."""
     if differences := part.plan.differences(plan):
         more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
         raise StoreError(f"{part.path}: belongs to another run: {'; '.join(differences[:3])}{more}")
