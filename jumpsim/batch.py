@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import engine, streams
-from .block import Block, sample_moments
+from .block import Block, narrowed, sample_moments
 from .errors import WorkersError
 from .progress import Progress
 from .store import Store, Written
@@ -44,8 +44,10 @@ class Limits:
     block_size: int | None
 
 
-def run_block(plan, first, last, max_events=None, proceed=None, lanes=False):
+def run_block(plan, first, last, max_events=None, proceed=None, lanes=False, grain=None):
     """Simulate the trajectories first ... last-1 of a plan; what a worker does.
+
+    With `grain` everything of trajectories is packed in chunks of so many, as a file has them.
 
     Returns
     -------
@@ -77,17 +79,19 @@ def run_block(plan, first, last, max_events=None, proceed=None, lanes=False):
     except engine.Fault as fault:
         raise fault.explain(first, model.channels) from None
     alone = plan.record == ("moments",)
+    samples = rows.samples if model.sampled in plan.record else None
     block = Block(
         first,
         first + len(rows.event_count),
         int(rows.event_count.sum()),
-        jumps=rows.jumps,
+        jumps=narrowed(rows.jumps),
         event_count=None if alone else rows.event_count,
         event_time=rows.event_time,
         event_channel=rows.event_channel,
         sums=sample_moments(model, rows.samples) if "moments" in plan.record else None,
-        **({model.sampled: rows.samples} if model.sampled in plan.record else {}),
+        **{model.sampled: narrowed(samples) if model.sampled == "counts" else samples},
     )
+    block = block.packed(grain) if grain else block
     return block, time.perf_counter() - began
 
 
@@ -130,7 +134,9 @@ class Batch:
         self.began = self.committed = time.monotonic()
         if not self.store.missing(ntraj) and self.limits.target_sem is None:
             return f"nothing to do: all {ntraj} trajectories were there already"
-        self.crew.begin(self.plan, self.limits.max_events, self.shared and self.store.shared())
+        self.crew.begin(
+            self.plan, self.limits.max_events, self.store.grain, self.shared and self.store.shared()
+        )
         try:
             with noted_signals(self._interrupt):
                 # Under the same roof, because an exception in the midst of LLVM would be lost.
@@ -211,6 +217,9 @@ class Batch:
         while gaps and len(pending) < 2 * number:
             first, last = gaps.pop()
             middle = min(last, first + self._size(last - first))
+            grain = self.store.grain
+            if grain and middle < last and middle - middle % grain > first:
+                middle -= middle % grain
             if middle < last:
                 gaps.append((middle, last))
             name = self.store.block_name(first, middle) if self.shared else None

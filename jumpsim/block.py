@@ -1,12 +1,27 @@
 """A run of trajectories in memory: what a worker delivers and a store takes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .chunks import PackedRows
 from .statistics import Moments
 
 _ARRAYS = ("counts", "expect", "jumps", "event_count", "event_time", "event_channel")
+_NARROW = ("counts", "jumps")
+
+
+def narrowed(array):
+    """Whole numbers in their narrowest type, an eighth to a half of the bytes; None stays."""
+    return None if array is None else array.astype(narrowest(array), copy=False)
+
+
+def narrowest(array):
+    """Narrowest signed integer type for an array: unsigned ones wrap when a user subtracts."""
+    if array.dtype == np.int16 or isinstance(array, PackedRows):
+        return array.dtype
+    low, high = int(array.min(initial=0)), int(array.max(initial=0))
+    return np.result_type(np.int16, np.min_scalar_type(low), np.min_scalar_type(-1 - high))
 
 
 def sample_moments(model, samples):
@@ -22,7 +37,7 @@ class Block:
 
     Attributes
     ----------
-    counts : ndarray, shape (rows, times, pools)
+    counts : ndarray or PackedRows, shape (rows, times, pools)
     expect : ndarray, shape (rows, times, observables)
     jumps : ndarray, shape (rows, times, channels)
     event_count : ndarray, shape (rows,)
@@ -55,6 +70,27 @@ class Block:
         arrays = (getattr(self, name) for name in _ARRAYS)
         return sum(a.nbytes for a in arrays if a is not None)
 
+    def packed(self, number):
+        """The same block with everything of trajectories in chunks of `number` rows."""
+        arrays = {name: getattr(self, name) for name in _ARRAYS[:4]}
+        packed = {name: PackedRows(a, number) for name, a in arrays.items() if a is not None}
+        return replace(self, **packed)
+
+    def dtype(self, name):
+        """Type that a variable is stored with."""
+        array = getattr(self, name)
+        return narrowest(array) if name in _NARROW else array.dtype
+
+    def whole_chunks(self, name, number, dtype):
+        """Chunks of `number` rows of this type that are made already."""
+        rows = getattr(self, name)
+        fits = isinstance(rows, PackedRows) and (rows.number, rows.dtype) == (number, dtype)
+        return len(rows.chunks) if fits else 0
+
+    def chunks(self, name, first, last):
+        """Yield the chunks first ... last-1 of a variable, see `whole_chunks`."""
+        yield from getattr(self, name).chunks[first:last] if first < last else ()
+
     def read(self, name, first, last):
         """Rows first ... last-1 of "counts", "expect", "jumps" or "event_count"."""
         return getattr(self, name)[first:last]
@@ -66,14 +102,26 @@ class Block:
         return self.event_time[span], self.event_channel[span]
 
 
+def neighbours(blocks):
+    """Lists of blocks that follow each other, sorted."""
+    runs = []
+    for block in sorted(blocks, key=lambda b: b.first):
+        if runs and runs[-1][-1].last == block.first:
+            runs[-1].append(block)
+        else:
+            runs.append([block])
+    return runs
+
+
 def join_blocks(blocks):
-    """One block of blocks that follow each other without a gap."""
-    if len(blocks) == 1:
-        return blocks[0]
+    """One block of blocks that follow each other without a gap; counts and jumps as int64."""
 
     def joined(name):
         arrays = [getattr(b, name) for b in blocks]
-        return None if arrays[0] is None else np.concatenate(arrays)
+        if arrays[0] is None:
+            return None
+        dtype = np.int64 if name in _NARROW else arrays[0].dtype
+        return np.concatenate(arrays, dtype=dtype)
 
     sums = None
     if blocks[0].sums is not None:
@@ -87,14 +135,3 @@ def join_blocks(blocks):
         **{name: joined(name) for name in _ARRAYS},
         sums=sums,
     )
-
-
-def join_neighbours(blocks):
-    """Join the blocks that follow each other; returns a sorted list."""
-    runs = []
-    for block in sorted(blocks, key=lambda b: b.first):
-        if runs and runs[-1][-1].last == block.first:
-            runs[-1].append(block)
-        else:
-            runs.append([block])
-    return [join_blocks(run) for run in runs]

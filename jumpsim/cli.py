@@ -1,4 +1,4 @@
-"""The command line: `jumpsim run`, `sweep`, and what `commands` holds.
+"""The command line: `jumpsim run`, `sweep`, `long`, and what `commands` holds.
 
 Exit status: 0 done; 2 bad input (one line on stderr); 75 stopped early, run again to go on.
 """
@@ -231,9 +231,35 @@ def _sweep(options):
     return DONE
 
 
+def _long(options):
+    from .spec import load_spec
+
+    spec = load_spec(options.spec)
+    with options.signals.hold():
+        from .longrun import TIMEOUT, long_run
+
+    again = "run the same command again to go on"
+    try:
+        run = long_run(
+            spec.model, spec.initial, options.block, options.blocks, options.samples,
+            spec.run.get("seed") if options.seed is None else options.seed,
+            warmup=options.warmup, index=options.index, store=options.output,
+            progress=False if options.quiet else None, timeout=options.time_limit,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        print(f"jumpsim long: interrupted; finished blocks are kept; {again}", file=sys.stderr)
+        return STOPPED
+    if run.stop_reason == TIMEOUT:
+        told = f"stopped by the time limit with {len(run)} blocks"
+        print(f"jumpsim long: {told}; {again}", file=sys.stderr)
+        return STOPPED
+    return commands.tell_long(options, run)
+
+
 _COMMANDS = {
     "run": _run,
     "sweep": _sweep,
+    "long": _long,
     **{
         function.__name__: function
         for function in (

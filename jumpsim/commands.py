@@ -46,13 +46,16 @@ def compact(options):
 def info(options):
     """Show everything that a file knows about its run."""
     from .ensemble import open as open_ensemble
-    from .store import FileStore
+    from .longrun import open_long
+    from .store import FileStore, longfile
 
-    ensemble = open_ensemble(options.store)
-    context = FileStore(options.store).context
-    print(ensemble)
+    if longfile.is_one(options.store):
+        run, context = open_long(options.store), longfile.context(options.store)
+    else:
+        run, context = open_ensemble(options.store), FileStore(options.store).context
+    print(run)
     print()
-    print(ensemble.model)
+    print(run.model)
     print()
     packages = ", ".join(f"{name} {v}" for name, v in context["packages"].items())
     print(f"written   {context['written']} by jumpsim {context['jumpsim']} on {context['host']}")
@@ -277,6 +280,18 @@ def rabi(options):
     from .inference.rabi import rabi_onset
 
     return _tell_all(options, lambda ensemble: ensemble, rabi_onset, plotting.rabi_onset)
+
+
+def tell_long(options, run):
+    """Print what a long run gave beside the theory, and draw it."""
+    from . import plotting
+    from .inference.atrest import at_rest
+
+    result = at_rest(run)
+    print(result)
+    if not options.no_figure:
+        _save(plotting.at_rest(result), options, Path(options.output).with_suffix(""))
+    return DONE
 
 
 def _tell(options, measure, draw, *arguments, name=None):

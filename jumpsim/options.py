@@ -62,6 +62,22 @@ def parser(functions):
     )  # fmt: skip
     _add_settings(sweep)
 
+    long = commands.add_parser("long", help="average over one long trajectory")
+    long.set_defaults(command=functions["long"])
+    long.add_argument("spec", metavar="SPEC.toml", help="parameter file; its [times] are not used")
+    long.add_argument("-o", "--output", metavar="OUT.h5", required=True, help="file to write")
+    time = {"metavar": "TIME", "type": _seconds}
+    long.add_argument("--block", **time, required=True, help="length of a block, such as '20 us'")
+    long.add_argument("--blocks", metavar="N", type=_whole(1), default=100, help="default 100")
+    long.add_argument("--samples", metavar="N", type=_whole(1), default=1000, help="in a block")
+    long.add_argument("--warmup", **time, default=0.0, help="left out before the first block")
+    long.add_argument("--seed", metavar="S", type=_whole(0), help="0 ≤ S < 2^64")
+    long.add_argument("--index", metavar="I", type=_whole(0), default=0, help="which trajectory")
+    long.add_argument("--time-limit", **time, help="such as '90 s' or '2 h'")
+    long.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
+    long.add_argument("--no-figure", action="store_true", help="print alone")
+    long.add_argument("-q", "--quiet", action="store_true", help="no progress")
+
     info = commands.add_parser("info", help="show everything that a file knows about its run")
     info.set_defaults(command=functions["info"])
     info.add_argument("store", metavar="OUT.h5")
@@ -229,6 +245,6 @@ def _seconds(text):
     from . import units
 
     try:
-        return units.time(float(text) if text.replace(".", "", 1).isdigit() else text, "time-limit")
+        return units.time(float(text) if text.replace(".", "", 1).isdigit() else text, "TIME")
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error)) from None

@@ -47,9 +47,11 @@ class Progress:
         Those that are not there yet.
     show : bool or None
         None shows a bar when stderr is a terminal.
+    unit : str
+        What is counted.
     """
 
-    def __init__(self, ntraj, missing, show=None):
+    def __init__(self, ntraj, missing, show=None, unit="traj"):
         self._lock = threading.Lock()
         self._rows = self._events = 0
         self._bar = None
@@ -58,8 +60,9 @@ class Progress:
 
             left = sum(last - first for first, last in missing)
             self._bar = tqdm(
-                total=ntraj, initial=ntraj - left, unit=" traj", unit_scale=True, file=sys.stderr
-            )
+                total=ntraj, initial=ntraj - left, unit=f" {unit}", unit_scale=True,
+                file=sys.stderr,
+            )  # fmt: skip
             self._bar.set_postfix_str("preparing the kernel")
         self._began = None
 

@@ -26,7 +26,8 @@ class Order:
         Packed, so that versions are compared before anything is made of it.
     software : dict
         What the worker must have, see `provenance.software`.
-    max_events : int or None
+    max_events, grain : int or None
+        As in `batch.run_block`.
     folder : str or None
         Where the worker writes its blocks itself; None sends them to the driver.
     note : str or None
@@ -36,13 +37,14 @@ class Order:
     plan: bytes
     software: dict
     max_events: int | None
+    grain: int | None = None
     folder: str | None = None
     note: str | None = None
 
     @classmethod
-    def of(cls, plan, max_events, folder=None, note=None):
+    def of(cls, plan, max_events, grain=None, folder=None, note=None):
         """Pack a plan."""
-        return cls(pickle.dumps(plan), software(), max_events, folder, note)
+        return cls(pickle.dumps(plan), software(), max_events, grain, folder, note)
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,15 @@ def work(order, first, last, lanes, name=None):
     from .block import join_blocks
 
     plan = _prepared(order.plan)
-    cuts = [*range(first, last, rows_at_once(plan)), last]
+    alone = plan.record == ("moments",)  # many rows at once would be nothing but memory
+    step = rows_at_once(plan) if alone else max(1, last - first)
+    cuts = [*range(first, last, step), last]
     done = [
-        run_block(plan, a, b, order.max_events, None, lanes) for a, b in itertools.pairwise(cuts)
+        run_block(plan, a, b, order.max_events, None, lanes, order.grain)
+        for a, b in itertools.pairwise(cuts)
     ]
-    block, seconds = join_blocks([block for block, _ in done]), sum(took for _, took in done)
+    block = done[0][0] if len(done) == 1 else join_blocks([block for block, _ in done])
+    seconds = sum(took for _, took in done)
     if order.folder is None:
         return block, seconds
     from .store import write_block

@@ -136,7 +136,7 @@ def simulate(
         model,
         initial,
         as_times(times),
-        _new_seed(store) if seed is None else as_seed(seed),
+        new_seed(store) if seed is None else as_seed(seed),
         as_record(record, model),
         method,
     )
@@ -239,7 +239,7 @@ def _target(target, model):
     return np.array([float(by_pool.get(name, math.inf)) for name in names])
 
 
-def _new_seed(path):
+def new_seed(path=None):
     """The seed of what is stored already, so that a run can go on; else one from the system."""
     if path is not None and store_exists(path):
         return FileStore(path).plan.seed

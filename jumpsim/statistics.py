@@ -40,7 +40,8 @@ class Moments:
         """Moments of integer samples, shape (n, ..., P), |sample| ≤ 2⁵³."""
         from .sums import word_sums  # here, because numba takes long to load
 
-        samples = np.ascontiguousarray(samples, np.int64)
+        samples = np.asarray(samples)
+        samples = np.ascontiguousarray(samples, np.int32 if samples.dtype == np.int32 else np.int64)
         shape = samples.shape[1:]
         flat = samples.reshape(len(samples), int(np.prod(shape[:-1])), shape[-1])
         first = np.zeros((*flat.shape[1:], 2), np.int64)

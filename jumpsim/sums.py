@@ -6,6 +6,7 @@ from numba import njit
 _HALF = 26  # bits of the low half of a sample
 _LOW = 2**_HALF - 1
 _GROUP = 256  # samples whose products of halves still add up within a word
+_SMALL = 22  # bits of samples whose products add up exactly as float64, in a group
 _U = np.uint64
 
 
@@ -19,17 +20,40 @@ def _add(words, high, low):
 
 @njit(cache=True)
 def _all_small(samples):
-    """Whether no sample needs its upper half: most counts."""
+    """Whether every sample is below 2^_SMALL in size: most counts."""
     found = 0
     for x in samples.ravel():
-        found |= x >> _HALF  # negative ones have all upper bits
-    return found == 0
+        found |= np.int64(x) ^ (np.int64(x) >> 63)
+    return found < 2**_SMALL
 
 
 @njit(cache=True)
-def _multiply_small(low, j, small):
-    for t in range(len(low)):
-        small[t] += low[t] * j[t]
+def _small_sums(samples, first, second):
+    """Sums of a group in float64: products of entries at a distance d are made side by side."""
+    n, times, columns = samples.shape
+    size = times * columns
+    flat = samples.reshape(n, size)
+    row, single, products = np.zeros(size + columns), np.zeros(size), np.zeros((columns, size))
+    for r in range(n):
+        for i in range(size):
+            row[i] = flat[r, i]
+        for i in range(size):
+            single[i] += row[i]
+        for d in range(columns):
+            product = products[d]
+            for i in range(size):
+                product[i] += row[i] * row[i + d]
+    for t in range(times):
+        for p in range(columns):
+            _add_whole(first[t, p], single[t * columns + p])
+            for q in range(p, columns):
+                _add_whole(second[t, p, q], products[q - p, t * columns + p])
+
+
+@njit(cache=True, inline="always")
+def _add_whole(words, number):
+    whole = np.int64(number)
+    _add(words, whole >> 63, whole)
 
 
 @njit(cache=True)
@@ -41,43 +65,47 @@ def _multiply(h, low, i, j, parts):
         small[t] += low[t] * j[t]
 
 
+@njit(cache=True)
+def _large_sums(samples, first, second):
+    """Sums of a group by halves."""
+    n, times, columns = samples.shape
+    single = np.zeros((columns, times), np.int64)
+    # Of x = 2^26 h + l the products h h, h l + l h and l l; times innermost, side by side.
+    parts = np.zeros((3, columns, columns, times), np.int64)
+    high, low = np.zeros((2, columns, times), np.int64)
+    for row in range(n):
+        for t in range(times):
+            for p in range(columns):
+                x = np.int64(samples[row, t, p])
+                single[p, t] += x
+                high[p, t], low[p, t] = x >> _HALF, x & _LOW
+        for p in range(columns):
+            for q in range(p, columns):
+                _multiply(high[p], low[p], high[q], low[q], parts[:, p, q])
+    for t in range(times):
+        for p in range(columns):
+            _add(first[t, p], single[p, t] >> 63, single[p, t])
+            for q in range(p, columns):
+                a, b, c = parts[0, p, q, t], parts[1, p, q, t], parts[2, p, q, t]
+                _add(second[t, p, q], a >> (64 - 2 * _HALF), a << (2 * _HALF))
+                _add(second[t, p, q], b >> (64 - _HALF), b << _HALF)
+                _add(second[t, p, q], 0, c)
+
+
 @njit(cache=True, nogil=True)
 def word_sums(samples, first, second):
     """Add Σ x_p and, for p ≤ q, Σ x_p x_q over the first axis to sums of two words (high, low).
 
     Parameters
     ----------
-    samples : ndarray of int64, shape (n, T, P)
+    samples : ndarray of int32 or int64, shape (n, T, P)
         |sample| ≤ 2⁵³.
     first : ndarray of int64, shape (T, P, 2)
     second : ndarray of int64, shape (T, P, P, 2)
     """
-    n, times, columns = samples.shape
-    single = np.zeros((columns, times), np.int64)
-    # Of x = 2^26 h + l the products h h, h l + l h and l l; times innermost, side by side.
-    parts = np.zeros((3, columns, columns, times), np.int64)
-    high, low = np.zeros((2, columns, times), np.int64)
-    small = _all_small(samples)
-    for begin in range(0, n, _GROUP):
-        single[:] = 0
-        parts[:] = 0
-        for row in range(begin, min(begin + _GROUP, n)):
-            for t in range(times):
-                for p in range(columns):
-                    x = samples[row, t, p]
-                    single[p, t] += x
-                    high[p, t], low[p, t] = x >> _HALF, x & _LOW
-            for p in range(columns):
-                for q in range(p, columns):
-                    if small:
-                        _multiply_small(low[p], low[q], parts[2, p, q])
-                    else:
-                        _multiply(high[p], low[p], high[q], low[q], parts[:, p, q])
-        for t in range(times):
-            for p in range(columns):
-                _add(first[t, p], single[p, t] >> 63, single[p, t])
-                for q in range(p, columns):
-                    a, b, c = parts[0, p, q, t], parts[1, p, q, t], parts[2, p, q, t]
-                    _add(second[t, p, q], a >> (64 - 2 * _HALF), a << (2 * _HALF))
-                    _add(second[t, p, q], b >> (64 - _HALF), b << _HALF)
-                    _add(second[t, p, q], 0, c)
+    for begin in range(0, len(samples), _GROUP):
+        group = samples[begin : begin + _GROUP]
+        if _all_small(group):
+            _small_sums(group, first, second)
+        else:
+            _large_sums(group, first, second)

@@ -40,15 +40,15 @@ class Threads:
         self.number = number
         self._given = executor
 
-    def begin(self, plan, max_events, shared):  # noqa: ARG002 - they need no folder
+    def begin(self, plan, max_events, grain, shared):  # noqa: ARG002 - they need no folder
         """Get ready for the work of a plan."""
-        self.plan, self.max_events = plan, max_events
+        self.plan, self.max_events, self.grain = plan, max_events, grain
         self._executor = self._given or ThreadPoolExecutor(self.number)
 
     def submit(self, first, last, lanes, proceed, name):  # noqa: ARG002 - they write no files
         """Hand a range of indices to a worker; returns a future."""
         return self._executor.submit(
-            batch.run_block, self.plan, first, last, self.max_events, proceed, lanes
+            batch.run_block, self.plan, first, last, self.max_events, proceed, lanes, self.grain
         )
 
     def loss(self, future):
@@ -97,9 +97,9 @@ class Others:
         least = _FILE_SECONDS if self._order.folder else _BLOCK_SECONDS
         return max(least, self.number / _BLOCKS_PER_SECOND)
 
-    def begin(self, plan, max_events, shared):
+    def begin(self, plan, max_events, grain, shared):
         """Get ready for the work of a plan; `shared` may be a folder to write to and its note."""
-        self._order = Order.of(plan, max_events, *(shared or ()))
+        self._order = Order.of(plan, max_events, grain, *(shared or ()))
         if self._make:
             self._executor = _made(self._make)
 

@@ -283,12 +283,12 @@ def _main(options, arguments):
 
 
 def _slow_down(options, store):
-    import h5py
+    from jumpsim import chunks
 
     place, seconds = options.get("slow", (None, 0))
     together = threading.Event()
     compact, replace, unlink = store._compact, os.replace, Path.unlink
-    set_item = h5py.Dataset.__setitem__
+    cut = chunks.cut
 
     def rest(here):
         if together.is_set() and here == place:
@@ -310,14 +310,15 @@ def _slow_down(options, store):
         rest("unlink")
         unlink(*given, **named)
 
-    def slow_set_item(*given):
-        rest("write")
-        set_item(*given)
+    def slow_cut(*given):
+        for chunk in cut(*given):
+            rest("write")
+            yield chunk
 
     store._compact = noted_compact
     if place is not None:
         os.replace, Path.unlink = slow_replace, slow_unlink
-        h5py.Dataset.__setitem__ = slow_set_item
+        chunks.cut = slow_cut
 
 
 def _in_processes(kind, arguments):

@@ -12,7 +12,7 @@ from networks import random_counts, random_model
 
 import jumpsim as js
 from jumpsim import batch, engine, streams
-from jumpsim.engine import cached, lockstep
+from jumpsim.engine import cached, generated, lockstep
 from jumpsim.engine.status import Fault
 
 WAVEGUIDE = js.systems.open_waveguide(
@@ -141,7 +141,7 @@ def test_absorbed_and_frozen():
     assert (lanes.samples[:, -1] == 0).all()
     assert (lanes.event_count == 4).all()
     frozen = js.Model([js.Pool.mass_action("X")], [js.Channel("gone", 0.0, {"X": 1})])
-    assert not lockstep.fits(frozen.table, 9, {"samples"}, None)
+    assert not lockstep.fits(frozen.table, np.zeros((200, 1)), 9, {"samples"}, None)
     same(*both(frozen, js.Fixed({"X": 4}), np.linspace(0, 2, 9)))
 
 
@@ -176,17 +176,25 @@ def test_faults_are_those_of_the_direct_method():
 
 
 def test_a_doubtful_lane_that_is_right_goes_on():
-    """A count of exactly 2^53 is allowed, but too large for lanes: those rows are done alone."""
+    """A count from 2^30 on is too large for lanes: those rows are done alone."""
     model = js.Model(
         [js.Pool.mass_action("X"), js.Pool.mass_action("Y")],
-        [js.Channel("leave", 0.5, {"Y": 1}), js.Channel("come", 1e-300, {}, {"X": 1})],
+        [js.Channel("leave", 0.5, {"Y": 1}), js.Channel("come", 0.5, {"Y": 1}, {"X": 1})],
     )
+    start = js.Fixed({"X": 2**30 - 2, "Y": 3})
     for keep in ((), ("jumps",)):
-        alone, lanes = both(
-            model, js.Fixed({"X": 2**53, "Y": 3}), np.linspace(0, 3, 7), rows=150, keep=keep
-        )
+        alone, lanes = both(model, start, np.linspace(0, 3, 7), rows=150, keep=keep)
         same(alone, lanes)
-        assert alone.event_count.min() == 0 < alone.event_count.max()
+        assert alone.samples.max() > 2**30
+
+
+def test_a_count_that_lanes_cannot_keep():
+    """Then all rows are done without them."""
+    grows = js.Model([js.Pool.mass_action("X")], [js.Channel("come", 1.2e6, {}, {"X": 1000})])
+    start = js.Fixed({"X": 2**30 - 2})
+    alone, lanes = both(grows, start, np.array([0.1, 1.0]), rows=32)
+    same(alone, lanes)
+    assert alone.samples.max() > 2**31
 
 
 def test_a_whole_run_uses_them_when_it_pays(monkeypatch, tmp_path):
@@ -234,20 +242,22 @@ def test_worker_processes_use_them_too(monkeypatch):
 
 
 def test_room_is_looked_at():
-    table = WAVEGUIDE.table
-    assert lockstep.fits(table, 101, {"samples", "moments"}, None)
-    assert lockstep.fits(table, 101, {"jumps"}, None)
+    table, many = WAVEGUIDE.table, np.ones((200, 3), int)
+    assert lockstep.fits(table, many, 101, {"samples", "moments"}, None)
+    assert lockstep.fits(table, many, 101, {"jumps"}, None)
     for times, keep, most in (
         (10**6, {"samples"}, None), (10**5, {"samples", "jumps"}, None), (101, {"events"}, None),
         (101, set(), None), (101, {"samples"}, 50),
     ):  # fmt: skip
-        assert not lockstep.fits(table, times, keep, most)
+        assert not lockstep.fits(table, many, times, keep, most)
+    assert not lockstep.fits(table, many[:20], 101, {"samples"}, None)
+    assert not lockstep.fits(table, many * 2**30, 101, {"samples"}, None)
 
 
 def test_a_source_is_written_once(tmp_path):
-    file = lockstep._written(tmp_path / "deep" / "x.py", "one")
+    file = generated.written(tmp_path / "deep" / "x.py", "one")
     stamp = file.stat()
-    assert lockstep._written(file, "one").stat() == stamp
+    assert generated.written(file, "one").stat() == stamp
     assert os.listdir(tmp_path / "deep") == ["x.py"]
     assert file.read_text() == "one"
 

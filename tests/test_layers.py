@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "jumpsim"
 # A module may import from the lines above its own, and from its own folder.
 LAYERS = [
     {"errors", "resources", "sums"},
+    {"chunks"},
     {"units", "streams", "statistics", "provenance", "stoichiometry", "rates", "tables"},
     {"declaration", "grid", "couplings", "multiplicity", "levels"},
     {"model"},
@@ -24,6 +25,7 @@ LAYERS = [
     {"remote"},
     {"workers"},
     {"simulate"},
+    {"longrun"},
     {"inference", "spec", "inspection"},
     {"plotting", "sweep"},
     {"levelfigures"},

@@ -157,7 +157,9 @@ def signed(words):
 
 
 @pytest.mark.parametrize("n", [0, 1, 255, 256, 257, 511, 512, 513])
-@pytest.mark.parametrize("top", [5, 2**26 - 1, 2**26, 2**26 + 1, 2**31, 2**53])
+@pytest.mark.parametrize(
+    "top", [5, 2**22 - 1, 2**22, 2**22 + 1, 2**26 - 1, 2**26, 2**26 + 1, 2**31, 2**53]
+)
 def test_word_sums_at_the_edges_of_groups(n, top):
     """Two words each, also when they go on from sums of either sign; rows are summed in groups."""
     rng = np.random.default_rng(36)

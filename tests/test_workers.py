@@ -232,7 +232,7 @@ def test_late_news_of_a_pool_that_was_replaced_breaks_no_other(plan):
             return cf.Future()
 
     crew = workers.hired(lambda: made.append(Held()) or made[-1], None)
-    crew.begin(plan, None, None)
+    crew.begin(plan, None, None, None)
     futures = [crew.submit(i, i + 1, False, None, None) for i in range(3)]
     for future in futures:
         future.set_exception(cf.BrokenExecutor("gone"))
@@ -318,7 +318,7 @@ def test_workers_write_to_a_shared_folder(tmp_path, reference, plan, monkeypatch
     assert_nothing_left(path)
     store = WritableStore(tmp_path / "b.h5", plan)
     store.begin(10)
-    order = Order.of(plan, None, *store.shared())
+    order = Order.of(plan, None, None, *store.shared())
     written, _ = work(order, 0, 4, False, store.block_name(0, 4))
     store.admit(written)
     assert store.ranges() == [(0, 4)]
@@ -332,7 +332,9 @@ def test_what_a_worker_says_it_wrote_must_be_there(tmp_path, plan, monkeypatch):
     monkeypatch.setattr("jumpsim.store.disk._APPEARS_SECONDS", 0.2)
     store = WritableStore(tmp_path / "b.h5", plan)
     store.begin(10)
-    written, _ = work(Order.of(plan, None, *store.shared()), 0, 4, False, store.block_name(0, 4))
+    written, _ = work(
+        Order.of(plan, None, None, *store.shared()), 0, 4, False, store.block_name(0, 4)
+    )
     hidden = tmp_path / "hidden"
     written.file.rename(hidden)
     with pytest.raises(js.StoreError, match="no such file"):

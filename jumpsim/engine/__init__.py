@@ -1,5 +1,8 @@
 """The engines: arrays in, arrays out. Nothing in here knows a model, a file or a worker."""
 
+import contextlib
+import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +13,7 @@ from .protocol import ENGINE_VERSION
 from .status import Fault
 
 with kernel_cache():
-    from . import direct, lockstep, wavefunction
+    from . import direct, lockstep, scalar, wavefunction
 
 # What a run may be done with; a method is part of a run's identity.
 KERNELS = {"direct": direct, "wavefunction": wavefunction}
@@ -19,8 +22,9 @@ METHODS = tuple(KERNELS)
 # Events after which a kernel returns to Python: about 50 ms. It changes no number.
 SLICE_EVENTS = 2**20
 _BUFFER_EVENTS = 2**17
+_PATIENCE = 3.0  # seconds with the plain kernel, until code for the model is worth compiling
 
-__all__ = ["ENGINE_VERSION", "METHODS", "SLICE_EVENTS", "Fault", "Rows", "run", "warm"]
+__all__ = ["ENGINE_VERSION", "METHODS", "SLICE_EVENTS", "Fault", "Path", "Rows", "run", "warm"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Rows:
     Attributes
     ----------
     samples : ndarray, shape (rows, times, columns)
-        Counts of the pools as int64; of a wave function expectation values as float64.
+        Counts of the pools as whole numbers; of a wave function expectation values as float64.
     jumps : ndarray of int64, shape (rows, times, channels)
     event_count : ndarray of int64, shape (rows,)
     event_time : ndarray of float64, shape (events,)
@@ -72,7 +76,8 @@ def run(
     proceed : callable, optional
         Called with (finished rows, events) since the last call; False ends the run early.
     lanes : bool
-        Whether many trajectories are worth compiling lanes for; changes no number.
+        Whether so much is to be done that code for this model is worth compiling, be it lanes or
+        not; changes no number.
 
     Returns
     -------
@@ -83,30 +88,29 @@ def run(
     ------
     Fault
     """
-    if lanes and method == "direct" and lockstep.fits(lowered, len(times), keep, max_events):
-        return _run_lanes(lowered, times, starts, states, keep, slice_events, proceed)
+    lanes = lanes and method == "direct"
+    if lanes and lockstep.fits(lowered, starts, len(times), keep, max_events):
+        with contextlib.suppress(lockstep.TooLarge):
+            return _run_lanes(lowered, times, starts, states, keep, slice_events, proceed)
     kernel = KERNELS[method]
-    table = kernel.lower(lowered)
+    table, advance = kernel.lower(lowered), kernel.advance
+    began = time.monotonic() - (_PATIENCE if lanes else 0.0)
     cursor, out = _prepared(kernel, lowered, len(starts), len(times), keep)
     limit = np.iinfo(np.int64).max if max_events is None else max_events
     budget = SLICE_EVENTS if slice_events is None else slice_events
     event_times, event_channels = [], []
     seen_rows = seen_events = 0
     while True:
-        status = kernel.advance(table, times, limit, budget, starts, states, cursor, out)
+        if kernel is direct and time.monotonic() - began >= _PATIENCE:
+            advance, began = scalar.kernel(table, starts.shape[1]), math.inf
+        status = advance(table, times, limit, budget, starts, states, cursor, out)
         filled = cursor.place[protocol.FILLED]
         event_times.append(out.event_time[:filled].copy())
         event_channels.append(out.event_channel[:filled].copy())
         cursor.place[protocol.FILLED] = 0
         done = int(cursor.place[protocol.ROW])
         if status not in (protocol.DONE, protocol.MORE, protocol.BUFFER_FULL):
-            raise Fault(
-                status,
-                done,
-                float(cursor.clock[0]),
-                int(cursor.place[protocol.FAULT]),
-                int(cursor.place[protocol.EVENTS]),
-            )
+            raise _fault(status, cursor)
         events = int(out.event_count[:done].sum())
         if status != protocol.DONE and cursor.place[protocol.GRID] != protocol.FRESH:
             events += int(cursor.place[protocol.EVENTS])
@@ -122,6 +126,82 @@ def run(
         np.concatenate(event_times)[:kept] if "events" in keep else None,
         np.concatenate(event_channels)[:kept] if "events" in keep else None,
     )
+
+
+class Path:
+    """One trajectory of the direct method, from one grid of times to the next.
+
+    The same events as in one go: nothing is drawn that a later time would need.
+
+    Parameters
+    ----------
+    lowered : rates.RateTable
+    start : ndarray of int64, shape (pools,)
+    state : ndarray of uint64, shape (4,)
+        Random stream.
+    """
+
+    def __init__(self, lowered, start, state):
+        self._lowered, self._table = lowered, direct.lower(lowered)
+        self._start, self._state = start[None], state[None]
+        self.cursor, _ = _prepared(direct, lowered, 1, 1, ())
+        self._advance = None
+        self._began = time.monotonic()
+
+    @property
+    def events(self):
+        """Events so far."""
+        return int(self.cursor.place[protocol.EVENTS])
+
+    def state(self):
+        """Where the trajectory is, as a dict of copies, for `go_on_from`."""
+        cursor = self.cursor
+        return {
+            "clock": cursor.clock.copy(),
+            "stream": cursor.stream.copy(),
+            "counts": cursor.counts.copy(),
+            "events": self.events,
+        }
+
+    def go_on_from(self, clock, stream, counts, events, jumps):
+        """Take up a trajectory where another one like it was, see `state`."""
+        cursor = self.cursor
+        cursor.clock[:], cursor.stream[:] = clock, stream
+        cursor.counts[:], cursor.jumps[:] = counts, jumps
+        cursor.place[protocol.GRID], cursor.place[protocol.EVENTS] = 0, events
+
+    def sample(self, times, proceed=None):
+        """Counts and cumulative jumps at times later than those before, as in `Rows`.
+
+        Returns
+        -------
+        samples : ndarray of int64, shape (times, pools)
+        jumps : ndarray of int64, shape (times, channels)
+            Both None when `proceed`, which is called with the events since the last call, ended it.
+
+        Raises
+        ------
+        Fault
+        """
+        _, out = _prepared(direct, self._lowered, 1, len(times), ("samples", "jumps"))
+        place = self.cursor.place
+        seen = self.events if place[protocol.GRID] != protocol.FRESH else 0
+        while True:
+            if self._advance is None and time.monotonic() - self._began >= _PATIENCE:
+                self._advance = scalar.kernel(self._table, self._start.shape[1])
+            status = (self._advance or direct.advance)(
+                self._table, times, np.iinfo(np.int64).max, SLICE_EVENTS, self._start, self._state,
+                self.cursor, out,
+            )  # fmt: skip
+            if status not in (protocol.DONE, protocol.MORE):
+                raise _fault(status, self.cursor)
+            go_on = proceed is None or proceed(self.events - seen)
+            seen = self.events
+            if status == protocol.DONE:
+                place[protocol.ROW] = place[protocol.GRID] = 0
+                return out.samples[0], out.jumps[0]
+            if not go_on:
+                return None, None
 
 
 def _run_lanes(lowered, times, starts, states, keep, slice_events, proceed):
@@ -149,6 +229,17 @@ def _run_lanes(lowered, times, starts, states, keep, slice_events, proceed):
         event_count,
         None,
         None,
+    )
+
+
+def _fault(status, cursor):
+    place = cursor.place
+    return Fault(
+        status,
+        int(place[protocol.ROW]),
+        float(cursor.clock[0]),
+        int(place[protocol.FAULT]),
+        int(place[protocol.EVENTS]),
     )
 
 

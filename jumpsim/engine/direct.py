@@ -152,6 +152,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
                 status = NEGATIVE_RATE if total < 0.0 else NOT_FINITE
                 place[FAULT] = table.label[int(-1.0 - total)] if total < 0.0 else -1
                 break
+            before = stream[0], stream[1], stream[2], stream[3]
             # Absorbed only when every rate is exactly 0: there is no smallest rate.
             following = math.inf if total == 0.0 else t + exponential(next_bits(stream)) / total
             while k < len(grid) and grid[k] < following:
@@ -163,7 +164,8 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
                         out.jumps[row, k, c] = cursor.jumps[c]
                 k += 1
                 used += 1
-            if k == len(grid):
+            if k == len(grid):  # a next call may go on from here with later times
+                stream[0], stream[1], stream[2], stream[3] = before
                 break
             if events == max_events:
                 status = TOO_MANY_EVENTS

@@ -2,55 +2,15 @@
 
 import itertools
 
+from .generated import DRAW, HEAD, WAIT, by_pool, growing, indented, rates, unpacked
+
 LANES = 64
+LARGE = 2**30  # of a count: what lanes keep has 32 bits, and what one event adds is not looked at
 NEAR = 1e-6  # of a step between stored times, within which the exact times decide
 MORE, DONE, DOUBTFUL = range(3)
 
-_HEAD = '''"""Written by jumpsim.engine.lanecode for one structure of a model; may be removed."""
-
-import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
-
-U = np.uint64
-ONE = np.uint64(0x3FF0000000000000)
-ROOT_HALF = np.uint64(0x3FE6A09E667F3BCD)
-MAGIC = np.uint64(0x4338000000000000)
-
-
-@intrinsic
-def as_float(context, bits):
-    def code(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.DoubleType())
-
-    return types.float64(types.uint64), code
-
-
-@intrinsic
-def as_bits(context, number):
-    def code(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.IntType(64))
-
-    return types.uint64(types.float64), code
-
-
-'''
-
-# One output of xoshiro256++.
-_DRAW = """        m = a + d
-        {out} = ((m << U(23)) | (m >> U(41))) + a
-        h = b << U(17)
-        c ^= a
-        d ^= b
-        b ^= c
-        a ^= d
-        c ^= h
-        d = (d << U(45)) | (d >> U(19))
-"""
-
 # One pass: two draws of each lane, its waiting time, its rates, its event. The same operations as
-# in draws.py and direct.py; the exponent becomes a float through its bits, which is exact.
+# in draws.py and direct.py.
 _STEP = '''@njit(cache=True, error_model="numpy")
 def step(state, stream, numbers, end):
     """Advance every lane by one event; returns how many ended, and how many are doubtful."""
@@ -62,22 +22,13 @@ def step(state, stream, numbers, end):
         b = stream[{W} + l]
         c = stream[{W2} + l]
         d = stream[{W3} + l]
-{draws}        stream[l] = a
+{draws}
+        stream[l] = a
         stream[{W} + l] = b
         stream[{W2} + l] = c
         stream[{W3} + l] = d
-        y = 2.0 - as_float((first >> U(12)) | ONE)
         u = as_float((second >> U(12)) | ONE) - 1.0
-        bits = as_bits(y)
-        e = U(np.int64(bits - ROOT_HALF) >> np.int64(52))
-        exponent = as_float(e + MAGIC) - 6755399441055744.0
-        f = as_float(bits - (e << U(52)))
-        s = (f - 1.0) / (f + 1.0)
-        z = s * s
-        p = 2.0 / 21
-{series}
-        p = p * z + 2.0
-        wait = -(exponent * 0.6931471805599453 + s * p)
+{wait}
 {load}
 {rates}
         t = state[{time} + l] + wait / {total}
@@ -153,7 +104,7 @@ def advance(numbers, grid, spacing, budget, starts, streams, state, stream, lane
                                 for p in range({P}):
                                     kept[o + p] = kept[o + p - {P}]
                             for p in range({pools}):
-                                samples[row, k, p] = np.int64(kept[o + p])
+                                samples[row, k, p] = np.int32(kept[o + p])
                             for c in range({P} - {pools}):
                                 jumps[row, k, labels[c]] = np.int64(kept[o + {pools} + c])
                             o += {P}
@@ -191,37 +142,24 @@ def advance(numbers, grid, spacing, budget, starts, streams, state, stream, lane
 
 def source(pools, columns, factors, changes):
     """Code of a structure; columns beyond the pools are counted, and looked at by no rate."""
-    numbers, rates, first = [], [], 0
-    for c, used in enumerate(factors):
-        numbers.append(f"k{c} = numbers[{first}]")
-        product = f"k{c}"
-        for f, p in enumerate(used):
-            at = first + 1 + 2 * f
-            numbers.append(f"o{c}_{f}, s{c}_{f} = numbers[{at}], numbers[{at + 1}]")
-            product += f" * (o{c}_{f} + s{c}_{f} * x{p})"
-        first += 1 + 2 * len(used)
-        rates.append(f"r{c} = {product}")
-        rates.append(f"c{c} = c{c - 1} + r{c}" if c else "c0 = r0")
-    sound = [f"(r{c} >= 0.0)" for c in range(len(factors))]
-    changed = [[dict(change).get(p, 0) for change in changes] for p in range(columns)]
-    sound += [f"(x{p} < {2.0**53})" for p in range(pools) if max(changed[p]) > 0]
-    rates.append("sound = " + " & ".join(sound))
-    moves = [_move(p, change) for p, change in enumerate(changed) if any(change)]
+    bounds = dict.fromkeys(growing(changes, pools), LARGE)
+    moves = [_move(p, change) for p, change in enumerate(by_pool(changes, columns)) if any(change)]
+    masks = [f"g{c} = 1.0 if x >= c{c} else 0.0" for c in range(len(factors) - 1)]
     names = {
         "P": columns, "pools": pools, "time": columns * LANES, "events": (columns + 1) * LANES,
         "near": NEAR,
         "W": LANES, "W2": 2 * LANES, "W3": 3 * LANES, "total": f"c{len(factors) - 1}",
         "DONE": DONE, "MORE": MORE, "DOUBTFUL": DOUBTFUL,
-        "draws": _DRAW.format(out="first") + _DRAW.format(out="second"),
-        "unpack": _lines(4, numbers),
-        "series": _lines(8, [f"p = p * z + 2.0 / {n}" for n in range(19, 1, -2)]),
-        "load": _lines(8, [f"x{p} = state[{p * LANES} + l]" for p in range(columns)]),
-        "rates": _lines(8, rates),
-        "masks": _lines(8, [f"g{c} = 1.0 if x >= c{c} else 0.0" for c in range(len(factors) - 1)]),
-        "store": _lines(8, moves),
-        "keep": _lines(8, [f"kept[o + {p}] = state[{p * LANES} + l]" for p in range(columns)]),
+        "draws": indented(8, DRAW.format(out="first") + DRAW.format(out="second")),
+        "wait": indented(8, WAIT.format(first="first", wait="wait")),
+        "unpack": indented(4, unpacked(factors)),
+        "load": indented(8, [f"x{p} = state[{p * LANES} + l]" for p in range(columns)]),
+        "rates": indented(8, rates(factors, bounds)),
+        "masks": indented(8, masks),
+        "store": indented(8, moves),
+        "keep": indented(8, [f"kept[o + {p}] = state[{p * LANES} + l]" for p in range(columns)]),
     }  # fmt: skip
-    return _HEAD + (_STEP + _REST).format(**names)
+    return HEAD + (_STEP + _REST).format(**names)
 
 
 def _move(p, change):
@@ -229,7 +167,3 @@ def _move(p, change):
     steps = [(b - a, c) for c, (a, b) in enumerate(itertools.pairwise(change)) if b != a]
     total = " ".join([f"{float(change[0])}", *(f"+ {float(d)} * g{c}" for d, c in steps)])
     return f"state[{p * LANES} + l] = x{p} + live * ({total})"
-
-
-def _lines(indent, lines):
-    return "\n".join(" " * indent + line for line in lines)

@@ -4,37 +4,34 @@ The same trajectories as those of the direct method, bit for bit: the same draws
 logarithm, the same products and sums in the same order, only for 64 of them at a time, so that the
 processor's vector units do the work. A lane whose trajectory has ended takes the next one at once.
 
-A processor works on lanes side by side only where the code of a pass is one straight line. So the
-code is written for each model structure (which pools stand in which rate, what each channel
-changes; all numbers stay arguments), into a file named by its content, where numba can cache it.
+A processor works on lanes side by side only where the code of a pass is one straight line, so it
+is written for each model structure (`generated.py`, `lanecode.py`).
 
 Samples are kept in slots, one for each stored time: every event overwrites the slot of the first
 time that is not before it, and what was left out is filled in when the trajectory ends.
 """
 
-import functools
-import hashlib
-import importlib.util
-import os
-import sys
-import tempfile
-import threading
-
 import numpy as np
 
-from .cached import cache_folder
-from .lanecode import DONE, DOUBTFUL, LANES, NEAR, source
+from . import generated
+from .lanecode import DONE, DOUBTFUL, LANES, LARGE, NEAR, source
 
 _MOST_SLOT_BYTES = 2**26
-_compiling = threading.Lock()
+_LEAST_ROWS = LANES // 2
 
 
-def fits(lowered, times, keep, max_events):
-    """Whether lanes can do what is asked for, and have room for it."""
+class TooLarge(Exception):  # noqa: N818 - an intermediate: the rows are done without lanes
+    """A count that 32 bits do not hold."""
+
+
+def fits(lowered, starts, times, keep, max_events):
+    """Whether lanes can do what is asked for, and have room for it and enough to do."""
     columns = lowered.changes.shape[1] + ("jumps" in keep) * len(lowered.constants)
     room = 8 * LANES * (times + 1) * columns <= _MOST_SLOT_BYTES
     kept = "events" not in keep and {"samples", "jumps"} & set(keep)
-    return bool(room and kept and max_events is None and (lowered.constants > 0).any())
+    enough = len(starts) >= _LEAST_ROWS and (lowered.constants > 0).any()
+    small = starts.max(initial=0) < LARGE and lowered.changes.max(initial=0) < LARGE
+    return bool(room and kept and enough and small and max_events is None)
 
 
 def run(table, grid, starts, streams, jumps, budget, proceed, repair):
@@ -61,25 +58,28 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair):
 
     Returns
     -------
-    samples : ndarray of int64, shape (rows, times, pools)
+    samples : ndarray of int32, shape (rows, times, pools)
     event_count : ndarray of int64, shape (rows,)
         Of the leading rows that are all finished.
+
+    Raises
+    ------
+    TooLarge
     """
     rows, pools = starts.shape
-    factors, changes = _structure(table)
+    factors, changes = generated.structure(table)
     if len(jumps):
         changes = tuple((*change, (pools + c, 1)) for c, change in enumerate(changes))
         starts = np.hstack([starts, np.zeros((rows, len(changes)), np.int64)])
     columns = starts.shape[1]
-    with _compiling:
-        module = _kernel(pools, columns, factors, changes)
-    numbers = _numbers(table)
+    module = generated.load("lockstep", source, pools, columns, factors, changes)
+    numbers = generated.numbers(table)
     state = np.full((columns + 2) * LANES, np.inf)
     state[: columns * LANES] = np.repeat(starts[0], LANES) if rows else 0.0
     lanes, slots = np.full(LANES, -1), np.zeros(LANES, np.int64)
     stream, place = np.ones(4 * LANES, np.uint64), np.zeros(1, np.int64)
     kept = np.full(LANES * (len(grid) + 1) * columns, -1.0)
-    samples = np.zeros((rows, len(grid), pools), np.int64)
+    samples = np.zeros((rows, len(grid), pools), np.int32)
     event_count = np.full(rows, -1)
     spacing, seen = _spacing(grid), (0, 0)
     while True:
@@ -90,7 +90,10 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair):
         if status == DOUBTFUL:
             for lane in np.flatnonzero(lanes >= 0):
                 row = int(lanes[lane])
-                samples[row], event_count[row] = repair(row)
+                alone, event_count[row] = repair(row)
+                if alone.max(initial=0) > np.iinfo(samples.dtype).max:
+                    raise TooLarge
+                samples[row] = alone
             lanes[:] = -1
             state[: columns * LANES] = np.repeat(starts[0], LANES)
             state[columns * LANES :] = np.inf
@@ -106,33 +109,6 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair):
     return samples[:done], event_count[:done]
 
 
-def _structure(table):
-    """Pools of each channel's factors, and what each channel changes, as tuples."""
-    channels = range(len(table.constant))
-    factors = tuple(
-        tuple(int(p) for p in table.pool[int(table.first[c]) : int(table.first[c + 1])])
-        for c in channels
-    )
-    changes = tuple(
-        tuple(
-            (int(table.change_pool[i]), int(table.change[i]))
-            for i in range(int(table.change_first[c]), int(table.change_first[c + 1]))
-        )
-        for c in channels
-    )
-    return factors, changes
-
-
-def _numbers(table):
-    """Constant, offsets and slopes of each channel, one after the other."""
-    found = []
-    for c in range(len(table.constant)):
-        found.append(table.constant[c])
-        for f in range(int(table.first[c]), int(table.first[c + 1])):
-            found += [table.offset[f], table.slope[f]]
-    return np.array(found)
-
-
 def _spacing(grid):
     """Beginning and inverse step of evenly spaced times; 0 for others."""
     if len(grid) < 2:
@@ -140,32 +116,3 @@ def _spacing(grid):
     inverse = (len(grid) - 1) / (grid[-1] - grid[0])
     away = np.abs((grid - grid[0]) * inverse - np.arange(len(grid))).max()
     return np.array([grid[0], inverse if away < NEAR / 10 else 0.0])
-
-
-@functools.lru_cache(maxsize=64)
-def _kernel(pools, columns, factors, changes):
-    """Module compiled for a structure, from the file that is named by its content."""
-    text = source(pools, columns, factors, changes)
-    name = f"lockstep_{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
-    file = _written(cache_folder() / f"{name}.py", text)
-    spec = importlib.util.spec_from_file_location(name, file)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # where numba looks when it loads from its cache
-    spec.loader.exec_module(module)
-    return module
-
-
-def _written(file, text):
-    """Write a source file once, whole; several processes may do so at a time."""
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
-        with open(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-        try:
-            os.link(temporary, file)  # unlike a rename it never touches what is there
-        except FileExistsError:
-            pass
-        finally:
-            os.unlink(temporary)
-    return file

@@ -7,6 +7,7 @@ by mark and line style as well as by colour, so that a grey print can be read.
 from .averages import comparison
 from .events import coincidences, counting, uncertainty, waiting
 from .levels import level_thermodynamics, rabi_onset
+from .long import at_rest
 from .moments import correlations, fluctuations
 from .saving import save
 from .secondlaw import clausius, demon, theorem
@@ -14,6 +15,7 @@ from .single import distribution, telegraph
 from .typical import typicality
 
 __all__ = [
+    "at_rest",
     "clausius",
     "coincidences",
     "comparison",

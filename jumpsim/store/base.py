@@ -25,6 +25,7 @@ class Store:
 
     path = None
     stop_reason = None
+    grain = None  # trajectories in a chunk of a file
 
     def __init__(self, plan):
         self.plan = plan

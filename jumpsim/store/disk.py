@@ -22,7 +22,7 @@ import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..block import join_neighbours
+from ..block import neighbours
 from ..errors import DamagedError, StoreError, StoreWarning
 from ..plan import RECORDS
 from . import layout, overlap
@@ -89,6 +89,7 @@ class WritableStore(Store):
         except BaseException:
             self._release()
             raise
+        self.grain = layout.chunk_rows(self.plan)
         self._parts = [part for part in parts if part.plan.record == self.plan.record]
         # Parts with a smaller record: simulated again, and compared before they are let go.
         self._smaller = [part for part in parts if part not in self._parts]
@@ -116,14 +117,14 @@ class WritableStore(Store):
             temporary.write_text(self._note)
             os.replace(temporary, self.folder / "run.json")
         except OSError as error:
-            raise _told(error, self.path) from None
+            raise told(error, self.path) from None
 
     def write(self, blocks):
         """Add blocks; when this returns they are on the disk."""
-        for block in join_neighbours(blocks):
-            target = self.folder / self.block_name(block.first, block.last)
-            write_once(target, self.plan, [(block.first, block.last, block, 0)])
-            self._add(target)
+        for run in neighbours(blocks):
+            target = self.folder / self.block_name(run[0].first, run[-1].last)
+            pieces = [(block.first, block.last, block, 0) for block in run]
+            self._add(write_once(target, self.plan, pieces))
 
     def block_name(self, first, last):
         """Name of the file of a block."""
@@ -140,11 +141,11 @@ class WritableStore(Store):
         deadline = time.monotonic() + _APPEARS_SECONDS
         while not file.exists() and time.monotonic() < deadline:
             time.sleep(0.1)
-        self._add(file)
-
-    def _add(self, file):
         part = FilePart(file)
         check_same_run(part, self.plan)
+        self._add(part)
+
+    def _add(self, part):
         part.plan = self.plan  # one for all: there may be many thousand parts
         self._parts.append(part)
 
@@ -197,8 +198,8 @@ class WritableStore(Store):
         parts = self._parts + self._smaller
         blocks = [part.path for part in parts if part.path.parent == self.folder]
         if any(part.path != self.path for part in parts) or self._smaller:
-            write_once(self.path, self.plan, self.pieces(), stop_reason)
-            self._parts, self._smaller = [FilePart(self.path)], []
+            written = write_once(self.path, self.plan, self.pieces(), stop_reason)
+            self._parts, self._smaller = [written], []
         for block in blocks:
             with contextlib.suppress(OSError):  # it is in the file now, and counts once
                 block.unlink()
@@ -210,7 +211,7 @@ class WritableStore(Store):
             self.folder.mkdir(exist_ok=True)
             sync_folder(self.path.parent)
         except OSError as error:
-            raise _told(error, self.path) from None
+            raise told(error, self.path) from None
 
     def _remove_leftovers(self):
         """Remove the temporary files of a writer that was killed, and no others."""
@@ -260,24 +261,25 @@ class WritableStore(Store):
 
 
 def write_once(target, plan, pieces, stop_reason=None):
-    """Write a file so that it is there whole, or not at all."""
+    """Write a file so that it is there whole, or not at all; returns it as a part."""
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
-        meant = layout.write(temporary, plan, pieces, stop_reason)
+        checksum, crc = layout.write(temporary, plan, pieces, stop_reason)
         written = FilePart(temporary)
-        written.verify()
-        if written.checksum != meant:
+        if (written.checksum, written.crc()) != (checksum, crc):
             raise StoreError(f"{temporary}: reads back differently from what was written")
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)
+        written.path = target
         sync_folder(target.parent)
+        return written
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, StoreError) or not isinstance(error, OSError | RuntimeError):
             raise
-        raise _told(error, target) from None
+        raise told(error, target) from None
 
 
 @dataclass(frozen=True)
@@ -306,7 +308,7 @@ def sync_folder(folder):
         os.close(handle)
 
 
-def _told(error, target):
+def told(error, target):
     """Turn what the system or HDF5 says about a failed write into one line."""
     if getattr(error, "errno", None) == 28 or "No space" in str(error):
         return StoreError(f"{target}: no space left on the disk; what was written before is safe")
@@ -327,7 +329,7 @@ def _set_aside(file, error):
     try:
         os.replace(file, aside)
     except OSError as failure:
-        raise _told(failure, file) from None
+        raise told(failure, file) from None
     warnings.warn(
         f"{error}. It was set aside as {aside.name}; its trajectories are simulated again",
         StoreWarning,
@@ -352,7 +354,7 @@ def _lock(file, path):
         try:
             handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise _told(error, path) from None
+            raise told(error, path) from None
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):

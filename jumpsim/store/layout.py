@@ -3,7 +3,7 @@
 A block of a run in progress and a finished run have the same layout. Every variable has a
 dimension scale on each axis, `units` and `long_name`; events are CF contiguous ragged arrays. The
 attribute `run` holds the plan, `ranges` the trajectory indices, `checksum` a BLAKE2b digest of the
-ranges and of every variable.
+ranges and of the digests of every variable's chunks.
 """
 
 import contextlib
@@ -11,19 +11,24 @@ import errno
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
+from typing import NamedTuple
 
 import h5py
 import numpy as np
 
-from .. import provenance
+from .. import chunks, provenance
+from ..block import narrowest
 from .pieces import events, moments
 from .pieces import ranges as covered
 
 FORMAT = "jumpsim trajectories"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SEAL, SEAL_BYTES = b"jumpsim\0", 24
 
-_CHUNK_BYTES = 2**20
+_CHUNK_BYTES = 2**18  # small enough for a processor's cache
+_MOST_ROWS = 2**12  # of trajectories, in a chunk
+_MOST_LEAVES = 2**11  # of which an attribute holds the digests
 _IN_MEMORY_BYTES = 2**26
 SLAB_BYTES = 2**22
 _PURE_DIMENSION = "This is a netCDF dimension but not a netCDF variable."  # netCDF-4 convention
@@ -123,6 +128,13 @@ def describe(name):
     return dimensions, unit, long_name
 
 
+def chunk_rows(plan):
+    """Trajectories in a chunk: the same for each variable, so that blocks can end with one."""
+    columns = [len(columns) for name, columns in plan.model.columns.items() if name in plan.record]
+    row_bytes = 2 * len(plan.times) * max(columns, default=0)
+    return max(1, min(_MOST_ROWS, _CHUNK_BYTES // max(row_bytes, 1)))
+
+
 def write(path, plan, pieces, stop_reason=None):
     """Write one new file; the caller renames it once it is safe.
 
@@ -138,12 +150,14 @@ def write(path, plan, pieces, stop_reason=None):
 
     Returns
     -------
-    str
-        The checksum of what was meant to be written, to `verify` the file with.
+    checksum : str
+        As it is in the file.
+    crc : int
+        Of all chunks as they were meant to be stored; compare `FilePart.crc`.
     """
     ranges = np.array(covered(pieces), np.int64)
     parts = list({id(part): part for _, _, part, _ in pieces}.values())
-    digest = content_digest(ranges)
+    digest, crc = content_digest(ranges), 0
     n_events = events(pieces)
     with _new_file(path, parts) as file:
         file.attrs["Conventions"] = "CF-1.11"
@@ -159,10 +173,10 @@ def write(path, plan, pieces, stop_reason=None):
             file.attrs["stop_reason"] = stop_reason
         contents = _contents(plan, pieces, parts)
         sizes = _write_scales(file, plan, ranges, contents)
-        for name in names(plan):
-            _write_variable(file, name, sizes, contents[name], digest)
+        for name, content in contents.items():
+            crc = _write_variable(file, name, sizes, content, digest, crc)
         file.attrs["checksum"] = digest.hexdigest()
-    return digest.hexdigest()
+    return digest.hexdigest(), crc
 
 
 @contextlib.contextmanager
@@ -201,49 +215,77 @@ def seal(digest):
     return SEAL + digest.digest()
 
 
+class _Content(NamedTuple):
+    """A variable that will be written."""
+
+    length: int  # of the first axis
+    rows: int  # in a chunk
+    dtype: type
+    slabs: Callable  # yields arrays, or chunks that are stored already
+
+
 def _contents(plan, pieces, parts):
-    """Of each variable: (first-axis length, largest value, function that yields its slabs)."""
+    """The `_Content` of each variable, in the order of the checksum."""
+    number, trajectories = chunk_rows(plan), sum(last - first for first, last, _, _ in pieces)
+    number = min(number, max(trajectories, 1))
 
     def stacked(name):
+        dtype = np.result_type(np.int16, *(part.dtype(name) for part in parts))
+
         def slabs():
+            at = 0
             for first, last, part, row in pieces:
-                columns = _columns(plan, name)
-                step = max(1, SLAB_BYTES // (8 * columns))
-                for a in range(0, last - first, step):
-                    yield part.read(name, row + a, row + min(a + step, last - first))
+                step = max(1, SLAB_BYTES // (8 * _columns(plan, name)))
+                stop = row + last - first
+                head, tail = _aligned(part, name, row, stop, at, number, dtype)
+                yield from _arrays(part, name, row, head, step)
+                yield from part.chunks(name, head // number, tail // number)
+                yield from _arrays(part, name, tail, stop, step)
+                at += last - first
 
-        rows = sum(last - first for first, last, _, _ in pieces)
-        return rows, max((_largest(part, name) for part in parts), default=0), slabs
+        return _Content(trajectories, number, dtype, slabs)
 
-    def ragged(position):
+    def ragged(position, dtype):
         def slabs():
             for first, last, part, row in pieces:
                 for a, b in event_slabs(part, row, row + last - first):
                     yield part.read_events(a, b)[position]
 
-        events = sum(
-            int(part.read("event_count", row, row + last - first).sum())
-            for first, last, part, row in pieces
-        )
-        return events, len(plan.model.channels), slabs
+        return _Content(events(pieces), _CHUNK_BYTES // 8, dtype, slabs)
 
     def once(array):
-        return len(array), 0, lambda: iter([array])
+        rows = max(1, _CHUNK_BYTES // max(1, array[:1].nbytes))
+        return _Content(len(array), rows, array.dtype, lambda: iter([array]))
 
-    contents = {}
-    for name in names(plan):
-        if name.startswith("event_t"):
-            contents[name] = ragged(0)
-        elif name.startswith("event_ch"):
-            contents[name] = ragged(1)
-        elif name == "event_count" or name in plan.model.columns:
-            contents[name] = stacked(name)
+    averaged = {}
     if "moments" in plan.record:
         sums = moments(plan, pieces)
         unit = plan.model.sample_unit
         found = (*sums.words(), sums.mean() * unit, sums.cov() * unit**2)
-        contents |= zip(MOMENTS[plan.model.sampled], map(once, found), strict=True)
+        averaged = dict(zip(MOMENTS[plan.model.sampled], map(once, found), strict=True))
+    contents = {}
+    for name in names(plan):
+        if name == "event_time":
+            contents[name] = ragged(0, np.dtype(np.float64))
+        elif name == "event_channel":
+            contents[name] = ragged(1, narrowest(np.array([len(plan.model.channels)])))
+        elif name in averaged:
+            contents[name] = averaged[name]
+        else:
+            contents[name] = stacked(name)
     return contents
+
+
+def _aligned(part, name, row, stop, at, number, dtype):
+    """Rows of a part that are whole chunks, and are so too where row `row` stands at `at`."""
+    head = row + -at % number
+    tail = min(stop, number * part.whole_chunks(name, number, dtype)) // number * number
+    return (head, tail) if head % number == 0 and head < tail else (stop, stop)
+
+
+def _arrays(part, name, first, last, step):
+    for a in range(first, last, step):
+        yield part.read(name, a, min(a + step, last))
 
 
 def event_slabs(part, first, last):
@@ -262,17 +304,6 @@ def event_slabs(part, first, last):
 def _columns(plan, name):
     columns = plan.model.columns
     return len(plan.times) * len(columns[name]) if name in columns else 1
-
-
-def _largest(part, name):
-    if hasattr(part, "largest"):
-        return part.largest(name)
-    return int(getattr(part, name).max(initial=0))
-
-
-def _narrow(largest):
-    """Narrowest signed integer type: unsigned ones wrap when a user subtracts."""
-    return next(t for t in (np.int16, np.int32, np.int64) if largest <= np.iinfo(t).max)
 
 
 def _write_scales(file, plan, ranges, contents):
@@ -313,39 +344,30 @@ def _write_scales(file, plan, ranges, contents):
     return sizes
 
 
-def _write_variable(file, name, sizes, content, digest):
-    _, largest, slabs = content
-    dimensions, dtype, unit, long_name = _VARIABLES[name]
-    dtype = dtype or _narrow(largest)
+def _write_variable(file, name, sizes, content, digest, crc):
+    dimensions, _, unit, long_name = _VARIABLES[name]
     shape = tuple(sizes[d] for d in dimensions)
-    row_bytes = int(np.prod(shape[1:])) * np.dtype(dtype).itemsize
-    filters = {}
-    if 0 not in shape:
-        rows = min(shape[0], max(1, _CHUNK_BYTES // row_bytes))
-        filters = {
-            "chunks": (rows, *shape[1:]),
-            "compression": "gzip",
-            "compression_opts": 1,
-            "shuffle": True,
-            "fletcher32": True,
-        }
-    dataset = file.create_dataset(name, shape, dtype, **filters)
+    rows, empty = min(content.rows, shape[0]), 0 in shape
+    filters = {} if empty else chunks.FILTERS | {"chunks": (rows, *shape[1:])}
+    dataset = file.create_dataset(name, shape, content.dtype, **filters)
     dataset.attrs["long_name"] = long_name
     dataset.attrs["units"] = unit
     if name == "event_count" and "event" in sizes:
         dataset.attrs["sample_dimension"] = "event"
     for axis, dimension in enumerate(dimensions):
         dataset.dims[axis].attach_scale(file[dimension])
-    row, top = 0, 0
     digest.update(name.encode())
-    for slab in slabs():
-        stored = slab.astype(dataset.dtype, copy=False)
-        dataset[row : row + len(stored)] = stored
-        row += len(stored)
-        digest.update(np.ascontiguousarray(stored).data)
-        if stored.dtype.kind == "i":
-            top = max(top, int(stored.max(initial=0)))
-    dataset.attrs["largest"] = top
+    leaves = []
+    for k, chunk in enumerate(() if empty else chunks.cut(content.slabs(), rows)):
+        if not isinstance(chunk, chunks.Chunk):
+            chunk = chunks.encode(chunk.astype(dataset.dtype, copy=False), rows)
+        dataset.id.write_direct_chunk((k * rows, *(0 for _ in shape[1:])), chunk.data)
+        leaves.append(chunk.leaf)
+        crc = chunks.crc32(chunk.data, crc)
+    digest.update(b"".join(leaves))
+    if not empty and len(leaves) <= _MOST_LEAVES:
+        dataset.attrs["leaves"] = np.frombuffer(b"".join(leaves), np.uint8)
+    return crc
 
 
 def header_digest(run, times, ranges, events):

@@ -1,6 +1,6 @@
 """Trajectories in memory."""
 
-from ..block import join_neighbours
+from ..block import join_blocks, neighbours
 from .base import Store
 
 
@@ -11,10 +11,13 @@ class MemoryStore(Store):
         """Add blocks."""
         self._parts += blocks
         if self.plan.record == ("moments",):  # or sums would take up room for every block
-            self._parts = join_neighbours(self._parts)
+            self._join()
 
     def finish(self, stop_reason, complete):
         """End a run: note why, and join the blocks."""
         self.stop_reason = stop_reason
         if complete:
-            self._parts = join_neighbours(self._parts)
+            self._join()
+
+    def _join(self):
+        self._parts = [join_blocks(run) for run in neighbours(self._parts)]

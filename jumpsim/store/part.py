@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from .. import chunks
 from ..errors import DamagedError, StoreError
 from ..plan import Plan
 from ..statistics import Moments
@@ -64,7 +65,8 @@ class FilePart:
         self._verified = self._sealed = self._has_sound_seal()
         with self._open() as file:
             if "format" not in file.attrs or str(file.attrs["format"]) != layout.FORMAT:
-                raise DamagedError(f"{self.path}: an HDF5 file, but not one of jumpsim")
+                kind = str(file.attrs.get("format", "not one of jumpsim"))
+                raise DamagedError(f"{self.path}: an HDF5 file, but {kind}")
             version = int(file.attrs["format_version"])
             if version > layout.FORMAT_VERSION:
                 raise StoreError(
@@ -135,7 +137,7 @@ class FilePart:
             "word": 2,
             "event": self.events,
         }
-        self.present = set()
+        self.dtypes = {}
         for name in layout.names(self.plan):
             if name not in file:
                 continue
@@ -145,7 +147,7 @@ class FilePart:
             # The exact type, because the same bytes in another order are other numbers.
             if file[name].shape != shape or file[name].dtype not in map(np.dtype, types):
                 raise self._damaged(f"'{name}' has not the shape or type that the header says")
-            self.present.add(name)
+            self.dtypes[name] = file[name].dtype
 
     @contextlib.contextmanager
     def _open(self):
@@ -184,7 +186,7 @@ class FilePart:
         return DamagedError(f"{self.path}: damaged: {reason}")
 
     def _variable(self, file, name):
-        if name not in self.present:
+        if name not in self.dtypes:
             raise StoreError(f"{self.path}: '{name}' was recorded, but is not in the file any more")
         return file[name]
 
@@ -211,10 +213,33 @@ class FilePart:
             )
             return Moments.from_words(self.rows, first, second)
 
-    def largest(self, name):
-        """Largest value of a variable, as noted when it was written."""
+    @property
+    def present(self):
+        """Names of the variables that are there."""
+        return self.dtypes.keys()
+
+    def dtype(self, name):
+        """Type of a variable."""
+        return self.dtypes[name]
+
+    def whole_chunks(self, name, number, dtype):
+        """Chunks of `number` rows of this type that `chunks` can give out as they stand."""
+        if not self._sealed or self.dtypes.get(name) != dtype:
+            return 0
         with self._open() as file:
-            return int(self._variable(file, name).attrs["largest"])
+            variable = file[name]
+            fits = "leaves" in variable.attrs and variable.chunks[0] == number
+            return len(variable) // number if fits else 0
+
+    def chunks(self, name, first, last):
+        """Yield the chunks first ... last-1 of a variable, see `whole_chunks`."""
+        if first == last:
+            return
+        with self._open() as file:
+            variable = self._variable(file, name)
+            leaves = variable.attrs["leaves"].tobytes()
+            for k, data in enumerate(_raw(variable, first, last), first):
+                yield chunks.Chunk(leaves[16 * k : 16 * (k + 1)], data)
 
     def read(self, name, first, last):
         """Rows first ... last-1 of "counts", "expect", "jumps" or "event_count"."""
@@ -246,10 +271,32 @@ class FilePart:
             for name in layout.names(self.plan):
                 variable = self._variable(file, name)
                 digest.update(name.encode())
-                columns = int(np.prod(variable.shape[1:]))
-                step = max(1, layout.SLAB_BYTES // (8 * columns))
-                for row in range(0, len(variable), step):
-                    digest.update(np.ascontiguousarray(variable[row : row + step]).data)
+                if variable.chunks is None:  # nothing is in it
+                    continue
+                number = variable.chunks[0]
+                for row in range(0, len(variable), number):
+                    digest.update(chunks.leaf(variable[row : row + number]))
         if digest.hexdigest() != self.checksum:
             raise self._damaged("its content does not fit the checksum")
         self._verified = True
+
+    def crc(self):
+        """Of all chunks as they stand in the file; compare `layout.write`."""
+        crc = 0
+        with self._open() as file:
+            for name in layout.names(self.plan):
+                for data in _raw(self._variable(file, name)):
+                    crc = chunks.crc32(data, crc)
+        return crc
+
+
+def _raw(variable, first=0, last=None):
+    """Bytes of the chunks first ... last-1 along the first axis, as they are stored."""
+    if variable.chunks is None:  # nothing is in it
+        return
+    number = variable.chunks[0]
+    for row in range(first * number, len(variable) if last is None else last * number, number):
+        mask, data = variable.id.read_direct_chunk((row, *(0 for _ in variable.shape[1:])))
+        if mask:
+            raise ValueError("a filter was left out")
+        yield data
