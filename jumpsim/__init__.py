@@ -34,6 +34,7 @@ _HOME = {
     "Ensemble": "ensemble",
     "open": "ensemble",
     "merge": "store",
+    "compact": "shard",
     "status": "inspection",
     "rerun": "inspection",
     "load_spec": "spec",
@@ -69,6 +70,8 @@ _HOME = {
     "PhysicsWarning": "errors",
     "StoreWarning": "errors",
     "SimulationError": "errors",
+    "WorkersError": "errors",
+    "WorkersWarning": "errors",
 }
 _MODULES = ("couplings", "systems", "thermo", "units", "plotting", "statistics", "theory")
 

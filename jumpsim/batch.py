@@ -8,23 +8,26 @@ import math
 import signal
 import threading
 import time
-from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from . import engine, streams
 from .block import Block, narrowed, sample_moments
+from .errors import WorkersError
 from .progress import Progress
-from .store import Store
+from .store import Store, Written
 
 # Why a run ended before it was complete.
 TIMEOUT, INTERRUPTED = "timeout", "interrupted"
 
 FIRST_LOOK = 256  # smallest sample at which `target_sem` may stop a run
 
-_BLOCK_SECONDS = 1.0  # work in one block: the most that a crash can cost
 _BLOCK_BYTES = 2**24
+_IN_FLIGHT_BYTES = 2**29  # of all blocks that workers may deliver at the same time
+_MOST_LOSSES = 3  # of one block, before it is to blame
 _COMMIT_SECONDS = 2.0
 _COMMIT_BYTES = 2**25
 _POLL_SECONDS = 0.1
@@ -101,35 +104,39 @@ class Batch:
     store : Store
         Takes the blocks; its plan is carried out.
     limits : Limits
-    executor : concurrent.futures.Executor or None
-        None makes a pool of `workers` threads.
-    workers : int
+    crew : workers.Threads or workers.Others
+        Does the work.
+    shared : bool
+        Whether workers write their blocks themselves, to the folder of the store.
     bar : Progress
     """
 
     store: Store
     limits: Limits
-    executor: Executor | None
-    workers: int
+    crew: object
+    shared: bool
     bar: Progress
     uncommitted: list = field(default_factory=list)
+    waiting: int = 0  # bytes of those
     done: int = 0
     seconds: float = 0.0
     bytes: int = 0
     largest: int = 1
     interrupted: bool = False
     lanes: bool = False
+    workers: int = 1
+    losses: Counter = field(default_factory=Counter)
 
     def run(self, ntraj):
         """Simulate up to `ntraj`; returns why the run ended."""
         self.plan = self.store.plan
         self.stop = threading.Event()
         self.began = self.committed = time.monotonic()
-        own = self.executor is None
         if not self.store.missing(ntraj) and self.limits.target_sem is None:
             return f"nothing to do: all {ntraj} trajectories were there already"
-        if own:
-            self.executor = ThreadPoolExecutor(self.workers)
+        self.crew.begin(
+            self.plan, self.limits.max_events, self.store.grain, self.shared and self.store.shared()
+        )
         try:
             with noted_signals(self._interrupt):
                 # Under the same roof, because an exception in the midst of LLVM would be lost.
@@ -137,8 +144,7 @@ class Batch:
                 engine.warm(self.plan.method, model.lowered, len(model.pools))
                 return self._run(ntraj)
         finally:
-            if own:
-                self.executor.shutdown(wait=True)
+            self.crew.end()
 
     def _run(self, ntraj):
         for goal in self._goals(ntraj):
@@ -172,29 +178,24 @@ class Batch:
     def _reach(self, goal):
         """Fill all gaps below `goal`; returns why it could not, or None."""
         gaps = self.store.missing(goal)[::-1]
-        pending, error, late = set(), None, False
+        pending, error, late = {}, None, False
         try:
             while gaps or pending:
-                while gaps and not self.stop.is_set() and len(pending) < 2 * self.workers:
-                    pending.add(self._submit(gaps))
-                finished, pending = wait(pending, _POLL_SECONDS, FIRST_COMPLETED)
-                for future in finished:
-                    if future.cancelled():
-                        continue
-                    if future.exception() is None:
-                        self._take(*future.result())
-                    else:
-                        error = error or future.exception()
+                try:
+                    self._hand_out(gaps, pending)
+                    self._take_in(gaps, pending)
+                except Exception as failure:  # of a task, or of those who do them
+                    error = error or failure
                 self._commit_when_due()
                 self.bar.refresh()
                 late = time.monotonic() - self.began > self.limits.timeout
                 if error or late or self.interrupted:
                     self.stop.set()
                     gaps = []
-                    for future in pending:
-                        future.cancel()
+                    _cancel(pending)
         finally:
             self.stop.set()  # after an error in here no worker may go on for nothing
+            _cancel(pending)
             self._commit()
         self.stop.clear()
         if error:
@@ -207,19 +208,52 @@ class Batch:
         self.interrupted = True
         self.stop.set()
 
-    def _submit(self, gaps):
-        """Hand the next block to a worker."""
-        first, last = gaps.pop()
-        middle = min(last, first + self._size(last - first))
-        if self.store.grain and middle < last and middle - middle % self.store.grain > first:
-            middle -= middle % self.store.grain
-        if middle < last:
-            gaps.append((middle, last))
-        proceed = self._proceed if isinstance(self.executor, ThreadPoolExecutor) else None
-        return self.executor.submit(
-            run_block, self.plan, first, middle, self.limits.max_events, proceed, self._lanes(gaps),
-            self.store.grain,
-        )  # fmt: skip
+    def _hand_out(self, gaps, pending):
+        """Give blocks to the workers: two for each, so that none has to wait for the next one."""
+        if self.stop.is_set():
+            return
+        number = self.crew.number  # also when all is handed out: it says when nobody is there
+        self.workers = max(1, number)
+        while gaps and len(pending) < 2 * number:
+            first, last = gaps.pop()
+            middle = min(last, first + self._size(last - first))
+            grain = self.store.grain
+            if grain and middle < last and middle - middle % grain > first:
+                middle -= middle % grain
+            if middle < last:
+                gaps.append((middle, last))
+            name = self.store.block_name(first, middle) if self.shared else None
+            future = self.crew.submit(first, middle, self._lanes(gaps), self._proceed, name)
+            if future is None:
+                gaps.append((first, middle))
+                self.crew.mend()
+                return
+            pending[future] = first, middle
+
+    def _take_in(self, gaps, pending):
+        """Wait for blocks and take them; what was lost with a worker becomes a gap again."""
+        if not pending:
+            self.stop.wait(_POLL_SECONDS)
+        lost = None
+        for future in wait(pending, _POLL_SECONDS, FIRST_COMPLETED).done:
+            first, last = pending.pop(future)
+            if self.stop.is_set() and future.cancelled():
+                continue
+            why = self.crew.loss(future)
+            if why is None:
+                self._take(*future.result())
+                continue
+            gaps.append((first, last))
+            self.losses[first] += 1
+            if self.losses[first] > _MOST_LOSSES:
+                raise WorkersError(
+                    f"the workers that had the trajectories {first} ... {last - 1} were lost "
+                    f"{self.losses[first]} times, the last time because {why}; they may need "
+                    "more memory, or a smaller `block_size`"
+                )
+            lost = why
+        if lost and not self.stop.is_set():
+            self.crew.mend()
 
     def _lanes(self, gaps):
         """Whether so much is left that lanes are worth compiling; then from there on."""
@@ -234,15 +268,15 @@ class Batch:
         """Trajectories in the next block: a second's work, a share of what is left, a few MB."""
         if self.limits.block_size is not None:
             return self.limits.block_size
-        model = self.plan.model
-        columns = len(model.columns[model.sampled])
-        if "jumps" in self.plan.record:
-            columns += len(model.channels)
-        per_row = max(8 * len(self.plan.times) * columns, self.bytes // max(self.done, 1))
-        by_time = self.done / self.seconds * _BLOCK_SECONDS if self.seconds else 1
+        per_row = self.bytes // max(self.done, 1)
+        if self.crew.asks or self.plan.record != ("moments",):  # else workers cut it, see `remote`
+            per_row = max(per_row, bytes_per_row(self.plan))
+        seconds = self.crew.block_seconds
+        by_time = self.done / self.seconds * seconds if self.seconds else 1
         self.largest = int(min(16 * self.largest, max(by_time, 1)))
         share = math.ceil(left / (2 * self.workers))
-        return max(1, min(self.largest, share, _BLOCK_BYTES // per_row))
+        most = min(_BLOCK_BYTES, _IN_FLIGHT_BYTES // (2 * self.workers))
+        return max(1, min(self.largest, share, most // max(1, per_row)))
 
     def _proceed(self, rows, events):
         """Called by a worker's thread after every slice."""
@@ -251,23 +285,48 @@ class Batch:
 
     def _take(self, block, seconds):
         if block.last > block.first:
-            self.uncommitted.append(block)
+            if isinstance(block, Written):
+                self.store.admit(block)
+            else:
+                self.uncommitted.append(block)
+                self.waiting += block.nbytes
             self.done += block.last - block.first
             self.bytes += block.nbytes
             self.seconds += seconds
-            if not isinstance(self.executor, ThreadPoolExecutor):
+            if not self.crew.asks:
                 self.bar.count(block.last - block.first, block.events)
 
     def _commit_when_due(self):
-        waiting = sum(block.nbytes for block in self.uncommitted)
-        if time.monotonic() - self.committed > _COMMIT_SECONDS or waiting > _COMMIT_BYTES:
+        # After a stop, those in other processes finish what they have, which may take its time.
+        stopped = self.stop.is_set() and not self.crew.asks
+        late = time.monotonic() - self.committed > _COMMIT_SECONDS
+        if late or stopped or self.waiting > _COMMIT_BYTES:
             self._commit()
 
     def _commit(self):
         if self.uncommitted:
             self.store.write(self.uncommitted)
-        self.uncommitted = []
+        self.uncommitted, self.waiting = [], 0
         self.committed = time.monotonic()
+
+
+def bytes_per_row(plan):
+    """Bytes that samples and jumps of a trajectory take up while it is simulated."""
+    model = plan.model
+    columns = len(model.columns[model.sampled])
+    if "jumps" in plan.record:
+        columns += len(model.channels)
+    return 8 * len(plan.times) * columns
+
+
+def rows_at_once(plan):
+    """Trajectories that a worker should have in memory at the same time."""
+    return max(1, _BLOCK_BYTES // bytes_per_row(plan))
+
+
+def _cancel(futures):
+    for future in futures:
+        future.cancel()
 
 
 @contextlib.contextmanager

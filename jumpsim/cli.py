@@ -11,7 +11,15 @@ import threading
 import warnings
 
 from . import commands
-from .errors import InputError, PhysicsWarning, SimulationError, StoreError, StoreWarning
+from .errors import (
+    InputError,
+    PhysicsWarning,
+    SimulationError,
+    StoreError,
+    StoreWarning,
+    WorkersError,
+    WorkersWarning,
+)
 from .options import BAD_INPUT, DONE, STOPPED, parser
 
 
@@ -26,6 +34,7 @@ def main(arguments=None):
     say = f"jumpsim {options.name}:"
     with warnings.catch_warnings():
         warnings.simplefilter("always", StoreWarning)
+        warnings.simplefilter("always", WorkersWarning)
         warnings.simplefilter("once", PhysicsWarning)
         warnings.showwarning = lambda text, *_: print(say, f"warning: {text}", file=sys.stderr)
         try:
@@ -105,13 +114,27 @@ class _Signals:
 
 
 def _run(options):
+    """Find the workers, and run."""
+    from .cluster import dask_executor, mpi_executor
+
+    if options.mpi:
+        with mpi_executor() as executor:
+            return DONE if executor is None else _run_with(executor, options)
+    if options.scheduler is not None:
+        with dask_executor(options.scheduler) as executor:
+            return _run_with(executor, options)
+    return _run_with(None, options)
+
+
+def _run_with(executor, options):
     from .spec import load_spec
 
     spec = load_spec(options.spec)
     settings = {**spec.run, **_settings(options)}
     if options.dry_run:
-        return _dry_run(spec, settings)
+        return _dry_run(spec, settings, options.shard)
     with options.signals.hold():
+        from .shard import Shard
         from .simulate import simulate
         from .store import store_exists
 
@@ -123,12 +146,18 @@ def _run(options):
             initial=spec.initial,
             store=options.output,
             progress=False if options.quiet else None,
+            executor=executor,
+            shared_folder=options.shared_folder,
+            shard=options.shard,
             **settings,
         )
-    except KeyboardInterrupt:
-        kept = f"what was finished is in {options.output}" if store_exists(options.output) else ""
-        text = kept or "nothing was finished yet"
-        print(f"jumpsim run: interrupted; {text}; {again}", file=sys.stderr)
+    except (KeyboardInterrupt, WorkersError) as error:
+        output = options.output
+        if options.shard is not None:
+            output = Shard.parse(options.shard).path(output)
+        kept = f"what was finished is in {output}" if store_exists(output) else ""
+        text = f"{str(error) or 'interrupted'}; {kept or 'nothing was finished yet'}"
+        print(f"jumpsim run: {text}; {again}", file=sys.stderr)
         return STOPPED
     if not options.quiet:
         print(ensemble)
@@ -155,10 +184,11 @@ def _settings(options):
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _dry_run(spec, settings):
+def _dry_run(spec, settings, shard):
     from .inspection import estimate
     from .plan import Plan, as_record
     from .resources import usable_cores
+    from .shard import Shard
 
     plan = Plan(
         spec.model,
@@ -167,7 +197,11 @@ def _dry_run(spec, settings):
         settings.get("seed", 0),
         as_record(settings.get("record"), spec.model),
     )
-    print(estimate(plan, settings.get("ntraj", 1000), settings.get("workers", usable_cores())))
+    ntraj = settings.get("ntraj", 1000)
+    if shard is not None:
+        first, last = Shard.parse(shard).span(ntraj)
+        ntraj = last - first
+    print(estimate(plan, ntraj, settings.get("workers", usable_cores())))
     return DONE
 
 
@@ -233,6 +267,7 @@ _COMMANDS = {
             commands.status,
             commands.rerun,
             commands.merge,
+            commands.compact,
             commands.report,
             commands.compare,
             commands.levels,

@@ -35,6 +35,14 @@ def merge(options):
     return DONE
 
 
+def compact(options):
+    """Put blocks and shards of a run into one file."""
+    from .shard import compact
+
+    print(compact(options.store))
+    return DONE
+
+
 def info(options):
     """Show everything that a file knows about its run."""
     from .ensemble import open as open_ensemble

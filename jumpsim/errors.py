@@ -30,6 +30,14 @@ class PhysicsWarning(UserWarning):
     """Something that can be simulated, but that strains the physics it is derived from."""
 
 
+class WorkersError(RuntimeError):
+    """Those who did the work are gone; what they had delivered is kept, and can be gone on from."""
+
+
+class WorkersWarning(UserWarning):
+    """Something about those who do the work that their owner should know."""
+
+
 class SimulationError(RuntimeError):
     """A trajectory could not be continued; the text names trajectory, time and channel."""
 

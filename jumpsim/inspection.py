@@ -1,6 +1,5 @@
 """Questions to a store that change nothing: how far it is, whether it can be repeated, its cost."""
 
-import json
 import os
 import socket
 import tempfile
@@ -15,8 +14,10 @@ from .batch import run_block
 from .engine import ENGINE_VERSION
 from .errors import InputError, StoreError, whole_number
 from .plan import RECORDS
+from .shard import Shard, shard_of, shards, wanted
 from .store import FileStore, layout
-from .store.disk import block_files, blocks_folder
+from .store.naming import block_files, blocks_folder, read_note
+from .store.overlap import intersect
 from .store.part import FilePart
 from .store.pieces import gaps, select
 from .store.pieces import ranges as covered
@@ -24,6 +25,7 @@ from .tables import columns
 
 _PROBE_SECONDS = 0.5
 _MOST_GAPS = 5
+_MOST_SHARDS = 10
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Status:
         Trajectories per second of the run in progress.
     running : str or None
         Who is writing.
+    shards : list of str
+        One line for each shard that lacks something; all numbers are of all shards together.
     """
 
     path: Path
@@ -56,6 +60,7 @@ class Status:
     bytes: int
     rate: float | None
     running: str | None
+    shards: list
 
     def __str__(self):
         state = f", {self.running}" if self.running else ""
@@ -69,6 +74,9 @@ class Status:
             lines.append(f"  rate      {self.rate:.4g} trajectories/s, about {left:.3g} s left")
         lines.append(f"  files     {self.files}, {units.readable_bytes(self.bytes)}")
         lines += [f"  damaged   {text}" for text in self.damaged] or ["  damaged   nothing"]
+        lines += [f"  shard     {text}" for text in self.shards[:_MOST_SHARDS]]
+        if len(self.shards) > _MOST_SHARDS:
+            lines.append(f"  shard     and {len(self.shards) - _MOST_SHARDS} more lack something")
         return "\n".join(lines)
 
 
@@ -84,46 +92,84 @@ def status(path):
     -------
     Status
     """
-    path, folder = Path(path), blocks_folder(path)
-    files = [path] if path.exists() else []
-    files += block_files(folder)
-    note = _note(folder)
-    if not files and not note:
-        raise StoreError(f"{path}: no such file, and no blocks of a run in progress")
-    parts, damaged, size = [], [], 0
-    for file in files:
-        try:
-            size += file.stat().st_size
-            part = FilePart(file)
-            part.verify()
-            parts.append(part)
-        except (StoreError, FileNotFoundError) as error:
-            if file.exists():  # else it was taken up into the finished file meanwhile
-                damaged.append(str(error))
-    ranges = covered(select(parts))
-    done = sum(last - first for first, last in ranges)
-    wanted = max([note.get("wanted", 0), *(last for _, last in ranges)])
-    rate = _rate(note, done, [part.path for part in parts if part.path != path])
-    missing = gaps(ranges, wanted)
-    return Status(path, done, wanted, missing, damaged, len(files), size, rate, _writer(note))
+    path = Path(path)
+    looks = [_Look.at(path), *(_Look.at(file) for _, file in shards(path))]
+    if not any(look.files or look.note for look in looks):
+        raise StoreError(f"{path}: no such file, and no blocks or shards of a run in progress")
+    whole = max(look.whole for look in looks)
+    shard = shard_of(path)
+    span = shard.span(whole) if shard else (0, whole)
+    ranges = covered(select([part for look in looks for part in look.parts]))
+    missing = intersect(gaps(ranges, whole), [span])
+    return Status(
+        path,
+        sum(last - first for first, last in ranges),
+        span[1] - span[0],
+        missing,
+        [text for look in looks for text in look.damaged],
+        sum(look.files for look in looks),
+        sum(look.bytes for look in looks),
+        sum(filter(None, map(_rate, looks))) or None,
+        _writer(looks[0].note),
+        _lacking_shards(path, {look.path: look for look in looks[1:]}, whole, missing),
+    )
 
 
-def _note(folder):
-    """What the writer noted when it began, or an empty dict."""
-    try:
-        note = json.loads((folder / "run.json").read_text())
-        return {
-            "wanted": int(note["wanted"]),
-            "had": int(note["had"]),
-            "began": float(note["began"]),
-            "pid": int(note["pid"]),
-            "host": str(note["host"]),
-        }
-    except (OSError, ValueError, TypeError, KeyError):
-        return {}
+@dataclass(frozen=True)
+class _Look:
+    """What was found of one store."""
+
+    path: Path
+    note: dict
+    parts: list
+    damaged: list
+    files: int
+    bytes: int
+
+    @classmethod
+    def at(cls, path):
+        folder = blocks_folder(path)
+        files = [path] if path.exists() else []
+        files += block_files(folder)
+        note = read_note(folder)
+        parts, damaged, size = [], [], 0
+        for file in files:
+            try:
+                size += file.stat().st_size
+                part = FilePart(file)
+                part.verify()
+                parts.append(part)
+            except (StoreError, FileNotFoundError) as error:
+                if file.exists():  # else it was taken up into the finished file meanwhile
+                    damaged.append(str(error))
+        return cls(path, note, parts, damaged, len(files), size)
+
+    @property
+    def whole(self):
+        """Trajectories that its run was to have, with all shards, as far as it knows."""
+        reasons = [wanted(part.stop_reason) for part in self.parts]
+        lasts = [part.ranges[-1][1] for part in self.parts]
+        return max([self.note.get("wanted", 0), *reasons, *lasts])
 
 
-def _rate(note, done, blocks):
+def _lacking_shards(path, looks, whole, missing):
+    """One line for each shard that lacks something, also where nothing is there of it."""
+    lines = []
+    for of in sorted({shard_of(file).of for file in looks}):
+        for shard in (Shard(number, of) for number in range(1, of + 1)):
+            lacks = sum(b - a for a, b in intersect(missing, [shard.span(whole)]))
+            if lacks:
+                look = looks.get(shard.path(path))
+                state = "not begun" if look is None else _writer(look.note) or "ended"
+                first, last = shard.span(whole)
+                lines.append(f"{shard} lacks {lacks} of {last - first}, {state}")
+    return lines
+
+
+def _rate(look):
+    """Trajectories per second of a run in progress, or None."""
+    note, done = look.note, sum(b - a for a, b in covered(select(look.parts)))
+    blocks = [part.path for part in look.parts if part.path != look.path]
     written = [file.stat().st_mtime for file in blocks if file.exists()]
     if not note or not written or max(written) <= note["began"] or done <= note["had"]:
         return None

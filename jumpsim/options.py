@@ -35,6 +35,20 @@ def parser(functions):
     run.add_argument("-o", "--output", metavar="OUT.h5", required=True, help="file to write")
     _add_settings(run)
     run.add_argument("--dry-run", action="store_true", help="judge events, time and bytes only")
+    where = run.add_mutually_exclusive_group()
+    where.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="work on a Dask cluster: tcp://HOST:PORT, or its file",
+    )
+    where.add_argument("--mpi", action="store_true", help="work on the ranks of mpiexec")
+    run.add_argument(
+        "--shared-folder", action="store_true",
+        help="workers of --scheduler or --mpi write to the output's folder themselves",
+    )  # fmt: skip
+    run.add_argument(
+        "--shard", metavar="k/K", help="part k of K alone, beside OUT.h5; then: compact OUT.h5"
+    )
 
     sweep = commands.add_parser(
         "sweep", help="simulate a grid of parameters, a file for each point"
@@ -81,6 +95,10 @@ def parser(functions):
     merge.set_defaults(command=functions["merge"])
     merge.add_argument("stores", metavar="IN.h5", nargs="+")
     merge.add_argument("-o", "--output", metavar="OUT.h5", required=True)
+
+    compact = commands.add_parser("compact", help="put blocks and shards of a run into one file")
+    compact.set_defaults(command=functions["compact"])
+    compact.add_argument("store", metavar="OUT.h5")
 
     audit = commands.add_parser("audit", help="detailed balance, first and second law of a model")
     audit.set_defaults(command=functions["audit"])

@@ -5,6 +5,7 @@ What defines the numbers themselves is in `plan.Plan`; nothing in here changes o
 
 import datetime
 import functools
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -37,6 +38,24 @@ def context():
         "command": " ".join([os.path.basename(sys.argv[0] or "python"), *sys.argv[1:]]),
         "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+@functools.cache
+def software():
+    """What must be the same wherever trajectories of one run are made.
+
+    Returns
+    -------
+    dict of str to str
+        Of this package version and digest of its sources; versions of what draws and compiles.
+    """
+    from . import __version__
+
+    digest = hashlib.blake2b(digest_size=4)
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(file.read_bytes())
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "llvmlite")}
+    return {"jumpsim": f"{__version__} (sources {digest.hexdigest()})", **versions}
 
 
 def canonical_json(data):

@@ -8,7 +8,7 @@ import math
 import numbers
 import secrets
 from collections.abc import Mapping
-from concurrent.futures import Executor
+from pathlib import Path
 
 import numpy as np
 
@@ -21,8 +21,12 @@ from .initial import Fixed, Mixture, Thermal, as_initial
 from .model import Model
 from .plan import Plan, as_record, as_seed, as_times
 from .progress import Progress
-from .resources import available_memory, usable_cores
-from .store import FileStore, MemoryStore, WritableStore, store_exists
+from .resources import available_memory
+from .shard import Shard
+from .store import FileStore, MemoryStore, WritableStore, check_same_run, store_exists
+from .store.overlap import intersect
+from .store.pieces import gaps
+from .workers import hired
 
 
 def simulate(
@@ -42,6 +46,8 @@ def simulate(
     max_events=None,
     method=None,
     block_size=None,
+    shared_folder=False,
+    shard=None,
 ):
     """Simulate trajectories of single events, each one exact.
 
@@ -69,9 +75,11 @@ def simulate(
         HDF5 file to keep the trajectories in; None keeps them in memory. Trajectories that are
         already there are not simulated again.
     workers : int, optional
-        Threads; default one per usable core.
-    executor : concurrent.futures.Executor, optional
-        Does the work instead.
+        Threads; default one per usable core. With `executor`, for how many workers it is given
+        work; default as many as it has.
+    executor : concurrent.futures.Executor or callable, optional
+        Does the work instead: processes, a Dask client's `get_executor()`, MPI ranks. One that
+        breaks ends the run; a function that makes one is called again.
     progress : bool, optional
         Show a bar on stderr; default when that is a terminal.
     timeout : float or str, optional
@@ -86,6 +94,12 @@ def simulate(
         Name of the engine; a model has one.
     block_size : int, optional
         Trajectories per block of work; default about a second's worth.
+    shared_folder : bool
+        Workers write their blocks themselves: all of them see the folder of `store` under the same
+        name.
+    shard : str
+        "k/K": simulate part k of K of the indices alone, into a file of its own beside `store`
+        (NAME.shard-k-of-K.h5), without those that `store` holds; `compact` puts all together.
 
     Returns
     -------
@@ -97,6 +111,8 @@ def simulate(
         An argument is not acceptable; nothing was simulated or written.
     StoreError
         The file cannot be used, or belongs to another run.
+    WorkersError
+        The executor is broken, or its scheduler gone; with `store`, what was finished is kept.
     KeyboardInterrupt
         At SIGINT or SIGTERM; with `store`, what was finished is kept.
     SimulationError
@@ -110,6 +126,12 @@ def simulate(
             "`initial` must be given: jumpsim.Thermal(x=1.0), or a count for each pool"
         )
     initial = as_initial(initial, model)
+    shard = None if shard is None else Shard.parse(shard)
+    if shard and (seed is None or store is None or target_sem is not None):
+        raise InputError(
+            "`shard` needs a `seed` that all shards have in common, a `store`, and no "
+            "`target_sem`, for which all trajectories would have to be known"
+        )
     plan = Plan(
         model,
         initial,
@@ -129,21 +151,26 @@ def simulate(
     initial.check(model)
     if limits.target_sem is not None and not {model.sampled, "moments"} & set(plan.record):
         raise InputError(f'`target_sem` needs record "{model.sampled}" or "moments"')
-    workers = usable_cores() if workers is None else whole_number(workers, "workers", 1, 10000)
-    if executor is not None and not isinstance(executor, Executor):
+    workers = None if workers is None else whole_number(workers, "workers", 1, 10000)
+    crew = hired(executor, workers)
+    if shared_folder and (store is None or crew.asks):
         raise InputError(
-            "`executor` must be a concurrent.futures.Executor, but is "
-            f"{type(executor).__name__}; " + choices("", ["ThreadPoolExecutor", "any other one"])
+            "`shared_folder` needs a `store`, the folder of which is meant, and workers in other "
+            "processes, such as those of --scheduler or --mpi"
         )
     if store is None:
         _check_memory(plan, ntraj)
     # run
-    kept = MemoryStore(plan) if store is None else WritableStore(store, plan)
+    kept = MemoryStore(plan) if store is None else _writable(store, plan, ntraj, shard)
+    span = shard.span(ntraj) if shard else (0, ntraj)
     reason = "an error"
     try:
         kept.begin(ntraj)
-        with Progress(ntraj, kept.missing(ntraj), progress) as bar:
-            reason = Batch(kept, limits, executor, workers, bar).run(ntraj)
+        missing = kept.missing(ntraj)
+        with Progress(span[1] - span[0], missing, progress) as bar:
+            reason = Batch(kept, limits, crew, shared_folder, bar).run(ntraj)
+        if shard and reason not in (TIMEOUT, INTERRUPTED):
+            reason = ("" if missing else "nothing to do: ") + shard.done(ntraj)
     finally:
         kept.finish(reason, complete=reason not in ("an error", TIMEOUT, INTERRUPTED))
     if reason == INTERRUPTED:
@@ -217,6 +244,23 @@ def new_seed(path=None):
     if path is not None and store_exists(path):
         return FileStore(path).plan.seed
     return secrets.randbits(63)
+
+
+def _writable(path, plan, ntraj, shard):
+    """The store to write to: of a shard without what the finished file of the run holds."""
+    if shard is None:
+        return WritableStore(path, plan)
+    own = [shard.span(ntraj)]
+    if Path(path).is_file():
+        whole = FileStore(path)
+        check_same_run(whole, plan)
+        if whole.plan.record != plan.record:
+            raise InputError(
+                f"`record` must be that of {path} ({', '.join(whole.plan.record)}), to which "
+                "shards cannot add; run it again without `shard` to have more"
+            )
+        own = intersect(own, gaps(whole.ranges(), ntraj))
+    return WritableStore(shard.path(path), plan, own or [(0, 0)])
 
 
 def _seconds(timeout):

@@ -4,7 +4,7 @@ import datetime
 from pathlib import Path
 
 from .. import described, units
-from ..store.disk import block_name, blocks_folder
+from ..store.naming import block_name, blocks_folder
 
 _MOST_GAPS = 5
 _WHOLE = ("all ", "nothing to do", "merged")  # how stop reasons of runs begin that are complete

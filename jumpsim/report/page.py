@@ -9,7 +9,7 @@ from .. import inspection
 from ..ensemble import open as open_ensemble
 from ..errors import InputError, StoreError
 from ..progress import step
-from ..store.disk import blocks_folder
+from ..store.naming import blocks_folder
 from . import facts, markup
 from .sections import SECTIONS
 

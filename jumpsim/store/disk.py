@@ -19,7 +19,7 @@ import socket
 import time
 import uuid
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..block import neighbours
@@ -27,9 +27,10 @@ from ..errors import DamagedError, StoreError, StoreWarning
 from ..plan import RECORDS
 from . import layout, overlap
 from .base import Store
+from .naming import BLOCK_NAME, block_files, block_name, blocks_folder
 from .part import FilePart
 
-_BLOCK_NAME = re.compile(r"traj-(\d{12,})-(\d{12,})(-c?j?e?m?)?\.h5")
+_APPEARS_SECONDS = 10.0  # that a shared file system may take to show what another machine wrote
 
 
 class FileStore(Store):
@@ -47,7 +48,7 @@ class FileStore(Store):
             raise StoreError(f"{self.path}: no such file, and no blocks of a run in progress")
         super().__init__(parts[0].plan)
         for part in parts:
-            _check_same_run(part, self.plan)
+            check_same_run(part, self.plan)
         # While a record is added to, blocks hold more than the file: it is read until it is done.
         record = set(self.plan.record)
         self._parts = [part for part in parts if record <= set(part.plan.record)]
@@ -74,9 +75,10 @@ class FileStore(Store):
 class WritableStore(Store):
     """A store on disk that takes blocks; ended by `finish`."""
 
-    def __init__(self, path, plan):
+    def __init__(self, path, plan, own=None):
         self.path = Path(path)
         self.folder = blocks_folder(path)
+        self._own = own  # ranges of indices that are to be in here; None for all
         self._make_folder()
         self._key, self._lock = _lock(self.folder / "lock", self.path)
         try:
@@ -96,7 +98,8 @@ class WritableStore(Store):
         """Ranges of the indices to simulate: those below `ntraj`, and what has a smaller record."""
         again = [last for part in self._smaller for _, last in part.ranges]
         gaps = super().missing(max([ntraj, *again]))
-        wanted = [(0, ntraj), *(span for part in self._smaller for span in part.ranges)]
+        own = [(0, ntraj)] if self._own is None else self._own
+        wanted = [*own, *(span for part in self._smaller for span in part.ranges)]
         return overlap.intersect(gaps, wanted)
 
     def begin(self, ntraj):
@@ -109,8 +112,9 @@ class WritableStore(Store):
             "had": sum(last - first for first, last in self.ranges()),
         }
         temporary = self.folder / f".run.{uuid.uuid4().hex}.tmp"
+        self._note = json.dumps(note)
         try:
-            temporary.write_text(json.dumps(note))
+            temporary.write_text(self._note)
             os.replace(temporary, self.folder / "run.json")
         except OSError as error:
             raise told(error, self.path) from None
@@ -118,11 +122,32 @@ class WritableStore(Store):
     def write(self, blocks):
         """Add blocks; when this returns they are on the disk."""
         for run in neighbours(blocks):
-            # Blocks with a smaller record stay until they have been compared: another name.
-            record = self.plan.record if self._smaller else ()
-            target = self.folder / block_name(run[0].first, run[-1].last, record)
+            target = self.folder / self.block_name(run[0].first, run[-1].last)
             pieces = [(block.first, block.last, block, 0) for block in run]
-            self._parts.append(write_once(target, self.plan, pieces))
+            self._add(write_once(target, self.plan, pieces))
+
+    def block_name(self, first, last):
+        """Name of the file of a block."""
+        # Blocks with a smaller record stay until they have been compared: another name.
+        return block_name(first, last, self.plan.record if self._smaller else ())
+
+    def shared(self):
+        """Folder that workers may write blocks to, and the note by which they know it."""
+        return str(self.folder.resolve()), self._note
+
+    def admit(self, written):
+        """Take in a block that a worker wrote into the folder, once it can be seen from here."""
+        file = self.folder / written.file.name
+        deadline = time.monotonic() + _APPEARS_SECONDS
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        part = FilePart(file)
+        check_same_run(part, self.plan)
+        self._add(part)
+
+    def _add(self, part):
+        part.plan = self.plan  # one for all: there may be many thousand parts
+        self._parts.append(part)
 
     def adopt(self, part):
         """Take in a part of another store; what both have must agree, and counts once.
@@ -132,7 +157,7 @@ class WritableStore(Store):
         bool
             Whether it brought anything new.
         """
-        _check_same_run(part, self.plan)
+        check_same_run(part, self.plan)
         if part.plan.record != self.plan.record:
             raise StoreError(
                 f"{part.path}: was recorded with {', '.join(part.plan.record)}, but the others "
@@ -146,6 +171,17 @@ class WritableStore(Store):
             return True
         self._parts.pop()
         return False
+
+    @property
+    def all_parts(self):
+        """The parts, and those with a smaller record than the store's."""
+        return (*self._parts, *self._smaller)
+
+    def discard(self):
+        """Remove all files: what they hold has been taken up elsewhere."""
+        for part in self.all_parts:
+            part.path.unlink(missing_ok=True)
+        self._parts, self._smaller = [], []
 
     def finish(self, stop_reason, complete):
         """End a run: put a complete one together into one file, and remove its blocks."""
@@ -180,7 +216,7 @@ class WritableStore(Store):
     def _remove_leftovers(self):
         """Remove the temporary files of a writer that was killed, and no others."""
         own = re.compile(rf"\.({re.escape(self.path.name)})\.[0-9a-f]{{32}}\.tmp")
-        block = re.compile(rf"\.({_BLOCK_NAME.pattern}|run)\.[0-9a-f]{{32}}\.tmp")
+        block = re.compile(rf"\.({BLOCK_NAME.pattern}|run)\.[0-9a-f]{{32}}\.tmp")
         for folder, name in ((self.path.parent, own), (self.folder, block)):
             for file in folder.iterdir():
                 if name.fullmatch(file.name) and file.is_file():
@@ -192,7 +228,7 @@ class WritableStore(Store):
         parts = []
         if self.path.exists():
             # A file without a sound header is refused, because nobody knows whose it is.
-            _check_same_run(FilePart(self.path), plan)
+            check_same_run(FilePart(self.path), plan)
         for file in [*([self.path] if self.path.exists() else []), *block_files(self.folder)]:
             try:
                 part = FilePart(file)
@@ -204,7 +240,7 @@ class WritableStore(Store):
             except DamagedError as error:
                 _set_aside(file, error)
                 continue
-            _check_same_run(part, plan)
+            check_same_run(part, plan)
             parts.append(part)
         return parts
 
@@ -222,32 +258,6 @@ class WritableStore(Store):
             _held.discard(self._key)
             os.close(self._lock)
             self._lock = None
-
-
-def blocks_folder(path):
-    """Folder that holds the blocks of a run in progress."""
-    path = Path(path)
-    if path.is_dir() or not path.name:
-        raise StoreError(f"{path}: is a folder, but must be the name of a file")
-    return path.with_name(path.name + ".blocks")
-
-
-def block_name(first, last, record=()):
-    """File name of the trajectories first ... last-1, with the initials of a record."""
-    initials = "-" + "".join(name[0] for name in record) if record else ""
-    return f"traj-{first:012d}-{last:012d}{initials}.h5"
-
-
-def block_files(folder):
-    """Committed blocks, sorted."""
-    if not folder.is_dir():
-        return []
-    return sorted(f for f in folder.iterdir() if _BLOCK_NAME.fullmatch(f.name))
-
-
-def store_exists(path):
-    """Whether there is a finished file, or blocks of a run in progress."""
-    return Path(path).is_file() or bool(block_files(blocks_folder(path)))
 
 
 def write_once(target, plan, pieces, stop_reason=None):
@@ -272,6 +282,23 @@ def write_once(target, plan, pieces, stop_reason=None):
         raise told(error, target) from None
 
 
+@dataclass(frozen=True)
+class Written:
+    """What a worker tells of a block that it wrote to disk itself."""
+
+    file: Path
+    first: int
+    last: int
+    events: int
+    nbytes: int
+
+
+def write_block(target, plan, block):
+    """Write a block where a run in another process will look for it."""
+    write_once(target, plan, [(block.first, block.last, block, 0)])
+    return Written(target, block.first, block.last, block.events, block.nbytes)
+
+
 def sync_folder(folder):
     """Make renames and removals in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)
@@ -289,7 +316,8 @@ def told(error, target):
     return StoreError(f"{target}: cannot be written ({reason})")
 
 
-def _check_same_run(part, plan):
+def check_same_run(part, plan):
+    """Refuse a part, or a store, that holds other trajectories than a plan's."""
     if differences := part.plan.differences(plan):
         more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
         raise StoreError(f"{part.path}: belongs to another run: {'; '.join(differences[:3])}{more}")

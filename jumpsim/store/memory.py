@@ -10,9 +10,14 @@ class MemoryStore(Store):
     def write(self, blocks):
         """Add blocks."""
         self._parts += blocks
+        if self.plan.record == ("moments",):  # or sums would take up room for every block
+            self._join()
 
     def finish(self, stop_reason, complete):
         """End a run: note why, and join the blocks."""
         self.stop_reason = stop_reason
         if complete:
-            self._parts = [join_blocks(run) for run in neighbours(self._parts)]
+            self._join()
+
+    def _join(self):
+        self._parts = [join_blocks(run) for run in neighbours(self._parts)]

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from ..errors import InputError
-from .disk import FileStore, WritableStore, store_exists
+from . import pieces
+from .disk import FileStore, WritableStore
+from .naming import store_exists
 
 
 def merge(path, inputs):
@@ -42,7 +44,11 @@ def merge(path, inputs):
         complete = new
     finally:
         kept.finish(f"merged from {len(stores)} stores", complete=complete)
-    rows = sum(last - first for first, last in kept.ranges())
-    if new:
-        return f"{path}: {rows} trajectories, merged from {len(stores)} stores"
-    return f"{path}: nothing new, {rows} trajectories as before"
+    ranges = kept.ranges()
+    rows = sum(last - first for first, last in ranges)
+    if not new:
+        return f"{path}: nothing new, {rows} trajectories as before"
+    missing = [f"{first} ... {last - 1}" for first, last in pieces.gaps(ranges, ranges[-1][1])]
+    told = f"; missing {', '.join(missing[:5])}" if missing else ""
+    more = f" and {len(missing) - 5} more ranges" if len(missing) > 5 else ""
+    return f"{path}: {rows} trajectories, merged from {len(stores)} stores{told}{more}"
