@@ -31,7 +31,9 @@ _MOST_LOSSES = 3  # of one block, before it is to blame
 _COMMIT_SECONDS = 2.0
 _COMMIT_BYTES = 2**25
 _POLL_SECONDS = 0.1
-_LANES_SECONDS = 5.0  # work left for each worker, from which on lanes are compiled
+_COMPILE_SECONDS = (
+    5.0  # work left for each worker, from which on code for the model is worth compiling
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Limits:
     block_size: int | None
 
 
-def run_block(plan, first, last, max_events=None, proceed=None, lanes=False, grain=None):
+def run_block(plan, first, last, max_events=None, proceed=None, compiled=False, grain=None):
     """Simulate the trajectories first ... last-1 of a plan; what a worker does.
 
     With `grain` everything of trajectories is packed in chunks of so many, as a file has them.
@@ -74,7 +76,7 @@ def run_block(plan, first, last, max_events=None, proceed=None, lanes=False, gra
             max_events,
             None,
             proceed,
-            lanes,
+            compiled,
         )
     except engine.Fault as fault:
         raise fault.explain(first, model.channels) from None
@@ -123,7 +125,8 @@ class Batch:
     bytes: int = 0
     largest: int = 1
     interrupted: bool = False
-    lanes: bool = False
+    compiled: bool = False
+    first_compiled: object = None  # the first future whose worker compiles
     workers: int = 1
     losses: Counter = field(default_factory=Counter)
 
@@ -223,12 +226,15 @@ class Batch:
             if middle < last:
                 gaps.append((middle, last))
             name = self.store.block_name(first, middle) if self.shared else None
-            future = self.crew.submit(first, middle, self._lanes(gaps), self._proceed, name)
+            compiled = self._worth_compiling(gaps)
+            future = self.crew.submit(first, middle, compiled, self._proceed, name)
             if future is None:
                 gaps.append((first, middle))
                 self.crew.mend()
                 return
             pending[future] = first, middle
+            if compiled and self.first_compiled is None:
+                self.first_compiled, self.bar.note = future, "compiling, once; "
 
     def _take_in(self, gaps, pending):
         """Wait for blocks and take them; what was lost with a worker becomes a gap again."""
@@ -237,6 +243,8 @@ class Batch:
         lost = None
         for future in wait(pending, _POLL_SECONDS, FIRST_COMPLETED).done:
             first, last = pending.pop(future)
+            if future is self.first_compiled:
+                self.bar.note = ""
             if self.stop.is_set() and future.cancelled():
                 continue
             why = self.crew.loss(future)
@@ -255,14 +263,14 @@ class Batch:
         if lost and not self.stop.is_set():
             self.crew.mend()
 
-    def _lanes(self, gaps):
-        """Whether so much is left that lanes are worth compiling; then from there on."""
+    def _worth_compiling(self, gaps):
+        """Whether so much is left that code for the model pays; from then on always."""
         left = sum(last - first for first, last in gaps)
         each = self.seconds / max(self.done, 1)
         allowed = self.limits.timeout - (time.monotonic() - self.began)
-        worth = min(left * each / self.workers, allowed) > _LANES_SECONDS
-        self.lanes = self.lanes or worth
-        return self.lanes
+        worth = min(left * each / self.workers, allowed) > _COMPILE_SECONDS
+        self.compiled = self.compiled or worth
+        return self.compiled
 
     def _size(self, left):
         """Trajectories in the next block: a second's work, a share of what is left, a few MB."""

@@ -49,12 +49,17 @@ class Progress:
         None shows a bar when stderr is a terminal.
     unit : str
         What is counted.
+
+    Attributes
+    ----------
+    note : str
+        Shown before the rate.
     """
 
     def __init__(self, ntraj, missing, show=None, unit="traj"):
         self._lock = threading.Lock()
         self._rows = self._events = 0
-        self._bar = None
+        self._bar, self.note = None, ""
         if sys.stderr.isatty() if show is None else show:
             from tqdm import tqdm
 
@@ -90,5 +95,6 @@ class Progress:
         self._began = self._began or time.monotonic()
         elapsed = time.monotonic() - self._began
         if elapsed > 0:
-            self._bar.set_postfix_str(f"{events / elapsed / 1e6:.1f} M events/s", refresh=False)
+            rate = f"{self.note}{events / elapsed / 1e6:.1f} M events/s"
+            self._bar.set_postfix_str(rate, refresh=False)
         self._bar.update(rows)

@@ -57,15 +57,15 @@ class Task:
         return work, self.arguments
 
 
-def work(order, first, last, lanes, name=None):
+def work(order, first, last, compiled, name=None):
     """Simulate the trajectories first ... last-1; what a worker in another process does.
 
     Parameters
     ----------
     order : Order
     first, last : int
-    lanes : bool
-        Whether lanes are worth compiling.
+    compiled : bool
+        Whether code for the model is worth compiling.
     name : str, optional
         Of the file to write, in the order's folder.
 
@@ -86,7 +86,7 @@ def work(order, first, last, lanes, name=None):
     step = rows_at_once(plan) if alone else max(1, last - first)
     cuts = [*range(first, last, step), last]
     done = [
-        run_block(plan, a, b, order.max_events, None, lanes, order.grain)
+        run_block(plan, a, b, order.max_events, None, compiled, order.grain)
         for a, b in itertools.pairwise(cuts)
     ]
     block = done[0][0] if len(done) == 1 else join_blocks([block for block, _ in done])

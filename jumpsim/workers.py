@@ -45,10 +45,10 @@ class Threads:
         self.plan, self.max_events, self.grain = plan, max_events, grain
         self._executor = self._given or ThreadPoolExecutor(self.number)
 
-    def submit(self, first, last, lanes, proceed, name):  # noqa: ARG002 - they write no files
+    def submit(self, first, last, compiled, proceed, name):  # noqa: ARG002 - they write no files
         """Hand a range of indices to a worker; returns a future."""
         return self._executor.submit(
-            batch.run_block, self.plan, first, last, self.max_events, proceed, lanes, self.grain
+            batch.run_block, self.plan, first, last, self.max_events, proceed, compiled, self.grain
         )
 
     def loss(self, future):
@@ -103,9 +103,9 @@ class Others:
         if self._make:
             self._executor = _made(self._make)
 
-    def submit(self, first, last, lanes, proceed, name):  # noqa: ARG002 - nobody to ask from there
+    def submit(self, first, last, compiled, proceed, name):  # noqa: ARG002 - nobody to ask from there
         """Hand a range of indices to a worker; returns a future, or None when nobody takes it."""
-        task = pickle.dumps(Task((self._order, first, last, lanes, name)))
+        task = pickle.dumps(Task((self._order, first, last, compiled, name)))
         try:
             future = self._send(pickle.loads, task)
             self._handed_out.add(future)

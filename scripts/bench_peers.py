@@ -56,7 +56,7 @@ def lanes(tls, ntraj, seed):
         starts = np.tile([counts["A"], counts["B"], counts["E"]], (number, 1))
         states = streams.states(seed, first, first + number, streams.JUMPS)
         rows = engine.run(
-            "direct", model.table, TIMES * 1e-6, starts, states, {"samples"}, lanes=True
+            "direct", model.table, TIMES * 1e-6, starts, states, {"samples"}, compiled=True
         )
         last += rows.samples[:, -1].sum(axis=0)
         events += rows.event_count.sum()
@@ -197,7 +197,7 @@ def cpu():
 
 def measure(tls, repeats):
     """Rows of the table for one size."""
-    batch._LANES_SECONDS = 0.0  # the comparison is of long runs, where lanes are worth compiling
+    batch._COMPILE_SECONDS = 0.0  # the comparison is of long runs, where lanes are worth compiling
     share = {100: 1, 1000: 0.4, 10_000: 0.08}[tls]
     speeds, means, events = {}, {}, None
     for k in range(repeats + 1):  # the first one compiles, and does not count

@@ -50,7 +50,7 @@ def both(model, initial, grid, rows=200, seed=5, keep=(), **more):
     starts = initial.draw(model, seed, 0, rows)
     states = streams.states(seed, 0, rows, streams.JUMPS)
     arguments = "direct", model.table, grid, starts, states, {"samples", *keep}
-    return engine.run(*arguments), engine.run(*arguments, lanes=True, **more)
+    return engine.run(*arguments), engine.run(*arguments, compiled=True, **more)
 
 
 def same(one, other):
@@ -86,7 +86,7 @@ def test_random_networks(seed):
         alone = engine.run(*arguments, max_events=10_000)
     except Fault:
         pytest.skip("grows without bound")
-    same(alone, engine.run(*arguments, lanes=True))
+    same(alone, engine.run(*arguments, compiled=True))
 
 
 def test_times_of_events_are_kept_exactly():
@@ -166,10 +166,16 @@ def test_faults_are_those_of_the_direct_method():
         starts = np.full((90, 1), start)
         states = streams.states(1, 0, 90, streams.JUMPS)
         faults = []
-        for lanes in (False, True):
+        for compiled in (False, True):
             with pytest.raises(Fault) as caught:
                 engine.run(
-                    "direct", broken, np.array([end]), starts, states, {"samples"}, lanes=lanes
+                    "direct",
+                    broken,
+                    np.array([end]),
+                    starts,
+                    states,
+                    {"samples"},
+                    compiled=compiled,
                 )
             faults.append(vars(caught.value))
         assert faults[0] == faults[1]
@@ -209,7 +215,7 @@ def test_a_whole_run_uses_them_when_it_pays(monkeypatch, tmp_path):
     model, initial = SYSTEMS["waveguide"]
 
     def simulate(seconds, **more):
-        monkeypatch.setattr(batch, "_LANES_SECONDS", seconds)
+        monkeypatch.setattr(batch, "_COMPILE_SECONDS", seconds)
         return js.simulate(model, GRIDS["even"], 3000, initial, 8, ["counts", "moments"], **more)
 
     alone = simulate(1e9)
@@ -234,7 +240,7 @@ def test_a_short_time_limit_is_not_spent_on_compiling(monkeypatch):
 
 
 def test_worker_processes_use_them_too(monkeypatch):
-    monkeypatch.setattr(batch, "_LANES_SECONDS", 0.0)
+    monkeypatch.setattr(batch, "_COMPILE_SECONDS", 0.0)
     model, initial = SYSTEMS["two levels"]
     alone = js.simulate(model, GRIDS["even"], 600, initial, 8, max_events=10**6)
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
@@ -278,7 +284,7 @@ from jumpsim import engine, streams
 model = js.systems.hohlraum(9, 4, 1.0)
 starts = np.tile([3, 2], (100, 1))
 rows = engine.run("direct", model.table, np.linspace(0, 2, 9), starts,
-                  streams.states(1, 0, 100, 1), {"samples"}, lanes=True)
+                  streams.states(1, 0, 100, 1), {"samples"}, compiled=True)
 print(int(rows.samples.sum()), int(rows.event_count.sum()))
 """
 

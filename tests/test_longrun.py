@@ -68,6 +68,22 @@ def test_a_path_goes_on_where_it_was(patience, monkeypatch):
         assert path.events == sum(heard) == whole.event_count[0]
 
 
+def test_a_state_is_not_that_of_what_was_ended_later():
+    model, initial = SYSTEMS["waveguide"]
+    starts, states = initial.draw(model, 5, 0, 1), streams.states(5, 0, 1, streams.JUMPS)
+    times = np.linspace(0, 9, 19)
+    whole = engine.run("direct", model.table, times, starts, states, {"samples", "jumps"})
+    path, again = (engine.Path(model.table, starts[0], states[0]) for _ in range(2))
+    _, jumps = path.sample(times[:4])
+    state = path.state()
+    path.sample(times[4:10])
+    again.go_on_from(**state, jumps=jumps[-1])
+    counts, jumps = again.sample(times[4:])
+    np.testing.assert_array_equal(counts, whole.samples[0, 4:])
+    np.testing.assert_array_equal(jumps, whole.jumps[0, 4:])
+    assert again.events == whole.event_count[0]
+
+
 def test_it_is_the_trajectory_of_that_seed_and_index():
     run = js.long_run(HOHLRAUM, js.Thermal(1.0), 2.0, 5, 4, seed=9, index=3, warmup=1.0)
     times = 1.0 + 2.0 * (np.arange(21) / 4)
@@ -77,6 +93,11 @@ def test_it_is_the_trajectory_of_that_seed_and_index():
     np.testing.assert_allclose(run.cov(), np.cov(counts[1:].T), rtol=1e-12)
     np.testing.assert_array_equal(run.cumulative, jumps[::4])
     np.testing.assert_array_equal(run.times, times[::4])
+    # The same errors by loops over blocks.
+    blocks = counts[1:].reshape(5, 4, 2)
+    np.testing.assert_allclose(run.sem(), blocks.mean(axis=1).std(axis=0, ddof=1) / np.sqrt(5))
+    left = [np.cov(np.delete(blocks, k, axis=0).reshape(16, 2).T) for k in range(5)]
+    np.testing.assert_allclose(run.cov_error(), np.std(left, axis=0) * np.sqrt(5 - 1))
     np.testing.assert_allclose(run.rates(), np.diff(jumps[::4], axis=0).mean(axis=0) / 2.0)
     assert run.start == js.Fixed(dict(zip("Nm", plain.starts(3, 1)[0].tolist(), strict=True)))
 
@@ -165,6 +186,9 @@ def test_the_law_at_rest_is_found():
     error = hohlraum.run.cov_error()
     assert (np.abs(hohlraum.run.cov() - hohlraum.covariance) < 4.5 * error).all()
     assert hohlraum.warnings == []
+    # A conserved total is that of this trajectory, not of all starts.
+    warm = js.at_rest(js.long_run(HOHLRAUM, js.Thermal(1.0), 1.0, 2, 5, seed=1))
+    assert warm.mean.sum() == pytest.approx(sum(warm.run.start.counts.values()), rel=1e-9)
     assert "warning" not in str(hohlraum)
 
 

@@ -26,7 +26,7 @@ def both(model, initial, times, rows=40, keep=ALL, seed=5, **more):
     starts = initial.draw(model, seed, 0, rows)
     states = streams.states(seed, 0, rows, streams.JUMPS)
     arguments = "direct", model.table, times, starts, states, keep
-    return engine.run(*arguments), engine.run(*arguments, lanes=True, **more)
+    return engine.run(*arguments), engine.run(*arguments, compiled=True, **more)
 
 
 def same(one, other):
@@ -115,11 +115,11 @@ def test_most_events_of_a_trajectory():
     starts, states = initial.draw(model, 5, 0, 30), streams.states(5, 0, 30, streams.JUMPS)
     arguments = "direct", model.table, GRIDS["even"], starts, states, ALL
     most = int(engine.run(*arguments).event_count.max())
-    same(engine.run(*arguments, most), engine.run(*arguments, most, lanes=True))
+    same(engine.run(*arguments, most), engine.run(*arguments, most, compiled=True))
     faults = []
-    for lanes in (False, True):
+    for compiled in (False, True):
         with pytest.raises(Fault) as caught:
-            engine.run(*arguments, most - 1, lanes=lanes)
+            engine.run(*arguments, most - 1, compiled=compiled)
         faults.append(vars(caught.value))
     assert faults[0] == faults[1]
     assert faults[0]["events"] == most - 1
@@ -152,9 +152,9 @@ def test_faults_are_those_of_the_plain_kernel(name):
     starts, states = np.array([[start]]), streams.states(1, 0, 1, streams.JUMPS)
     arguments = "direct", table, np.array([9.0]), starts, states, ALL
     faults = []
-    for lanes in (False, True):
+    for compiled in (False, True):
         with pytest.raises(Fault) as caught:
-            engine.run(*arguments, lanes=lanes)
+            engine.run(*arguments, compiled=compiled)
         faults.append(vars(caught.value))
     assert faults[0] == faults[1]
 
@@ -166,7 +166,7 @@ def test_counts_near_their_limit_are_left_to_the_plain_kernel(monkeypatch):
     arguments = "direct", table, np.array([0.0, 20.0]), starts, states, ALL
     alone = engine.run(*arguments)
     monkeypatch.setattr(direct, "advance", lambda *given: plain.append(1) or real(*given))
-    same(alone, engine.run(*arguments, lanes=True))
+    same(alone, engine.run(*arguments, compiled=True))
     assert alone.samples[0, 1, 0] > 2**52
     assert plain
 

@@ -51,7 +51,7 @@ class Rows:
 
 def run(
     method, lowered, times, starts, states, keep, max_events=None, slice_events=None, proceed=None,
-    lanes=False,
+    compiled=False,
 ):  # fmt: skip
     """Simulate trajectories, one after the other.
 
@@ -75,7 +75,7 @@ def run(
         Events after which `proceed` is asked.
     proceed : callable, optional
         Called with (finished rows, events) since the last call; False ends the run early.
-    lanes : bool
+    compiled : bool
         Whether so much is to be done that code for this model is worth compiling, be it lanes or
         not; changes no number.
 
@@ -88,13 +88,13 @@ def run(
     ------
     Fault
     """
-    lanes = lanes and method == "direct"
-    if lanes and lockstep.fits(lowered, starts, len(times), keep, max_events):
+    compiled = compiled and method == "direct"
+    if compiled and lockstep.fits(lowered, starts, len(times), keep, max_events):
         with contextlib.suppress(lockstep.TooLarge):
             return _run_lanes(lowered, times, starts, states, keep, slice_events, proceed)
     kernel = KERNELS[method]
     table, advance = kernel.lower(lowered), kernel.advance
-    began = time.monotonic() - (_PATIENCE if lanes else 0.0)
+    began = time.monotonic() - (_PATIENCE if compiled else 0.0)
     cursor, out = _prepared(kernel, lowered, len(starts), len(times), keep)
     limit = np.iinfo(np.int64).max if max_events is None else max_events
     budget = SLICE_EVENTS if slice_events is None else slice_events
