@@ -344,12 +344,12 @@ _held = set()
 
 def _lock(file, path):
     """Take the lock of a store, or tell that somebody has it."""
-    told = StoreError(
+    taken = StoreError(
         f"{path}: another process is writing to it; wait for it, or give another output"
     )
     key = str(Path(file).resolve())
     if key in _held:
-        raise told
+        raise taken
     while True:
         try:
             handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
@@ -359,7 +359,7 @@ def _lock(file, path):
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
             os.close(handle)
-            raise told from None
+            raise taken from None
         except OSError:  # a file system without locks
             break
         # The last holder may have removed the file between the two steps.
