@@ -123,19 +123,35 @@ def test_chunks_of_blocks_are_taken_over(plan, tmp_path, monkeypatch):
     assert sum(encoded) == 3 * 8
 
 
-def test_larger_numbers_in_a_later_block_widen_the_file(plan, tmp_path):
+@pytest.mark.parametrize("together", [True, False])
+def test_larger_numbers_in_a_later_block_widen_the_file(together, plan, tmp_path):
     one, two = (batch.run_block(plan, first, first + 8)[0] for first in (0, 8))
     two = Block(8, 16, two.events, counts=two.counts + np.int32(2**20), jumps=two.jumps,
                 event_count=two.event_count)  # fmt: skip
     store = WritableStore(tmp_path / "a.h5", plan)
-    store.write([one.packed(8)])
-    store.write([two.packed(8)])
-    assert [part.dtype("counts") for part in store.parts] == [np.int16, np.int32]
+    if together:
+        store.write([one.packed(8), two.packed(8)])
+    else:
+        store.write([one.packed(8)])
+        store.write([two.packed(8)])
+        assert [part.dtype("counts") for part in store.parts] == [np.int16, np.int32]
     store.finish("done", complete=True)
     part = FileStore(tmp_path / "a.h5").parts[0]
     part.verify()
     assert part.dtype("counts") == np.int32
     assert np.array_equal(part.read("counts", 0, 16), np.concatenate([one.counts, two.counts]))
+
+
+def test_chunks_of_another_size_are_not_taken_over(plan, tmp_path, monkeypatch):
+    once = stored(tmp_path / "a.h5", plan, [(0, 32)]).parts[0]
+    store = WritableStore(tmp_path / "b.h5", plan)
+    with monkeypatch.context() as patch:
+        patch.setattr(layout, "_CHUNK_BYTES", 2 * layout._CHUNK_BYTES)
+        store.write([batch.run_block(plan, 0, 32)[0]])
+    store.finish("done", complete=True)
+    part = FileStore(tmp_path / "b.h5").parts[0]
+    part.verify()
+    assert part.checksum == once.checksum
 
 
 def test_a_file_that_lost_its_seal_is_not_taken_over_unseen(plan, tmp_path):
