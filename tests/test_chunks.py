@@ -123,6 +123,33 @@ def test_chunks_of_blocks_are_taken_over(plan, tmp_path, monkeypatch):
     assert sum(encoded) == 3 * 8
 
 
+def test_a_run_compresses_each_trajectory_once_and_in_its_workers(plan, tmp_path, monkeypatch):
+    encoded, encode = [], chunks.encode
+    delivered, write = [], WritableStore.write
+
+    def counted(rows, number):
+        encoded.append(len(rows))
+        return encode(rows, number)
+
+    def looked_at(store, blocks):
+        delivered.extend(blocks)
+        write(store, blocks)
+
+    monkeypatch.setattr(chunks, "encode", counted)
+    monkeypatch.setattr(WritableStore, "write", looked_at)
+    monkeypatch.setattr(batch, "_COMMIT_SECONDS", 0.0)
+    arguments = plan.model, plan.times, 64, plan.initial, 5, plan.record
+    js.simulate(*arguments, store=tmp_path / "a.h5", block_size=20, workers=1)
+    assert [(block.first, block.last) for block in delivered] == [
+        (0, 16),
+        (16, 32),
+        (32, 48),
+        (48, 64),
+    ]
+    assert all(isinstance(block.counts, chunks.PackedRows) for block in delivered)
+    assert sum(encoded) == 3 * 64
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_larger_numbers_in_a_later_block_widen_the_file(together, plan, tmp_path):
     one, two = (batch.run_block(plan, first, first + 8)[0] for first in (0, 8))
