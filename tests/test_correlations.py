@@ -176,6 +176,7 @@ def test_the_figure_shows_what_was_measured():
     np.testing.assert_allclose(line.get_ydata(), found.expected_power[:, 1] * 1000)
 
 
+@pytest.mark.slow
 def test_between_pools():
     """Covariances of one pool a lag after another, against the exact ones at rest; |Z| < 4.5."""
     model = js.systems.closed_waveguide(

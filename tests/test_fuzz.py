@@ -219,7 +219,7 @@ def try_files(numbers, tmp_path):
 
 @pytest.mark.usefixtures("warmed")
 def test_some_broken_parameter_files(tmp_path):
-    try_files(range(150), tmp_path)
+    try_files(range(60), tmp_path)
 
 
 def audit_files(numbers, tmp_path):
@@ -238,7 +238,7 @@ def audit_files(numbers, tmp_path):
 
 @pytest.mark.usefixtures("warmed")
 def test_some_broken_parameter_files_are_audited(tmp_path):
-    audit_files(range(60), tmp_path)
+    audit_files(range(25), tmp_path)
 
 
 @pytest.mark.slow
@@ -454,7 +454,7 @@ def test_an_undamaged_store_is_right(original):
 
 @pytest.mark.usefixtures("warmed")
 def test_some_broken_stores(original, tmp_path):
-    try_stores(original, range(60), tmp_path)
+    try_stores(original, range(25), tmp_path)
 
 
 @pytest.mark.slow

@@ -60,7 +60,8 @@ def same(one, other):
         np.testing.assert_array_equal(one.jumps, other.jumps)
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", ["waveguide", "mass action", *(
+    pytest.param(name, marks=pytest.mark.slow) for name in ("loop", "two levels"))])  # fmt: skip
 def test_the_same_trajectories(name):
     for grid in GRIDS.values():
         same(*both(*SYSTEMS[name], grid))

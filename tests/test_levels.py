@@ -224,6 +224,7 @@ def test_expectations_of_any_start():
     np.testing.assert_allclose(late, [p.f_u, p.f_l, p.n_b, 0, 0], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_waiting_laws_by_the_dense_equation():
     """Survival, density, mean and variance of waits from a start, and after a jump at rest."""
     model = js.systems.two_level_mode(**{**MACHINE, "T_b": 3.0, "mu_u": 9.5})
