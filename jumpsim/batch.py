@@ -18,6 +18,7 @@ from . import engine, streams
 from .block import Block, narrowed, sample_moments
 from .errors import WorkersError
 from .progress import Progress
+from .statistics import Moments
 from .store import Store, Written
 
 # Why a run ended before it was complete.
@@ -63,6 +64,8 @@ def run_block(plan, first, last, max_events=None, proceed=None, compiled=False, 
     keep = set(plan.record)
     if keep & {model.sampled, "moments"}:
         keep.add("samples")
+    if model.sampled not in keep and model.sample_unit == 1:
+        keep.add("sums")
     starts = plan.initial.draw(model, plan.seed, first, last)
     states = streams.states(plan.seed, first, last, streams.JUMPS)
     try:
@@ -90,11 +93,17 @@ def run_block(plan, first, last, max_events=None, proceed=None, compiled=False, 
         event_count=None if alone else rows.event_count,
         event_time=rows.event_time,
         event_channel=rows.event_channel,
-        sums=sample_moments(model, rows.samples) if "moments" in plan.record else None,
+        sums=_moments(model, rows) if "moments" in plan.record else None,
         **{model.sampled: narrowed(samples) if model.sampled == "counts" else samples},
     )
     block = block.packed(grain) if grain else block
     return block, time.perf_counter() - began
+
+
+def _moments(model, rows):
+    if rows.sums is not None:
+        return Moments.of_sums(len(rows.event_count), *rows.sums)
+    return sample_moments(model, rows.samples)
 
 
 @dataclass

@@ -47,11 +47,15 @@ class Moments:
         first = np.zeros((*flat.shape[1:], 2), np.int64)
         second = np.zeros((*flat.shape[1:], shape[-1], 2), np.int64)
         word_sums(flat, first, second)
-        below = np.tril_indices(shape[-1], -1)
-        second[:, below[0], below[1]] = second[:, below[1], below[0]]
-        return cls.from_words(
-            len(samples), first.reshape(*shape, 2), second.reshape(*shape, shape[-1], 2)
-        )
+        first, second = first.reshape(*shape, 2), second.reshape(*shape, shape[-1], 2)
+        return cls.of_sums(len(samples), first, second)
+
+    @classmethod
+    def of_sums(cls, n, first, second):
+        """Moments from what `sums.word_sums` fills: of each pair of columns only p ≤ q."""
+        below = np.tril_indices(second.shape[-2], -1)
+        second[..., below[0], below[1], :] = second[..., below[1], below[0], :]
+        return cls.from_words(n, first, second)
 
     def __add__(self, other):
         return Moments(self.n + other.n, self.first + other.first, self.second + other.second)

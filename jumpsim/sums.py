@@ -33,16 +33,23 @@ def _small_sums(samples, first, second):
     n, times, columns = samples.shape
     size = times * columns
     flat = samples.reshape(n, size)
-    row, single, products = np.zeros(size + columns), np.zeros(size), np.zeros((columns, size))
-    for r in range(n):
+    # Four rows at a time, because sums are read and written for each.
+    a, b, c, d = np.zeros((4, size + columns))
+    single, products = np.zeros(size), np.zeros((columns, size))
+    for r in range(0, n, 4):
+        for row, k in ((a, r), (b, r + 1), (c, r + 2), (d, r + 3)):
+            if k < n:
+                for i in range(size):
+                    row[i] = flat[k, i]
+            else:
+                row[:] = 0.0
         for i in range(size):
-            row[i] = flat[r, i]
-        for i in range(size):
-            single[i] += row[i]
-        for d in range(columns):
-            product = products[d]
+            single[i] += (a[i] + b[i]) + (c[i] + d[i])
+        for p in range(columns):
+            product = products[p]
             for i in range(size):
-                product[i] += row[i] * row[i + d]
+                j = i + p
+                product[i] += (a[i] * a[j] + b[i] * b[j]) + (c[i] * c[j] + d[i] * d[j])
     for t in range(times):
         for p in range(columns):
             _add_whole(first[t, p], single[t * columns + p])

@@ -14,6 +14,7 @@ import jumpsim as js
 from jumpsim import batch, engine, streams
 from jumpsim.engine import cached, generated, lockstep
 from jumpsim.engine.status import Fault
+from jumpsim.statistics import Moments
 
 WAVEGUIDE = js.systems.open_waveguide(
     tls=20, modes=7.5, gamma_dec=0.3, gamma_0=0.5, gamma_tilde=(2.0, 0.1), gamma_tilde_wg=(1.0, 0.2)
@@ -203,6 +204,40 @@ def test_a_count_that_lanes_cannot_keep():
     alone, lanes = both(grows, start, np.array([0.1, 1.0]), rows=32)
     same(alone, lanes)
     assert alone.samples.max() > 2**31
+
+
+@pytest.mark.parametrize("ring", [64, 100, 1000])
+def test_sums_alone(ring, monkeypatch):
+    """Rows are added up as they end, in any order, and those that lanes do not judge too."""
+    monkeypatch.setattr(lockstep, "_RING_ROWS", ring)
+    grows = js.Model(
+        [js.Pool.mass_action("X"), js.Pool.mass_action("Y")],
+        [js.Channel("leave", 0.5, {"Y": 1}), js.Channel("come", 0.5, {"Y": 1}, {"X": 1})],
+    )
+    for model, initial in (SYSTEMS["waveguide"], (grows, js.Fixed({"X": 2**30 - 2, "Y": 3}))):
+        arguments = model, initial, GRIDS["even"]
+        alone, lanes = both(*arguments, keep={"sums"})
+        assert lanes.samples is None
+        expected, found = Moments.of(alone.samples), Moments.of_sums(200, *lanes.sums)
+        assert (expected.first == found.first).all()
+        assert (expected.second == found.second).all()
+        np.testing.assert_array_equal(alone.event_count, lanes.event_count)
+        counted = both(*arguments, keep={"sums", "jumps"})
+        np.testing.assert_array_equal(counted[0].jumps, counted[1].jumps)
+    # Ended early nothing is given out, because the sums hold rows in the order of their ends.
+    ended = both(*SYSTEMS["waveguide"], GRIDS["even"], slice_events=700, proceed=lambda *_: False,
+                 keep={"sums"})[1]  # fmt: skip
+    assert len(ended.event_count) == 0
+
+
+def test_moments_of_a_run_that_is_ended_early(monkeypatch):
+    monkeypatch.setattr(batch, "_COMPILE_SECONDS", 0.0)
+    model, initial = SYSTEMS["waveguide"]
+    run = js.simulate(model, GRIDS["even"], 10**9, initial, 8, "moments", timeout=2.0)
+    assert run.stop_reason == "timeout"
+    again = js.simulate(model, GRIDS["even"], run.ntraj, initial, 8, ["counts", "moments"])
+    np.testing.assert_array_equal(run.cov(), again.cov())
+    assert run.n_events == again.n_events
 
 
 def test_a_whole_run_uses_them_when_it_pays(monkeypatch, tmp_path):

@@ -40,6 +40,8 @@ class Rows:
     event_time : ndarray of float64, shape (events,)
         Of all rows, one after the other.
     event_channel : ndarray of int32, shape (events,)
+    sums : tuple of ndarray
+        Of all samples, as in `sums.word_sums`, in their place.
     """
 
     samples: np.ndarray | None
@@ -47,6 +49,7 @@ class Rows:
     event_count: np.ndarray
     event_time: np.ndarray | None
     event_channel: np.ndarray | None
+    sums: tuple | None = None
 
 
 def run(
@@ -68,7 +71,8 @@ def run(
     states : ndarray of uint64, shape (rows, 4)
         Random streams.
     keep : collection of str
-        Any of "samples", "jumps", "events".
+        Any of "samples", "jumps", "events"; beside "samples" also "sums", when these alone are
+        wanted of them: then an engine may give `Rows.sums` in their place.
     max_events : int, optional
         Most events of a trajectory; one more is a fault.
     slice_events : int, optional
@@ -220,15 +224,19 @@ def _run_lanes(lowered, times, starts, states, keep, slice_events, proceed):
         return alone.samples[0], alone.event_count[0]
 
     budget = max(1, (SLICE_EVENTS if slice_events is None else slice_events) // lockstep.LANES)
+    shape = len(times), starts.shape[1]
+    sums = np.zeros((*shape, 2), np.int64), np.zeros((*shape, shape[1], 2), np.int64)
     samples, event_count = lockstep.run(
-        direct.lower(lowered), times, starts, states, jumps, budget, proceed, repair
-    )
+        direct.lower(lowered), times, starts, states, jumps, budget, proceed, repair,
+        sums if "sums" in keep else None,
+    )  # fmt: skip
     return Rows(
-        samples if "samples" in keep else None,
+        samples if "samples" in keep and "sums" not in keep else None,
         jumps[: len(event_count)] if "jumps" in keep else None,
         event_count,
         None,
         None,
+        sums if "sums" in keep else None,
     )
 
 

@@ -90,21 +90,26 @@ def advance(numbers, grid, spacing, budget, starts, streams, state, stream, lane
     end, times = grid[-1], len(grid)
     size = times + 1
     ended = {W}
+    ring = place[2] > 0  # samples are of rows in the order in which they ended
     for _ in range(budget):
         if ended > 0:
+            if ring and place[1] + {W} > len(samples):
+                return {MORE}
             running = 0
             for l in range({W}):
                 if not state[{time} + l] <= end:
                     if lanes[l] >= 0:
                         row = lanes[l]
                         event_count[row] = np.int64(state[{events} + l])
+                        at = place[1] if ring else row
+                        place[1] += 1
                         o = l * size * {P}
                         for k in range(times):
                             if kept[o] < 0.0:
                                 for p in range({P}):
                                     kept[o + p] = kept[o + p - {P}]
                             for p in range({pools}):
-                                samples[row, k, p] = np.int32(kept[o + p])
+                                samples[at, k, p] = np.int32(kept[o + p])
                             for c in range({P} - {pools}):
                                 jumps[row, k, labels[c]] = np.int64(kept[o + {pools} + c])
                             o += {P}

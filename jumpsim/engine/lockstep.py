@@ -13,11 +13,13 @@ time that is not before it, and what was left out is filled in when the trajecto
 
 import numpy as np
 
+from ..sums import word_sums
 from . import generated
 from .lanecode import DONE, DOUBTFUL, LANES, LARGE, NEAR, source
 
 _MOST_SLOT_BYTES = 2**26
 _LEAST_ROWS = LANES // 2
+_RING_ROWS = 32 * LANES  # of which samples are in a cache when they are added up
 
 
 class TooLarge(Exception):  # noqa: N818 - an intermediate: the rows are done without lanes
@@ -34,7 +36,7 @@ def fits(lowered, starts, times, keep, max_events):
     return bool(room and kept and enough and small and max_events is None)
 
 
-def run(table, grid, starts, streams, jumps, budget, proceed, repair):
+def run(table, grid, starts, streams, jumps, budget, proceed, repair, sums=None):
     """Simulate trajectories in lanes.
 
     Parameters
@@ -55,6 +57,10 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair):
         Given a row, returns its samples and number of events by the direct method, and fills in its
         jumps, or raises its fault: for a lane with a rate, a total or a count that lanes do not
         judge.
+    sums : tuple of ndarray, optional
+        Two arrays, to which the samples of all rows are added (`sums.word_sums`), row by row while
+        they are at hand; the samples themselves are not kept then, and no row when the run is
+        ended early.
 
     Returns
     -------
@@ -77,9 +83,10 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair):
     state = np.full((columns + 2) * LANES, np.inf)
     state[: columns * LANES] = np.repeat(starts[0], LANES) if rows else 0.0
     lanes, slots = np.full(LANES, -1), np.zeros(LANES, np.int64)
-    stream, place = np.ones(4 * LANES, np.uint64), np.zeros(1, np.int64)
+    stream = np.ones(4 * LANES, np.uint64)
+    place = np.array([0, 0, sums is not None], np.int64)  # next row, rows ended, as a ring or not
     kept = np.full(LANES * (len(grid) + 1) * columns, -1.0)
-    samples = np.zeros((rows, len(grid), pools), np.int32)
+    samples = np.empty((rows if sums is None else _RING_ROWS, len(grid), pools), np.int32)
     event_count = np.full(rows, -1)
     spacing, seen = _spacing(grid), (0, 0)
     while True:
@@ -87,13 +94,19 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair):
             numbers, grid, spacing, budget, starts, streams, state, stream, lanes, slots, kept,
             place, samples, jumps, table.label, event_count,
         )  # fmt: skip
+        if sums is not None:
+            word_sums(samples[: place[1]], *sums)
+            place[1] = 0
         if status == DOUBTFUL:
             for lane in np.flatnonzero(lanes >= 0):
                 row = int(lanes[lane])
                 alone, event_count[row] = repair(row)
                 if alone.max(initial=0) > np.iinfo(samples.dtype).max:
                     raise TooLarge
-                samples[row] = alone
+                if sums is None:
+                    samples[row] = alone
+                else:
+                    word_sums(alone[None], *sums)
             lanes[:] = -1
             state[: columns * LANES] = np.repeat(starts[0], LANES)
             state[columns * LANES :] = np.inf
@@ -106,6 +119,8 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair):
         if status == DONE or not go_on:
             break
     done = rows if finished.all() else int(finished.argmin())
+    if sums is not None and done < rows:
+        done = 0  # the sums hold rows beyond the leading ones
     return samples[:done], event_count[:done]
 
 
