@@ -20,6 +20,7 @@ slow: .venv/ready
 bench: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench_scaling.py
 	$(BIN)/python scripts/bench_peers.py
 
 lint: .venv/ready

@@ -1,19 +1,24 @@
-"""Trajectories and events per CPU second beside other exact simulators, on the same model.
+"""Trajectories and events per CPU second beside other exact simulators, on the same models.
 
     pip install 'jumpsim[bench]'
     python scripts/bench_peers.py
+    python scripts/bench_peers.py --models waveguide-100 vilar --repeats 5
 
-The open waveguide of BM Fig. 2 with M two-level systems: 10 µs, 101 stored times, every trajectory
-kept, one core, CPU time, medians of several runs with their range, by turns in one run. The others
-get the same model as mass action, with ground states as a species of their own. Events are those
-that jumpsim counts in the same model; averages at the end are compared, so that nobody is fast by
-being wrong. Absolute figures belong to the machine: compare ratios.
+Models are the open waveguide of BM Fig. 2 with M two-level systems (10 µs, 101 stored times), and
+Vilar's genetic oscillator as other simulators publish it (200 hours, 201 stored times). Every
+trajectory is kept; one core, CPU time, medians of several runs with their range, by turns in one
+run. The others get the same model as mass action, the waveguide with ground states as a species of
+their own. Events are those that jumpsim counts in the same model; averages over the stored times
+are compared, so that nobody is fast by being wrong. Absolute figures belong to the machine: compare
+ratios.
 """
 
 import argparse
 import os
 import platform
 import resource
+from dataclasses import dataclass
+from pathlib import Path
 
 os.environ.update({f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "NUMBA", "RAYON")})
 
@@ -23,104 +28,156 @@ import jumpsim as js
 from jumpsim import batch, engine, streams
 from jumpsim.tables import columns
 
-TIMES = np.linspace(0, 10, 101)  # µs
-# Constant per µs, what is taken, what is given: A and B photons, E excited, G ground.
-REACTIONS = (
-    (0.1, "A G", "E"), (10.0, "E", "B G"), (0.1, "E B", "B B G"), (10.0, "E", "G"),
-    (0.02, "B", ""), (0.02, "A", ""), (0.01, "B", "A"), (0.01, "A", "B"),
-    (0.0001, "A B", "A A"), (0.0001, "A B", "B B"),
-)  # fmt: skip
 BLOCK = 6000  # trajectories
 
 
-def start(tls):
-    """Counts at t = 0."""
-    excited = round(0.268941 * tls)
-    return {"A": 58, "B": 58, "E": excited, "G": tls - excited}
+@dataclass(frozen=True)
+class Case:
+    """One model as everyone gets it.
+
+    Attributes
+    ----------
+    name : str
+    model : jumpsim.Model
+    pools : dict
+        Species of the others that are watched -> pools of jumpsim.
+    start : dict
+        Species -> count.
+    reactions : tuple
+        (constant, species taken, species given) with names separated by blanks.
+    unit : float
+        Seconds in a unit of the constants' time.
+    stop, steps : int
+        Last time in these units; stored times after t = 0.
+    share : float
+        Trajectories, relative to those of the smallest model.
+    """
+
+    name: str
+    model: js.Model
+    pools: dict
+    start: dict
+    reactions: tuple
+    unit: float
+    stop: int
+    steps: int
+    share: float
+
+    @property
+    def times(self):
+        """Stored times in the model's units."""
+        return np.linspace(0, self.stop, self.steps + 1)
+
+    @property
+    def counts(self):
+        """Start of jumpsim's pools."""
+        return {pool: self.start[species] for species, pool in self.pools.items()}
 
 
-def waveguide(tls):
-    """The same model, said once."""
-    return js.systems.open_waveguide(
-        tls=tls, modes=100, gamma_dec="10 kHz", gamma_0="10 kHz", gamma_tilde=("10 MHz", 0),
+def waveguide(tls, share, modes=100):
+    """The open waveguide: A and B photons, E excited, G ground; per µs."""
+    model = js.systems.open_waveguide(
+        tls=tls, modes=modes, gamma_dec="10 kHz", gamma_0="10 kHz", gamma_tilde=("10 MHz", 0),
         gamma_tilde_wg=("10 MHz", 0),
     )  # fmt: skip
+    excited = round(0.268941 * tls)
+    photons = round(0.58 * modes)
+    start = {"A": photons, "B": photons, "E": excited, "G": tls - excited}
+    reactions = (
+        (10 / modes, "A G", "E"), (10.0, "E", "B G"), (10 / modes, "E B", "B B G"),
+        (10.0, "E", "G"), (0.02, "B", ""), (0.02, "A", ""), (0.01, "B", "A"), (0.01, "A", "B"),
+        (0.01 / modes, "A B", "A A"), (0.01 / modes, "A B", "B B"),
+    )  # fmt: skip
+    pools = {"A": "A", "B": "B", "E": "m"}
+    return Case(f"waveguide-{tls}", model, pools, start, reactions, 1e-6, 10, 100, share)
 
 
-def lanes(tls, ntraj, seed):
+def vilar(share):
+    """Vilar's oscillator: the reactions are those of the parameter file; per hour."""
+    spec = js.load_spec(Path(__file__).parent.parent / "data" / "vilar.toml")
+    reactions = tuple(
+        (channel.rate * 3600, *(" ".join(side) for side in (channel.takes, channel.gives)))
+        for channel in spec.model.channel_specs  # at most one of each species on a side
+    )
+    counts = spec.initial.draw(spec.model, 0, 0, 1)[0].tolist()
+    start = dict(zip(spec.model.pools, counts, strict=True))
+    pools = dict(zip(start, start, strict=True))
+    return Case("vilar", spec.model, pools, start, reactions, 3600.0, 200, 200, share)
+
+
+CASES = (waveguide(100, 1), waveguide(1000, 0.4), waveguide(10_000, 0.08), vilar(0.03))
+
+
+def lanes(case, ntraj, seed):
     """jumpsim's kernel, counts kept, in blocks as a run has them."""
-    model, counts = waveguide(tls), start(tls)
-    last, events = np.zeros(3), 0
+    total, events = 0, 0
     for first in range(0, ntraj, BLOCK):
         number = min(BLOCK, ntraj - first)
-        starts = np.tile([counts["A"], counts["B"], counts["E"]], (number, 1))
+        starts = np.tile(list(case.counts.values()), (number, 1))
         states = streams.states(seed, first, first + number, streams.JUMPS)
         rows = engine.run(
-            "direct", model.table, TIMES * 1e-6, starts, states, {"samples"}, compiled=True
-        )
-        last += rows.samples[:, -1].sum(axis=0)
+            "direct", case.model.table, case.times * case.unit, starts, states, {"samples"},
+            compiled=True,
+        )  # fmt: skip
+        total += rows.samples.mean(axis=1).sum(axis=0)
         events += rows.event_count.sum()
-    return last / ntraj, events / ntraj
+    return total / ntraj, events / ntraj
 
 
-def public(tls, ntraj, seed):
+def public(case, ntraj, seed):
     """jumpsim's public call, counts kept."""
-    counts = start(tls)
-    counts = {"A": counts["A"], "B": counts["B"], "m": counts["E"]}
-    run = js.simulate(waveguide(tls), TIMES * 1e-6, ntraj, counts, seed, workers=1)
-    return run.mean()[-1], None
+    run = js.simulate(case.model, case.times * case.unit, ntraj, case.counts, seed, workers=1)
+    return run.mean().mean(axis=0), None
 
 
-def rebop_run(tls, ntraj, seed):
+def rebop_run(case, ntraj, seed):
     """rebop (Rust)."""
     import rebop
 
-    total = np.zeros(3)
+    total = 0
     for k in range(ntraj):
         model = rebop.Gillespie()
-        for rate, takes, gives in REACTIONS:
+        for rate, takes, gives in case.reactions:
             model.add_reaction(rate, takes.split(), gives.split())
-        found = model.run(start(tls), 10, 100, rng=seed * 10**6 + k)
-        total += [found[s].values[-1] for s in "ABE"]
+        found = model.run(case.start, case.stop, case.steps, rng=seed * 10**6 + k)
+        total += np.array([found[s].values.mean() for s in case.pools])
     return total / ntraj, None
 
 
-def gillespy_model(tls):
-    """GillesPy2's model of it."""
+def gillespy_solver(case, kind="SSACSolver"):
+    """One of GillesPy2's C++ solvers of a model."""
     import gillespy2
 
-    model = gillespy2.Model(name="waveguide")
-    species = {n: gillespy2.Species(name=n, initial_value=v) for n, v in start(tls).items()}
+    model = gillespy2.Model(name="model")
+    species = {n: gillespy2.Species(name=n, initial_value=v) for n, v in case.start.items()}
     model.add_species(list(species.values()))
-    for r, (rate, takes, gives) in enumerate(REACTIONS):
+    for r, (rate, takes, gives) in enumerate(case.reactions):
         constant = gillespy2.Parameter(name=f"k{r}", expression=rate)
         model.add_parameter(constant)
         sides = [{n: side.split().count(n) for n in set(side.split())} for side in (takes, gives)]
         model.add_reaction(
             gillespy2.Reaction(name=f"r{r}", reactants=sides[0], products=sides[1], rate=constant)
         )
-    model.timespan(gillespy2.TimeSpan(TIMES))
-    return gillespy2.SSACSolver(model=model)
+    model.timespan(gillespy2.TimeSpan(case.times))
+    return getattr(gillespy2, kind)(model=model)
 
 
-def gillespy_run(tls, ntraj, seed, solvers={}):  # noqa: B006 - compiled once for each size
+def gillespy_run(case, ntraj, seed, solvers={}):  # noqa: B006 - compiled once for each model
     """GillesPy2's C++ solver."""
-    if tls not in solvers:
-        solvers[tls] = gillespy_model(tls)
-    found = solvers[tls].run(number_of_trajectories=ntraj, seed=seed + 1)
-    last = [np.mean([trajectory[n][-1] for trajectory in found]) for n in "ABE"]
-    return np.array(last), None
+    if case.name not in solvers:
+        solvers[case.name] = gillespy_solver(case)
+    found = solvers[case.name].run(number_of_trajectories=ntraj, seed=seed + 1)
+    return np.array([np.mean([one[n] for one in found]) for n in case.pools]), None
 
 
-def sbml(tls):
+def sbml(case):
     """The model as SBML."""
-    counts = start(tls)
     species = "".join(
         f'<species id="{n}" compartment="c" initialAmount="{v}" hasOnlySubstanceUnits="true" '
-        'boundaryCondition="false" constant="false"/>' for n, v in counts.items()
+        'boundaryCondition="false" constant="false"/>' for n, v in case.start.items()
     )  # fmt: skip
     reactions = ""
-    for r, (rate, takes, gives) in enumerate(REACTIONS):
+    for r, (rate, takes, gives) in enumerate(case.reactions):
         sides = "".join(
             f"<listOf{role}>" + "".join(
                 f'<speciesReference species="{n}" stoichiometry="{side.split().count(n)}" '
@@ -143,40 +200,40 @@ def sbml(tls):
     )
 
 
-def roadrunner_run(tls, ntraj, seed, models={}):  # noqa: B006 - compiled once for each size
+def roadrunner_run(case, ntraj, seed, models={}):  # noqa: B006 - compiled once for each model
     """libRoadRunner's direct method."""
     import roadrunner
 
-    if tls not in models:
-        models[tls] = roadrunner.RoadRunner(sbml(tls))
-        models[tls].integrator = "gillespie"
-        models[tls].integrator.variable_step_size = False
-    model, total = models[tls], np.zeros(3)
+    if case.name not in models:
+        models[case.name] = roadrunner.RoadRunner(sbml(case))
+        models[case.name].integrator = "gillespie"
+        models[case.name].integrator.variable_step_size = False
+    model, total = models[case.name], 0
     model.integrator.seed = seed + 1
     for _ in range(ntraj):
         model.reset()
-        found = model.simulate(0, 10, 101, ["time", "A", "B", "E"])
-        total += found[-1, 1:]
+        found = model.simulate(0, case.stop, case.steps + 1, ["time", *case.pools])
+        total += found[:, 1:].mean(axis=0)
     return total / ntraj, None
 
 
-def copasi_run(tls, ntraj, seed, models={}):  # noqa: B006 - loaded once for each size
+def copasi_run(case, ntraj, seed, models={}):  # noqa: B006 - loaded once for each model
     """COPASI's direct method, by basico."""
     import basico
 
-    if tls not in models:
-        models[tls] = basico.load_model_from_string(sbml(tls))
-    total = np.zeros(3)
+    if case.name not in models:
+        models[case.name] = basico.load_model_from_string(sbml(case))
+    total = 0
     for k in range(ntraj):
         found = basico.run_time_course(
-            duration=10, intervals=100, method="directMethod", use_numbers=True,
-            model=models[tls], use_seed=True, seed=seed * 10**5 + k + 1, max_steps=10**9,
+            duration=case.stop, intervals=case.steps, method="directMethod", use_numbers=True,
+            model=models[case.name], use_seed=True, seed=seed * 10**5 + k + 1, max_steps=10**9,
         )  # fmt: skip
-        total += [found[n].iloc[-1] for n in "ABE"]
+        total += np.array([found[n].mean() for n in case.pools])
     return total / ntraj, None
 
 
-# Name, function, and trajectories in a run at M = 100.
+# Name, function, and trajectories in a run of the smallest model.
 TOOLS = (
     ("jumpsim, kernel", lanes, 60_000),
     ("jumpsim, public call", public, 60_000),
@@ -195,17 +252,17 @@ def cpu():
     )
 
 
-def measure(tls, repeats):
-    """Rows of the table for one size."""
+def measure(case, repeats):
+    """Rows of the table for one model."""
     batch._COMPILE_SECONDS = 0.0  # the comparison is of long runs, where lanes are worth compiling
-    share = {100: 1, 1000: 0.4, 10_000: 0.08}[tls]
     speeds, means, events = {}, {}, None
     for k in range(repeats + 1):  # the first one compiles, and does not count
         for name, function, number in TOOLS:
-            ntraj = max(20, int(number * share)) if k else 20
+            ntraj = max(20, int(number * case.share))
+            ntraj = ntraj if k else min(64, ntraj)  # 64 fill the lanes, so that they are compiled
             began = cpu()
             try:
-                mean, counted = function(tls, ntraj, k)
+                mean, counted = function(case, ntraj, k)
             except Exception as error:  # a tool that is missing or broken costs its own row
                 if not k:
                     print(f"  {name}: {type(error).__name__}: {str(error).splitlines()[0][:90]}")
@@ -218,23 +275,25 @@ def measure(tls, repeats):
     for name, values in speeds.items():
         middle = np.median(values)
         yield (
-            f"{tls}", name, f"{middle:.4g} ({min(values):.3g}-{max(values):.3g})",
+            case.name, name, f"{middle:.4g} ({min(values):.3g}-{max(values):.3g})",
             f"{middle * events / 1e6:.3g}", f"{best / middle:.3g}",
-            ", ".join(f"{m:.1f}" for m in means[name]),
+            ", ".join(f"{m:.4g}" for m in means[name]),
         )  # fmt: skip
 
 
 def main():
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000])
+    known = [case.name for case in CASES]
+    parser.add_argument("--models", nargs="+", choices=known, default=known, metavar="MODEL")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, numpy {np.__version__}")
-    rows = [row for tls in options.sizes for row in measure(tls, options.repeats)]
-    head = ("M", "tool", "trajectories per CPU s", "10⁶ events per CPU s", "kernel is faster by",
-            "averages of A, B, E at the end")  # fmt: skip
-    print("\n".join(["", *columns(rows, head, right=(0, 3, 4))]))
+    chosen = [case for case in CASES if case.name in options.models]
+    rows = [row for case in chosen for row in measure(case, options.repeats)]
+    head = ("model", "tool", "trajectories per CPU s", "10⁶ events per CPU s",
+            "kernel is faster by", "averages over the stored times")  # fmt: skip
+    print("\n".join(["", *columns(rows, head, right=(3, 4))]))
 
 
 if __name__ == "__main__":

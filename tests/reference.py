@@ -279,6 +279,38 @@ def growth(rate):
     return lambda counts: [rate * counts[0]], [(1,)]
 
 
+def genetic_oscillator():
+    """Vilar et al., PNAS 99, 5988 (2002), Fig. 1: pools D_A, D_R, D'_A, D'_R, M_A, M_R, A, R, C."""
+    hour = 3600.0
+
+    def rates(counts):
+        D_A, D_R, D_A1, D_R1, M_A, M_R, A, R, C = counts
+        per_hour = [1 * D_A * A, 50 * D_A1, 1 * D_R * A, 100 * D_R1]
+        per_hour += [50 * D_A, 500 * D_A1, 0.01 * D_R, 50 * D_R1, 50 * M_A, 5 * M_R]
+        per_hour += [10 * M_A, 0.5 * M_R, 1 * A, 0.2 * R, 2 * A * R, 1 * C]
+        return [rate / hour for rate in per_hour]
+
+    changes = [
+        (-1, 0, 1, 0, 0, 0, -1, 0, 0),
+        (1, 0, -1, 0, 0, 0, 1, 0, 0),
+        (0, -1, 0, 1, 0, 0, -1, 0, 0),
+        (0, 1, 0, -1, 0, 0, 1, 0, 0),
+        (0, 0, 0, 0, 1, 0, 0, 0, 0),
+        (0, 0, 0, 0, 1, 0, 0, 0, 0),
+        (0, 0, 0, 0, 0, 1, 0, 0, 0),
+        (0, 0, 0, 0, 0, 1, 0, 0, 0),
+        (0, 0, 0, 0, 0, 0, 1, 0, 0),
+        (0, 0, 0, 0, 0, 0, 0, 1, 0),
+        (0, 0, 0, 0, -1, 0, 0, 0, 0),
+        (0, 0, 0, 0, 0, -1, 0, 0, 0),
+        (0, 0, 0, 0, 0, 0, -1, 0, 0),
+        (0, 0, 0, 0, 0, 0, 0, -1, 0),
+        (0, 0, 0, 0, 0, 0, -1, -1, 1),
+        (0, 0, 0, 0, 0, 0, 0, 1, -1),
+    ]
+    return rates, changes
+
+
 def pairs(M, modes, modes_W, down, up, swap):
     """Pairs of equal quanta, and a mode W passed once and twice: pools N, W, m.
 

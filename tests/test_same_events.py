@@ -1,5 +1,7 @@
 """The package and the plain simulator of `reference` make the same events, one by one."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import reference
@@ -130,6 +132,12 @@ SYSTEMS = {
         (7, 4, 3),
         3.0,
         reference.pairs(9, 3, 2.5, 0.4, 0.3, 0.2),
+    ),
+    "genetic oscillator": (
+        js.load_spec(Path(__file__).parent.parent / "data" / "vilar.toml").model,
+        (1, 1, 1, 1, 2, 9, 25, 4, 13),  # so that no rate is 0
+        900.0,
+        reference.genetic_oscillator(),
     ),
 }
 STREAMS = [(0, 0), (1, 0), (1, 1), (1, 2), (2**64 - 1, 0), (7, 10**6), (2**64 - 1, 10**6)]

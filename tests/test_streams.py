@@ -3,10 +3,13 @@
 import hashlib
 import itertools
 import math
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numba import njit
+from scipy.stats import chi2
 
 from jumpsim import streams
 from jumpsim.engine import draws, protocol
@@ -133,6 +136,54 @@ def test_uniforms_and_kernel_are_the_same_generator():
         assert [(int(draws.next_bits(moving)) >> 11) * 2.0**-53 for _ in range(50)] == u.tolist()
         assert u.min() >= 0
         assert u.max() < 1
+
+
+BATTERY = runpy.run_path(str(Path(__file__).parent.parent / "scripts" / "random_battery.py"))
+
+
+def chances(words):
+    """Chances of as large a χ² of ones in the used bits, correlations up to lag 130, and pairs."""
+    n = len(words)
+    ones = np.array([np.count_nonzero(words & np.uint64(1 << b)) for b in range(12, 64)])
+    u = (words >> np.uint64(12)) * 2.0**-52 - 0.5
+    correlation = [12 * (u[lag:] @ u[:-lag]) / math.sqrt(n - lag) for lag in range(1, 131)]
+    top = (words >> np.uint64(56)).astype(np.int64)
+    pairs = np.bincount(256 * top[: n - 1 : 2] + top[1::2], minlength=2**16)
+    expected = pairs.sum() / 2**16
+    return (
+        chi2.sf(((2 * ones - n) ** 2 / n).sum(), 52),
+        chi2.sf(np.square(correlation).sum(), 130),
+        chi2.sf(((pairs - expected) ** 2 / expected).sum(), 2**16 - 1),
+    )
+
+
+@pytest.mark.parametrize("arrangement", ["lanes", "trajectories", "seeds"])
+def test_words_of_many_streams_look_random_together(arrangement):
+    # 1.6 million words of 4,096 trajectories; alarm 2e-5 for each of nine. The whole battery is
+    # told in docs/random.md.
+    words = next(BATTERY["arranged"](arrangement, 1))
+    assert len(np.unique(words)) == len(words) > 1_600_000
+    assert all(1e-5 < p < 1 - 1e-5 for p in chances(words))
+    for broken in BATTERY["CONTROLS"].values():
+        assert min(chances(next(BATTERY["arranged"](arrangement, 1, make=broken)))) < 1e-10
+
+
+def test_arrangements_are_what_they_say():
+    rng = np.random.default_rng(1)
+    lengths = rng.integers(300, 501, BATTERY["ROUND"])
+    lanes, trajectories, seeds = (
+        next(BATTERY["arranged"](name, 1)) for name in ("lanes", "trajectories", "seeds")
+    )
+    first = streams.states(1, 0, 65, streams.JUMPS)
+    alone = [[int(draws.next_bits(state)) for _ in range(500)] for state in first]
+    ends = np.cumsum(lengths)
+    assert trajectories[: ends[0]].tolist() == alone[0][: lengths[0]]
+    assert trajectories[ends[0] : ends[1]].tolist() == alone[1][: lengths[1]]
+    assert lanes[: 64 * 300].tolist() == [alone[i % 64][i // 64] for i in range(64 * 300)]
+    shortest = lengths[:64].argmin()  # the first lane to take the next trajectory
+    assert lanes[64 * lengths[shortest] + shortest] == alone[64][0]
+    neighbours = [streams.states(1 + s, 0, 1, streams.JUMPS)[0] for s in range(64)]
+    assert seeds[:64].tolist() == [int(draws.next_bits(state)) for state in neighbours]
 
 
 def upper_bits(k):

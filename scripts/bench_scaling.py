@@ -1,0 +1,160 @@
+"""Time to a first result, and how time, memory and disk grow with cores, size and trajectories.
+
+    python scripts/bench_scaling.py
+    python scripts/bench_scaling.py --parts first memory --repeats 1
+
+The open waveguide of BM Fig. 2 with M two-level systems, 10 µs, 101 stored times. Every measurement
+is a process of its own; medians of the repeats with least and most. First results: wall and CPU
+time of the whole process. The others: of one call of `simulate`, after small ones that load and
+compile everything; peak memory is that of the process. Absolute figures belong to the machine.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.update({f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS")})
+
+from jumpsim.resources import usable_cores
+from jumpsim.tables import columns
+
+SPEC = Path(__file__).parent.parent / "data" / "open_waveguide.toml"
+FIRST = f"""
+import jumpsim as js
+spec = js.load_spec({str(SPEC)!r})
+js.simulate(spec.model, spec.times, 100, spec.initial, 1).mean()
+"""
+# M: trajectories, about 4e8 events
+SIZES = {100: 2_000_000, 1000: 800_000, 10_000: 100_000, 100_000: 10_000, 1_000_000: 1000}
+
+
+def process(arguments, cache=None):
+    """Run Python in a process of its own; what it took, and what it printed."""
+    env = os.environ | ({"NUMBA_CACHE_DIR": cache} if cache else {})
+    began = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, *map(str, arguments)], stdout=subprocess.PIPE, text=True, env=env
+    ) as child:
+        printed = child.stdout.read()
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        sys.exit(f"{arguments} ended with {child.returncode}")
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+    wall, cpu = time.perf_counter() - began, used.ru_utime + used.ru_stime
+    return {"wall": wall, "cpu": cpu, "peak": used.ru_maxrss * unit / 1e6}, printed
+
+
+def simulate(tls, ntraj, workers, record, store):
+    """In a process of its own: one run, and what its call took, as JSON."""
+    # Imported here: the system counts a parent's memory as the least that its children have.
+    import numpy as np
+    from bench import waveguide
+
+    import jumpsim as js
+    from jumpsim import engine, streams
+
+    def starting(tls):
+        return js.Fixed({"A": 58, "B": 58, "m": round(0.269 * tls)})
+
+    times, small = np.linspace(0, 10e-6, 101), waveguide(10)
+    starts, states = starting(10).draw(small, 1, 0, 64), streams.states(1, 0, 64, streams.JUMPS)
+    engine.run("direct", small.table, times, starts, states, {"samples"}, compiled=True)
+    js.simulate(small, times, 5000, starting(10), 1, record)
+    model, start = waveguide(tls), starting(tls)
+    wall, cpu = time.perf_counter(), time.process_time()
+    run = js.simulate(model, times, ntraj, start, 1, record, workers=workers, store=store)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    size = Path(store).stat().st_size if store else 0
+    print(json.dumps({"wall": wall, "cpu": cpu, "events": run.n_events, "bytes": size}))
+
+
+def measured(repeats, tls, ntraj, workers=1, record="moments", stored=False):
+    """What `repeats` processes took for the same run."""
+    found = []
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as folder:
+            store = str(Path(folder) / "run.h5") if stored else None
+            run = json.dumps([tls, ntraj, workers, record, store])
+            used, printed = process([__file__, "--run", run])
+            found.append(used | json.loads(printed))
+    return found
+
+
+def told(found, quantity):
+    """Median, least and most of a quantity (a name, or a function of one measurement)."""
+    values = [one[quantity] if isinstance(quantity, str) else quantity(one) for one in found]
+    middle = statistics.median(values)
+    return f"{middle:.3g}" + f" ({min(values):.3g}-{max(values):.3g})" * (len(values) > 1)
+
+
+def first(repeats):
+    """Time to a first result."""
+    ways = {"import jumpsim": [], "100 trajectories, nothing compiled yet": [], "again": []}
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as cache:
+            for name, code in zip(ways, ("import jumpsim", FIRST, FIRST), strict=True):
+                ways[name].append(process(["-c", code], cache)[0])
+    yield "first result", "wall s", "CPU s", "peak MB"
+    for name, found in ways.items():
+        yield name, told(found, "wall"), told(found, "cpu"), told(found, "peak")
+
+
+def cores(repeats):
+    """A run by one and more workers."""
+    yield "workers", "wall s", "CPU s", "faster by"
+    alone = None
+    for workers in range(1, usable_cores() + 1):
+        found = measured(repeats, 100, SIZES[100], workers)
+        wall = statistics.median(one["wall"] for one in found)
+        alone = alone or wall
+        yield f"{workers}", told(found, "wall"), told(found, "cpu"), f"{alone / wall:.3g}"
+
+
+def sizes(repeats):
+    """Events and trajectories per CPU second by size of the system."""
+    yield "M", "trajectories", "events each", "10⁶ events/CPU s", "trajectories/CPU s"
+    for tls, ntraj in SIZES.items():
+        found = measured(repeats, tls, ntraj)
+        events = told(found, lambda one: one["events"] / one["cpu"] / 1e6)
+        each = told(found, lambda one, ntraj=ntraj: ntraj / one["cpu"])
+        yield f"{tls:,}", f"{ntraj:,}", f"{found[0]['events'] / ntraj:,.0f}", events, each
+
+
+def memory(repeats):
+    """Memory and disk by number of trajectories, M = 100."""
+    yield "kept", "trajectories", "wall s", "CPU s", "peak MB", "bytes per trajectory"
+    for record, stored in (("moments", False), ("counts", True)):
+        for ntraj in (1000, 10_000, 100_000, 1_000_000):
+            found = measured(repeats, 100, ntraj, 1, record, stored)
+            took = [told(found, quantity) for quantity in ("wall", "cpu", "peak")]
+            disk = f"{found[0]['bytes'] / ntraj:.1f}" if stored else "-"
+            yield record + ", in a file" * stored, f"{ntraj:,}", *took, disk
+
+
+PARTS = {"first": first, "cores": cores, "sizes": sizes, "memory": memory}
+
+
+def main():
+    """Measure and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--run", help=argparse.SUPPRESS)  # one measurement, in its own process
+    options = parser.parse_args()
+    if options.run:
+        simulate(*json.loads(options.run))
+        return
+    for part in options.parts:
+        head, *rows = PARTS[part](options.repeats)
+        print("\n".join(["", *columns(rows, head, right=range(1, len(head)))]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
