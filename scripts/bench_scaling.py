@@ -33,6 +33,12 @@ js.simulate(spec.model, spec.times, 100, spec.initial, 1).mean()
 # M: trajectories, about 4e8 events
 SIZES = {100: 2_000_000, 1000: 800_000, 10_000: 100_000, 100_000: 10_000, 1_000_000: 1000}
 
+# Parameter file: seconds of one trajectory, live channels
+RESTING = {
+    "hohlraum": (0.2, 2), "embedded_cavity": (0.04, 6), "two_level": (10.0, 8),
+    "closed_waveguide": (0.2, 18),
+}  # fmt: skip
+
 
 def process(arguments, cache=None):
     """Run Python in a process of its own; what it took, and what it printed."""
@@ -87,6 +93,71 @@ def measured(repeats, tls, ntraj, workers=1, record="moments", stored=False):
     return found
 
 
+def against_kernel(ntraj, repeats):
+    """In a process of its own: CPU time of whole runs over that of the kernel, as JSON."""
+    import numpy as np
+    from bench import waveguide
+
+    import jumpsim as js
+    from jumpsim import batch, engine, streams
+
+    batch._COMPILE_SECONDS = 0.0  # long runs are meant
+    model, times, counts = waveguide(100), np.linspace(0, 10e-6, 101), [58, 58, 27]
+
+    def kernel(number):
+        for first in range(0, number, 6000):
+            states = streams.states(1, first, first + 6000, streams.JUMPS)
+            starts = np.tile(counts, (6000, 1))
+            engine.run("direct", model.table, times, starts, states, {"samples"}, compiled=True)
+
+    def run(number, record, path):
+        start = dict(zip("ABm", counts, strict=True))
+        js.simulate(model, times, number, start, 1, record, workers=1, store=path, progress=False)
+
+    def took(call, *arguments):
+        began = time.process_time()
+        call(*arguments)
+        return time.process_time() - began
+
+    found = {"moments": [], "counts in a file": [], "counts in memory": []}
+    for k in range(repeats + 1):  # the first one compiles, and does not count
+        with tempfile.TemporaryDirectory() as folder:
+            file = str(Path(folder) / "run.h5")
+            number = ntraj if k else 6000
+            alone = took(kernel, number)
+            for name, path in zip(found, (None, file, None), strict=True):
+                ratio = took(run, number, name.split()[0], path) / alone
+                found[name] += [{"ratio": ratio}] if k else []
+    print(json.dumps(found))
+
+
+def engines(repeats):
+    """In a process of its own: events per CPU second of each kernel, as JSON."""
+    import numpy as np
+
+    import jumpsim as js
+    from jumpsim import engine, streams
+
+    found = {}
+    for name, (stop, *_) in RESTING.items():
+        model = js.load_spec(SPEC.parent / f"{name}.toml").model
+        start = js.load_spec(SPEC.parent / f"{name}.toml").initial
+        for way, rows, compiled in (
+            ("plain", 1, False), ("one", 1, True), ("lanes", 2000, True)
+        ):  # fmt: skip
+            starts = start.draw(model, 1, 0, rows)
+            states = streams.states(1, 0, rows, streams.JUMPS)
+            times = np.linspace(0, stop if rows == 1 else stop / 500, 11)
+            arguments = "direct", model.table, times, starts, states, {"samples"}
+            engine.run(*arguments, compiled=compiled)
+            for _ in range(repeats):
+                began = time.process_time()
+                events = engine.run(*arguments, compiled=compiled).event_count.sum()
+                speed = float(events) / (time.process_time() - began) / 1e6
+                found.setdefault(name, {}).setdefault(way, []).append({"speed": speed})
+    print(json.dumps(found))
+
+
 def told(found, quantity):
     """Median, least and most of a quantity (a name, or a function of one measurement)."""
     values = [one[quantity] if isinstance(quantity, str) else quantity(one) for one in found]
@@ -138,7 +209,27 @@ def memory(repeats):
             yield record + ", in a file" * stored, f"{ntraj:,}", *took, disk
 
 
-PARTS = {"first": first, "cores": cores, "sizes": sizes, "memory": memory}
+def whole(repeats):
+    """Whole runs of 300,000 trajectories beside the kernel alone."""
+    yield "kept, M = 100", "CPU time over the kernel's"
+    found = json.loads(process([__file__, "--kernel", repeats])[1])
+    for name, ratios in found.items():
+        yield name, told(ratios, "ratio")
+
+
+def kernels(repeats):
+    """Kernels of the direct method on systems at rest, 10⁶ events per CPU second."""
+    yield "system", "channels", "plain", "written for the model", "64 lanes"
+    found = json.loads(process([__file__, "--engines", repeats])[1])
+    for name, ways in found.items():
+        speeds = [told(ways[way], "speed") for way in ("plain", "one", "lanes")]
+        yield name, f"{RESTING[name][1]}", *speeds
+
+
+PARTS = {
+    "first": first, "cores": cores, "sizes": sizes, "memory": memory, "whole": whole,
+    "kernels": kernels,
+}  # fmt: skip
 
 
 def main():
@@ -147,7 +238,15 @@ def main():
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--run", help=argparse.SUPPRESS)  # one measurement, in its own process
+    parser.add_argument("--kernel", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--engines", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.kernel:
+        against_kernel(300_000, options.kernel)
+        return
+    if options.engines:
+        engines(options.engines)
+        return
     if options.run:
         simulate(*json.loads(options.run))
         return
