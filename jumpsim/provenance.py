@@ -53,7 +53,8 @@ def software():
 
     digest = hashlib.blake2b(digest_size=4)
     for file in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(file.read_bytes())
+        if "__pycache__" not in file.parts:  # where engines put what they write
+            digest.update(file.read_bytes())
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "llvmlite")}
     return {"jumpsim": f"{__version__} (sources {digest.hexdigest()})", **versions}
 

@@ -5,11 +5,13 @@ import multiprocessing
 import os
 import pickle
 import random
+import shutil
 import signal
 import threading
 import time
 import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ import jumpsim as js
 from jumpsim import batch, cluster, remote, workers
 from jumpsim.cli import main
 from jumpsim.plan import Plan
+from jumpsim.provenance import software
 from jumpsim.remote import Order, work
 from jumpsim.store import MemoryStore, WritableStore
 
@@ -411,3 +414,14 @@ def test_sums_of_many_tasks_take_no_room_each(plan):
         store.write([batch.run_block(plan, first, first + 10)[0]])
     assert len(store.parts) == 1
     assert (store.moments().second == batch.run_block(plan, 0, 40)[0].sums.second).all()
+
+
+def test_code_that_is_written_for_a_model_is_not_other_software():
+    before = software.__wrapped__()
+    folder = Path(js.__file__).parent / "__pycache__" / "kernels-of-a-test"
+    folder.mkdir(parents=True)
+    try:
+        (folder / "lockstep_0.py").write_text("1")
+        assert software.__wrapped__() == before
+    finally:
+        shutil.rmtree(folder)
