@@ -333,11 +333,18 @@ def test_foreign_files_are_refused_and_left_alone(tmp_path, waveguide, microseco
         js.simulate(waveguide, microseconds, 3, js.Thermal(1.0), store=tmp_path / "no" / "a.h5")
 
 
-def test_a_newer_format_is_refused(reference):
+@pytest.mark.parametrize(
+    ("step", "told"), [(1, "newer than this jumpsim"), (-1, "checksums that this jumpsim does not")]
+)
+def test_another_format_is_refused_and_left_alone(step, told, reference, plan):
     with h5py.File(reference, "r+") as file:
-        file.attrs["format_version"] = layout.FORMAT_VERSION + 1
-    with pytest.raises(js.StoreError, match="newer than this jumpsim"):
+        file.attrs["format_version"] = layout.FORMAT_VERSION + step
+    before = reference.read_bytes()
+    with pytest.raises(js.StoreError, match=told):
         js.open(reference)
+    with pytest.raises(js.StoreError, match=told):
+        WritableStore(reference, plan)
+    assert reference.read_bytes() == before
 
 
 def test_a_full_disk_is_told_and_costs_no_earlier_block(tmp_path, plan, monkeypatch):

@@ -73,6 +73,11 @@ class FilePart:
                     f"{self.path}: format {version} is newer than this jumpsim knows "
                     f"({layout.FORMAT_VERSION}); update jumpsim"
                 )
+            if version < layout.FORMAT_VERSION:
+                raise StoreError(
+                    f"{self.path}: format {version} has checksums that this jumpsim does not know "
+                    f"({layout.FORMAT_VERSION}); read it with xarray or h5py, or simulate it again"
+                )
             self._read_header(file)
             self._check_shapes(file)
 
