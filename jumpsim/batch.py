@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import engine, streams
-from .block import Block, narrowed, sample_moments
+from .block import Block, sample_moments
 from .errors import WorkersError
 from .progress import Progress
 from .statistics import Moments
@@ -89,14 +89,14 @@ def run_block(plan, first, last, max_events=None, proceed=None, compiled=False, 
         first,
         first + len(rows.event_count),
         int(rows.event_count.sum()),
-        jumps=narrowed(rows.jumps),
+        jumps=rows.jumps,
         event_count=None if alone else rows.event_count,
         event_time=rows.event_time,
         event_channel=rows.event_channel,
         sums=_moments(model, rows) if "moments" in plan.record else None,
-        **{model.sampled: narrowed(samples) if model.sampled == "counts" else samples},
+        **{model.sampled: samples},
     )
-    block = block.packed(grain) if grain else block
+    block = block.packed(grain) if grain else block.narrowed()
     return block, time.perf_counter() - began
 
 

@@ -11,15 +11,13 @@ _ARRAYS = ("counts", "expect", "jumps", "event_count", "event_time", "event_chan
 _NARROW = ("counts", "jumps")
 
 
-def narrowed(array):
-    """Whole numbers in their narrowest type, an eighth to a half of the bytes; None stays."""
-    return None if array is None else array.astype(narrowest(array), copy=False)
-
-
 def narrowest(array):
     """Narrowest signed integer type for an array: unsigned ones wrap when a user subtracts."""
     if array.dtype == np.int16 or isinstance(array, PackedRows):
         return array.dtype
+    bits = int(np.bitwise_or.reduce(array, axis=None)) if array.size else 0
+    if 0 <= bits < 2**15:  # one look at each number instead of two
+        return np.dtype(np.int16)
     low, high = int(array.min(initial=0)), int(array.max(initial=0))
     return np.result_type(np.int16, np.min_scalar_type(low), np.min_scalar_type(-1 - high))
 
@@ -70,10 +68,22 @@ class Block:
         arrays = (getattr(self, name) for name in _ARRAYS)
         return sum(a.nbytes for a in arrays if a is not None)
 
+    def narrowed(self):
+        """The same block with counts and jumps in their narrowest types: less to hold or send."""
+        arrays = {name: getattr(self, name) for name in _NARROW}
+        return replace(
+            self,
+            **{n: a.astype(narrowest(a), copy=False) for n, a in arrays.items() if a is not None},
+        )
+
     def packed(self, number):
         """The same block with everything of trajectories in chunks of `number` rows."""
         arrays = {name: getattr(self, name) for name in _ARRAYS[:4]}
-        packed = {name: PackedRows(a, number) for name, a in arrays.items() if a is not None}
+        packed = {
+            name: PackedRows(array, number, self.dtype(name))
+            for name, array in arrays.items()
+            if array is not None
+        }
         return replace(self, **packed)
 
     def dtype(self, name):

@@ -74,6 +74,8 @@ def test_a_compressor_that_errs_is_found(monkeypatch):
     monkeypatch.setattr(chunks, "compress", lambda data, level: zlib.compress(data[::-1], level))
     with pytest.raises(js.StoreError, match="does not decompress"):
         chunks.encode(numbers((4, 3), np.int16), 4)
+    with pytest.raises(js.StoreError, match="does not decompress"):  # of a block the first chunk
+        chunks.PackedRows(numbers((9, 3), np.int16), 4)
 
 
 @pytest.fixture
@@ -110,12 +112,20 @@ def test_any_blocks_make_the_same_file(spans, packed, plan, tmp_path):
     assert part.checksum == stored(tmp_path / "b.h5", plan, [(0, 43)]).parts[0].checksum
 
 
-def test_chunks_of_blocks_are_taken_over(plan, tmp_path, monkeypatch):
-    encoded = []
-    encode = chunks.encode
-    monkeypatch.setattr(
-        chunks, "encode", lambda *given: encoded.append(len(given[0])) or encode(*given)
-    )
+@pytest.fixture
+def encoded(monkeypatch):
+    """Rows of each chunk that is compressed."""
+    found, encode = [], chunks.encode
+
+    def counted(rows, number, checked=True):
+        found.append(len(rows))
+        return encode(rows, number, checked)
+
+    monkeypatch.setattr(chunks, "encode", counted)
+    return found
+
+
+def test_chunks_of_blocks_are_taken_over(plan, tmp_path, encoded):
     stored(tmp_path / "a.h5", plan, [(0, 16), (16, 40)])
     assert sum(encoded) == 3 * 40  # counts, jumps and the number of events, each once
     encoded.clear()
@@ -123,19 +133,15 @@ def test_chunks_of_blocks_are_taken_over(plan, tmp_path, monkeypatch):
     assert sum(encoded) == 3 * 8
 
 
-def test_a_run_compresses_each_trajectory_once_and_in_its_workers(plan, tmp_path, monkeypatch):
-    encoded, encode = [], chunks.encode
+def test_a_run_compresses_each_trajectory_once_and_in_its_workers(
+    plan, tmp_path, encoded, monkeypatch
+):
     delivered, write = [], WritableStore.write
-
-    def counted(rows, number):
-        encoded.append(len(rows))
-        return encode(rows, number)
 
     def looked_at(store, blocks):
         delivered.extend(blocks)
         write(store, blocks)
 
-    monkeypatch.setattr(chunks, "encode", counted)
     monkeypatch.setattr(WritableStore, "write", looked_at)
     monkeypatch.setattr(batch, "_COMMIT_SECONDS", 0.0)
     arguments = plan.model, plan.times, 64, plan.initial, 5, plan.record
