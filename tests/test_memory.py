@@ -36,8 +36,11 @@ def peak_kilobytes(record, ntraj, store=None, limit=0):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read as Linux tells it")
 def test_moments_take_the_same_memory_for_few_and_many():
-    few, many = peak_kilobytes("moments", 1_000), peak_kilobytes("moments", 100_000)
-    # Kept counts of the larger run would be 240 MB; a block in flight is 4 MB.
+    # Twice, because the first one may compile, which takes 50 MB by itself.
+    few, many = (
+        min(peak_kilobytes("moments", ntraj) for _ in range(2)) for ntraj in (1_000, 100_000)
+    )
+    # Kept counts of the larger run would be 240 MB; a block in flight is 16 MB at most.
     assert many < few + 50_000
 
 
