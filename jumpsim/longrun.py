@@ -106,7 +106,12 @@ class LongRun:
         joined : int
             Neighbours to join first. Where blocks are long enough it changes the error no more.
         """
-        return _scatter(_joined(self.means, joined))
+        return _scatter(self.joined(joined))
+
+    def joined(self, number):
+        """Average counts of so many neighbouring blocks each, (n_blocks // number, n_pools)."""
+        whole = len(self) // number
+        return self.means[: whole * number].reshape(whole, number, -1).mean(axis=1)
 
     def cov_error(self):
         """Jackknife error over blocks of `cov`, (n_pools, n_pools)."""
@@ -169,11 +174,6 @@ class LongRun:
 def _told(seconds):
     factor, unit = units.readable_times([seconds])
     return f"{seconds * factor:.6g} {unit}"
-
-
-def _joined(values, number):
-    whole = len(values) // number
-    return values[: whole * number].reshape(whole, number, *values.shape[1:]).mean(axis=1)
 
 
 def _scatter(values):
@@ -252,7 +252,7 @@ def long_run(
     if held:
         _check_same(held, run)
         run = held
-    return _Follower(run, length).follow(blocks, limit, progress)
+    return _Follower(run).follow(blocks, limit, progress)
 
 
 def open_long(path):
@@ -295,8 +295,8 @@ def _check_same(held, asked):
 class _Follower:
     """Follows the trajectory of a run, and writes down what is finished."""
 
-    def __init__(self, run, length):
-        self.run, self.length = run, length
+    def __init__(self, run):
+        self.run = run
         plan, model = run.plan, run.model
         start = plan.initial.draw(model, plan.seed, run.index, run.index + 1)[0]
         stream = streams.states(plan.seed, run.index, run.index + 1, streams.JUMPS)[0]
@@ -350,7 +350,7 @@ class _Follower:
         run, done = self.run, len(self.run)
         new = 1 if done else 0  # the beginning of the first block is looked at too
         ticks = np.arange(done * run.samples + new, (done + number) * run.samples + 1)
-        times = run.plan.times[0] + self.length * (ticks / run.samples)
+        times = run.plan.times[0] + run.block * (ticks / run.samples)
         try:
             counts, jumps = self.trajectory.sample(times, proceed)
         except Fault as fault:
@@ -371,7 +371,7 @@ class _Follower:
 
     def _write(self):
         run = self.run
-        if run.path is None or not len(run):
+        if run.path is None:
             return
         model = run.model
         data = run.plan.asdict() | {

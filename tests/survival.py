@@ -52,6 +52,15 @@ block_size = {BLOCK}
 """
 
 
+def prepared(folder, text=SPEC):
+    """File of a run that nothing disturbs, from a parameter file of this text."""
+    from jumpsim.cli import main
+
+    (folder / "spec.toml").write_text(text)
+    assert main(["run", str(folder / "spec.toml"), "-o", str(folder / "out.h5"), "-q"]) == 0
+    return folder / "out.h5"
+
+
 class Run:
     """A run as a process of its own; a context manager that leaves no process behind.
 

@@ -17,6 +17,7 @@ from survival import (
     assert_one_line,
     assert_same,
     blocks_folder,
+    prepared,
 )
 
 import jumpsim as js
@@ -39,15 +40,9 @@ def two(tmp_path_factory):
         yield there
 
 
-def prepared(folder, text):
-    (folder / "spec.toml").write_text(text)
-    assert main(["run", str(folder / "spec.toml"), "-o", str(folder / "out.h5"), "-q"]) == 0
-    return folder / "out.h5"
-
-
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
-    return prepared(tmp_path_factory.mktemp("reference"), SPEC)
+    return prepared(tmp_path_factory.mktemp("reference"))
 
 
 @pytest.fixture(scope="module")

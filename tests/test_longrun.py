@@ -300,6 +300,8 @@ def test_others_can_read_it(tmp_path):
             np.testing.assert_array_equal(sums, run.means)
             np.testing.assert_array_equal(data.jumps.values, run.cumulative)
             assert data.time.attrs["units"] == "s"
+            assert data.time.dims == ("edge",)
+            np.testing.assert_array_equal(data.time.values, run.times)
             assert json.loads(data.attrs["run"])["seed"] == 1
 
 

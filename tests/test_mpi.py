@@ -9,10 +9,16 @@ import sys
 import time
 
 import pytest
-from survival import SPEC, assert_nothing_left, assert_one_line, assert_same, blocks_folder
+from survival import (
+    SPEC,
+    assert_nothing_left,
+    assert_one_line,
+    assert_same,
+    blocks_folder,
+    prepared,
+)
 
 import jumpsim as js
-from jumpsim.cli import main
 
 pytest.importorskip("mpi4py")
 if shutil.which("mpiexec") is None:
@@ -24,15 +30,9 @@ LONG = SPEC.replace('"2 us"', '"2 ms"').replace("ntraj = 200", "ntraj = 16000")
 LONG = LONG.replace(', "events"', "")
 
 
-def prepared(folder, text):
-    (folder / "spec.toml").write_text(text)
-    assert main(["run", str(folder / "spec.toml"), "-o", str(folder / "out.h5"), "-q"]) == 0
-    return folder / "out.h5"
-
-
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
-    return prepared(tmp_path_factory.mktemp("reference"), SPEC)
+    return prepared(tmp_path_factory.mktemp("reference"))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from survival import SPEC, assert_nothing_left, assert_one_line, assert_same, blocks_folder
+from survival import (
+    SPEC,
+    assert_nothing_left,
+    assert_one_line,
+    assert_same,
+    blocks_folder,
+    prepared,
+)
 
 import jumpsim as js
 from jumpsim.batch import run_block
@@ -29,10 +36,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("reference")
-    (folder / "spec.toml").write_text(SPEC)
-    assert main(["run", str(folder / "spec.toml"), "-o", str(folder / "out.h5"), "-q"]) == 0
-    return folder / "out.h5"
+    return prepared(tmp_path_factory.mktemp("reference"))
 
 
 def run(shard, *more):

@@ -29,6 +29,7 @@ from survival import (
     completed,
     in_child,
     indices,
+    prepared,
     temporaries,
 )
 
@@ -64,10 +65,7 @@ record = ["counts", "jumps"]
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
     """The file of an undisturbed run."""
-    folder = tmp_path_factory.mktemp("reference")
-    (folder / "spec.toml").write_text(SPEC)
-    assert main(["run", str(folder / "spec.toml"), "-o", str(folder / "out.h5"), "-q"]) == 0
-    return folder / "out.h5"
+    return prepared(tmp_path_factory.mktemp("reference"))
 
 
 @pytest.fixture

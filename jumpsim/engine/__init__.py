@@ -1,7 +1,6 @@
 """The engines: arrays in, arrays out. Nothing in here knows a model, a file or a worker."""
 
 import contextlib
-import math
 import time
 from dataclasses import dataclass
 
@@ -98,15 +97,14 @@ def run(
             return _run_lanes(lowered, times, starts, states, keep, slice_events, proceed)
     kernel = KERNELS[method]
     table, advance = kernel.lower(lowered), kernel.advance
-    began = time.monotonic() - (_PATIENCE if compiled else 0.0)
+    if kernel is direct:
+        advance = _patient(table, starts.shape[1], compiled)
     cursor, out = _prepared(kernel, lowered, len(starts), len(times), keep)
     limit = np.iinfo(np.int64).max if max_events is None else max_events
     budget = SLICE_EVENTS if slice_events is None else slice_events
     event_times, event_channels = [], []
     seen_rows = seen_events = 0
     while True:
-        if kernel is direct and time.monotonic() - began >= _PATIENCE:
-            advance, began = scalar.kernel(table, starts.shape[1]), math.inf
         status = advance(table, times, limit, budget, starts, states, cursor, out)
         filled = cursor.place[protocol.FILLED]
         event_times.append(out.event_time[:filled].copy())
@@ -149,8 +147,7 @@ class Path:
         self._lowered, self._table = lowered, direct.lower(lowered)
         self._start, self._state = start[None], state[None]
         self.cursor, _ = _prepared(direct, lowered, 1, 1, ())
-        self._advance = None
-        self._began = time.monotonic()
+        self._advance = _patient(self._table, len(start))
 
     @property
     def events(self):
@@ -191,9 +188,7 @@ class Path:
         place = self.cursor.place
         seen = self.events if place[protocol.GRID] != protocol.FRESH else 0
         while True:
-            if self._advance is None and time.monotonic() - self._began >= _PATIENCE:
-                self._advance = scalar.kernel(self._table, self._start.shape[1])
-            status = (self._advance or direct.advance)(
+            status = self._advance(
                 self._table, times, np.iinfo(np.int64).max, SLICE_EVENTS, self._start, self._state,
                 self.cursor, out,
             )  # fmt: skip
@@ -206,6 +201,19 @@ class Path:
                 return out.samples[0], out.jumps[0]
             if not go_on:
                 return None, None
+
+
+def _patient(table, pools, at_once=False):
+    """Function like `direct.advance`: the plain kernel, and after a while the model's own code."""
+    began, own = time.monotonic(), None
+
+    def advance(*given):
+        nonlocal own
+        if own is None and (at_once or time.monotonic() - began >= _PATIENCE):
+            own = scalar.kernel(table, pools)
+        return (own or direct.advance)(*given)
+
+    return advance
 
 
 def _run_lanes(lowered, times, starts, states, keep, slice_events, proceed):

@@ -30,8 +30,8 @@ def at_rest(result):
     )
     factor, unit = units.readable_times(run.times)
     joined = -(-n // _MOST_MARKS)
-    whole = n // joined
-    means = run.means[: whole * joined].reshape(whole, joined, -1).mean(axis=1)
+    means = run.joined(joined)
+    whole = len(means)
     edges = run.times[::joined][: whole + 1] * factor
     lengths = np.array([2**k for k in range(40) if n // 2**k >= _LEAST_JOINED])
     spread = np.sqrt(np.diag(run.cov()))

@@ -117,7 +117,7 @@ class WritableStore(Store):
             temporary.write_text(self._note)
             os.replace(temporary, self.folder / "run.json")
         except OSError as error:
-            raise told(error, self.path) from None
+            raise _told(error, self.path) from None
 
     def write(self, blocks):
         """Add blocks; when this returns they are on the disk."""
@@ -211,7 +211,7 @@ class WritableStore(Store):
             self.folder.mkdir(exist_ok=True)
             sync_folder(self.path.parent)
         except OSError as error:
-            raise told(error, self.path) from None
+            raise _told(error, self.path) from None
 
     def _remove_leftovers(self):
         """Remove the temporary files of a writer that was killed, and no others."""
@@ -260,26 +260,33 @@ class WritableStore(Store):
             self._lock = None
 
 
-def write_once(target, plan, pieces, stop_reason=None):
-    """Write a file so that it is there whole, or not at all; returns it as a part."""
+@contextlib.contextmanager
+def whole_file(target):
+    """Give a temporary name to write to; what is there then gets its own, whole, or not at all."""
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
-        checksum, crc = layout.write(temporary, plan, pieces, stop_reason)
-        written = FilePart(temporary)
-        if (written.checksum, written.crc()) != (checksum, crc):
-            raise StoreError(f"{temporary}: reads back differently from what was written")
+        yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)
-        written.path = target
         sync_folder(target.parent)
-        return written
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, StoreError) or not isinstance(error, OSError | RuntimeError):
             raise
-        raise told(error, target) from None
+        raise _told(error, target) from None
+
+
+def write_once(target, plan, pieces, stop_reason=None):
+    """Write a file so that it is there whole, or not at all; returns it as a part."""
+    with whole_file(target) as temporary:
+        checksum, crc = layout.write(temporary, plan, pieces, stop_reason)
+        written = FilePart(temporary)
+        if (written.checksum, written.crc()) != (checksum, crc):
+            raise StoreError(f"{temporary}: reads back differently from what was written")
+    written.path = target
+    return written
 
 
 @dataclass(frozen=True)
@@ -308,7 +315,7 @@ def sync_folder(folder):
         os.close(handle)
 
 
-def told(error, target):
+def _told(error, target):
     """Turn what the system or HDF5 says about a failed write into one line."""
     if getattr(error, "errno", None) == 28 or "No space" in str(error):
         return StoreError(f"{target}: no space left on the disk; what was written before is safe")
@@ -329,7 +336,7 @@ def _set_aside(file, error):
     try:
         os.replace(file, aside)
     except OSError as failure:
-        raise told(failure, file) from None
+        raise _told(failure, file) from None
     warnings.warn(
         f"{error}. It was set aside as {aside.name}; its trajectories are simulated again",
         StoreWarning,
@@ -354,7 +361,7 @@ def _lock(file, path):
         try:
             handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise told(error, path) from None
+            raise _told(error, path) from None
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):

@@ -3,11 +3,8 @@
 It is small, and written anew as a whole each time, under a temporary name that it then sheds.
 """
 
-import contextlib
 import hashlib
 import json
-import os
-import uuid
 from pathlib import Path
 
 import h5py
@@ -15,13 +12,13 @@ import numpy as np
 
 from .. import provenance
 from ..errors import DamagedError, StoreError
-from .disk import sync_folder, told
+from .disk import whole_file
 
 FORMAT, FORMAT_VERSION = "a long run of jumpsim", 1
 
 # name: (dimensions, units, long name)
 _VARIABLES = {
-    "time": (("block",), "s", "end of the block"),
+    "time": (("edge",), "s", "ends of the blocks"),
     "count_sum": (("block", "pool", "word"), "1", "sum of the counts, two words (high, low)"),
     "count_product_sum": (
         ("block", "pool", "other_pool", "word"),
@@ -48,10 +45,8 @@ def write(path, run, arrays, state, names):
     names : dict
         Entries of the dimensions "pool", "other_pool" and "channel".
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    text = provenance.canonical_json(run)
-    try:
+    path, text = Path(path), provenance.canonical_json(run)
+    with whole_file(path) as temporary:
         with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
             file.attrs["Conventions"] = "CF-1.11"
             file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
@@ -62,17 +57,7 @@ def write(path, run, arrays, state, names):
             file.attrs["checksum"] = _checksum(text, arrays, state)
             file.flush()
             image = file.id.get_file_image()
-        with open(temporary, "xb") as out:
-            out.write(image)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(temporary, path)
-        sync_folder(path.parent)
-    except (OSError, RuntimeError) as error:
-        raise told(error, path) from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        temporary.write_bytes(image)
 
 
 def _fill(file, arrays, names):
