@@ -7,7 +7,7 @@ The same as `jumpsim figures bloch_gain`; all its options are understood. Never 
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["figures", "bloch_gain", *sys.argv[1:]])

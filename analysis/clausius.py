@@ -7,7 +7,7 @@ The same as `jumpsim clausius`; all its options are understood. Reads stores, ne
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["clausius", *sys.argv[1:]])

@@ -7,7 +7,7 @@ The same as `jumpsim coincidences`; all its options are understood. Reads a stor
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["coincidences", *sys.argv[1:]])

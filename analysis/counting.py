@@ -7,7 +7,7 @@ The same as `jumpsim counting`; all its options are understood. Reads a store, n
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["counting", *sys.argv[1:]])

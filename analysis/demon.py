@@ -7,7 +7,7 @@ The same as `jumpsim demon`; all its options are understood. Reads stores, never
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["demon", *sys.argv[1:]])

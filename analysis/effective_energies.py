@@ -7,7 +7,7 @@ The same as `jumpsim figures effective_energies`; all its options are understood
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["figures", "effective_energies", *sys.argv[1:]])

@@ -7,7 +7,7 @@ The same as `jumpsim fluctuations`; all its options are understood. Reads a stor
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["fluctuations", *sys.argv[1:]])

@@ -7,7 +7,7 @@ The same as `jumpsim figures golden_rule`; all its options are understood. Never
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["figures", "golden_rule", *sys.argv[1:]])

@@ -7,7 +7,7 @@ The same as `jumpsim levels`; all its options are understood. Reads stores, neve
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["levels", *sys.argv[1:]])

@@ -7,7 +7,7 @@ The same as `jumpsim figures machine_map`; all its options are understood. Never
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["figures", "machine_map", *sys.argv[1:]])

@@ -7,7 +7,7 @@ The same as `jumpsim figures --read-only`; all its options are understood.
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["figures", "--read-only", *sys.argv[1:]])

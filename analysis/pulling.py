@@ -7,7 +7,7 @@ The same as `jumpsim figures pulling`; all its options are understood. Never sim
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["figures", "pulling", *sys.argv[1:]])

@@ -7,7 +7,7 @@ The same as `jumpsim rabi`; all its options are understood. Reads stores, never 
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["rabi", *sys.argv[1:]])

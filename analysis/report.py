@@ -7,7 +7,7 @@ The same as `jumpsim report`; all its options are understood. Reads a store, nev
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["report", *sys.argv[1:]])

@@ -7,7 +7,7 @@ The same as `jumpsim figures second_law`; all its options are understood. Never 
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["figures", "second_law", *sys.argv[1:]])

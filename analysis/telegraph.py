@@ -7,7 +7,7 @@ The same as `jumpsim telegraph`; all its options are understood. Reads a store, 
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["telegraph", *sys.argv[1:]])

@@ -7,7 +7,7 @@ The same as `jumpsim theorem`; all its options are understood. Reads stores, nev
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["theorem", *sys.argv[1:]])

@@ -7,7 +7,7 @@ The same as `jumpsim typicality`; all its options are understood. Reads stores, 
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["typicality", *sys.argv[1:]])

@@ -7,7 +7,7 @@ The same as `jumpsim uncertainty`; all its options are understood. Reads stores,
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["uncertainty", *sys.argv[1:]])

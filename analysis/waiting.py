@@ -7,7 +7,7 @@ The same as `jumpsim waiting`; all its options are understood. Reads a store, ne
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["waiting", *sys.argv[1:]])

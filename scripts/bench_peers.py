@@ -25,8 +25,9 @@ os.environ.update({f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "N
 import numpy as np
 
 import jumpsim as js
-from jumpsim import batch, engine, streams
-from jumpsim.tables import columns
+from jumpsim import engine, streams
+from jumpsim.run import scheduler
+from jumpsim.utils.tables import columns
 
 BLOCK = 6000  # trajectories
 
@@ -254,7 +255,9 @@ def cpu():
 
 def measure(case, repeats):
     """Rows of the table for one model."""
-    batch._COMPILE_SECONDS = 0.0  # the comparison is of long runs, where lanes are worth compiling
+    scheduler._COMPILE_SECONDS = (
+        0.0  # the comparison is of long runs, where lanes are worth compiling
+    )
     speeds, means, events = {}, {}, None
     for k in range(repeats + 1):  # the first one compiles, and does not count
         for name, function, number in TOOLS:

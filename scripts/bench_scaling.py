@@ -21,8 +21,8 @@ from pathlib import Path
 
 os.environ.update({f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS")})
 
-from jumpsim.resources import usable_cores
-from jumpsim.tables import columns
+from jumpsim.utils.resources import usable_cores
+from jumpsim.utils.tables import columns
 
 SPEC = Path(__file__).parent.parent / "data" / "open_waveguide.toml"
 FIRST = f"""
@@ -99,9 +99,10 @@ def against_kernel(ntraj, repeats):
     from bench import waveguide
 
     import jumpsim as js
-    from jumpsim import batch, engine, streams
+    from jumpsim import engine, streams
+    from jumpsim.run import scheduler
 
-    batch._COMPILE_SECONDS = 0.0  # long runs are meant
+    scheduler._COMPILE_SECONDS = 0.0  # long runs are meant
     model, times, counts = waveguide(100), np.linspace(0, 10e-6, 101), [58, 58, 27]
 
     def kernel(number):

@@ -17,7 +17,7 @@ from bench_peers import cpu, gillespy_solver, waveguide
 from numba import njit
 
 from jumpsim import engine, streams
-from jumpsim.tables import columns
+from jumpsim.utils.tables import columns
 
 # Reactions that may take what is there within CRITICAL firings fire one by one; where a step is not
 # worth FEW events, EXACT_STEPS events follow one by one.

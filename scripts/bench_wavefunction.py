@@ -20,8 +20,8 @@ import numpy as np
 import qutip
 
 import jumpsim as js
-from jumpsim.tables import columns
 from jumpsim.theory import twolevel
+from jumpsim.utils.tables import columns
 
 METHODS = ("adams", "bdf", "lsoda", "dop853", "vern7", "vern9", "diag", "krylov")
 LEVELS = {"E_u": 10.0, "E_l": 0.0, "omega_cav": 11.0, "g": 0.5, "gamma_u": 1.0, "gamma_l": 1.0}

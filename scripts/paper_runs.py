@@ -8,8 +8,8 @@ Runs that are there already are left alone, unfinished ones go on.
 import argparse
 from pathlib import Path
 
-from jumpsim.cli import main
-from jumpsim.figures import FIGURES
+from jumpsim.cli.main import main
+from jumpsim.papers.braak_mannhart import FIGURES
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

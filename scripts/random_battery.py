@@ -26,7 +26,7 @@ import numpy as np
 from numba import njit
 
 from jumpsim import streams
-from jumpsim.engine.draws import next_bits
+from jumpsim.engine.random import next_bits
 
 LANES, SEEDS, EACH = 64, 512, 8
 ROUND = SEEDS * EACH  # trajectories that are made at once

@@ -7,7 +7,7 @@ The same as `jumpsim run`; all its options are understood.
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["run", *sys.argv[1:]])

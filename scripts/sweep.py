@@ -8,7 +8,7 @@ The same as `jumpsim sweep`; all its options are understood.
 
 import sys
 
-from jumpsim.cli import entry
+from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
     entry(["sweep", *sys.argv[1:]])

@@ -54,7 +54,7 @@ block_size = {BLOCK}
 
 def prepared(folder, text=SPEC):
     """File of a run that nothing disturbs, from a parameter file of this text."""
-    from jumpsim.cli import main
+    from jumpsim.cli.main import main
 
     (folder / "spec.toml").write_text(text)
     assert main(["run", str(folder / "spec.toml"), "-o", str(folder / "out.h5"), "-q"]) == 0
@@ -267,12 +267,14 @@ def _as_child(function, told, seconds, memory):
 
 
 def _main(options, arguments):
-    import jumpsim.batch
+    import jumpsim.run.scheduler
     from jumpsim.store import disk
 
-    jumpsim.batch._COMMIT_SECONDS = options.get("commit", jumpsim.batch._COMMIT_SECONDS)
+    jumpsim.run.scheduler._COMMIT_SECONDS = options.get(
+        "commit", jumpsim.run.scheduler._COMMIT_SECONDS
+    )
     _slow_down(options, disk.WritableStore)
-    run_block = jumpsim.batch.run_block
+    run_block = jumpsim.run.scheduler.run_block
 
     def noted(*given):
         result = run_block(*given)
@@ -285,14 +287,14 @@ def _main(options, arguments):
     if "executor" in options:
         return _in_processes(options["executor"], arguments)
     if {"finished", "pause"} & set(options):
-        jumpsim.batch.run_block = noted
-    from jumpsim.cli import main
+        jumpsim.run.scheduler.run_block = noted
+    from jumpsim.cli.main import main
 
     return main(arguments)
 
 
 def _slow_down(options, store):
-    from jumpsim import chunks
+    from jumpsim.store import chunks
 
     place, seconds = options.get("slow", (None, 0))
     together = threading.Event()

@@ -8,11 +8,11 @@ import pytest
 from networks import random_model
 
 import jumpsim as js
-from jumpsim.cli import main
-from jumpsim.initial import Thermal
-from jumpsim.secondlaw.balance import kolmogorov, reduced_copy
-from jumpsim.secondlaw.closure import lumped_closure, random_states, resolved_closure
-from jumpsim.secondlaw.equilibrium import disturbance
+from jumpsim.cli.main import main
+from jumpsim.model.initial import Thermal
+from jumpsim.thermo.second_law.equilibria import disturbance
+from jumpsim.thermo.second_law.kolmogorov import kolmogorov, reduced_copy
+from jumpsim.thermo.second_law.small_cycles import lumped_closure, random_states, resolved_closure
 
 s = js.systems
 CHIRAL = {"gamma_tilde": (1e7, 0), "gamma_tilde_wg": (1e7, 0)}

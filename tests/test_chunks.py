@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim import batch, chunks
-from jumpsim.block import Block, narrowest
-from jumpsim.plan import Plan
-from jumpsim.store import FileStore, WritableStore, layout
+from jumpsim.run import scheduler
+from jumpsim.store import FileStore, WritableStore, chunks, hdf5_layout
+from jumpsim.store.block import Block, narrowest
+from jumpsim.store.plan import Plan
 
 TYPES = (np.int16, np.int32, np.int64, np.float64)
 
@@ -81,9 +81,9 @@ def test_a_compressor_that_errs_is_found(monkeypatch):
 @pytest.fixture
 def plan(waveguide, microseconds, monkeypatch):
     row = 2 * len(microseconds) * len(waveguide.channels)
-    monkeypatch.setattr(layout, "_CHUNK_BYTES", 8 * row)
+    monkeypatch.setattr(hdf5_layout, "_CHUNK_BYTES", 8 * row)
     made = Plan(waveguide, js.Thermal(1.0), microseconds, 5, ("counts", "jumps"))
-    assert layout.chunk_rows(made) == 8
+    assert hdf5_layout.chunk_rows(made) == 8
     return made
 
 
@@ -92,7 +92,7 @@ def stored(path, plan, spans, packed=True):
     store = WritableStore(path, plan)
     for first, last in spans:
         grain = store.grain if packed else None
-        store.write([batch.run_block(plan, first, last, grain=grain)[0]])
+        store.write([scheduler.run_block(plan, first, last, grain=grain)[0]])
     store.finish("done", complete=True)
     return FileStore(path)
 
@@ -104,7 +104,7 @@ def stored(path, plan, spans, packed=True):
 )
 def test_any_blocks_make_the_same_file(spans, packed, plan, tmp_path):
     store = stored(tmp_path / "a.h5", plan, spans, packed)
-    once, _ = batch.run_block(plan, 0, 43)
+    once, _ = scheduler.run_block(plan, 0, 43)
     part = store.parts[0]
     part.verify()
     assert np.array_equal(part.read("counts", 0, 43), once.counts)
@@ -143,7 +143,7 @@ def test_a_run_compresses_each_trajectory_once_and_in_its_workers(
         write(store, blocks)
 
     monkeypatch.setattr(WritableStore, "write", looked_at)
-    monkeypatch.setattr(batch, "_COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(scheduler, "_COMMIT_SECONDS", 0.0)
     arguments = plan.model, plan.times, 64, plan.initial, 5, plan.record
     js.simulate(*arguments, store=tmp_path / "a.h5", block_size=20, workers=1)
     assert [(block.first, block.last) for block in delivered] == [
@@ -158,7 +158,7 @@ def test_a_run_compresses_each_trajectory_once_and_in_its_workers(
 
 @pytest.mark.parametrize("together", [True, False])
 def test_larger_numbers_in_a_later_block_widen_the_file(together, plan, tmp_path):
-    one, two = (batch.run_block(plan, first, first + 8)[0] for first in (0, 8))
+    one, two = (scheduler.run_block(plan, first, first + 8)[0] for first in (0, 8))
     two = Block(8, 16, two.events, counts=two.counts + np.int32(2**20), jumps=two.jumps,
                 event_count=two.event_count)  # fmt: skip
     store = WritableStore(tmp_path / "a.h5", plan)
@@ -179,8 +179,8 @@ def test_chunks_of_another_size_are_not_taken_over(plan, tmp_path, monkeypatch):
     once = stored(tmp_path / "a.h5", plan, [(0, 32)]).parts[0]
     store = WritableStore(tmp_path / "b.h5", plan)
     with monkeypatch.context() as patch:
-        patch.setattr(layout, "_CHUNK_BYTES", 2 * layout._CHUNK_BYTES)
-        store.write([batch.run_block(plan, 0, 32)[0]])
+        patch.setattr(hdf5_layout, "_CHUNK_BYTES", 2 * hdf5_layout._CHUNK_BYTES)
+        store.write([scheduler.run_block(plan, 0, 32)[0]])
     store.finish("done", complete=True)
     part = FileStore(tmp_path / "b.h5").parts[0]
     part.verify()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim.cli import main
-from jumpsim.inference.clausius import Clausius
+from jumpsim.analysis.entropy.clausius import Clausius
+from jumpsim.cli.main import main
 
 HOHLRAUM = js.systems.hohlraum(8, 5, 1.0)
 START = {"N": 8, "m": 0}

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim import progress
-from jumpsim.cli import _Signals, main
-from jumpsim.commands import _counted
+from jumpsim.cli.commands import _counted
+from jumpsim.cli.main import _Signals, main
+from jumpsim.utils import progress
 
 ROOT = Path(__file__).parent.parent
 SPEC = (ROOT / "data" / "open_waveguide.toml").read_text()
@@ -163,7 +163,7 @@ BAD_SPECS = {
 
 @pytest.mark.parametrize("case", BAD_SPECS)
 def test_bad_parameter_files(tmp_path, capsys, case):
-    from jumpsim.cli import main
+    from jumpsim.cli.main import main
 
     text, message = BAD_SPECS[case]
     path = tmp_path / "bad.toml"
@@ -195,7 +195,7 @@ def test_bad_parameter_files(tmp_path, capsys, case):
     ],
 )
 def test_bad_options(folder, capsys, arguments, message):
-    from jumpsim.cli import main
+    from jumpsim.cli.main import main
 
     try:
         status = main(["run", str(folder / "spec.toml"), "-o", str(folder / "o.h5"), *arguments])
@@ -341,10 +341,10 @@ def test_bars_while_reading(folder, capsys, monkeypatch, show):
         main(["run", "spec.toml", "-o", "out.h5", "-n", "3", "-q", "--record", "counts,events"])
         == 0
     )
-    monkeypatch.setattr("jumpsim.ensemble._SLAB_BYTES", 8 * 101 * 3)
-    monkeypatch.setattr("jumpsim.ensemble._SLAB_EVENTS", 1)
+    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 101 * 3)
+    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", 1)
     assert progress._DELAY == 0.5
-    monkeypatch.setattr("jumpsim.progress._DELAY", 0.05)
+    monkeypatch.setattr("jumpsim.utils.progress._DELAY", 0.05)
     monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)
     ensemble = js.open("out.h5", progress=show)
     for seconds in (0.0, 0.12):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim.theory.counting import coincidence_rate
+from jumpsim.theory.counting_statistics import coincidence_rate
 
 SMALL = js.systems.hohlraum(4, 2.5, 1.0)
 START = {"N": 5, "m": 1}
@@ -69,7 +69,7 @@ def test_pairs_are_those_of_a_plain_loop(monkeypatch):
                 pairs += np.histogram([u - t for u in later if u > t], edges)[0]
     expected = pairs / (firsts * seconds / (20 * 3.0) * 0.1)
     for size in (30, 10**6):
-        monkeypatch.setattr("jumpsim.ensemble._SLAB_EVENTS", size)
+        monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", size)
         found = js.coincidences(ensemble, "emission", "absorption", 1.0, 0.5, bins=5)
         np.testing.assert_allclose(found.g2, expected, rtol=1e-12)
 

@@ -7,12 +7,12 @@ import pytest
 
 import jumpsim as js
 from jumpsim import plotting
-from jumpsim.cli import main
-from jumpsim.inference.correlations import _geometric, _lagged, _periodogram_of
-from jumpsim.initial import Thermal
+from jumpsim.analysis.fluctuations.correlations import _geometric, _lagged, _periodogram_of
+from jumpsim.cli.main import main
+from jumpsim.model.initial import Thermal
 from jumpsim.plotting.style import thinned
-from jumpsim.statistics import jackknife_error
-from jumpsim.theory.master import evolve
+from jumpsim.statistics.moments import jackknife_error
+from jumpsim.theory.master_equation import evolve
 
 SMALL = js.systems.hohlraum(8, 5, 1.0)
 START = {"N": 5, "m": 3}
@@ -70,7 +70,7 @@ def test_variance_has_divisor_n_minus_one():
 def test_slabs_change_nothing(monkeypatch):
     ensemble = js.simulate(SMALL, TIMES, 100, START, seed=1)
     whole = js.correlations(ensemble, AFTER)
-    monkeypatch.setattr("jumpsim.ensemble._SLAB_BYTES", 8 * 41 * 2 * 7)
+    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 41 * 2 * 7)
     parts = js.correlations(ensemble, AFTER)
     np.testing.assert_allclose(parts.covariance, whole.covariance, rtol=1e-9)
     np.testing.assert_allclose(parts.error, whole.error, rtol=1e-9)

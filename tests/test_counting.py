@@ -5,7 +5,7 @@ import pytest
 from exact import Exact
 
 import jumpsim as js
-from jumpsim.cli import main
+from jumpsim.cli.main import main
 
 SMALL = js.systems.open_waveguide(3, 3, 1.0, 0.5, (1.5, 0.3), (1.0, 0.2))
 START = {"A": 3, "B": 1, "m": 1}
@@ -41,7 +41,7 @@ def with_counter(model, weights, start, times):
 )
 def test_against_a_counter_in_the_state(counted):
     found = js.count_cumulants(SMALL, WINDOWS, START, counted)
-    from jumpsim.theory.counting import channel_weights
+    from jumpsim.theory.counting_statistics import channel_weights
 
     weights = channel_weights(SMALL, counted)
     expected = with_counter(SMALL, weights, (3, 1, 1), WINDOWS)
@@ -49,7 +49,7 @@ def test_against_a_counter_in_the_state(counted):
 
 
 def test_heat_of_a_bath_is_its_losses():
-    from jumpsim.theory.counting import channel_weights
+    from jumpsim.theory.counting_statistics import channel_weights
 
     weights = channel_weights(SMALL, "end 1")
     names = [n for n, w in zip(SMALL.channels, weights, strict=True) if w]
@@ -102,7 +102,7 @@ def test_windows_that_begin_later():
 def test_slabs_change_nothing(monkeypatch):
     ensemble = js.simulate(SMALL, WINDOWS, 300, START, 1, ["jumps"])
     whole = js.counting(ensemble, "end 1")
-    monkeypatch.setattr("jumpsim.ensemble._SLAB_BYTES", 8 * 3 * 12 * 7)
+    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 3 * 12 * 7)
     parts = js.counting(ensemble, "end 1")
     np.testing.assert_allclose(parts.cumulants, whole.cumulants, rtol=1e-8, atol=1e-9)
     np.testing.assert_allclose(parts.errors, whole.errors, rtol=1e-8, atol=1e-9)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim.couplings import Couplings, validity
+from jumpsim.systems.couplings import Couplings, validity
 
 HBAR = 1.054571817e-34
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim.figures import _zero_crossing
-from jumpsim.inference.correlations import _periodogram_of
-from jumpsim.theory.counting import coincidence_rate
-from jumpsim.theory.master import evolve
+from jumpsim.analysis.fluctuations.correlations import _periodogram_of
+from jumpsim.papers.braak_mannhart import _zero_crossing
+from jumpsim.theory.counting_statistics import coincidence_rate
+from jumpsim.theory.master_equation import evolve
 
 pytestmark = pytest.mark.slow
 

@@ -21,8 +21,8 @@ from survival import (
 )
 
 import jumpsim as js
-from jumpsim import cluster, workers
-from jumpsim.cli import main
+from jumpsim.cli.main import main
+from jumpsim.run import clusters, workers
 
 distributed = pytest.importorskip("distributed")
 
@@ -108,7 +108,7 @@ def silent_port():
 
 
 def test_a_scheduler_that_is_not_there(folder, capsys, monkeypatch):
-    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(clusters, "_CONNECT_SECONDS", 0.5)
     (folder / "no.json").write_text("{}")
     with silent_port() as deaf:
         for address, text in {

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim.cli import main
-from jumpsim.inference.demon import _deficit
-from jumpsim.statistics import jackknife_error
+from jumpsim.analysis.entropy.demon import _deficit
+from jumpsim.cli.main import main
+from jumpsim.statistics.moments import jackknife_error
 
 TIMES = np.linspace(0, 30, 16)
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import jumpsim as js
-from jumpsim.inference.distribution import _chi_square
+from jumpsim.analysis.fluctuations.distribution import _chi_square
 
 SMALL = js.systems.hohlraum(8, 5, 1.0)
 START = {"N": 7, "m": 1}
@@ -53,7 +53,7 @@ def test_a_wrong_law_is_seen():
 def test_slabs_change_nothing(monkeypatch):
     ensemble = js.simulate(SMALL, [0.2, 1.0], 300, START, 1)
     whole = js.distribution(ensemble, "N", 0.2)
-    monkeypatch.setattr("jumpsim.ensemble._SLAB_BYTES", 8 * 2 * 2 * 7)
+    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 2 * 2 * 7)
     np.testing.assert_array_equal(js.distribution(ensemble, "N", 0.2).observed, whole.observed)
 
 
@@ -97,7 +97,7 @@ def test_classes_of_neighbours(monkeypatch):
         exact, [law[a : b + 1].sum() for a, b in zip(first, last, strict=True)], atol=1e-12
     )
     assert f"mean {m.mean():.5g};" in str(found)
-    monkeypatch.setattr("jumpsim.plotting.single._MOST_CLASSES", 7)
+    monkeypatch.setattr("jumpsim.plotting.distribution._MOST_CLASSES", 7)
     (axis,) = js.plotting.distribution(found).axes
     np.testing.assert_allclose(axis.containers[0].lines[0].get_xdata(), (first + last) / 2)
     assert axis.get_ylabel() == f"fraction of trajectories in each {first[1] - first[0]} counts"

@@ -8,10 +8,10 @@ import pytest
 
 import jumpsim as js
 from jumpsim import engine, streams
-from jumpsim.engine import draws, protocol
+from jumpsim.engine import kernel_state, random
 from jumpsim.engine.status import SENTENCES, Fault
 from jumpsim.errors import SimulationError
-from jumpsim.rates import RateTable
+from jumpsim.model.rates import RateTable
 
 RECORDS = ("counts", "jumps", "events", "moments")
 MODEL = js.systems.open_waveguide(6, 5, 0.2, 1.0, (1.0, 0.5), (0.3, 0.1))
@@ -90,7 +90,7 @@ def test_waiting_time_is_a_logarithm():
     small = np.uint64(1) << np.arange(64, dtype=np.uint64)
     for word in [*words, *small, *~small, *np.array(EXTREME, np.uint64)]:
         expected = -math.log(1 - (int(word) >> 12) * 2.0**-52)
-        assert draws.exponential(word) == pytest.approx(expected, rel=4e-16, abs=0)
+        assert random.exponential(word) == pytest.approx(expected, rel=4e-16, abs=0)
 
 
 def state_before(n0, n1, n2, n3):
@@ -152,7 +152,7 @@ def fault(hand_made, start, rows=1, max_events=10**5):
 def test_negative_rate():
     hand_made = table([0.0, 1.0, 1.0], [[], [], [(0, 3.0, -2.0)]], [[1], [0], [1]])
     error = fault(hand_made, 0)
-    assert (error.status, error.channel, error.row) == (protocol.NEGATIVE_RATE, 2, 0)
+    assert (error.status, error.channel, error.row) == (kernel_state.NEGATIVE_RATE, 2, 0)
     text = str(error.explain(7, ("a", "b", "c")))
     assert text.startswith(f"trajectory 7, t = {error.time:.6g} s: channel 'c' has a negative or")
     assert 0 < error.time < 100
@@ -161,14 +161,14 @@ def test_negative_rate():
 
 def test_undefined_rate():
     factors = [[(0, 0.0, 10.0), (0, 1.0, -1.0)]]
-    assert fault(table([1e308], factors, [[0]]), 1).status == protocol.NEGATIVE_RATE
+    assert fault(table([1e308], factors, [[0]]), 1).status == kernel_state.NEGATIVE_RATE
 
 
 @pytest.mark.parametrize("factors", [[[(0, 0.0, 1e10)]], [[], [(0, 0.0, 2e-308)], [], []]])
 def test_rate_that_is_not_finite(factors):
     changes = [[0]] * len(factors)
     error = fault(table([1e308] * len(factors), factors, changes), 5)
-    assert error.status == protocol.NOT_FINITE
+    assert error.status == kernel_state.NOT_FINITE
     text = str(error.explain(0, ("a",) * 4))
     assert text.startswith("trajectory 0, t = 0 s: the total rate is not a finite, normal number")
 
@@ -176,7 +176,7 @@ def test_rate_that_is_not_finite(factors):
 def test_overflow():
     doubling = table([0.0, 1.0], [[], []], [[0], [2**52]])
     error = fault(doubling, 2**52)  # 2^53 itself is still exact
-    assert (error.status, error.channel, error.events) == (protocol.OVERFLOW, 1, 2)
+    assert (error.status, error.channel, error.events) == (kernel_state.OVERFLOW, 1, 2)
     assert "channel 'b' raised a count above 2^53" in str(error.explain(0, ("a", "b")))
 
 
@@ -193,7 +193,7 @@ def test_overflow_in_simulate():
 
 def test_event_budget_of_the_engine():
     error = fault(table([1.0], [[]], [[0]]), 0, rows=3, max_events=100)
-    assert (error.status, error.row, error.events) == (protocol.TOO_MANY_EVENTS, 0, 100)
+    assert (error.status, error.row, error.events) == (kernel_state.TOO_MANY_EVENTS, 0, 100)
     assert "more events than `max_events` = 100" in str(error.explain(4, ("a",)))
 
 
@@ -210,10 +210,10 @@ def test_event_budget_in_simulate(whole):
 
 def test_every_error_has_a_sentence():
     codes = {
-        protocol.NEGATIVE_RATE,
-        protocol.NOT_FINITE,
-        protocol.OVERFLOW,
-        protocol.TOO_MANY_EVENTS,
+        kernel_state.NEGATIVE_RATE,
+        kernel_state.NOT_FINITE,
+        kernel_state.OVERFLOW,
+        kernel_state.TOO_MANY_EVENTS,
     }
     assert set(SENTENCES) == codes
 

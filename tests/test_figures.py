@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim import figures
-from jumpsim.cli import main
-from jumpsim.ensemble import open as open_ensemble
+from jumpsim.cli.main import main
+from jumpsim.papers import braak_mannhart
+from jumpsim.store.ensemble import open as open_ensemble
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -18,22 +18,24 @@ DATA = Path(__file__).parent.parent / "data"
 def stores(tmp_path_factory):
     """Stores of few trajectories, and what was printed while they were made."""
     folder = tmp_path_factory.mktemp("stores")
-    names = list(figures.FIGURES)
-    lines = list(figures.draw_figures(names, DATA, folder, folder, ntraj=200, progress=False))
+    names = list(braak_mannhart.FIGURES)
+    lines = list(
+        braak_mannhart.draw_figures(names, DATA, folder, folder, ntraj=200, progress=False)
+    )
     return folder, lines
 
 
 def drawn(name, folder):
-    spec, draw, _ = figures.FIGURES[name]
-    run = figures._Run(open_ensemble(folder / f"{spec}.h5"))
-    figure, findings = figures._drawn(draw, run)
+    spec, draw, _ = braak_mannhart.FIGURES[name]
+    run = braak_mannhart._Run(open_ensemble(folder / f"{spec}.h5"))
+    figure, findings = braak_mannhart._drawn(draw, run)
     return run, figure, findings
 
 
 def test_every_figure_is_there(stores):
     folder, lines = stores
-    assert set(figures.FIGURES) == {"fig2", "fig3", "fig4", "fig5", "fig7", "fig8"}
-    for name in figures.FIGURES:
+    assert set(braak_mannhart.FIGURES) == {"fig2", "fig3", "fig4", "fig5", "fig7", "fig8"}
+    for name in braak_mannhart.FIGURES:
         assert (folder / f"{name}.png").stat().st_size > 10_000
         assert (folder / f"{name}.pdf").stat().st_size > 5_000
         assert any(line.startswith(f"{name}: ") for line in lines)
@@ -45,7 +47,7 @@ def test_every_figure_is_there(stores):
     assert "n_B = 2.2234" in text
 
 
-@pytest.mark.parametrize("name", figures.FIGURES)
+@pytest.mark.parametrize("name", braak_mannhart.FIGURES)
 def test_lines_marks_and_trajectories(name, stores):
     run, figure, _ = drawn(name, stores[0])
     for axis in figure.axes:
@@ -105,7 +107,7 @@ def test_read_only_never_simulates(stores, tmp_path, monkeypatch, capsys):
     def forbidden(*_, **__):
         raise AssertionError("simulated")
 
-    monkeypatch.setattr(figures, "simulate", forbidden)
+    monkeypatch.setattr(braak_mannhart, "simulate", forbidden)
     command = ["figures", "fig3", "--read-only", "--data", str(DATA), "-o", str(tmp_path)]
     assert main([*command, "--stores", str(folder)]) == 0
     assert (tmp_path / "fig3.png").exists()
@@ -126,8 +128,8 @@ def test_number_of_trajectories_on_the_command_line(tmp_path, capsys):
 def test_drawing_again_computes_nothing(stores, monkeypatch):
     folder, _ = stores
     calls = []
-    monkeypatch.setattr("jumpsim.batch.run_block", lambda *given: calls.append(given))
-    list(figures.draw_figures(["fig7"], DATA, folder, folder, ntraj=200, progress=False))
+    monkeypatch.setattr("jumpsim.run.scheduler.run_block", lambda *given: calls.append(given))
+    list(braak_mannhart.draw_figures(["fig7"], DATA, folder, folder, ntraj=200, progress=False))
     assert calls == []
 
 

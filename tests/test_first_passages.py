@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim.cli import main
+from jumpsim.cli.main import main
 
 SMALL = js.systems.hohlraum(4, 2.5, 1.0)
 START = {"N": 5, "m": 1}
@@ -42,7 +42,7 @@ def test_passages_are_those_of_a_plain_loop(target, reached, monkeypatch):
     ensemble = js.simulate(SMALL, [2.0], 60, START, 1, "events")
     expected = plain(ensemble, reached)
     for size in (30, 10**6):
-        monkeypatch.setattr("jumpsim.ensemble._SLAB_EVENTS", size)
+        monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", size)
         found = js.first_passages(ensemble, target)
         assert (found.ended == np.isfinite(expected)).all()
         np.testing.assert_allclose(found.durations, np.minimum(expected, 2.0), atol=1e-12)
@@ -73,7 +73,7 @@ def test_slabs_change_nothing(monkeypatch):
     """Each trajectory has a start of its own."""
     ensemble = js.simulate(SMALL, [2.0], 60, js.Thermal(1.0), 1, "events")
     whole = js.first_passages(ensemble, "m = 2")
-    monkeypatch.setattr("jumpsim.ensemble._SLAB_EVENTS", 30)
+    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", 30)
     np.testing.assert_array_equal(js.first_passages(ensemble, "m = 2").durations, whole.durations)
 
 

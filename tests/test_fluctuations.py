@@ -7,9 +7,10 @@ import pytest
 from scipy import stats
 
 import jumpsim as js
-from jumpsim import plotting, statistics
-from jumpsim.cli import main
-from jumpsim.initial import Thermal
+from jumpsim import plotting
+from jumpsim.cli.main import main
+from jumpsim.model.initial import Thermal
+from jumpsim.statistics.moments import moments
 
 SMALL = js.systems.hohlraum(8, 5, 1.0)
 START = {"N": 7, "m": 1}
@@ -36,7 +37,7 @@ def cumulants(law, counts):
 def test_k_statistics_are_those_of_scipy():
     rng = np.random.default_rng(1)
     samples, middle = rng.gamma(2.0, size=(50, 3)), np.full(3, 1.5)
-    values, _, fano, _ = statistics.cumulants_of_groups(*grouped(samples, 10, middle), middle)
+    values, _, fano, _ = moments.cumulants_of_groups(*grouped(samples, 10, middle), middle)
     for r in range(4):
         expected = [stats.kstat(column, r + 1) for column in samples.T]
         np.testing.assert_allclose(values[r], expected, rtol=1e-9)
@@ -46,8 +47,8 @@ def test_k_statistics_are_those_of_scipy():
 def test_large_counts_keep_their_digits():
     rng = np.random.default_rng(2)
     offset, noise = 2.0**40, rng.poisson(5.0, size=(4000, 1)).astype(float)
-    plain = statistics.cumulants_of_groups(*grouped(noise, 40, 5.0), np.array([5.0]))
-    far = statistics.cumulants_of_groups(
+    plain = moments.cumulants_of_groups(*grouped(noise, 40, 5.0), np.array([5.0]))
+    far = moments.cumulants_of_groups(
         *grouped(noise + offset, 40, offset + 5.0), np.array([offset + 5.0])
     )
     np.testing.assert_allclose(far[0][1:], plain[0][1:], rtol=1e-9)
@@ -77,7 +78,7 @@ def test_slabs_and_groups(monkeypatch):
     found = js.fluctuations(ensemble)
     np.testing.assert_allclose(found.cumulants[0], ensemble.mean(), rtol=1e-12)
     np.testing.assert_allclose(found.cumulants[1], ensemble.var(), rtol=1e-10)
-    monkeypatch.setattr("jumpsim.ensemble._SLAB_BYTES", 8 * 2 * 2 * 13)
+    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 2 * 2 * 13)
     again = js.fluctuations(ensemble)
     np.testing.assert_allclose(again.cumulants, found.cumulants, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(again.errors, found.errors, rtol=1e-9, atol=1e-9)
@@ -182,12 +183,12 @@ def test_errors_of_covariances_by_hand():
     rng = np.random.default_rng(3)
     samples = rng.normal(5, 1, (64, 2, 3)) @ rng.normal(0, 1, (3, 3))
     middle = np.full((2, 3), 4.0)
-    sums = statistics.product_sums([samples[:50], samples[50:]], 64, middle)
-    found, error = statistics.covariance_of_groups(*sums)
+    sums = moments.product_sums([samples[:50], samples[50:]], 64, middle)
+    found, error = moments.covariance_of_groups(*sums)
     left = [[np.cov(np.delete(samples[:, t], i, 0).T) for t in range(2)] for i in range(64)]
     np.testing.assert_allclose(found, [np.cov(samples[:, t].T) for t in range(2)], atol=1e-10)
-    np.testing.assert_allclose(error, statistics.jackknife_error(np.array(left)), rtol=1e-8)
-    assert statistics.jackknife_error(np.arange(4.0)) == pytest.approx(np.sqrt(3 * 1.25))
+    np.testing.assert_allclose(error, moments.jackknife_error(np.array(left)), rtol=1e-8)
+    assert moments.jackknife_error(np.arange(4.0)) == pytest.approx(np.sqrt(3 * 1.25))
 
 
 def test_covariances_between_pools():

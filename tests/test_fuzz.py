@@ -15,9 +15,9 @@ import pytest
 from survival import ROOT, assert_one_line, assert_same, blocks_folder, in_child, temporaries
 
 import jumpsim as js
-from jumpsim.cli import main
+from jumpsim.cli.main import main
 from jumpsim.errors import InputError
-from jumpsim.store import layout
+from jumpsim.store import hdf5_layout
 
 MEMORY = 3 * 2**30  # bytes of address space; the libraries alone take about half of one GiB
 SECONDS = 20
@@ -268,7 +268,7 @@ class Original:
         self.spec, self.path = folder / "spec.toml", folder / "out.h5"
         self.spec.write_text(SPEC)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(layout, "_CHUNK_BYTES", 512)
+            patch.setattr(hdf5_layout, "_CHUNK_BYTES", 512)
             assert main(["run", str(self.spec), "-o", str(self.path), "-q"]) == 0
         self.data = self.path.read_bytes()
         read = js.open(self.path)
@@ -473,7 +473,7 @@ def test_exchanged_chunks(original, number, sealed, tmp_path):
     assert kind == "chunks"
     assert data != original.data
     path = tmp_path / "out.h5"
-    path.write_bytes(data if sealed else data[: -layout.SEAL_BYTES])
+    path.write_bytes(data if sealed else data[: -hdf5_layout.SEAL_BYTES])
     assert in_child(lambda: read_all(path, original), SECONDS, MEMORY) == (0, "")
     for command in (["compare", "--no-figure"], ["run", str(original.spec), "-q", "-o"]):
         status, told = in_child(lambda c=command: main([*c, str(path)]), SECONDS, MEMORY)
@@ -483,7 +483,7 @@ def test_exchanged_chunks(original, number, sealed, tmp_path):
 
 def test_a_file_without_its_seal_is_read(original, tmp_path):
     path = tmp_path / "out.h5"
-    path.write_bytes(original.data[: -layout.SEAL_BYTES])
+    path.write_bytes(original.data[: -hdf5_layout.SEAL_BYTES])
     assert in_child(lambda: read_all(path, original), SECONDS, MEMORY) == (0, "")
     for name, numbers in original.arrays.items():
         assert np.array_equal(arrays_of(js.open(path))[name], numbers)

@@ -11,7 +11,7 @@ from scipy import stats
 
 import jumpsim as js
 from jumpsim import Channel, Fixed, InputError, Mixture, Model, Pool, Thermal, units
-from jumpsim.initial import as_initial, fromdict
+from jumpsim.model.initial import as_initial, fromdict
 from jumpsim.systems import hohlraum, open_waveguide
 
 DRAWS = 20_000

@@ -15,10 +15,10 @@ from conftest import PUBLISHED
 from survival import assert_nothing_left, assert_same, blocks_folder, in_child, indices
 
 import jumpsim as js
-from jumpsim import batch
-from jumpsim.plan import Plan
-from jumpsim.store import WritableStore, layout
-from jumpsim.store.part import FilePart
+from jumpsim.run import scheduler
+from jumpsim.store import WritableStore, hdf5_layout
+from jumpsim.store.file_part import FilePart
+from jumpsim.store.plan import Plan
 
 RECORDS = ("counts", "jumps", "events", "moments")
 
@@ -95,7 +95,7 @@ def simulate(path, record=RECORDS, workers=1):
 
 @pytest.fixture(autouse=True)
 def _every_block_at_once(monkeypatch):
-    monkeypatch.setattr(batch, "_COMMIT_SECONDS", -1)
+    monkeypatch.setattr(scheduler, "_COMMIT_SECONDS", -1)
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +264,7 @@ def stop_after_some(path):
     plan = Plan(model, js.Thermal(1.0), TIMES, 5, RECORDS)
     store = WritableStore(path, plan)
     for first, last in ((0, 2), (2, 3), (5, 6)):
-        store.write([batch.run_block(plan, first, last)[0]])
+        store.write([scheduler.run_block(plan, first, last)[0]])
     store.finish("stopped", complete=False)
 
 
@@ -310,9 +310,9 @@ def write_altered(path):
     """Write a file of counts with one number changed, and with checksums that fit."""
     model = js.systems.open_waveguide(**PUBLISHED)
     plan = Plan(model, js.Thermal(1.0), TIMES, 5, ("counts",))
-    block, _ = batch.run_block(plan, 0, NTRAJ)
+    block, _ = scheduler.run_block(plan, 0, NTRAJ)
     block.counts[3, 2, 1] += 1
-    layout.write(path, plan, [(0, NTRAJ, block, 0)])
+    hdf5_layout.write(path, plan, [(0, NTRAJ, block, 0)])
     FilePart(path).verify()
 
 
@@ -339,7 +339,7 @@ def swapped_types(path, folder):
 
     Without the seal of the file, as if another program had written it.
     """
-    data = path.read_bytes()[: -layout.SEAL_BYTES]
+    data = path.read_bytes()[: -hdf5_layout.SEAL_BYTES]
     type_of = bytes([0x10, 0x08, 0, 0, 2, 0, 0, 0, 0, 0, 16, 0])  # little-endian int16
     place = data.find(type_of)
     assert place >= 0

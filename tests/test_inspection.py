@@ -13,10 +13,10 @@ from test_store import assert_same_content
 
 import jumpsim as js
 from jumpsim import engine
-from jumpsim.batch import run_block
-from jumpsim.inspection import estimate
-from jumpsim.plan import Plan
-from jumpsim.store import WritableStore, layout
+from jumpsim.run.scheduler import run_block
+from jumpsim.store import WritableStore, hdf5_layout
+from jumpsim.store.plan import Plan
+from jumpsim.store.status import estimate
 
 RECORDS = ("counts", "jumps", "events", "moments")
 
@@ -115,7 +115,7 @@ def test_rerun_works_without_the_stored_numbers(tmp_path, run):
 
 
 def test_rerun_sees_a_changed_number(tmp_path, run, capsys):
-    from jumpsim.cli import main
+    from jumpsim.cli.main import main
 
     path = tmp_path / "a.h5"
     run(path)
@@ -142,7 +142,7 @@ def test_other_versions_can_be_read_but_neither_rerun_nor_extended(
     path = tmp_path / "a.h5"
     other = dataclasses.replace(plan, versions=(engine_version, stream_version), record=("counts",))
     block = run_block(other, 0, 5)[0]
-    layout.write(path, other, [(0, 5, block, 0)])
+    hdf5_layout.write(path, other, [(0, 5, block, 0)])
     assert np.array_equal(js.open(path).counts, block.counts)
     with pytest.raises(js.StoreError, match="makes other trajectories"):
         js.rerun(path, 0)
@@ -177,7 +177,7 @@ def test_merge_counts_every_trajectory_once(tmp_path, run, record):
 def _cut(source, target, first, last):
     """Copy some trajectories of a file into another one, as if they had been made elsewhere."""
     plan = js.open(source)._store.plan
-    layout.write(target, plan, [(first, last, run_block(plan, first, last)[0], 0)])
+    hdf5_layout.write(target, plan, [(first, last, run_block(plan, first, last)[0], 0)])
 
 
 def test_merge_with_gaps_can_be_completed(tmp_path, run):
@@ -224,7 +224,7 @@ def test_merge_finds_a_trajectory_that_differs(tmp_path, run, plan, name):
     run(tmp_path / "a.h5", ntraj=25, record=ALL)
     block = run_block(plan, 20, 40)[0]
     getattr(block, name)[0] += 1
-    layout.write(tmp_path / "b.h5", plan, [(20, 40, block, 0)])
+    hdf5_layout.write(tmp_path / "b.h5", plan, [(20, 40, block, 0)])
     before = (tmp_path / "a.h5").read_bytes()
     with pytest.raises(js.StoreError, match="trajectory 20 differs"):
         js.merge(tmp_path / "a.h5", [tmp_path / "b.h5"])
@@ -264,7 +264,7 @@ def test_adding_to_a_record_finds_a_stored_number_that_is_wrong(tmp_path, run, p
     counts_only = dataclasses.replace(plan, record=("counts",))
     block = run_block(counts_only, 0, 20)[0]
     block.counts[13, 2, 1] += 1
-    layout.write(path, counts_only, [(0, 20, block, 0)])  # with a checksum that fits
+    hdf5_layout.write(path, counts_only, [(0, 20, block, 0)])  # with a checksum that fits
     before = path.read_bytes()
     with pytest.raises(js.StoreError, match="trajectory 13 differs"):
         run(path, ntraj=20, record=["counts", "jumps"])

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import jumpsim as js
-from jumpsim.inference.joint import JointTest, joint_test
+from jumpsim.analysis.averages.hotelling import JointTest, joint_test
 
 SMALL = js.systems.hohlraum(8, 5, 1.0)
 TIMES = [0.1, 0.3, 1.0]
@@ -50,7 +50,7 @@ def test_slabs_change_nothing(monkeypatch):
     ensemble = js.simulate(SMALL, TIMES, 500, START, 1)
     exact = js.master_equation(SMALL, TIMES, START).mean
     whole = joint_test(ensemble, exact)
-    monkeypatch.setattr("jumpsim.ensemble._SLAB_BYTES", 8 * 3 * 2 * 7)
+    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 3 * 2 * 7)
     assert joint_test(ensemble, exact).statistic == pytest.approx(whole.statistic, rel=1e-9)
 
 

@@ -11,10 +11,11 @@ import pytest
 from networks import random_counts, random_model
 
 import jumpsim as js
-from jumpsim import batch, engine, streams
-from jumpsim.engine import cached, generated, lockstep
+from jumpsim import engine, streams
+from jumpsim.engine.codegen import cache, lockstep, templates
 from jumpsim.engine.status import Fault
-from jumpsim.statistics import Moments
+from jumpsim.run import scheduler
+from jumpsim.statistics.moments import Moments
 
 WAVEGUIDE = js.systems.open_waveguide(
     tls=20, modes=7.5, gamma_dec=0.3, gamma_0=0.5, gamma_tilde=(2.0, 0.1), gamma_tilde_wg=(1.0, 0.2)
@@ -238,7 +239,7 @@ def test_sums_alone(ring, monkeypatch):
 
 
 def test_moments_of_a_run_that_is_ended_early(monkeypatch):
-    monkeypatch.setattr(batch, "_COMPILE_SECONDS", 0.0)
+    monkeypatch.setattr(scheduler, "_COMPILE_SECONDS", 0.0)
     model, initial = SYSTEMS["waveguide"]
     run = js.simulate(model, GRIDS["even"], 10**9, initial, 8, "moments", timeout=2.0)
     assert run.stop_reason == "timeout"
@@ -258,7 +259,7 @@ def test_a_whole_run_uses_them_when_it_pays(monkeypatch, tmp_path):
     model, initial = SYSTEMS["waveguide"]
 
     def simulate(seconds, **more):
-        monkeypatch.setattr(batch, "_COMPILE_SECONDS", seconds)
+        monkeypatch.setattr(scheduler, "_COMPILE_SECONDS", seconds)
         return js.simulate(model, GRIDS["even"], 3000, initial, 8, ["counts", "moments"], **more)
 
     alone = simulate(1e9)
@@ -283,7 +284,7 @@ def test_a_short_time_limit_is_not_spent_on_compiling(monkeypatch):
 
 
 def test_worker_processes_use_them_too(monkeypatch):
-    monkeypatch.setattr(batch, "_COMPILE_SECONDS", 0.0)
+    monkeypatch.setattr(scheduler, "_COMPILE_SECONDS", 0.0)
     model, initial = SYSTEMS["two levels"]
     alone = js.simulate(model, GRIDS["even"], 600, initial, 8, max_events=10**6)
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
@@ -305,9 +306,9 @@ def test_room_is_looked_at():
 
 
 def test_a_source_is_written_once(tmp_path):
-    file = generated.written(tmp_path / "deep" / "x.py", "one")
+    file = templates.written(tmp_path / "deep" / "x.py", "one")
     stamp = file.stat()
-    assert generated.written(file, "one").stat() == stamp
+    assert templates.written(file, "one").stat() == stamp
     assert os.listdir(tmp_path / "deep") == ["x.py"]
     assert file.read_text() == "one"
 
@@ -316,9 +317,9 @@ def test_where_nobody_may_write(monkeypatch, tmp_path):
     """The compiled code then goes into the user's own cache."""
     blocked = tmp_path / "file"
     blocked.write_text("")
-    monkeypatch.setattr(cached.config, "CACHE_DIR", str(blocked))
+    monkeypatch.setattr(cache.config, "CACHE_DIR", str(blocked))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert cached.cache_folder().is_relative_to(tmp_path / "home" / ".cache" / "jumpsim")
+    assert cache.cache_folder().is_relative_to(tmp_path / "home" / ".cache" / "jumpsim")
 
 
 START = """

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim.theory.counting import channel_weights, coincidence_rate
-from jumpsim.theory.master import evolve
+from jumpsim.theory.counting_statistics import channel_weights, coincidence_rate
+from jumpsim.theory.master_equation import evolve
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +57,7 @@ def test_comparison(ensemble):
     later = slice(1, None)
     near(found.mean[later], found.exact.mean[later], found.sem[later], 1e-3)
     assert not found.joint.agrees
-    from jumpsim.inference.joint import joint_test
+    from jumpsim.analysis.averages.hotelling import joint_test
 
     assert joint_test(ensemble, found.exact.mean).p_value > 1e-4
 

@@ -108,9 +108,9 @@ def test_public_names():
     for name in js.__all__:
         assert getattr(js, name) is not None
     assert set(js.__all__) <= set(dir(js))
-    # The module jumpsim.simulate must not hide the function of that name.
+    # The module jumpsim.run.simulate must not hide the function of that name.
     code = (
-        "import jumpsim.cli, jumpsim.simulate, jumpsim.inference.compare, jumpsim as js; "
+        "import jumpsim.cli.main, jumpsim.run.simulate, jumpsim.analysis.averages.rate_equations, jumpsim as js; "
         "js.simulate.__call__, js.compare.__call__"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -15,11 +15,11 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import expm_multiply
 
 import jumpsim as js
-from jumpsim import figures, levelfigures
-from jumpsim.cli import main
-from jumpsim.levelfigures import bloch, golden, machine, secondlaw
-from jumpsim.levelfigures.reading import read
-from jumpsim.theory.twolevel.mode import mode_parameters
+from jumpsim.cli.main import main
+from jumpsim.papers import braak_mannhart, wacker
+from jumpsim.papers.wacker import bloch_gain, golden_rule, machine_map, second_law
+from jumpsim.papers.wacker.parameter_files import read
+from jumpsim.theory.twolevel.quantised_mode import mode_parameters
 
 ROOT = Path(__file__).parent.parent
 LEVELS = ROOT / "data" / "levels"
@@ -42,7 +42,7 @@ def written(folder, name, **changes):
 def drawn(folder, name, **changes):
     """Tables of a changed parameter file, the axes that are drawn from it, and the findings."""
     tables = written(folder, name, **changes)
-    figure, findings, path = levelfigures.draw(name, folder)
+    figure, findings, path = wacker.draw(name, folder)
     assert path == folder / "levels" / f"{name}.toml"
     figure.canvas.draw()  # every formula in a label can be read
     for axis in figure.axes:
@@ -97,8 +97,8 @@ def test_effective_energies(tmp_path):
 
 def test_energies_are_read_off_the_flows(tmp_path, monkeypatch):
     """Marks follow the flows of the density matrix, lines do not; a mismatch is told."""
-    from jumpsim.theory.twolevel.classical import ClassicalField
-    from jumpsim.theory.twolevel.mode import ModeState
+    from jumpsim.theory.twolevel.classical_field import ClassicalField
+    from jumpsim.theory.twolevel.quantised_mode import ModeState
 
     flows, energy = ClassicalField.flows, ModeState.energy_flows.fget
 
@@ -153,9 +153,9 @@ def test_second_law_of_the_example(tmp_path):
 def test_second_law_of_random_sets(tmp_path, monkeypatch):
     """Every set by hand; how many lose entropy, drawn and told with its binomial interval."""
     seen = []
-    made = secondlaw.production
+    made = second_law.production
     monkeypatch.setattr(
-        secondlaw, "production", lambda p, omega: seen.append((p, omega)) or made(p, omega)
+        second_law, "production", lambda p, omega: seen.append((p, omega)) or made(p, omega)
     )
     _, (_, right), findings = drawn(tmp_path, "second_law", random__sets=3000)
     parameters, omega = next((p, w) for p, w in seen if np.size(p["E_u"]) == 3000)
@@ -191,13 +191,13 @@ def test_equal_fillings_carry_no_sign():
     """Fillings that are both 0 or 1 to all digits are counted apart."""
     ranges = {"sets": 400, "seed": 3, "energies": [0, 400.0], "omega": [0, 400.0]}
     scales = {"rates": [0.1, 10], "epsilon": [0.05, 5], "temperatures": [0.3, 1]}
-    found = secondlaw.sample(ranges | scales)
+    found = second_law.sample(ranges | scales)
     negative, decided = found.negative("effective")
     assert negative == 0
     assert 100 < decided < 300
     assert found.negative("bare")[0] > 0
     with pytest.raises(js.InputError, match="nothing flows"):
-        secondlaw.sample(ranges | scales | {"energies": [5.0, 5.0 + 1e-15], "omega": [0.0, 1e-15]})
+        second_law.sample(ranges | scales | {"energies": [5.0, 5.0 + 1e-15], "omega": [0.0, 1e-15]})
 
 
 def test_machine_map(tmp_path):
@@ -205,7 +205,9 @@ def test_machine_map(tmp_path):
     small = {"map__columns": 14, "map__rows": 9, "cuts__points": 60, "parameters__T": 1.25}
     tables, (left, right), findings = drawn(tmp_path, "machine_map", **small)
     photon = 11 - 0.3 * 1.0 / 2.8  # (W 21)
-    found = machine.machines(tables["parameters"], np.linspace(-5, 16, 14), np.linspace(0.25, 4, 9))
+    found = machine_map.machines(
+        tables["parameters"], np.linspace(-5, 16, 14), np.linspace(0.25, 4, 9)
+    )
     names = {
         "solar cell": "solar cell", "absorber": "absorber", "thermal emitter": "thermal\nemitter",
         "light-emitting diode": "LED", "cooling light-emitting diode": "cooling LED",
@@ -270,8 +272,8 @@ def test_emission_on_the_wrong_side_is_counted():
     mode = SimpleNamespace(E_ph=10.0, operation=SimpleNamespace(kind="absorber"))
     for rate, wrong in ((1.0, 1), (-1.0, 2)):
         modes = np.array([[SimpleNamespace(R=rate, **vars(mode)) for _ in range(3)]])
-        found = machine.Map(np.array([-1.0, 6.0, 9.0]), np.array([2.0]), modes)
-        assert f"{wrong} of 3 machines" in machine._map_findings(found, 1.0)[1]
+        found = machine_map.Map(np.array([-1.0, 6.0, 9.0]), np.array([2.0]), modes)
+        assert f"{wrong} of 3 machines" in machine_map._map_findings(found, 1.0)[1]
 
 
 def jump_generator(g, delta, p, cutoff):
@@ -321,17 +323,17 @@ def test_errors_of_one_golden_rule():
     mean = law @ count
     rough = np.array([0.8 - law @ u, mean, law @ (count * (count - 1)) / mean**2])
     s = g**2 * (2 * n + 1) / (3.3**2 / 4 + delta**2)
-    found = golden._errors(g, delta, SET)
+    found = golden_rule._errors(g, delta, SET)
     np.testing.assert_allclose(found[0], s, rtol=1e-6)
     np.testing.assert_allclose(found[1:4], np.abs(rough / true - 1), rtol=1e-3)
     assert found[4] == pytest.approx(1 - 0.02 / n)
-    assert golden._errors(1e-7, delta, SET) is None
+    assert golden_rule._errors(1e-7, delta, SET) is None
 
 
 def test_golden_rule_at_rest(tmp_path):
     """Points and limits as drawn, and the largest errors of each range as told."""
     tables, (left, middle, _), findings = drawn(tmp_path, "golden_rule", random__sets=120)
-    found = golden.compare(tables["random"])
+    found = golden_rule.compare(tables["random"])
     assert len(found.s) + found.left_out == 120
     limits = left.patches[0].get_data()
     np.testing.assert_allclose(limits.values, [0.001, 0.01, 0.04])
@@ -362,8 +364,8 @@ def test_golden_rule_at_rest(tmp_path):
 def test_a_limit_that_is_not_met_is_told():
     s, small, large = np.array([0.001, 0.05, 3.0]), np.full(3, 1e-5), np.array([2e-3, 5e-3, 0.05])
     for R, n in ((large, small), (small, large)):
-        found = golden.Comparison(s, R, n, large, np.array([0.9, 0.1, 0.9]), 4)
-        told = golden._limits_told(found)
+        found = golden_rule.Comparison(s, R, n, large, np.array([0.9, 0.1, 0.9]), 4)
+        told = golden_rule._limits_told(found)
         assert ["NOT MET" in text for text in told] == [True, False, True, False]
         assert told[1].endswith("emitted by undecided")
         assert told[3] == "left out: 4 sets in which nothing flows"
@@ -454,7 +456,7 @@ def test_pulled_frequency(tmp_path):
 
 def test_marks_of_the_frequency_are_what_photons_carry(tmp_path, monkeypatch):
     """With the flow of energy halved the marks are elsewhere, the lines are not, and it is told."""
-    from jumpsim.theory.twolevel.mode import ModeState
+    from jumpsim.theory.twolevel.quantised_mode import ModeState
 
     energy = ModeState.energy_flows.fget
     monkeypatch.setattr(
@@ -517,17 +519,17 @@ def test_bloch_gain(tmp_path):
 
 def test_where_gain_ends_between_two_points():
     nothing, curve = np.zeros(5), np.array([-1.0, 2, 1, -3, -1])
-    found = bloch.Gain(np.arange(5.0), curve, nothing, nothing)
+    found = bloch_gain.Gain(np.arange(5.0), curve, nothing, nothing)
     assert found.zero == 2.25
 
 
 def test_gain_that_does_not_end():
     cold = {"T": 2.0, "mu_u": 40.0, "mu_l": 0.0, "name": "x"}
     parameters = {"gamma_u": 1.0, "gamma_l": 1.0, "E_k": 10.0}
-    found = bloch.gain(parameters, cold, np.linspace(-3, 3, 7))
+    found = bloch_gain.gain(parameters, cold, np.linspace(-3, 3, 7))
     assert (found.exact > 0).all()
     assert np.isnan(found.zero)
-    assert "gain below Δ = none" in bloch._told(cold, found, parameters)
+    assert "gain below Δ = none" in bloch_gain._told(cold, found, parameters)
 
 
 BAD = {
@@ -621,7 +623,7 @@ def test_every_figure_has_its_file_and_its_script(tmp_path, capsys):
         "golden_rule": {"random__sets": 10}, "bloch_gain": {},
         "pulling": {"threshold__points": 4, "pulling__points": 4},
     }  # fmt: skip
-    assert set(few) == set(levelfigures.FIGURES) == {path.stem for path in LEVELS.glob("*.toml")}
+    assert set(few) == set(wacker.FIGURES) == {path.stem for path in LEVELS.glob("*.toml")}
     for name, changes in few.items():
         tables = written(tmp_path, name, **changes)
         assert "Wacker" in tables["source"]
@@ -632,7 +634,7 @@ def test_every_figure_has_its_file_and_its_script(tmp_path, capsys):
     where = ["--data", str(tmp_path), "-o", folder, "--stores", folder]
     assert main(["figures", *few, *where, "--read-only"]) == 0
     out = capsys.readouterr().out
-    for name, (_, caption) in levelfigures.FIGURES.items():
+    for name, (_, caption) in wacker.FIGURES.items():
         assert f"{name}: {caption}; " in out
         assert (tmp_path / "out" / f"{name}.pdf").stat().st_size > 5000
         with Image.open(tmp_path / "out" / f"{name}.png") as image:
@@ -643,10 +645,10 @@ def test_every_figure_has_its_file_and_its_script(tmp_path, capsys):
 
 
 def test_no_name_draws_every_figure(tmp_path, monkeypatch):
-    one = {"bloch_gain": levelfigures.FIGURES["bloch_gain"]}
-    monkeypatch.setattr(levelfigures, "FIGURES", one)
-    monkeypatch.setattr(figures, "FIGURES", {})
-    told = list(figures.draw_figures([], ROOT / "data", tmp_path, tmp_path))
+    one = {"bloch_gain": wacker.FIGURES["bloch_gain"]}
+    monkeypatch.setattr(wacker, "FIGURES", one)
+    monkeypatch.setattr(braak_mannhart, "FIGURES", {})
+    told = list(braak_mannhart.draw_figures([], ROOT / "data", tmp_path, tmp_path))
     assert told[0].startswith("bloch_gain: ")
     assert (tmp_path / "bloch_gain.png").exists()
 
@@ -671,12 +673,12 @@ def test_where_the_random_sets_lie(monkeypatch):
         seen.append({**p, "detuning": detuning, "s": g**2 / (width**2 / 4 + detuning**2)})
         return np.ones(5)
 
-    monkeypatch.setattr(golden, "_errors", spy)
+    monkeypatch.setattr(golden_rule, "_errors", spy)
     ranges = {
         "sets": 1000, "seed": 4, "rates": [0.1, 10.0], "strength": [1e-4, 1.0], "n_b": [1e-3, 10.0],
         "detuning": [-3.0, 9.0], "fillings": [0.2, 0.6],
     }  # fmt: skip
-    golden.compare(ranges)
+    golden_rule.compare(ranges)
     limits = {
         "gamma_u": (0.1, 10, 1), "gamma_l": (0.1, 10, 1), "gamma_b": (0.1, 10, 1),
         "s": (1e-4, 1, 1e-2), "n_b": (1e-3, 10, 0.1), "detuning": (-3, 9, 3),
@@ -691,7 +693,7 @@ def test_where_the_random_sets_lie(monkeypatch):
 def test_the_same_seed_gives_the_same_sets():
     tables = tomllib.loads((LEVELS / "golden_rule.toml").read_text())
     ranges = tables["random"] | {"sets": 5}
-    first, again = golden.compare(ranges), golden.compare(ranges)
-    other = golden.compare(ranges | {"seed": 2})
+    first, again = golden_rule.compare(ranges), golden_rule.compare(ranges)
+    other = golden_rule.compare(ranges | {"seed": 2})
     np.testing.assert_array_equal(first.s, again.s)
     assert not np.isin(other.s, first.s).any()

@@ -14,13 +14,13 @@ from test_few import QUESTIONS
 
 import jumpsim as js
 from jumpsim import plotting
-from jumpsim.cli import main
-from jumpsim.inference import levels as levels_module
-from jumpsim.inference.rabi import _chi_square
-from jumpsim.statistics import detailed_slope, proportion_interval
+from jumpsim.analysis.entropy import twolevel as levels_module
+from jumpsim.analysis.events.rabi_onset import _chi_square
+from jumpsim.cli.main import main
+from jumpsim.statistics.moments import detailed_slope, proportion_interval
 from jumpsim.theory import twolevel
-from jumpsim.theory.twolevel import waiting
-from jumpsim.theory.twolevel.waiting import waiting_law
+from jumpsim.theory.twolevel import waiting_times
+from jumpsim.theory.twolevel.waiting_times import waiting_law
 
 MACHINE = {
     "E_u": 10.0, "E_l": 0.0, "omega_cav": 12.0, "g": 1.0, "gamma_u": 1.0, "gamma_l": 1.5,
@@ -874,12 +874,12 @@ def test_waiting_from_far_above_rest():
     model = js.systems.two_level_mode(10, 0, 10, 0.3, 1.0, 1.0, 0.05, f_u=0.5, f_l=0.5, n_b=5.0)
     start = js.Fixed({"u": 1, "l": 0, "photon": 300})
     found = waiting_law(model, [0.5, 3.0], start, ["into l"])
-    before = waiting._MARGIN
+    before = waiting_times._MARGIN
     try:
-        waiting._MARGIN = 600
+        waiting_times._MARGIN = 600
         wide = waiting_law(model, [0.5, 3.0], start, ["into l"])
     finally:
-        waiting._MARGIN = before
+        waiting_times._MARGIN = before
     np.testing.assert_allclose(found.survival, wide.survival, atol=1e-10)
     np.testing.assert_allclose(found.density, wide.density, atol=1e-10)
     assert found.mean == pytest.approx(wide.mean, rel=1e-9)

@@ -14,8 +14,8 @@ from test_lanes import SYSTEMS
 
 import jumpsim as js
 from jumpsim import engine, streams
-from jumpsim.cli import main
-from jumpsim.inference import atrest
+from jumpsim.analysis.averages import long_run
+from jumpsim.cli.main import main
 
 HOHLRAUM = js.systems.hohlraum(20, 10, 1.0)
 START = js.Fixed({"N": 6, "m": 5})
@@ -209,7 +209,7 @@ def test_errors_cover():
 
 
 def test_what_speaks_against_the_errors_is_said(monkeypatch):
-    monkeypatch.setattr(atrest, "_MOST_STATES", 200)
+    monkeypatch.setattr(long_run, "_MOST_STATES", 200)
     short = js.at_rest(js.long_run(TURNOVER, {"X": 15}, 0.1, 400, 5, seed=1, warmup=10.0))
     assert "too short" in str(short)
     few = js.at_rest(js.long_run(TURNOVER, {"X": 15}, 1.0, 5, 5, seed=1))

@@ -11,8 +11,8 @@ from scipy import stats
 from scipy.linalg import expm
 
 import jumpsim as js
-from jumpsim.initial import Fixed, Thermal
-from jumpsim.theory.states import reachable
+from jumpsim.model.initial import Fixed, Thermal
+from jumpsim.theory.state_space import reachable
 
 s = js.systems
 CHIRAL = (5, 4, 1.0, 1.0, (3.0, 0.4), (2.0, 0.3))

@@ -8,7 +8,7 @@ from networks import random_model
 from scipy.integrate import quad, solve_ivp
 
 import jumpsim as js
-from jumpsim.initial import Thermal
+from jumpsim.model.initial import Thermal
 
 s = js.systems
 FAMILY = (5, 5, 1e4, 1e4, (1e7, 0), (1e7, 0))  # physics of Figs. 2-4, small; start (3, 3, 1)

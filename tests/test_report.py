@@ -16,13 +16,13 @@ from networks import leaky
 from pages import ATTRIBUTES, TAGS, Page
 
 import jumpsim as js
-from jumpsim import provenance
-from jumpsim.batch import run_block
-from jumpsim.cli import _COMMANDS, main
-from jumpsim.options import parser
-from jumpsim.plan import Plan
-from jumpsim.report import markup, page, sections
-from jumpsim.store import WritableStore, layout
+from jumpsim.cli.main import _COMMANDS, main
+from jumpsim.cli.options import parser
+from jumpsim.reporting import markup, page, sections
+from jumpsim.run.scheduler import run_block
+from jumpsim.store import WritableStore, hdf5_layout
+from jumpsim.store.plan import Plan
+from jumpsim.utils import provenance
 
 RECORDS = ("counts", "jumps", "events", "moments")
 
@@ -179,7 +179,7 @@ def hostile_store(path, monkeypatch, pools):
     monkeypatch.setattr(provenance, "context", lambda: texts)
     made = plan(model)
     pieces = [(0, 60, run_block(made, 0, 60)[0], 0)]
-    layout.write(path, made, pieces, f"{evil}\x1b\u202e")
+    hdf5_layout.write(path, made, pieces, f"{evil}\x1b\u202e")
 
 
 @pytest.mark.parametrize("pools", [("a__b", "_"), ("אב", "_x'")])
@@ -202,7 +202,7 @@ def test_nothing_from_a_store_becomes_a_tag(tmp_path, monkeypatch, pools):
 def test_provenance_of_any_shape(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "context", lambda: [1, {"host": None}])
     made = plan(record=("counts",))
-    layout.write(tmp_path / "a.h5", made, [(0, 9, run_block(made, 0, 9)[0], 0)], "all is well")
+    hdf5_layout.write(tmp_path / "a.h5", made, [(0, 9, run_block(made, 0, 9)[0], 0)], "all is well")
     parsed = Page(js.report(tmp_path / "a.h5"))
     assert parsed.text.count("not known") >= 6
 
@@ -238,7 +238,7 @@ def test_a_partial_store_says_so_at_the_top(tmp_path):
 def test_a_run_that_ended_early_says_so_at_the_top(tmp_path):
     made = plan(record=("counts",))
     reason = "target_sem reached with 9 trajectories: largest standard error 0.3"
-    layout.write(tmp_path / "a.h5", made, [(0, 9, run_block(made, 0, 9)[0], 0)], reason)
+    hdf5_layout.write(tmp_path / "a.h5", made, [(0, 9, run_block(made, 0, 9)[0], 0)], reason)
     told = top(Page(js.report(tmp_path / "a.h5")))
     assert f"Ended early: The run ended for another reason: {reason}." in told
     assert "not whole" not in told

@@ -7,8 +7,8 @@ import pytest
 import reference
 
 import jumpsim as js
-from jumpsim.batch import run_block
-from jumpsim.plan import Plan
+from jumpsim.run.scheduler import run_block
+from jumpsim.store.plan import Plan
 
 BOSONIC, TLS, SPECIES = js.Pool.bosonic, js.Pool.tls, js.Pool.mass_action
 Channel = js.Channel

@@ -7,7 +7,8 @@ from test_lanes import GRIDS, SYSTEMS
 
 import jumpsim as js
 from jumpsim import engine, streams
-from jumpsim.engine import direct, scalar
+from jumpsim.engine import direct
+from jumpsim.engine.codegen import scalar
 from jumpsim.engine.status import Fault
 
 ALL = {"samples", "jumps", "events"}

@@ -17,11 +17,11 @@ from survival import (
 )
 
 import jumpsim as js
-from jumpsim.batch import run_block
-from jumpsim.cli import main
-from jumpsim.plan import Plan
-from jumpsim.shard import Shard, shard_of, shards
+from jumpsim.cli.main import main
+from jumpsim.run.scheduler import run_block
 from jumpsim.store import WritableStore
+from jumpsim.store.plan import Plan
+from jumpsim.store.shard import Shard, shard_of, shards
 
 ROOT = Path(__file__).parent.parent
 NTRAJ = 200
@@ -82,7 +82,9 @@ def test_nothing_is_simulated_twice(folder, reference, monkeypatch):
     js.compact("out.h5")
     assert js.status("out.h5").missing == [(133, NTRAJ)]  # it still knows how many were wanted
     done = []
-    monkeypatch.setattr("jumpsim.batch.run_block", lambda *a: done.append(a[1:3]) or run_block(*a))
+    monkeypatch.setattr(
+        "jumpsim.run.scheduler.run_block", lambda *a: done.append(a[1:3]) or run_block(*a)
+    )
     for number in (1, 2, 3):
         assert run(f"{number}/3") == 0
     assert {i for span in done for i in range(*span)} == set(range(133, NTRAJ))
@@ -166,7 +168,7 @@ def test_a_disk_that_is_full_while_shards_are_united_costs_nothing(folder, refer
         raise RuntimeError("Can't write: No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("jumpsim.store.disk.layout.write", full)
+        patch.setattr("jumpsim.store.disk.hdf5_layout.write", full)
         with pytest.raises(js.StoreError, match="no space left"):
             js.compact("out.h5")
     assert js.status("out.h5").missing == []

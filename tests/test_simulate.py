@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim.batch import achieved_sem, run_block
 from jumpsim.errors import SimulationError
-from jumpsim.plan import Plan
-from jumpsim.statistics import Moments
+from jumpsim.run.scheduler import achieved_sem, run_block
+from jumpsim.statistics.moments import Moments
+from jumpsim.store.plan import Plan
 
 MODEL = js.systems.open_waveguide(6, 5, 0.2, 1.0, (1.0, 0.5), (0.3, 0.1))
 TIMES = [0.0, 0.3, 1.0]

@@ -8,8 +8,8 @@ import pytest
 
 import jumpsim as js
 from jumpsim import InputError
-from jumpsim.cli import main
-from jumpsim.spec import parse_spec
+from jumpsim.cli.main import main
+from jumpsim.run.parameter_file import parse_spec
 
 ROOT = Path(__file__).parent.parent
 

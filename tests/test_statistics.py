@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jumpsim.statistics import Moments
-from jumpsim.sums import word_sums
+from jumpsim.statistics.exact_sums import word_sums
+from jumpsim.statistics.moments import Moments
 
 
 def exact_sums(samples):

@@ -11,10 +11,10 @@ import xarray
 
 import jumpsim as js
 from jumpsim import engine
-from jumpsim.batch import run_block
-from jumpsim.plan import Plan
-from jumpsim.store import FileStore, MemoryStore, WritableStore, disk, layout
-from jumpsim.store.part import FilePart
+from jumpsim.run.scheduler import run_block
+from jumpsim.store import FileStore, MemoryStore, WritableStore, disk, hdf5_layout
+from jumpsim.store.file_part import FilePart
+from jumpsim.store.plan import Plan
 
 RECORDS = ("counts", "jumps", "events", "moments")
 
@@ -205,7 +205,7 @@ def test_blocks_can_be_read_while_the_run_goes_on(tmp_path, plan):
 def test_the_checksum_notices_any_changed_number(tmp_path, reference):
     part = FileStore(reference)._parts[0]
     part.verify()
-    for name in layout.names(part.plan):
+    for name in hdf5_layout.names(part.plan):
         copy = tmp_path / f"{name}.h5"
         shutil.copy(reference, copy)
         with h5py.File(copy, "r+") as file:
@@ -231,7 +231,7 @@ def test_the_header_notices_any_change(reference, what):
 
 def test_a_block_that_reads_back_differently_is_refused(tmp_path, plan, monkeypatch):
     store = WritableStore(tmp_path / "s.h5", plan)
-    monkeypatch.setattr(layout, "write", _write_a_wrong_number(layout.write))
+    monkeypatch.setattr(hdf5_layout, "write", _write_a_wrong_number(hdf5_layout.write))
     with pytest.raises(js.StoreError, match="reads back differently"):
         store.write([run_block(plan, 0, 3)[0]])
     assert [f.name for f in (tmp_path / "s.h5.blocks").iterdir()] == ["lock"]
@@ -338,7 +338,7 @@ def test_foreign_files_are_refused_and_left_alone(tmp_path, waveguide, microseco
 )
 def test_another_format_is_refused_and_left_alone(step, told, reference, plan):
     with h5py.File(reference, "r+") as file:
-        file.attrs["format_version"] = layout.FORMAT_VERSION + step
+        file.attrs["format_version"] = hdf5_layout.FORMAT_VERSION + step
     before = reference.read_bytes()
     with pytest.raises(js.StoreError, match=told):
         js.open(reference)

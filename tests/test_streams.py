@@ -12,7 +12,7 @@ from numba import njit
 from scipy.stats import chi2
 
 from jumpsim import streams
-from jumpsim.engine import draws, protocol
+from jumpsim.engine import kernel_state, random
 
 WORD = 2**64 - 1
 ROTATIONS = ((14, 16), (52, 57), (23, 40), (5, 37), (25, 33), (46, 12), (58, 22), (32, 32))
@@ -45,7 +45,7 @@ def threefry_words(counter, key):
 def exponentials(bits):
     out = np.empty(len(bits))
     for i in range(len(bits)):
-        out[i] = draws.exponential(bits[i])
+        out[i] = random.exponential(bits[i])
     return out
 
 
@@ -53,7 +53,7 @@ def exponentials(bits):
 def kernel_uniforms(bits):
     out = np.empty(len(bits))
     for i in range(len(bits)):
-        out[i] = draws.uniform(bits[i])
+        out[i] = random.uniform(bits[i])
     return out
 
 
@@ -126,14 +126,14 @@ def test_xoshiro_published_vector_in_numpy():
 
 def test_xoshiro_published_vector_in_the_kernel():
     state = np.array([1, 2, 3, 4], np.uint64)
-    assert [int(draws.next_bits(state)) for _ in XOSHIRO] == list(XOSHIRO)
+    assert [int(random.next_bits(state)) for _ in XOSHIRO] == list(XOSHIRO)
 
 
 def test_uniforms_and_kernel_are_the_same_generator():
     for state in streams.states(3, 0, 5, streams.START):
         u = streams.uniforms(state[None], 50)[0]
         moving = state.copy()
-        assert [(int(draws.next_bits(moving)) >> 11) * 2.0**-53 for _ in range(50)] == u.tolist()
+        assert [(int(random.next_bits(moving)) >> 11) * 2.0**-53 for _ in range(50)] == u.tolist()
         assert u.min() >= 0
         assert u.max() < 1
 
@@ -175,7 +175,7 @@ def test_arrangements_are_what_they_say():
         next(BATTERY["arranged"](name, 1)) for name in ("lanes", "trajectories", "seeds")
     )
     first = streams.states(1, 0, 65, streams.JUMPS)
-    alone = [[int(draws.next_bits(state)) for _ in range(500)] for state in first]
+    alone = [[int(random.next_bits(state)) for _ in range(500)] for state in first]
     ends = np.cumsum(lengths)
     assert trajectories[: ends[0]].tolist() == alone[0][: lengths[0]]
     assert trajectories[ends[0] : ends[1]].tolist() == alone[1][: lengths[1]]
@@ -183,7 +183,7 @@ def test_arrangements_are_what_they_say():
     shortest = lengths[:64].argmin()  # the first lane to take the next trajectory
     assert lanes[64 * lengths[shortest] + shortest] == alone[64][0]
     neighbours = [streams.states(1 + s, 0, 1, streams.JUMPS)[0] for s in range(64)]
-    assert seeds[:64].tolist() == [int(draws.next_bits(state)) for state in neighbours]
+    assert seeds[:64].tolist() == [int(random.next_bits(state)) for state in neighbours]
 
 
 def upper_bits(k):
@@ -230,7 +230,7 @@ def test_exponential_on_extreme_bits():
 
 def test_exponential_is_the_same_bits_everywhere():
     # Frozen: a change of one bit changes trajectories and needs a new ENGINE_VERSION.
-    assert protocol.ENGINE_VERSION == 1
+    assert kernel_state.ENGINE_VERSION == 1
     bits = np.random.default_rng(25).integers(0, WORD, 10**5, np.uint64, endpoint=True)
     waits = exponentials(bits)
     assert waits[:3].tolist() == [0.17521236695280873, 0.0003120838641070753, 0.24410989765890986]

@@ -34,11 +34,11 @@ from survival import (
 )
 
 import jumpsim as js
-from jumpsim.batch import run_block
-from jumpsim.cli import main
-from jumpsim.plan import Plan
+from jumpsim.cli.main import main
+from jumpsim.run.scheduler import run_block
 from jumpsim.store import WritableStore
-from jumpsim.store.part import FilePart
+from jumpsim.store.file_part import FilePart
+from jumpsim.store.plan import Plan
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LATENCY = 3.0  # seconds; the promise is about one, on a machine with nothing else to do

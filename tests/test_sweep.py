@@ -16,9 +16,10 @@ import pytest
 import xarray
 
 import jumpsim as js
-from jumpsim import batch, engine, grid, sweep
-from jumpsim.cli import main
-from jumpsim.grid import parse_vary, point_seed
+from jumpsim import engine
+from jumpsim.cli.main import main
+from jumpsim.run import scheduler, sweep, sweep_grid
+from jumpsim.run.sweep_grid import parse_vary, point_seed
 
 ROOT = Path(__file__).parent.parent
 SPEC = """# a small hohlraum
@@ -212,7 +213,7 @@ def test_a_stopped_sweep_goes_on(spec, out, tmp_path, monkeypatch, calls, how):
 
 @pytest.mark.parametrize("place", ["in the last block of a point", "between points"])
 def test_a_signal_is_not_lost(spec, out, monkeypatch, place):
-    home, name = (batch, "run_block") if place.startswith("in") else (sweep, "simulate")
+    home, name = (scheduler, "run_block") if place.startswith("in") else (sweep, "simulate")
     real, held = getattr(home, name), []
 
     def signalled(*arguments, **settings):
@@ -616,12 +617,17 @@ def test_axes_have_short_names_that_are_unique():
     data = {"parameters": {"a": {"x": 1, "time": 2}, "b": {"x": [5, 6]}}, "start": {"x": 3}}
     paths = ("parameters.a.x", "parameters.a.time", "parameters.b.x.1", "start.x")
     vary = {path: [1] for path in paths}
-    assert list(grid.Grid.of(data, vary).names.values()) == ["a_x", "a_time", "x_1", "start_x"]
+    assert list(sweep_grid.Grid.of(data, vary).names.values()) == [
+        "a_x",
+        "a_time",
+        "x_1",
+        "start_x",
+    ]
 
 
 def test_values_are_put_in_their_places():
     data = {"channels": [{"name": "a", "x": {"y": 1}}, {"name": "a.x", "y": [2, 3]}]}
-    found = grid.Grid.of(data, {"channels.a.x.y.1": [5, 6], "channels.a.name": ["b"]})
+    found = sweep_grid.Grid.of(data, {"channels.a.x.y.1": [5, 6], "channels.a.name": ["b"]})
     placed = [found.placed(point)["channels"] for point in found.points()]
     assert [channels[1]["y"] for channels in placed] == [[2, 5], [2, 6]]
     assert [channels[0] for channels in placed] == [{"name": "b", "x": {"y": 1}}] * 2
@@ -677,7 +683,7 @@ def test_a_signal_stops_the_command_in_order(spec, out):
 def test_paths_joined_by_a_plus_get_the_same_value():
     data = {"parameters": {"a": [1, 2], "b+c": 3, "b": 4, "c": 5}}
     joined = "parameters.a.1 + parameters.b"
-    found = grid.Grid.of(data, {joined: [7, 8], "parameters.b+c": [9]})
+    found = sweep_grid.Grid.of(data, {joined: [7, 8], "parameters.b+c": [9]})
     placed = [found.placed(point)["parameters"] for point in found.points()]
     assert [p["a"] for p in placed] == [[1, 7], [1, 8]]
     assert [p["b"] for p in placed] == [7, 8]
@@ -686,6 +692,6 @@ def test_paths_joined_by_a_plus_get_the_same_value():
     assert list(found.names.values()) == ["a_1", "b_c"]
     for other in ("parameters.b", "parameters.a", "parameters.a.1", "parameters.c+parameters.b"):
         with pytest.raises(js.InputError, match="at once"):
-            grid.Grid.of(data, {joined: [7], other: [9]})
+            sweep_grid.Grid.of(data, {joined: [7], other: [9]})
     with pytest.raises(js.InputError, match="no `x` in parameters"):
-        grid.Grid.of(data, {"parameters.a.1+parameters.x": [7]})
+        sweep_grid.Grid.of(data, {"parameters.a.1+parameters.x": [7]})

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 import jumpsim as js
-from jumpsim.inference.telegraph import Telegraph
-from jumpsim.initial import Thermal
+from jumpsim.analysis.events.telegraph import Telegraph
+from jumpsim.model.initial import Thermal
 
 SMALL = js.systems.hohlraum(6, 5, 1.0)
 START = {"N": 6, "m": 2}

@@ -7,10 +7,10 @@ import pytest
 from scipy.linalg import expm
 
 import jumpsim as js
-from jumpsim.cli import main
-from jumpsim.inference.theorem import sample_variance
-from jumpsim.statistics import detailed_slope, group_sums, jackknife
-from jumpsim.theory.exponential import exponential_average
+from jumpsim.analysis.entropy.fluctuation_theorem import sample_variance
+from jumpsim.cli.main import main
+from jumpsim.statistics.moments import detailed_slope, group_sums, jackknife
+from jumpsim.theory.exponential_average import exponential_average
 
 HOHLRAUM = js.systems.hohlraum(10, 8, 1.0)
 TWO_TEMPERATURES = js.Thermal({"N": 1.5, "m": 0.8})

@@ -9,7 +9,7 @@ from networks import random_counts, random_model
 from scipy.integrate import solve_ivp
 
 import jumpsim as js
-from jumpsim.initial import Thermal
+from jumpsim.model.initial import Thermal
 
 s, thermo = js.systems, js.thermo
 M, MODES, DEC, ZERO, TILDE, TILDE_WG = 60, 45.0, 1.1e4, 2.3e4, (0.7e7, 0.3e7), (1.3e7, 0.2e7)
@@ -349,7 +349,7 @@ def test_slabs_of_events_are_the_events(monkeypatch):
     model = s.hohlraum(20, 10, 1.0)
     ensemble = js.simulate(model, [0.5], 30, (15, 0), seed=4, record="events")
     for size in (1, 37, 10**6):
-        monkeypatch.setattr("jumpsim.ensemble._SLAB_EVENTS", size)
+        monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", size)
         rows, times, channels = [], [], []
         for row, numbers, t, c in ensemble.event_slabs():
             rows += [row + k for k in range(len(numbers))]
@@ -520,6 +520,6 @@ def test_slabs_of_trajectories_change_no_entropy(monkeypatch):
         whole = js.thermo.internal_production(ensemble)
         assert len(np.unique(ensemble.starts(0, 30), axis=0)) > 5
         with monkeypatch.context() as patch:
-            patch.setattr("jumpsim.ensemble._SLAB_BYTES", 8 * 2 * 2 * 7)
-            patch.setattr("jumpsim.ensemble._SLAB_EVENTS", 20)
+            patch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 2 * 2 * 7)
+            patch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", 20)
             np.testing.assert_array_equal(js.thermo.internal_production(ensemble), whole)

@@ -7,8 +7,8 @@ from scipy.linalg import expm, null_space
 
 import jumpsim as js
 from jumpsim.theory import twolevel as w
-from jumpsim.theory.twolevel.blocks import generator, unpacked
-from jumpsim.theory.twolevel.mode import mode_parameters
+from jumpsim.theory.twolevel.liouvillian import generator, unpacked
+from jumpsim.theory.twolevel.quantised_mode import mode_parameters
 
 SET = {"gamma_u": 1.0, "gamma_l": 1.5, "gamma_b": 0.3, "f_u": 0.9, "f_l": 0.1, "n_b": 0.2}
 
@@ -344,7 +344,7 @@ def test_several_emitters():
     start = {"empty": 1, "upper": 0, "lower": 0, "both": 0, "photon": 0}
     one = js.systems.two_level(0.3, 1.0, **SET)
     levels = js.stationary(one, {"u": 0, "l": 0, "photon": 0}, truncate={"photon": 30})
-    from jumpsim.systems.two_level import _several
+    from jumpsim.systems.twolevel.golden_rule import _several
 
     pools, channels = _several(one.channel("emission").rate, [1.0, 1.5], (0.9, 0.1))
     light = [c for c in one.channel_specs if c.name.startswith("photon")]

@@ -9,11 +9,12 @@ import pytest
 from scipy import optimize, stats
 
 import jumpsim as js
-from jumpsim import plotting, statistics
-from jumpsim.cli import main
-from jumpsim.inference.shared import scaled_copies
-from jumpsim.inference.typicality import _fit, _terms
-from jumpsim.initial import Thermal
+from jumpsim import plotting
+from jumpsim.analysis.fluctuations.typicality import _fit, _terms
+from jumpsim.analysis.requirements import scaled_copies
+from jumpsim.cli.main import main
+from jumpsim.model.initial import Thermal
+from jumpsim.statistics.moments import moments
 
 BASE = js.systems.open_waveguide(100, 100, 1e4, 1e4, (1e7, 0), (1e7, 0))
 TIMES = np.linspace(0, 2e-6, 11)
@@ -54,7 +55,7 @@ def test_fractions_within(run):
 
 
 def test_slabs_change_nothing(run, monkeypatch):
-    monkeypatch.setattr("jumpsim.ensemble._SLAB_BYTES", 8 * 11 * 3 * 7)
+    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 11 * 3 * 7)
     again = js.typicality(run.ensemble)
     np.testing.assert_array_equal(again.deviations, run.deviations)
     np.testing.assert_array_equal(again.bands, run.bands)
@@ -132,11 +133,11 @@ def test_intervals_of_medians_cover():
     """400 samples of 60: at least 95 % by construction; lower limit at an alarm of 0.1 %."""
     rng = np.random.default_rng(2)
     samples = rng.exponential(size=(60, 400))
-    low, high = statistics.median_interval(samples)
+    low, high = moments.median_interval(samples)
     covered = ((low <= math.log(2)) & (math.log(2) <= high)).mean()
     assert covered > 0.910
     assert (high - low).mean() < 0.8
-    low, high = statistics.median_interval(samples[:4])
+    low, high = moments.median_interval(samples[:4])
     assert (low == -np.inf).all()
     assert (high == np.inf).all()
 
@@ -145,7 +146,7 @@ def test_intervals_of_medians_cover():
 def test_intervals_of_proportions_cover(n, p):
     """Exactly: the probability that the interval holds p is 95 % at least, for any p."""
     k = np.arange(n + 1)
-    low, high = statistics.proportion_interval(k, n)
+    low, high = moments.proportion_interval(k, n)
     covered = stats.binom.pmf(k, n, p)[(low <= p) & (p <= high)].sum()
     assert covered >= 0.95
     assert low[0] == 0
@@ -247,7 +248,7 @@ def test_signs_of_the_entropy_production():
     assert found.duration == pytest.approx(lasted.mean())
     assert found.duration_sem == pytest.approx(lasted.std(ddof=1) / math.sqrt(300))
     count = (opposite & known).sum(axis=0)
-    limits = statistics.proportion_interval(count, 300)
+    limits = moments.proportion_interval(count, 300)
     np.testing.assert_allclose([found.low[known], found.high[known]], np.array(limits)[:, known])
     assert found.opposite[0] < 0.01  # falling fast at first
     assert "the other sign" in str(found)
@@ -258,7 +259,9 @@ def test_signs_of_the_entropy_production():
 def test_what_rounding_leaves_is_no_sign(monkeypatch):
     produced = np.ones((400, 4)).cumsum(axis=1)
     produced[:3, 1] = produced[:3, 0] - 1e-12
-    monkeypatch.setattr("jumpsim.inference.signs.internal_production", lambda _: produced)
+    monkeypatch.setattr(
+        "jumpsim.analysis.entropy.production_signs.internal_production", lambda _: produced
+    )
     found = js.production_signs(balanced(1))
     assert found.opposite.tolist() == [0, 0, 0]
     assert found.ever[0] == 0

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim.cli import main
-from jumpsim.inference.uncertainty import _ratio
-from jumpsim.statistics import jackknife_error
+from jumpsim.analysis.entropy.uncertainty import _ratio
+from jumpsim.cli.main import main
+from jumpsim.statistics.moments import jackknife_error
 
 TIMES = np.linspace(0, 12, 13)
 AFTER = 4.0
@@ -68,7 +68,7 @@ def test_near_equilibrium_the_thermodynamic_limit_is_near():
     model = two_baths((1.1, 1.0), (1.0, 1.1))
     law = js.stationary(model, {"m": 1})
     cumulants = js.count_cumulants(model, [200.0], {"m": 1}, CURRENT, at_rest=True).cumulants
-    from jumpsim.theory.exponential import mean_production
+    from jumpsim.theory.exponential_average import mean_production
 
     cost = mean_production(law.space, law.probabilities) * 200
     assert 1 < cumulants[1, 0] * cost / 2 / cumulants[0, 0] ** 2 < 1.02

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim.cli import main
-from jumpsim.inference.waiting import _kaplan_meier
-from jumpsim.statistics import jackknife_error
+from jumpsim.analysis.events.waiting_times import _kaplan_meier
+from jumpsim.cli.main import main
+from jumpsim.statistics.moments import jackknife_error
 
 SMALL = js.systems.hohlraum(4, 2.5, 1.0)
 START = {"N": 5, "m": 1}
@@ -40,7 +40,7 @@ def plain(ensemble, wanted, after, begin):
 def test_waits_are_those_of_a_plain_loop(wanted, after, begin, monkeypatch):
     ensemble = js.simulate(SMALL, [2.0], 60, START, 1, "events")
     for size in (50, 10**6):
-        monkeypatch.setattr("jumpsim.ensemble._SLAB_EVENTS", size)
+        monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", size)
         found = js.waiting_times(ensemble, wanted, after, begin)
         got = sorted(zip(found.durations.tolist(), found.ended.tolist(), strict=True))
         expected = plain(ensemble, wanted, after, begin)

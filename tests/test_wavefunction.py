@@ -21,9 +21,9 @@ from scipy.stats import kstest
 
 import jumpsim as js
 from jumpsim import engine
-from jumpsim.coherent import CoherentRates, model_fromdict
-from jumpsim.engine import draws, wavefunction
-from jumpsim.statistics import Moments
+from jumpsim.engine import random, wavefunction
+from jumpsim.statistics.moments import Moments
+from jumpsim.systems.twolevel.quantum_jumps import CoherentRates, model_fromdict
 from jumpsim.theory import twolevel
 
 BASE = {"gamma_u": 1.0, "gamma_l": 1.5, "gamma_b": 0.5, "f_u": 0.9, "f_l": 0.2, "n_b": 0.3}
@@ -294,11 +294,11 @@ def test_without_any_jump_rabi_oscillations_go_on():
 def test_elementary_functions():
     rng = np.random.default_rng(0)
     for x in [0.0, 1e-300, 1e-9, *rng.exponential(3, 2000), *rng.uniform(0, 700, 2000)]:
-        assert draws.decay.py_func(x) == pytest.approx(math.exp(-x), rel=4e-16, abs=0)
-    assert draws.decay.py_func(701.0) == 0.0
+        assert random.decay.py_func(x) == pytest.approx(math.exp(-x), rel=4e-16, abs=0)
+    assert random.decay.py_func(701.0) == 0.0
     for x in [0.0, math.pi / 4, 1e5, *rng.normal(0, 3, 2000), *rng.normal(0, 1e6, 2000)]:
-        assert draws.sine_cosine.py_func(x) == pytest.approx((math.sin(x), math.cos(x)), abs=4e-16)
-    tiny = draws.sine_cosine.py_func(1e-12)
+        assert random.sine_cosine.py_func(x) == pytest.approx((math.sin(x), math.cos(x)), abs=4e-16)
+    tiny = random.sine_cosine.py_func(1e-12)
     assert tiny == (1e-12, 1.0)
 
 
@@ -492,7 +492,7 @@ def test_edited_draws_make_a_kernel_anew(tmp_path):
     assert len(folders) == 1
     assert first_event(tmp_path) == first
     assert sorted((tmp_path / "cache").glob("kernels-*")) == folders
-    file = tmp_path / "jumpsim" / "engine" / "draws.py"
+    file = tmp_path / "jumpsim" / "engine" / "random.py"
     text = file.read_text()
     changed = text.replace("return -(exponent * 0.69", "return -2.0 * (exponent * 0.69")
     assert changed != text
@@ -505,25 +505,24 @@ def test_edited_draws_make_a_kernel_anew(tmp_path):
 
 def test_every_file_of_the_kernels_is_in_the_digest(tmp_path, monkeypatch):
     """A comment in any of them makes another folder; afterwards numba's setting is as it was."""
-    from jumpsim.engine import cached
+    from jumpsim.engine.codegen import cache
 
     def folder():
-        with cached.kernel_cache():
+        with cache.kernel_cache():
             return numba.config.CACHE_DIR
 
     before = numba.config.CACHE_DIR
     assert Path(folder()).parent.name == (Path(before).name if before else "__pycache__")
     assert before == numba.config.CACHE_DIR
-    source = Path(cached.__file__).parent
-    for file in source.glob("*.py"):
-        shutil.copy(file, tmp_path)
-    monkeypatch.setattr(cached, "_HERE", tmp_path)
+    source = Path(js.__file__).parent / "engine"
+    shutil.copytree(source, tmp_path, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    monkeypatch.setattr(cache, "_HERE", tmp_path)
     seen = [folder()]
     assert folder() == seen[0]
-    for file in sorted(tmp_path.glob("*.py")):
+    for file in sorted(tmp_path.rglob("*.py")):
         file.write_text(file.read_text() + "# edited\n")
         seen.append(folder())
-    assert len(set(seen)) == len(seen) == 1 + len(list(source.glob("*.py")))
+    assert len(set(seen)) == len(seen) == 1 + len(list(tmp_path.rglob("*.py")))
     assert before == numba.config.CACHE_DIR
 
 

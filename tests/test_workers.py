@@ -18,12 +18,12 @@ import pytest
 from survival import SPEC, assert_nothing_left, assert_one_line, assert_same
 
 import jumpsim as js
-from jumpsim import batch, cluster, remote, workers
-from jumpsim.cli import main
-from jumpsim.plan import Plan
-from jumpsim.provenance import software
-from jumpsim.remote import Order, work
+from jumpsim.cli.main import main
+from jumpsim.run import clusters, scheduler, worker_process, workers
+from jumpsim.run.worker_process import Order, work
 from jumpsim.store import MemoryStore, WritableStore
+from jumpsim.store.plan import Plan
+from jumpsim.utils.provenance import software
 
 MODEL = js.systems.open_waveguide(6, 5, 0.2, 1.0, (1.0, 0.5), (0.3, 0.1))
 TIMES = [0.0, 0.3, 1.0]
@@ -193,7 +193,7 @@ def slow_reference(tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_broken_pool_is_told_of_and_the_run_goes_on(tmp_path, slow_reference, monkeypatch):
-    monkeypatch.setattr(batch, "_COMMIT_SECONDS", 0)
+    monkeypatch.setattr(scheduler, "_COMMIT_SECONDS", 0)
     path = tmp_path / "a.h5"
     with spawned() as pool:
         thread = kill_a_worker(lambda: pool, path)
@@ -213,7 +213,7 @@ def test_a_broken_pool_is_told_of_and_the_run_goes_on(tmp_path, slow_reference, 
 
 @pytest.mark.slow
 def test_a_pool_that_can_be_made_again_is(tmp_path, slow_reference, monkeypatch):
-    monkeypatch.setattr(batch, "_COMMIT_SECONDS", 0)
+    monkeypatch.setattr(scheduler, "_COMMIT_SECONDS", 0)
     path, made = tmp_path / "a.h5", []
 
     def make():
@@ -274,7 +274,7 @@ def test_the_command_tells_of_lost_workers_in_one_line(tmp_path, monkeypatch, ca
     spec.write_text(SPEC)
     for most, kept in ((0, "nothing was finished yet"), (60, f"what was finished is in {out}")):
         executor = Unruly(lose=cancel_all_after(most // 10))
-        monkeypatch.setattr(cluster, "dask_executor", lambda _, there=executor: there)
+        monkeypatch.setattr(clusters, "dask_executor", lambda _, there=executor: there)
         assert main(["run", str(spec), "-o", str(out), "-q", "--scheduler", "there"]) == 75
         told = capsys.readouterr().err
         assert_one_line(told)
@@ -296,14 +296,14 @@ def test_other_software_is_refused_before_anything_is_unpacked(name, plan):
     with pytest.raises(js.InputError, match=rf"has {name} \d.* the run needs 0\.0\.1; install"):
         work(other, 0, 3, False)
     with Unruly() as executor, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remote.Order, "of", lambda *_: other)
+        patch.setattr(worker_process.Order, "of", lambda *_: other)
         with pytest.raises(js.InputError, match=rf"process {os.getpid()} on .* has {name}"):
             run(executor=executor)
 
 
 def test_a_worker_without_this_package_is_told_of():
     missing = ModuleNotFoundError("No module named 'jumpsim'")
-    older = AttributeError("Can't get attribute 'work' on <module 'jumpsim.remote'>")
+    older = AttributeError("Can't get attribute 'work' on <module 'jumpsim.run.worker_process'>")
     for error in (missing, older):
         bad = Unruly(lose=lambda _, future, error=error: future.set_exception(error) or True)
         with bad, pytest.raises(js.InputError, match="a worker cannot load this jumpsim"):
@@ -374,7 +374,7 @@ def many_tasks(path, ntraj, block, monkeypatch):
     def nothing(_, first, last, *__):
         return replace(made, first=first, last=last), 1.0
 
-    monkeypatch.setattr(batch, "run_block", nothing)
+    monkeypatch.setattr(scheduler, "run_block", nothing)
     tracemalloc.start()
     began = time.monotonic()
     options = {"record": "counts", "block_size": 1, "store": path, "executor": Immediate()}
@@ -387,7 +387,7 @@ def many_tasks(path, ntraj, block, monkeypatch):
 
 @pytest.mark.slow
 def test_neither_memory_nor_time_per_task_grows_with_their_number(tmp_path, plan, monkeypatch):
-    block = batch.run_block(plan, 0, 1)[0]
+    block = scheduler.run_block(plan, 0, 1)[0]
     few, short = many_tasks(tmp_path / "few.h5", 5000, block, monkeypatch)
     many, long = many_tasks(tmp_path / "many.h5", 100000, block, monkeypatch)
     print(f"5,000 tasks: {few} bytes, {short:.2f} s; 100,000: {many} bytes, {long:.2f} s")
@@ -396,10 +396,10 @@ def test_neither_memory_nor_time_per_task_grows_with_their_number(tmp_path, plan
 
 
 def test_sums_are_cut_by_the_worker_and_not_into_more_tasks(monkeypatch):
-    monkeypatch.setattr(batch, "_BLOCK_BYTES", 8 * 3 * 3 * 5)  # five trajectories
+    monkeypatch.setattr(scheduler, "_BLOCK_BYTES", 8 * 3 * 3 * 5)  # five trajectories
     seen = []
-    alone = batch.run_block
-    monkeypatch.setattr(batch, "run_block", lambda *a: seen.append(a[1:3]) or alone(*a))
+    alone = scheduler.run_block
+    monkeypatch.setattr(scheduler, "run_block", lambda *a: seen.append(a[1:3]) or alone(*a))
     with Unruly() as executor:
         sums = run(executor=executor, record="moments", block_size=None)
     assert max(last - first for first, last in seen) == 5
@@ -411,9 +411,9 @@ def test_sums_of_many_tasks_take_no_room_each(plan):
     plan = replace(plan, record=("moments",))
     store = MemoryStore(plan)
     for first in (0, 20, 10, 30):
-        store.write([batch.run_block(plan, first, first + 10)[0]])
+        store.write([scheduler.run_block(plan, first, first + 10)[0]])
     assert len(store.parts) == 1
-    assert (store.moments().second == batch.run_block(plan, 0, 40)[0].sums.second).all()
+    assert (store.moments().second == scheduler.run_block(plan, 0, 40)[0].sums.second).all()
 
 
 def test_code_that_is_written_for_a_model_is_not_other_software():

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import protocol
-from .cached import kernel_cache
-from .protocol import ENGINE_VERSION
+from . import kernel_state
+from .codegen.cache import kernel_cache
+from .kernel_state import ENGINE_VERSION
 from .status import Fault
 
 with kernel_cache():
-    from . import direct, lockstep, scalar, wavefunction
+    from . import direct, wavefunction
+    from .codegen import lockstep, scalar
 
 # What a run may be done with; a method is part of a run's identity.
 KERNELS = {"direct": direct, "wavefunction": wavefunction}
@@ -106,19 +107,19 @@ def run(
     seen_rows = seen_events = 0
     while True:
         status = advance(table, times, limit, budget, starts, states, cursor, out)
-        filled = cursor.place[protocol.FILLED]
+        filled = cursor.place[kernel_state.FILLED]
         event_times.append(out.event_time[:filled].copy())
         event_channels.append(out.event_channel[:filled].copy())
-        cursor.place[protocol.FILLED] = 0
-        done = int(cursor.place[protocol.ROW])
-        if status not in (protocol.DONE, protocol.MORE, protocol.BUFFER_FULL):
+        cursor.place[kernel_state.FILLED] = 0
+        done = int(cursor.place[kernel_state.ROW])
+        if status not in (kernel_state.DONE, kernel_state.MORE, kernel_state.BUFFER_FULL):
             raise _fault(status, cursor)
         events = int(out.event_count[:done].sum())
-        if status != protocol.DONE and cursor.place[protocol.GRID] != protocol.FRESH:
-            events += int(cursor.place[protocol.EVENTS])
+        if status != kernel_state.DONE and cursor.place[kernel_state.GRID] != kernel_state.FRESH:
+            events += int(cursor.place[kernel_state.EVENTS])
         go_on = proceed is None or proceed(done - seen_rows, events - seen_events)
         seen_rows, seen_events = done, events
-        if status == protocol.DONE or not go_on:
+        if status == kernel_state.DONE or not go_on:
             break
     kept = int(out.event_count[:done].sum())
     return Rows(
@@ -152,7 +153,7 @@ class Path:
     @property
     def events(self):
         """Events so far."""
-        return int(self.cursor.place[protocol.EVENTS])
+        return int(self.cursor.place[kernel_state.EVENTS])
 
     def state(self):
         """Where the trajectory is, as a dict of copies, for `go_on_from`."""
@@ -169,7 +170,7 @@ class Path:
         cursor = self.cursor
         cursor.clock[:], cursor.stream[:] = clock, stream
         cursor.counts[:], cursor.jumps[:] = counts, jumps
-        cursor.place[protocol.GRID], cursor.place[protocol.EVENTS] = 0, events
+        cursor.place[kernel_state.GRID], cursor.place[kernel_state.EVENTS] = 0, events
 
     def sample(self, times, proceed=None):
         """Counts and cumulative jumps at times later than those before, as in `Rows`.
@@ -186,18 +187,18 @@ class Path:
         """
         _, out = _prepared(direct, self._lowered, 1, len(times), ("samples", "jumps"))
         place = self.cursor.place
-        seen = self.events if place[protocol.GRID] != protocol.FRESH else 0
+        seen = self.events if place[kernel_state.GRID] != kernel_state.FRESH else 0
         while True:
             status = self._advance(
                 self._table, times, np.iinfo(np.int64).max, SLICE_EVENTS, self._start, self._state,
                 self.cursor, out,
             )  # fmt: skip
-            if status not in (protocol.DONE, protocol.MORE):
+            if status not in (kernel_state.DONE, kernel_state.MORE):
                 raise _fault(status, self.cursor)
             go_on = proceed is None or proceed(self.events - seen)
             seen = self.events
-            if status == protocol.DONE:
-                place[protocol.ROW] = place[protocol.GRID] = 0
+            if status == kernel_state.DONE:
+                place[kernel_state.ROW] = place[kernel_state.GRID] = 0
                 return out.samples[0], out.jumps[0]
             if not go_on:
                 return None, None
@@ -252,10 +253,10 @@ def _fault(status, cursor):
     place = cursor.place
     return Fault(
         status,
-        int(place[protocol.ROW]),
+        int(place[kernel_state.ROW]),
         float(cursor.clock[0]),
-        int(place[protocol.FAULT]),
-        int(place[protocol.EVENTS]),
+        int(place[kernel_state.FAULT]),
+        int(place[kernel_state.EVENTS]),
     )
 
 
@@ -263,15 +264,15 @@ def _prepared(kernel, lowered, rows, times, keep):
     """Cursor at the beginning of the first row, and arrays for what is kept."""
     counts, amplitudes, columns, dtype, channels = kernel.sizes(lowered)
     buffer = _BUFFER_EVENTS if "events" in keep else 0
-    cursor = protocol.Cursor(
-        np.array([0, protocol.FRESH, 0, 0, -1], np.int64),
+    cursor = kernel_state.Cursor(
+        np.array([0, kernel_state.FRESH, 0, 0, -1], np.int64),
         np.zeros(1),
         np.zeros(4, np.uint64),
         np.zeros(counts, np.int64),
         np.zeros(amplitudes),
         np.zeros(channels, np.int64),
     )
-    out = protocol.Output(
+    out = kernel_state.Output(
         np.zeros((rows if "samples" in keep else 0, times, columns), dtype),
         np.zeros((rows if "jumps" in keep else 0, times, channels), np.int64),
         np.zeros(rows, np.int64),

@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from .draws import exponential, next_bits, uniform
-from .protocol import (
+from .kernel_state import (  # fmt: skip
     BUFFER_FULL,
     COUNT_LIMIT,
     DONE,
@@ -28,7 +27,8 @@ from .protocol import (
     OVERFLOW,
     ROW,
     TOO_MANY_EVENTS,
-)  # fmt: skip
+)
+from .random import exponential, next_bits, uniform
 
 _U = np.uint64
 

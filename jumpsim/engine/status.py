@@ -1,16 +1,16 @@
 """What the kernels' status codes mean: one table turns a code into a sentence."""
 
 from ..errors import SimulationError
-from . import protocol
+from . import kernel_state
 
 SENTENCES = {
-    protocol.NEGATIVE_RATE: "channel '{channel}' has a negative or undefined rate. Check that its "
-    "constant and its pools' limits allow no count at which the rate changes sign",
-    protocol.NOT_FINITE: "the total rate is not a finite, normal number, or a phase is beyond "
+    kernel_state.NEGATIVE_RATE: "channel '{channel}' has a negative or undefined rate. Check "
+    "that its constant and its pools' limits allow no count at which the rate changes sign",
+    kernel_state.NOT_FINITE: "the total rate is not a finite, normal number, or a phase is beyond "
     "10^15. Check the constants and units of the channels",
-    protocol.OVERFLOW: "channel '{channel}' raised a count above 2^53 (beside a coherent exchange "
-    "photons above 2^21), where sums are not exact. The model grows without bound: stop earlier",
-    protocol.TOO_MANY_EVENTS: "more events than `max_events` = {events}. Raise it, or "
+    kernel_state.OVERFLOW: "channel '{channel}' raised a count above 2^53 (beside a coherent "
+    "exchange photons above 2^21), where sums are not exact. The model grows without bound: stop earlier",
+    kernel_state.TOO_MANY_EVENTS: "more events than `max_events` = {events}. Raise it, or "
     "stop at an earlier time (long trajectories are not dropped, because that would bias averages)",
 }
 

@@ -21,8 +21,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .draws import decay, exponential, next_bits, sine_cosine, uniform
-from .protocol import (
+from .kernel_state import (  # fmt: skip
     BUFFER_FULL,
     DONE,
     EVENTS,
@@ -35,7 +34,8 @@ from .protocol import (
     OVERFLOW,
     ROW,
     TOO_MANY_EVENTS,
-)  # fmt: skip
+)
+from .random import decay, exponential, next_bits, sine_cosine, uniform
 
 # The state's first whole number says which block it is in, the second is n, or k for a pair.
 EMPTY, PAIR, BOTH = range(3)

@@ -5,14 +5,14 @@ by mark and line style as well as by colour, so that a grey print can be read.
 """
 
 from .averages import comparison
+from .distribution import distribution, telegraph
+from .entropy import clausius, demon, theorem
 from .events import coincidences, counting, uncertainty, waiting
-from .levels import level_thermodynamics, rabi_onset
-from .long import at_rest
-from .moments import correlations, fluctuations
+from .fluctuations import correlations, fluctuations
+from .long_run import at_rest
 from .saving import save
-from .secondlaw import clausius, demon, theorem
-from .single import distribution, telegraph
-from .typical import typicality
+from .twolevel import level_thermodynamics, rabi_onset
+from .typicality import typicality
 
 __all__ = [
     "at_rest",

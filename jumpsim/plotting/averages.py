@@ -3,8 +3,8 @@
 import numpy as np
 
 from .. import thermo, units
-from .levels import density_matrix
 from .style import COLOURS, LINES, MARKS, STYLE, titled, upright
+from .twolevel import density_matrix
 
 _MOST_MARKS = 30  # more would touch each other
 

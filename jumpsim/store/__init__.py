@@ -4,7 +4,7 @@ from .base import Store
 from .disk import FileStore, WritableStore, Written, check_same_run, write_block
 from .memory import MemoryStore
 from .merging import merge
-from .naming import store_exists
+from .paths import store_exists
 
 __all__ = [
     "FileStore",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import pieces
+from . import index_ranges
 
 
 class Store:
@@ -41,20 +41,20 @@ class Store:
 
     def pieces(self):
         """Return the pieces that make up the store, see `pieces.select`."""
-        return pieces.select(self._parts)
+        return index_ranges.select(self._parts)
 
     @property
     def events(self):
         """Events simulated."""
-        return pieces.events(self.pieces())
+        return index_ranges.events(self.pieces())
 
     def ranges(self):
         """Ranges (first, last + 1) of the indices that are there, sorted, neighbours joined."""
-        return pieces.ranges(self.pieces())
+        return index_ranges.ranges(self.pieces())
 
     def missing(self, ntraj):
         """Ranges of the indices below `ntraj` that are not there."""
-        return pieces.gaps(self.ranges(), ntraj)
+        return index_ranges.gaps(self.ranges(), ntraj)
 
     def read(self, name, first, last):
         """Rows first ... last-1 (in the order of their indices) of a variable."""
@@ -72,7 +72,7 @@ class Store:
 
     def moments(self, below=None):
         """Exact moments of the samples (of the trajectories with an index below `below`)."""
-        return pieces.moments(self.plan, self.pieces(), below)
+        return index_ranges.moments(self.plan, self.pieces(), below)
 
     def _rows(self, first, last):
         """(part, first row, last row in the part) that make up rows first ... last-1."""

@@ -22,13 +22,13 @@ import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..block import neighbours
 from ..errors import DamagedError, StoreError, StoreWarning
-from ..plan import RECORDS
-from . import layout, overlap
+from . import hdf5_layout, same_trajectories
 from .base import Store
-from .naming import BLOCK_NAME, block_files, block_name, blocks_folder
-from .part import FilePart
+from .block import neighbours
+from .file_part import FilePart
+from .paths import BLOCK_NAME, block_files, block_name, blocks_folder
+from .plan import RECORDS
 
 _APPEARS_SECONDS = 10.0  # that a shared file system may take to show what another machine wrote
 
@@ -89,7 +89,7 @@ class WritableStore(Store):
         except BaseException:
             self._release()
             raise
-        self.grain = layout.chunk_rows(self.plan)
+        self.grain = hdf5_layout.chunk_rows(self.plan)
         self._parts = [part for part in parts if part.plan.record == self.plan.record]
         # Parts with a smaller record: simulated again, and compared before they are let go.
         self._smaller = [part for part in parts if part not in self._parts]
@@ -100,7 +100,7 @@ class WritableStore(Store):
         gaps = super().missing(max([ntraj, *again]))
         own = [(0, ntraj)] if self._own is None else self._own
         wanted = [*own, *(span for part in self._smaller for span in part.ranges)]
-        return overlap.intersect(gaps, wanted)
+        return same_trajectories.intersect(gaps, wanted)
 
     def begin(self, ntraj):
         """Note what was asked for, so that others can tell how far it is."""
@@ -164,7 +164,7 @@ class WritableStore(Store):
                 f"with {', '.join(self.plan.record)}; run one of them again with the same record"
             )
         part.verify()
-        overlap.check_common(part, self)
+        same_trajectories.check_common(part, self)
         before = self.ranges()
         self._parts.append(part)
         if self.ranges() != before:
@@ -194,7 +194,7 @@ class WritableStore(Store):
 
     def _compact(self, stop_reason):
         for part in self._smaller:
-            overlap.check_equal(part, self)
+            same_trajectories.check_equal(part, self)
         parts = self._parts + self._smaller
         blocks = [part.path for part in parts if part.path.parent == self.folder]
         if any(part.path != self.path for part in parts) or self._smaller:
@@ -281,7 +281,7 @@ def whole_file(target):
 def write_once(target, plan, pieces, stop_reason=None):
     """Write a file so that it is there whole, or not at all; returns it as a part."""
     with whole_file(target) as temporary:
-        checksum, crc = layout.write(temporary, plan, pieces, stop_reason)
+        checksum, crc = hdf5_layout.write(temporary, plan, pieces, stop_reason)
         written = FilePart(temporary)
         if (written.checksum, written.crc()) != (checksum, crc):
             raise StoreError(f"{temporary}: reads back differently from what was written")

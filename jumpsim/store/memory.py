@@ -1,7 +1,7 @@
 """Trajectories in memory."""
 
-from ..block import join_blocks, neighbours
 from .base import Store
+from .block import join_blocks, neighbours
 
 
 class MemoryStore(Store):

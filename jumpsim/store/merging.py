@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from ..errors import InputError
-from . import pieces
+from . import index_ranges
 from .disk import FileStore, WritableStore
-from .naming import store_exists
+from .paths import store_exists
 
 
 def merge(path, inputs):
@@ -48,7 +48,9 @@ def merge(path, inputs):
     rows = sum(last - first for first, last in ranges)
     if not new:
         return f"{path}: nothing new, {rows} trajectories as before"
-    missing = [f"{first} ... {last - 1}" for first, last in pieces.gaps(ranges, ranges[-1][1])]
+    missing = [
+        f"{first} ... {last - 1}" for first, last in index_ranges.gaps(ranges, ranges[-1][1])
+    ]
     told = f"; missing {', '.join(missing[:5])}" if missing else ""
     more = f" and {len(missing) - 5} more ranges" if len(missing) > 5 else ""
     return f"{path}: {rows} trajectories, merged from {len(stores)} stores{told}{more}"

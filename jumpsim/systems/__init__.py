@@ -1,11 +1,11 @@
 """Ready-made declarations of the systems of the papers, one file per system."""
 
 from .closed_waveguide import closed_waveguide
-from .coherent import two_level_field, two_level_mode
 from .embedded_cavity import embedded_cavity
 from .hohlraum import hohlraum
 from .open_waveguide import open_waveguide
-from .two_level import two_level
+from .twolevel.catalogue import two_level_field, two_level_mode
+from .twolevel.golden_rule import two_level
 
 CATALOGUE = {
     f.__name__: f

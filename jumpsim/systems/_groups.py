@@ -1,7 +1,7 @@
 """Groups of two-level systems that differ in their couplings."""
 
-from ..declaration import Pool
 from ..errors import InputError, whole_number
+from ..model.declaration import Pool
 
 
 def tls_groups(tls, **rates):

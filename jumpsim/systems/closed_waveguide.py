@@ -7,11 +7,11 @@ Eqs. (79)-(99), Figs. 5-8; below "BM".
 import warnings
 
 from .. import units
-from ..couplings import rate_pairs, warn_unless_derivable
-from ..declaration import Channel, Pool
 from ..errors import InputError, PhysicsWarning, positive_number
-from ..model import Model
+from ..model.declaration import Channel, Pool
+from ..model.model import Model
 from ._groups import by, tls_groups
+from .couplings import rate_pairs, warn_unless_derivable
 
 _SOURCE, _SINK = {1: "A", 2: "B"}, {1: "B", 2: "A"}  # where channel r comes from, leads to
 

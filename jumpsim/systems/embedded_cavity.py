@@ -5,9 +5,9 @@ Eqs. (100)-(109), Fig. 9; below "BM".
 """
 
 from .. import units
-from ..declaration import Channel, Pool
 from ..errors import positive_number
-from ..model import Model
+from ..model.declaration import Channel, Pool
+from ..model.model import Model
 from ._groups import by, tls_groups
 
 

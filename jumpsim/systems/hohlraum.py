@@ -5,9 +5,9 @@ Eqs. (1)-(7), (30)-(33); below "BM".
 """
 
 from .. import units
-from ..declaration import Channel, Pool
 from ..errors import positive_number
-from ..model import Model
+from ..model.declaration import Channel, Pool
+from ..model.model import Model
 from ._groups import by, tls_groups
 
 

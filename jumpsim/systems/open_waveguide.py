@@ -5,11 +5,11 @@ Eqs. (8)-(24), (41)-(72), Figs. 1-4; below "BM".
 """
 
 from .. import units
-from ..couplings import rate_pairs, warn_unless_derivable
-from ..declaration import Channel, Pool
 from ..errors import InputError, finite_number, positive_number
-from ..model import Model
+from ..model.declaration import Channel, Pool
+from ..model.model import Model
 from ._groups import by, tls_groups
+from .couplings import rate_pairs, warn_unless_derivable
 
 
 def open_waveguide(

@@ -3,11 +3,11 @@
 import numpy as np
 
 from ..errors import InputError
-from ..initial import as_initial
-from ..model import as_model
-from ..multiplicity import log_states
-from .master import Law
-from .states import MOST_STATES, reachable
+from ..model.initial import as_initial
+from ..model.microstates import log_states
+from ..model.model import as_model
+from .master_equation import Law
+from .state_space import MOST_STATES, reachable
 
 _BALANCED = 1e-11
 

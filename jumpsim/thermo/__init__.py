@@ -5,8 +5,14 @@ for a model that has a wavelength.
 """
 
 from .averages import AverageThermodynamics, of_averages
-from .flows import EntropyProduction, energy_changes, entropy_production, heat_flows, heat_given
-from .local import (
+from .entropy_production import (
+    EntropyProduction,
+    energy_changes,
+    entropy_production,
+    heat_flows,
+    heat_given,
+)
+from .local_equilibrium import (
     energy_unit,
     entropies,
     entropy_unit,
@@ -14,7 +20,7 @@ from .local import (
     temperature_unit,
     temperatures,
 )
-from .trajectory import (
+from .trajectory_entropy import (
     TrajectoryEntropy,
     along,
     boltzmann_entropies,

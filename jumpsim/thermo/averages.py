@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..model import Model
-from .flows import entropy_production, heat_given
-from .local import entropies, temperatures
+from ..model.model import Model
+from .entropy_production import entropy_production, heat_given
+from .local_equilibrium import entropies, temperatures
 
 
 @dataclass(frozen=True, eq=False)

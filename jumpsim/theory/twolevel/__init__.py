@@ -8,12 +8,12 @@ Fillings are given, or made from temperatures and chemical potentials with the e
 (W 14, 21), which keep the second law, or with the bare ones (W 9), which may break it.
 """
 
-from .averages import expectations
-from .classical import ClassicalField, classical_field
-from .interop import to_qutip
+from .classical_field import ClassicalField, classical_field
+from .expectations import expectations
 from .laser import Laser, bloch_gain, laser
-from .mode import QuantisedMode, hartree_fock, quantised_mode
 from .periodic import PeriodicState, periodic, periodic_solutions
+from .quantised_mode import QuantisedMode, hartree_fock, quantised_mode
+from .qutip import to_qutip
 
 __all__ = [
     "ClassicalField",

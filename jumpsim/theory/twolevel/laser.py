@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import InputError
-from ...levels import ModeParameters, check_rates, mode_parameters, real
+from ...systems.twolevel.parameters import ModeParameters, check_rates, mode_parameters, real
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import InputError, positive_number, whole_number
-from ...levels import ENERGIES, check_rates
+from ...systems.twolevel.parameters import ENERGIES, check_rates
 
 _TAIL = 1e-13  # weight of the last harmonic, relative to the first
 _MOST_HARMONICS = 512

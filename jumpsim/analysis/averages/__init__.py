@@ -1,0 +1,1 @@
+"""Averages over trajectories against a theory."""

@@ -1,0 +1,1 @@
+"""Entropy production: fluctuation theorems, losses of entropy, uncertainty relations."""

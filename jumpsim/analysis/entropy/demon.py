@@ -1,0 +1,256 @@
+"""The effective demon: how far a chiral waveguide sorts photons at rest, and the entropy it costs.
+
+With γ̃_2 = γ̃_1 the loop is reciprocal and both reservoirs are alike; with γ̃_2 = 0 it is fully chiral
+and moves photons from A to B against the temperature difference.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ... import units
+from ...errors import InputError
+from ...model.initial import Thermal
+from ...statistics.moments import group_sums, jackknife_error
+from ...store.ensemble import Ensemble
+from ...theory.linear_noise import RestingNoise, resting_noise
+from ...thermo import entropies, inverse_temperatures
+from ...utils.tables import columns
+from ..requirements import drifting, need, need_trajectories
+
+_GROUPS = 32
+_LEAST_MOVED = 5.0  # standard errors of the sorted number from which a ratio to it is told
+
+
+@dataclass(frozen=True, eq=False)
+class Sorting:
+    """What one loop sorts at rest.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    after : float
+        Seconds; where the rest begins.
+    asymmetry : float
+        γ̃_2/γ̃_1: 1 for a reciprocal loop, 0 for a fully chiral one.
+    counts : ndarray, shape (n_pools,)
+        Averages at rest, over trajectories and times.
+    sorted_photons, sorted_error : float
+        ⟨N_B - N_A⟩.
+    spread, spread_error : float
+        Standard deviation of N_B - N_A over trajectories.
+    deficit, deficit_error : float
+        Entropy of the equilibrium with the same energy less that of the averages, k_B.
+    noise : RestingNoise
+        Rate equations' steady state and linear noise around it.
+    """
+
+    ensemble: Ensemble
+    after: float
+    asymmetry: float
+    counts: np.ndarray
+    sorted_photons: float
+    sorted_error: float
+    spread: float
+    spread_error: float
+    deficit: float
+    deficit_error: float
+    noise: RestingNoise
+
+    @property
+    def expected(self):
+        """Sorted photons, spread and deficit of the rate equations and linear noise."""
+        difference = _difference(self.ensemble.model)
+        return (
+            float(difference @ self.noise.counts),
+            float(np.sqrt(difference @ self.noise.covariance @ difference)),
+            _deficit(self.ensemble.model, self.noise.counts),
+        )
+
+    @property
+    def per_photon(self):
+        """Entropy deficit per photon moved from A to B, (N_B - N_A)/2 of them, with its error.
+
+        NaN where nothing is known to be sorted.
+        """
+        moved, error = self.sorted_photons / 2, self.sorted_error / 2
+        if not abs(moved) > _LEAST_MOVED * error:
+            return np.nan, np.nan
+        value = self.deficit / moved
+        return value, abs(value) * np.hypot(self.deficit_error / self.deficit, error / moved)
+
+    @property
+    def last_photon(self):
+        """What one photon more from A to B would change the entropy by, x_B - x_A in k_B."""
+        model = self.ensemble.model
+        x = inverse_temperatures(model, self.counts)
+        return float(x[model.pools.index("B")] - x[model.pools.index("A")])
+
+    def __str__(self):
+        return str(Demon([self]))
+
+
+@dataclass(frozen=True, eq=False)
+class Demon:
+    """Loops of different asymmetry side by side.
+
+    Attributes
+    ----------
+    runs : list of Sorting
+        From the reciprocal to the fully chiral one.
+    """
+
+    runs: list
+
+    def __str__(self):
+        rows = []
+        for run in self.runs:
+            photons, spread, deficit = run.expected
+            ratio, error = run.per_photon
+            rows.append(
+                (
+                    f"{run.asymmetry:.4g}",
+                    f"{run.sorted_photons:.4g} ± {run.sorted_error:.2g}",
+                    f"{photons:.4g}",
+                    f"{run.spread:.4g} ± {run.spread_error:.2g}",
+                    f"{spread:.4g}",
+                    f"{run.deficit:.4g} ± {run.deficit_error:.2g}",
+                    f"{deficit:.4g}",
+                    "undecided" if np.isnan(ratio) else f"{ratio:.4g} ± {error:.2g}",
+                    f"{run.last_photon:+.4g}",
+                )
+            )
+        head = (
+            "γ̃_2/γ̃_1", "⟨N_B-N_A⟩", "rate eq.", "spread", "lin. noise", "deficit (k_B)",
+            "rate eq.", "per photon", "last photon",
+        )  # fmt: skip
+        run = self.runs[0]
+        factor, unit = units.readable_times(run.ensemble.times)
+        return "\n".join(
+            [
+                f"sorting at rest, after {run.after * factor:g} {unit}, in "
+                f"{run.ensemble.model.name}: entropy deficit against the equilibrium of the same "
+                "energy",
+                "",
+                *columns(rows, head),
+            ]
+        )
+
+
+def sorting(ensemble, after):
+    """Measure how far a waveguide with reservoirs A and B sorts photons at rest.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Of a closed waveguide; recorded with "counts".
+    after : float or str
+        Where the rest begins; the means must not change any more.
+
+    Returns
+    -------
+    Sorting
+        Printable.
+
+    Raises
+    ------
+    InputError
+        When there are no such reservoirs, or the run is not at rest.
+    """
+    need(ensemble, "counts", "sorting needs the counts")
+    need_trajectories(ensemble)
+    model, after = ensemble.model, units.time(after, "after")
+    first = int(np.searchsorted(ensemble.times, after * (1 - 1e-9)))
+    if first >= len(ensemble.times):
+        raise InputError(f"no stored time lies after {after:g} s")
+    asymmetry = _asymmetry(model)
+    difference = _difference(model)
+    found = []
+    for counts in ensemble.slabs("counts"):
+        rest = counts[:, first:]
+        sorted_photons = rest @ difference
+        change = sorted_photons[:, -1] - sorted_photons[:, 0]
+        squares = (sorted_photons**2.0).mean(axis=1)
+        found.append(np.column_stack([rest.mean(axis=1), squares, change]))
+    found = np.concatenate(found)
+    _check_rest(found[:, -1:])
+    numbers, sums = group_sums([found], _GROUPS)
+    total, n = sums.sum(axis=0), numbers.sum()
+    left = (total - sums) / (n - numbers)[:, None]
+    mean, square = total[:-2] / n, total[-2] / n
+    left, left_squares = left[:, :-2], left[:, -2]
+    spread = np.sqrt(max(square - (mean @ difference) ** 2, 0.0))
+    left_spread = np.sqrt(np.maximum(left_squares - (left @ difference) ** 2, 0.0))
+    deficits = np.array([_deficit(model, counts) for counts in left])
+    return Sorting(
+        ensemble, after, asymmetry, mean, float(mean @ difference),
+        float(jackknife_error(left @ difference)), float(spread),
+        float(jackknife_error(left_spread)), _deficit(model, mean),
+        float(jackknife_error(deficits)), resting_noise(model, ensemble.initial),
+    )  # fmt: skip
+
+
+def demon(runs):
+    """Put loops of different asymmetry side by side.
+
+    Parameters
+    ----------
+    runs : list of Sorting
+
+    Returns
+    -------
+    Demon
+        Printable; `plotting.demon` draws it.
+    """
+    if not runs:
+        raise InputError("there is nothing to compare; give at least one store")
+    return Demon(sorted(runs, key=lambda run: -run.asymmetry))
+
+
+def _difference(model):
+    """Weights of the pools in N_B - N_A."""
+    if not {"A", "B"} <= set(model.pools):
+        raise InputError(
+            f"sorting is between reservoirs A and B, but {model.name} has the pools "
+            f"{', '.join(model.pools)}"
+        )
+    weights = np.zeros(len(model.pools))
+    weights[model.pools.index("B")], weights[model.pools.index("A")] = 1.0, -1.0
+    return weights
+
+
+def _asymmetry(model):
+    """γ̃_2/γ̃_1, from the rates at which the two-level systems absorb through each channel."""
+    _difference(model)
+    rates = [
+        sum(c.rate for c in model.channel_specs if c.name.endswith(f"via {r}")
+            and c.name.startswith(f"absorb {q}"))
+        for q, r in (("A", 1), ("B", 2))
+    ]  # fmt: skip
+    if any(c.bath is not None for c in model.channel_specs) or not rates[0] > 0:
+        raise InputError(
+            f"sorting at rest is told for a closed waveguide with γ̃_1 > 0, not for {model.name}"
+        )
+    return rates[1] / rates[0]
+
+
+def _check_rest(drift):
+    if (found := drifting(drift)) is not None:
+        raise InputError(
+            f"the run is not at rest: N_B - N_A still changes by {found[1]:.4g} on average; "
+            "begin later, or run longer"
+        )
+
+
+def _deficit(model, counts):
+    """Entropy of the equilibrium with the same energy, less the entropy of these counts."""
+    from scipy.optimize import brentq
+
+    energy = np.array([pool.energy for pool in model.pool_specs])
+
+    def surplus(log_x):
+        return energy @ Thermal(float(np.exp(log_x))).mean(model) - energy @ counts
+
+    x = float(np.exp(brentq(surplus, np.log(1e-6), np.log(700.0), xtol=1e-13)))
+    best, found = (entropies(model, n).sum() for n in (Thermal(x).mean(model), counts))
+    return float(best - found)

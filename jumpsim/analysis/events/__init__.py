@@ -1,0 +1,1 @@
+"""Single events: counting, waiting times, first passages, coincidences."""

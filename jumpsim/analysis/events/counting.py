@@ -1,0 +1,129 @@
+"""Counting statistics: how many events, or how much heat, in windows of time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ... import units
+from ...errors import InputError
+from ...statistics.moments import cumulants_of_groups, power_sums
+from ...store.ensemble import Ensemble
+from ...theory.counting_statistics import CountCumulants, channel_weights, count_cumulants
+from ...utils.tables import columns
+from ..requirements import counted_words, if_small, need, need_trajectories
+
+_GROUPS = 64
+_LEAST = 8
+_SMALL = 5_000  # states up to which the exact statistics are found unasked
+
+
+@dataclass(frozen=True, eq=False)
+class Counting:
+    """Cumulants of what was counted from one time on, for windows of growing length.
+
+    Attributes
+    ----------
+    ensemble : Ensemble
+    counted : str
+        What was counted, in words.
+    after : float
+        Seconds; where every window begins.
+    windows : ndarray, shape (n_windows,)
+        Lengths, seconds.
+    cumulants, errors : ndarray, shape (4, n_windows)
+        Over trajectories, unbiased, with jackknife errors.
+    fano, fano_error : ndarray, shape (n_windows,)
+        Variance over mean; NaN where nothing was counted.
+    exact : CountCumulants or None
+        From the master equation, when the system is small and the windows begin at the start.
+    """
+
+    ensemble: Ensemble
+    counted: str
+    after: float
+    windows: np.ndarray
+    cumulants: np.ndarray
+    errors: np.ndarray
+    fano: np.ndarray
+    fano_error: np.ndarray
+    exact: CountCumulants | None
+
+    def __str__(self):
+        factor, unit = units.readable_times(self.ensemble.times)
+        later = np.geomspace(1, len(self.windows), 8).round().astype(int) - 1
+        rows = []
+        for k in np.unique(later):
+            cells = [
+                f"{v:.5g} ± {e:.2g}"
+                for v, e in zip(self.cumulants[:, k], self.errors[:, k], strict=True)
+            ]
+            fano = self.fano[k]
+            cells.insert(2, "-" if np.isnan(fano) else f"{fano:.4g} ± {self.fano_error[k]:.2g}")
+            if self.exact is not None:
+                told = self.exact.fano[k]
+                cells.insert(3, "-" if np.isnan(told) else f"{told:.4g}")
+            rows.append((f"{self.windows[k] * factor:.4g}", *cells))
+        head = [f"window ({unit})", "mean", "variance", "Fano", "third", "fourth"]
+        if self.exact is not None:
+            head.insert(4, "exact")
+        return "\n".join(
+            [
+                f"{self.counted} of {self.ensemble.ntraj} trajectories of "
+                f"{self.ensemble.model.name}, from {self.after * factor:.4g} {unit} on",
+                "",
+                *columns(rows, head, right=(0,)),
+            ]
+        )
+
+
+def counting(ensemble, counted, after=0.0, max_states=_SMALL):
+    """Count events, or heat, in windows that begin at one time.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        Recorded with "jumps"; read in slabs.
+    counted : str, list of str, or mapping of str to float
+        A bath (the heat that it receives, ħΩ), a channel or several (their events), or weights by
+        channel, such as {"absorption": 1, "emission": -1} for a net number.
+    after : float or str
+        Where the windows begin: 0, or one of the stored times (the nearest one not before).
+    max_states : int
+        Size up to which exact statistics are found; 0 for never.
+
+    Returns
+    -------
+    Counting
+        Printable.
+    """
+    need(ensemble, "jumps", "counting needs the jumps")
+    need_trajectories(ensemble, _LEAST, "four cumulants need")
+    model, after = ensemble.model, units.time(after, "after")
+    weights = channel_weights(model, counted)
+    first = int(np.searchsorted(ensemble.times, after)) if after > 0 else -1
+    begin = ensemble.times[first] if first >= 0 and first < len(ensemble.times) else 0.0
+    ends = ensemble.times[first + 1 :] if first >= 0 else ensemble.times
+    ends = ends[ends > begin]
+    if first >= len(ensemble.times) or not len(ends):
+        raise InputError(f"no stored time lies beyond {after:g} s, so there is no window")
+    kept = np.flatnonzero(np.isin(ensemble.times, ends))
+    middle = next(_counted(ensemble, weights, first, kept)).mean(axis=0)  # near enough the mean
+    counts = _counted(ensemble, weights, first, kept)
+    groups = power_sums(counts, min(_GROUPS, ensemble.ntraj), middle)
+    values, errors, fano, fano_error = cumulants_of_groups(*groups, middle)
+    windows = ends - begin
+    exact = if_small(
+        count_cumulants, model, windows, ensemble.initial, counted,
+        max_states=max_states if begin == 0.0 else 0,
+    )  # fmt: skip
+    return Counting(
+        ensemble, f"counts of {counted_words(counted)}", float(begin), windows, values, errors,
+        fano, fano_error, exact,
+    )  # fmt: skip
+
+
+def _counted(ensemble, weights, first, kept):
+    """Weighted jumps since the windows' beginning, in slabs of (n, n_windows)."""
+    for jumps in ensemble.slabs("jumps"):
+        counts = jumps[:, kept] @ weights
+        yield counts if first < 0 else counts - (jumps[:, first] @ weights)[:, None]

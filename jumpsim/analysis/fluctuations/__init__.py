@@ -1,0 +1,1 @@
+"""Fluctuations of the counts: cumulants, distributions, correlations, typicality."""

@@ -1,0 +1,5 @@
+"""The command line."""
+
+from .main import entry
+
+__all__ = ["entry"]

@@ -1,0 +1,1 @@
+"""Source code written for the structure of one model, compiled and cached."""

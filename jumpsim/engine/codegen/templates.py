@@ -1,0 +1,180 @@
+"""Code that is written for a model's structure, and the files in which numba can cache it.
+
+The structure is which pools stand in which rate, and what each channel changes; all numbers stay
+arguments. With it the rates are a straight line of code, without loops and tables.
+"""
+
+import functools
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+import threading
+
+import numpy as np
+
+from .cache import cache_folder
+
+_compiling = threading.Lock()
+
+HEAD = '''"""Written by jumpsim.engine for one structure of a model; may be removed."""
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+U = np.uint64
+ONE = np.uint64(0x3FF0000000000000)
+ROOT_HALF = np.uint64(0x3FE6A09E667F3BCD)
+MAGIC = np.uint64(0x4338000000000000)
+
+
+@intrinsic
+def as_float(context, bits):
+    def code(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.uint64), code
+
+
+@intrinsic
+def as_bits(context, number):
+    def code(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.uint64(types.float64), code
+
+
+'''
+
+# One output of xoshiro256++.
+DRAW = """m = a + d
+{out} = ((m << U(23)) | (m >> U(41))) + a
+h = b << U(17)
+c ^= a
+d ^= b
+b ^= c
+a ^= d
+c ^= h
+d = (d << U(45)) | (d >> U(19))
+"""
+
+# Waiting time for a rate of 1 from the bits `first`. The same operations as in draws.py; the
+# exponent becomes a float through its bits, which is exact, and can be done side by side.
+WAIT = """y = 2.0 - as_float(({first} >> U(12)) | ONE)
+pattern = as_bits(y)
+e = U(np.int64(pattern - ROOT_HALF) >> np.int64(52))
+exponent = as_float(e + MAGIC) - 6755399441055744.0
+f = as_float(pattern - (e << U(52)))
+s = (f - 1.0) / (f + 1.0)
+z = s * s
+p = 2.0 / 21
+""" + "".join(f"p = p * z + 2.0 / {n}\n" for n in range(19, 1, -2)) + """p = p * z + 2.0
+{wait} = -(exponent * 0.6931471805599453 + s * p)
+"""  # fmt: skip
+
+
+def structure(table):
+    """Pools of each channel's factors, and what each channel changes, as tuples."""
+    channels = range(len(table.constant))
+    factors = tuple(
+        tuple(int(p) for p in table.pool[int(table.first[c]) : int(table.first[c + 1])])
+        for c in channels
+    )
+    changes = tuple(
+        tuple(
+            (int(table.change_pool[i]), int(table.change[i]))
+            for i in range(int(table.change_first[c]), int(table.change_first[c + 1]))
+        )
+        for c in channels
+    )
+    return factors, changes
+
+
+def numbers(table):
+    """Constant, offsets and slopes of each channel, one after the other."""
+    found = []
+    for c in range(len(table.constant)):
+        found.append(table.constant[c])
+        for f in range(int(table.first[c]), int(table.first[c + 1])):
+            found += [table.offset[f], table.slope[f]]
+    return np.array(found)
+
+
+def unpacked(factors):
+    """Lines that give the `numbers` their names."""
+    lines, first = [], 0
+    for c, used in enumerate(factors):
+        lines.append(f"k{c} = numbers[{first}]")
+        for f in range(len(used)):
+            at = first + 1 + 2 * f
+            lines.append(f"o{c}_{f}, s{c}_{f} = numbers[{at}], numbers[{at + 1}]")
+        first += 1 + 2 * len(used)
+    return lines
+
+
+def rates(factors, bounds):
+    """Lines for the rates r, their running sums c, and whether all is `sound`.
+
+    `bounds` are the largest counts of the pools, for those that need one.
+    """
+    lines = []
+    for c, used in enumerate(factors):
+        product = "".join(f" * (o{c}_{f} + s{c}_{f} * x{p})" for f, p in enumerate(used))
+        lines.append(f"r{c} = k{c}{product}")
+        lines.append(f"c{c} = c{c - 1} + r{c}" if c else "c0 = r0")
+    sound = [f"(r{c} >= 0.0)" for c in range(len(factors))]
+    sound += [f"(x{p} < {float(bound)})" for p, bound in bounds.items()]
+    return [*lines, "sound = " + " & ".join(sound)]
+
+
+def by_pool(changes, columns):
+    """What each channel changes in each column."""
+    return [[dict(change).get(p, 0) for change in changes] for p in range(columns)]
+
+
+def growing(changes, pools):
+    """The pools that some channel raises."""
+    return [p for p, change in enumerate(by_pool(changes, pools)) if max(change) > 0]
+
+
+def indented(spaces, lines):
+    """Lines, or a text of lines, as a text that is indented."""
+    lines = lines.splitlines() if isinstance(lines, str) else lines
+    return "\n".join(" " * spaces + line for line in lines)
+
+
+def load(prefix, write, *arguments):
+    """Module of what `write(*arguments)` returns, from the file that is named by its content."""
+    with _compiling:
+        return _loaded(prefix, write, *arguments)
+
+
+@functools.lru_cache(maxsize=64)
+def _loaded(prefix, write, *arguments):
+    text = write(*arguments)
+    name = f"{prefix}_{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
+    file = written(cache_folder() / f"{name}.py", text)
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where numba looks when it loads from its cache
+    spec.loader.exec_module(module)
+    return module
+
+
+def written(file, text):
+    """Write a source file once, whole; several processes may do so at a time."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
+        with open(handle, "w", encoding="utf-8") as out:
+            out.write(text)
+        try:
+            os.link(temporary, file)  # unlike a rename it never touches what is there
+        except FileExistsError:
+            pass
+        finally:
+            os.unlink(temporary)
+    return file

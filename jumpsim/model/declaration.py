@@ -1,0 +1,137 @@
+"""Pools and channels: what a model is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .. import units
+from ..errors import (
+    InputError,
+    choices,
+    finite_number,
+    one_line,
+    one_word,
+    positive_number,
+    whole_number,
+)
+from .stoichiometry import Quanta
+
+KINDS = ("bosonic", "tls", "fermionic", "mass_action")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pool of quanta; made by `Pool.bosonic`, `.tls`, `.fermionic` or `.mass_action`.
+
+    Attributes
+    ----------
+    name : str
+        One word.
+    kind : str
+        "bosonic", "tls", "fermionic" or "mass_action".
+    size : float, int or None
+        Number of modes 𝒩 > 0 (bosonic, need not be whole), of systems M ≥ 1 (tls), 1 (fermionic),
+        None (mass action).
+    energy : float
+        Energy of one quantum in ħΩ.
+    """
+
+    name: str
+    kind: str
+    size: float | int | None = None
+    energy: float = 1.0
+
+    def __post_init__(self):
+        one_word(self.name, "a pool's name")
+        if self.kind not in KINDS:
+            raise InputError(
+                f"pool '{self.name}': unknown kind {self.kind!r}; " + choices(self.kind, KINDS)
+            )
+        energy = finite_number(self.energy, f"energy of pool '{self.name}'")
+        object.__setattr__(self, "energy", energy)
+        size = self.size
+        if self.kind == "bosonic":
+            size = positive_number(size, f"modes of pool '{self.name}'")
+            if size < 1e-300:  # 1/𝒩 would not be finite
+                raise InputError(f"`modes` of pool '{self.name}' is too small: {size!r}")
+        elif self.kind == "tls":
+            size = whole_number(size, f"size of pool '{self.name}'", least=1, below=2**53)
+        else:
+            only = 1 if self.kind == "fermionic" else None
+            if size != only:
+                raise InputError(f"a {self.kind} pool has no size, but '{self.name}' has {size!r}")
+            size = only
+        object.__setattr__(self, "size", size)
+
+    @classmethod
+    def bosonic(cls, name, modes, energy=1.0):
+        """A reservoir of whole photons in `modes` modes; occupation n = N/𝒩."""
+        return cls(name, "bosonic", modes, energy)
+
+    @classmethod
+    def tls(cls, name, size, energy=1.0):
+        """An ensemble of `size` two-level systems; the count is the number excited."""
+        return cls(name, "tls", size, energy)
+
+    @classmethod
+    def fermionic(cls, name, energy=1.0):
+        """A single level that holds 0 or 1 particle."""
+        return cls(name, "fermionic", 1, energy)
+
+    @classmethod
+    def mass_action(cls, name, energy=0.0):
+        """A species of a chemical network; no upper limit, no stimulated creation."""
+        return cls(name, "mass_action", None, energy)
+
+    @property
+    def capacity(self):
+        """Largest count, or None when there is no limit."""
+        return self.size if self.kind in ("tls", "fermionic") else None
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One kind of event: who loses quanta, who gains them, which modes stimulate, a constant.
+
+    Attributes
+    ----------
+    name : str
+        Readable, unique in the model.
+    rate : float or str
+        Constant of the channel, events per second or "10 MHz"; multiplies the occupations.
+    takes, gives : mapping of str to int
+        Quanta destroyed and created, by pool.
+    through : mapping of str to int
+        Bosonic modes passed through, each a factor (1 + n).
+    reverse : str, optional
+        Name of the channel that undoes this one.
+    bath : str, optional
+        The bath that receives the difference in energy; None means an internal event.
+    """
+
+    name: str
+    rate: float
+    takes: Mapping = field(default_factory=dict)
+    gives: Mapping = field(default_factory=dict)
+    through: Mapping = field(default_factory=dict)
+    reverse: str | None = None
+    bath: str | None = None
+
+    def __post_init__(self):
+        one_line(self.name, "a channel's name")
+        where = f"of channel '{self.name}'"
+        object.__setattr__(self, "rate", units.rate(self.rate, f"rate {where}"))
+        for part in ("takes", "gives", "through"):
+            given = getattr(self, part)
+            if not isinstance(given, Mapping):
+                raise InputError(
+                    f"`{part}` {where} must give a whole number for each pool, such as "
+                    f"{{'A': 1}}, but is {given!r}"
+                )
+            quanta = {
+                name: whole_number(number, f"{part}['{name}'] {where}", least=1, below=1001)
+                for name, number in given.items()
+            }
+            object.__setattr__(self, part, Quanta(quanta))
+        for part in ("reverse", "bath"):
+            if getattr(self, part) is not None:
+                one_line(getattr(self, part), f"`{part}` {where}")

@@ -1,0 +1,121 @@
+"""Bloch gain (W 31): net emission of two subbands against the detuning."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import finite_number, positive_number
+from ...plotting.style import LINES, look, sheet
+from ...theory import twolevel
+from .parameter_files import count, interval, word
+
+TABLES = {
+    "parameters": {"gamma_u": positive_number, "gamma_l": positive_number, "E_k": finite_number},
+    "scan": {"detuning": interval, "points": count},
+    "cases": [
+        {"name": word, "T": positive_number, "mu_u": finite_number, "mu_l": finite_number}
+    ],
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Gain:
+    """Net rates u → l over the detuning, up to one constant: exact (W 31), effective, bare."""
+
+    detuning: np.ndarray
+    exact: np.ndarray
+    effective: np.ndarray
+    bare: np.ndarray
+
+    @property
+    def extrema(self):
+        """Detuning of the greatest and of the least exact rate."""
+        return self.detuning[self.exact.argmax()], self.detuning[self.exact.argmin()]
+
+    @property
+    def zero(self):
+        """Detuning at which gain turns into loss; NaN where it does not."""
+        turns = np.flatnonzero((self.exact[:-1] > 0) & (self.exact[1:] <= 0))
+        if not len(turns):
+            return np.nan
+        k = turns[0]
+        step = self.exact[k] / (self.exact[k] - self.exact[k + 1])
+        return self.detuning[k] + step * (self.detuning[k + 1] - self.detuning[k])
+
+
+def gain(parameters, case, detuning):
+    """Spectrum of one case of fillings.
+
+    Parameters
+    ----------
+    parameters, case : dict
+        As in the parameter file; the subbands are filled thermally.
+    detuning : ndarray
+
+    Returns
+    -------
+    Gain
+    """
+    from scipy.special import expit
+
+    def subband(potential):
+        return lambda energy: expit((potential - energy) / case["T"])
+
+    f_u, f_l, energy = subband(case["mu_u"]), subband(case["mu_l"]), parameters["E_k"]
+    widths = parameters["gamma_u"], parameters["gamma_l"]
+    exact, effective = twolevel.bloch_gain(detuning, energy, *widths, f_u, f_l)
+    line = sum(widths) / (detuning**2 + sum(widths) ** 2 / 4)
+    return Gain(detuning, exact, effective, line * (f_u(energy) - f_l(energy)))
+
+
+def draw(settings):
+    """Draw the spectra of all cases side by side, in units of γ_l.
+
+    Parameters
+    ----------
+    settings : dict
+        As read by `TABLES`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure, list of str
+    """
+    parameters, scan = settings["parameters"], settings["scan"]
+    detuning, unit = np.linspace(*scan["detuning"], scan["points"]), parameters["gamma_l"]
+    title, findings = f"{settings['title']} (ħ = k = 1); gain shaded", []
+    with sheet(len(settings["cases"]), title, width=3.3) as (figure, axes):
+        for axis, case in zip(axes, settings["cases"], strict=True):
+            found = gain(parameters, case, detuning)
+            _panel(axis, found, unit, sum((parameters["gamma_u"], unit)) / 2)
+            axis.text(0.97, 0.97, f"{case['name']}\n$T$ = {case['T'] / unit:g} $\\gamma_l$",
+                      transform=axis.transAxes, ha="right", va="top")  # fmt: skip
+            findings.append(_told(case, found, parameters))
+        axes[0].set_ylabel("net emission (arbitrary units)")
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure, findings
+
+
+def _panel(axis, found, unit, half):
+    x = found.detuning / unit
+    axis.axhline(0, color="0.6", linewidth=0.8)
+    for side in (-half, half):
+        axis.axvline(side / unit, color="0.8", linewidth=0.8, linestyle=LINES[5])
+    axis.fill_between(x, np.maximum(found.exact, 0), color="0.9", linewidth=0)
+    axis.plot(x, found.bare, color="0.5", linewidth=0.8, label="bare energies")
+    for k, (name, label) in enumerate((("exact", "exact"), ("effective", "effective energies"))):
+        axis.plot(x, getattr(found, name), label=label, **look(k)[0])
+    axis.set_xlabel(r"detuning $\Delta/\gamma_l$")
+
+
+def _told(case, found, parameters):
+    unit = parameters["gamma_l"]
+    half = (parameters["gamma_u"] + unit) / 2 / unit
+    most, least = (x / unit for x in found.extrema)
+    off = np.abs(found.effective - found.exact).max() / np.abs(found.exact).max()
+    zero = "none" if np.isnan(found.zero) else f"{found.zero / unit:.4f}"
+    return (
+        f"{case['name']}, T = {case['T'] / unit:g}: gain below Δ = {zero} (μ_u - μ_l = "
+        f"{(case['mu_u'] - case['mu_l']) / unit:g}); greatest at {most:.2f}, least at {least:.2f} "
+        f"((γ_u+γ_l)/2 = {half:g}); effective energies off by at most {100 * off:.2g} %"
+    )

@@ -1,0 +1,232 @@
+"""Golden-rule jumps against the density matrix of the quantised mode: where they are right."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import finite_number, positive_number, whole_number
+from ...plotting.style import LINES, look, sheet
+from ...systems import two_level
+from ...theory import twolevel
+from ...theory.master_equation import master_equation
+from ...theory.stationary import stationary
+from .parameter_files import count, filling, fillings, interval, scales, seed
+
+TABLES = {
+    "random": {
+        "sets": count, "seed": seed, "rates": scales, "detuning": interval, "strength": scales,
+        "fillings": fillings, "n_b": scales,
+    },
+    "transient": {
+        "g": positive_number, "delta_cav": finite_number, "gamma_u": positive_number,
+        "gamma_l": positive_number, "gamma_b": positive_number, "f_u": filling, "f_l": filling,
+        "n_b": finite_number, "photon": lambda value, name: whole_number(value, name, 0, 1000),
+        "stop": positive_number, "points": count,
+    },
+}  # fmt: skip
+# Documented limits of the error of R and ⟨n⟩ at rest, by the strength s from which they end.
+LIMITS = ((0.01, 1e-3), (0.1, 1e-2), (np.inf, 4e-2))
+_STILL = 1e-9  # part of the gross flow below which R is mostly rounding
+_EMPTY = {"u": 0, "l": 0, "photon": 0}
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Random parameter sets: each attribute is an array over them.
+
+    Attributes
+    ----------
+    s : ndarray
+        |g|² (2⟨n⟩+1)/(Γ²/4 + Δ²).
+    R, n, g2 : ndarray
+        Relative errors of the golden rule at rest.
+    emitted : ndarray
+        Part of the photons that emission has made, (⟨n⟩ - n_b)/⟨n⟩; negative with absorption.
+    left_out : int
+        Sets in which nothing flows, so that R has no relative error.
+    """
+
+    s: np.ndarray
+    R: np.ndarray
+    n: np.ndarray
+    g2: np.ndarray
+    emitted: np.ndarray
+    left_out: int
+
+
+def compare(ranges):
+    """Solve random parameter sets with the golden rule and exactly.
+
+    Parameters
+    ----------
+    ranges : dict
+        The table [random]: detuning and fillings are uniform, the rest is even over powers of ten.
+
+    Returns
+    -------
+    Comparison
+    """
+    rng, rows = np.random.default_rng(ranges["seed"]), []
+    for _ in range(ranges["sets"]):
+        rates = {f"gamma_{name}": _even(rng, ranges["rates"]) for name in "ulb"}
+        detuning, width = rng.uniform(*ranges["detuning"]), sum(rates.values())
+        rates |= {f"f_{name}": rng.uniform(*ranges["fillings"]) for name in "ul"}
+        rates["n_b"] = _even(rng, ranges["n_b"])
+        g = np.sqrt(_even(rng, ranges["strength"]) * (width**2 / 4 + detuning**2))
+        rows.append(_errors(g, detuning, rates))
+    kept = np.array([row for row in rows if row is not None])
+    return Comparison(*kept.T, left_out=len(rows) - len(kept))
+
+
+def _even(rng, bounds):
+    return 10 ** rng.uniform(*np.log10(bounds))
+
+
+def _errors(g, detuning, rates):
+    """One set: s, the relative errors of R, ⟨n⟩ and g²(0), and the part that is emitted."""
+    exact = twolevel.quantised_mode(0.0, 0.0, detuning, g, **rates)
+    p = exact.parameters
+    if abs(exact.R) < _STILL * (p.gamma_u + p.gamma_l + p.gamma_b * (1 + exact.n)):
+        return None
+    # Twice as far as the density matrix had to go: the tails are alike, not the same.
+    reach = {"photon": 2 * (exact.populations.shape[1] - 1)}
+    law = stationary(two_level(g, detuning, **rates), _EMPTY, truncate=reach)
+    upper, lower, n = law.states.T.astype(float)
+    rate = p.alpha * law.average(upper * (1 - lower) * (1 + n) - lower * (1 - upper) * n)
+    mean = law.average(n)
+    g2 = law.average(n * (n - 1)) / mean**2
+    s = abs(g) ** 2 * (2 * exact.n + 1) / (p.width**2 / 4 + detuning**2)
+    errors = (abs(found / true - 1) for found, true in (
+        (rate, exact.R), (mean, exact.n), (g2, exact.g2)
+    ))  # fmt: skip
+    return s, *errors, 1 - p.n_b / exact.n
+
+
+def transient(settings):
+    """Both from u filled, l empty and some photons.
+
+    Parameters
+    ----------
+    settings : dict
+        The table [transient].
+
+    Returns
+    -------
+    times : ndarray
+    exact, golden : ndarray, shape (2, n_times)
+        Occupation of u and mean photon number.
+    """
+    given = dict(settings)
+    times = np.linspace(0, given.pop("stop"), given.pop("points"))
+    start = {"u": 1, "l": 0, "photon": given.pop("photon")}
+    g, detuning = given.pop("g"), given.pop("delta_cav")
+    state = twolevel.quantised_mode(0.0, 0.0, detuning, g, **given).evolve(times, start)
+    law = master_equation(
+        two_level(g, detuning, **given), times, start,
+        truncate={"photon": state.populations.shape[-1] - 1},
+    )  # fmt: skip
+    return times, np.array([state.occupation_u, state.n]), law.mean.T[[0, 2]]
+
+
+def draw(settings):
+    """Draw errors of R and ⟨n⟩, errors of g²(0), and a transient.
+
+    Parameters
+    ----------
+    settings : dict
+        As read by `TABLES`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure, list of str
+    """
+    found = compare(settings["random"])
+    title = f"{settings['title']} (ħ = 1); {len(found.s)} random parameter sets"
+    with sheet(3, title, width=3.5, height=3.8) as (figure, axes):
+        _means_panel(axes[0], found)
+        _g2_panel(axes[1], found)
+        transient_findings = _transient_panel(axes[2], settings["transient"])
+    return figure, [*_limits_told(found), *transient_findings]
+
+
+def _means_panel(axis, found):
+    reach = [found.s.min() / 2, found.s.max() * 2]
+    edges = np.clip([reach[0], *(s for s, _ in LIMITS)], *reach)
+    axis.stairs([limit for _, limit in LIMITS], edges, baseline=None, color="black",
+                linewidth=1.5, label="documented limit", zorder=3)  # fmt: skip
+    for k, (name, label) in enumerate((("R", "$R$"), ("n", r"$\langle n\rangle$"))):
+        _points(axis, found.s, getattr(found, name), k, label)
+    _strength(axis, reach)
+    axis.set_ylim(1e-9, 1)
+    axis.set_ylabel("relative error at rest")
+    axis.legend(loc="upper left", markerscale=1.5)
+
+
+def _g2_panel(axis, found):
+    mostly = found.emitted > 0.5
+    for k, (chosen, label) in enumerate((
+        (mostly, "photons mostly emitted"), (~mostly, "mostly from the bath"),
+    )):  # fmt: skip
+        _points(axis, found.s[chosen], found.g2[chosen], k, label)
+    _strength(axis, [found.s.min() / 2, found.s.max() * 2])
+    axis.set_ylim(1e-9, 100)
+    axis.set_ylabel("relative error of $g^2(0)$ at rest")
+    axis.legend(loc="upper left", markerscale=1.5)
+
+
+def _points(axis, s, errors, k, label):
+    marks = look(k)[1]
+    axis.plot(
+        s, errors, marks["fmt"], color=marks["color"], markersize=2,
+        mfc="white" if k else marks["color"], mew=0.6, label=label, rasterized=True,
+    )  # fmt: skip
+
+
+def _strength(axis, reach):
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xlim(reach)
+    axis.set_xlabel(r"$s = g^2(2\langle n\rangle+1)\,/\,(\Gamma^2/4+\Delta^2)$")
+
+
+def _transient_panel(axis, settings):
+    unit = settings["gamma_l"]
+    times, exact, golden = transient(settings)
+    for k, name in enumerate((r"$\langle n_u\rangle$", r"$\langle n\rangle$")):
+        colour = look(k)[0]["color"]
+        axis.plot(times * unit, exact[k], color=colour)
+        axis.plot(times * unit, golden[k], color=colour, linestyle=LINES[1])
+        axis.annotate(name, (times[-1] * unit, exact[k, -1]), (-4, 5), color=colour, ha="right",
+                      textcoords="offset points")  # fmt: skip
+    for label, style in (("density matrix", LINES[0]), ("jumps", LINES[1])):
+        axis.plot([], [], color="black", linestyle=style, label=label)
+    axis.set_xlim(0, times[-1] * unit)
+    axis.set_xlabel(r"time $\gamma_l t$")
+    axis.set_ylabel("occupation, photons")
+    axis.legend(loc="center right")
+    off, k = np.abs(golden - exact).max(axis=1), np.abs(golden - exact).argmax(axis=1)
+    width = sum(settings[f"gamma_{name}"] for name in "ulb")
+    return [
+        f"transient: off by up to {off[0]:.3f} in u (at Γt = {width * times[k[0]]:.2f}) and "
+        f"{off[1]:.3f} photons (at Γt = {width * times[k[1]]:.2f}); at the end "
+        f"{abs(golden - exact)[1, -1]:.1g} photons"
+    ]
+
+
+def _limits_told(found):
+    lines, low = [], 0.0
+    for high, limit in LIMITS:
+        inside = (found.s >= low) & (found.s < high)
+        if inside.any():
+            worst = max(found.R[inside].max(), found.n[inside].max())
+            emitted = inside & (found.emitted > 0.5)
+            g2 = f"{100 * found.g2[emitted].max():.2g} %" if emitted.any() else "undecided"
+            lines.append(
+                f"{low:g} ≤ s < {high:g}: {int(inside.sum())} sets, R off by at most "
+                f"{100 * found.R[inside].max():.2g} %, ⟨n⟩ by {100 * found.n[inside].max():.2g} % "
+                f"(documented: {100 * limit:g} %{'' if worst < limit else ', NOT MET'}); g²(0) "
+                f"where most photons are emitted by {g2}"
+            )
+        low = high
+    lines.append(f"left out: {found.left_out} sets in which nothing flows")
+    return lines

@@ -1,0 +1,227 @@
+"""Laser (W IV): photons and their statistics through threshold, and the pulled frequency (W 30)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import InputError, finite_number, positive_number
+from ...plotting.style import LINES, look, sheet
+from ...theory import twolevel
+from .parameter_files import count, filling, interval, numbers
+
+_SYSTEM = {
+    "E_u": finite_number, "E_l": finite_number, "gamma_u": positive_number,
+    "gamma_l": positive_number, "g": positive_number,
+}  # fmt: skip
+
+
+def inversions(value, name):
+    """Check two inversions f_u - f_l, the smaller one first."""
+    found = interval(value, name)
+    if found[0] <= -1 or found[1] > 1:
+        raise InputError(f"`{name}` must be > -1 and ≤ 1, but is {value!r}")
+    return found
+
+
+def widths(value, name):
+    """Check ratios γ_b/(γ_u+γ_l)."""
+    return [positive_number(x, name) for x in numbers(value, name)]
+
+
+_FINE = 1001  # points of the semiclassical line
+TABLES = {
+    "threshold": {
+        **_SYSTEM, "omega_cav": finite_number, "gamma_b": positive_number,
+        "inversion": inversions, "points": count,
+    },
+    "pulling": {
+        **_SYSTEM, "f_u": filling, "f_l": filling, "widths": widths, "detuning": interval,
+        "points": count,
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Threshold:
+    """Laser against its inversion: semiclassical and quantised.
+
+    Attributes
+    ----------
+    inversion : ndarray
+        f_u - f_l, with f_u + f_l = 1.
+    threshold : float
+    n, g2 : ndarray
+        Of the quantised mode without thermal photons.
+    lasing, intensity : ndarray
+        Inversions above threshold, on a fine grid, and |a|² there.
+    """
+
+    inversion: np.ndarray
+    threshold: float
+    n: np.ndarray
+    g2: np.ndarray
+    lasing: np.ndarray
+    intensity: np.ndarray
+
+
+def through_threshold(settings):
+    """Scan the inversion.
+
+    Parameters
+    ----------
+    settings : dict
+        The table [threshold].
+
+    Returns
+    -------
+    Threshold
+    """
+    given = dict(settings)
+    inversion = np.linspace(*given.pop("inversion"), given.pop("points"))
+    modes = [twolevel.quantised_mode(**given, n_b=0.0, **_filled(d)) for d in inversion]
+    fine = np.linspace(inversion[0], inversion[-1], _FINE)
+    lasers = [twolevel.laser(**given, **_filled(d)) for d in fine]
+    above = np.array([laser.lasing for laser in lasers])
+    return Threshold(
+        inversion, lasers[0].threshold,
+        np.array([mode.n for mode in modes]), np.array([mode.g2 for mode in modes]),
+        fine[above], np.array([laser.intensity for laser in lasers])[above],
+    )  # fmt: skip
+
+
+def _filled(inversion):
+    return {"f_u": (1 + inversion) / 2, "f_l": (1 - inversion) / 2}
+
+
+@dataclass(frozen=True, eq=False)
+class Pulling:
+    """Frequency of a laser of one γ_b against the detuning of its cavity.
+
+    Attributes
+    ----------
+    ratio : float
+        γ_b/(γ_u+γ_l).
+    detuning : ndarray
+        ω_cav - (E_u - E_l).
+    omega : ndarray
+        Pulled frequency (W 30) less E_u - E_l; NaN below threshold, where it is refused.
+    carried : ndarray
+        Energy over photons out of the quantised mode, less E_u - E_l; NaN below threshold.
+    intensity : ndarray
+        |a|², 0 below threshold.
+    """
+
+    ratio: float
+    detuning: np.ndarray
+    omega: np.ndarray
+    carried: np.ndarray
+    intensity: np.ndarray
+
+
+def pulled(settings):
+    """Scan the detuning for every ratio of widths.
+
+    Parameters
+    ----------
+    settings : dict
+        The table [pulling].
+
+    Returns
+    -------
+    list of Pulling
+    """
+    given = dict(settings)
+    detuning, ratios = np.linspace(*given.pop("detuning"), given.pop("points")), given.pop("widths")
+    gap, electrons = given["E_u"] - given["E_l"], given["gamma_u"] + given["gamma_l"]
+    found = []
+    for ratio in ratios:
+        given["gamma_b"] = ratio * electrons
+        lasers = [twolevel.laser(omega_cav=gap + d, **given) for d in detuning]
+        omega, carried = np.full((2, len(detuning)), np.nan)
+        for k, laser in enumerate(lasers):
+            if laser.lasing:
+                mode = twolevel.quantised_mode(omega_cav=gap + detuning[k], n_b=0.0, **given)
+                omega[k] = laser.omega - gap
+                carried[k] = mode.energy_flows["b"] / mode.particle_flows["b"] - gap
+        intensity = np.array([laser.intensity for laser in lasers])
+        found.append(Pulling(ratio, detuning, omega, carried, intensity))
+    return found
+
+
+def draw(settings):
+    """Draw photons, g²(0) and the pulled frequency.
+
+    Parameters
+    ----------
+    settings : dict
+        As read by `TABLES`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure, list of str
+    """
+    found, lasers = through_threshold(settings["threshold"]), pulled(settings["pulling"])
+    title = f"{settings['title']} (ħ = 1): semiclassical (lines), quantised mode (marks)"
+    with sheet(3, title, width=3.5) as (figure, axes):
+        _threshold_panels(*axes[:2], found)
+        _pulling_panel(axes[2], lasers, settings["pulling"]["gamma_l"])
+    return figure, [*_threshold_told(found), *(_pulling_told(laser) for laser in lasers)]
+
+
+def _threshold_panels(left, middle, found):
+    line, marks = look(0, r"quantised mode, $\langle n\rangle$")
+    for axis in (left, middle):
+        axis.axvline(
+            found.threshold, color="0.6", linewidth=0.8, linestyle=LINES[1], label="threshold"
+        )
+        axis.set_xlabel("inversion $f_u-f_l$")
+    left.plot(found.lasing, found.intensity, label="semiclassical, $|a|^2$", **line)
+    left.errorbar(found.inversion, found.n, **marks)
+    left.set_ylim(found.n.min() / 2, found.n.max() * 2)
+    left.set_yscale("log")
+    left.set_ylabel("photons")
+    left.legend(loc="lower right", frameon=True, framealpha=1, edgecolor="none")
+    for level in (1, 2):
+        middle.axhline(level, color="0.8", linewidth=0.8)
+    middle.errorbar(found.inversion, found.g2, **look(0)[1])
+    middle.set_ylabel("$g^2(0)$ of the quantised mode")
+
+
+def _pulling_panel(axis, lasers, unit):
+    x = lasers[0].detuning / unit
+    axis.plot(x, x, color="0.7", linewidth=0.8)
+    axis.plot(x, 0 * x, color="0.7", linewidth=0.8)
+    for name, height in ((r"$\omega_{cav}$", x[-1]), ("$E_u-E_l$", 0)):
+        axis.annotate(name, (x[-1], height), (0, 4), color="0.4", ha="right",
+                      textcoords="offset points")  # fmt: skip
+    for k, laser in enumerate(lasers):
+        line, marks = look(k)
+        axis.plot(x, laser.omega / unit, label=f"{laser.ratio:g}", **line)
+        axis.errorbar(x, laser.carried / unit, **marks)
+    axis.set_xlabel(r"detuning of the cavity $\Delta_{cav}/\gamma_l$")
+    axis.set_ylabel(r"frequency $(\omega-E_u+E_l)\,/\,\gamma_l$")
+    axis.legend(title=r"$\gamma_b/(\gamma_u+\gamma_l)$")
+
+
+def _threshold_told(found):
+    first, last = found.inversion[[0, -1]]
+    intensity = f"{found.intensity[-1]:.4f}" if len(found.lasing) else "0"
+    return [
+        f"threshold at f_u - f_l = {found.threshold:.5f}; at {last:g} ⟨n⟩ = {found.n[-1]:.4f}, "
+        f"|a|² = {intensity}",
+        f"g²(0) = {found.g2[0]:.4f} at {first:g}, {found.g2[-1]:.4f} at {last:g}",
+    ]
+
+
+def _pulling_told(laser):
+    lasing = ~np.isnan(laser.omega)
+    if not lasing.any():
+        return f"γ_b/(γ_u+γ_l) = {laser.ratio:g}: below threshold at every detuning"
+    off = np.abs(laser.omega - laser.carried)[lasing].max()
+    last = np.flatnonzero(lasing)[-1]
+    return (
+        f"γ_b/(γ_u+γ_l) = {laser.ratio:g}: oscillates at {int(lasing.sum())} of {len(lasing)} "
+        f"detunings, |a|² up to {laser.intensity.max():.3g}; pulled from "
+        f"{laser.detuning[last]:.4f} to {laser.omega[last]:.4f}; a photon of the quantised mode "
+        f"carries the same within {off:.1g}"
+    )

@@ -1,0 +1,188 @@
+"""Figures of quantum jumps: averages beside the density matrix, and their thermodynamics."""
+
+import numpy as np
+
+from .. import units
+from ..statistics.moments import proportion_interval
+from .style import COLOURS, look, sheet, thinned
+
+_MOST_MARKS = 30
+_SHOWN = 3  # single trajectories
+_LEAST_COUNTS = 20  # trajectories behind each of P(N) and P(-N)
+
+
+def density_matrix(result):
+    """Draw averages of quantum jumps beside the density matrix, and single trajectories.
+
+    Parameters
+    ----------
+    result : inference.densitymatrix.DensityMatrixComparison
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Occupations, photons, and the exchange with the light (twice its imaginary part times the
+        coupling is R).
+    """
+    ensemble = result.ensemble
+    factor, unit = units.readable_times(ensemble.times)
+    title = (
+        f"{ensemble.ntraj} quantum-jump trajectories of {ensemble.model.name}, seed "
+        f"{ensemble.seed}: averages ± standard errors (marks), density matrix (lines), single "
+        "trajectories (thin)"
+    )
+    single = None
+    if "expect" in ensemble.record:
+        single = next(ensemble.slabs("expect"))[:_SHOWN]
+    panels = (("occupation", (0, 1)), ("photons", (2,)), ("exchange with the light", (3, 4)))
+    with sheet(3, title) as (figure, axes):
+        for axis, (label, columns) in zip(axes, panels, strict=True):
+            for k, o in enumerate(columns):
+                style, marks = look(k, ensemble.model.observables[o])
+                _average(axis, result, o, factor, style, marks)
+                if single is not None and len(columns) == 1:
+                    axis.plot(
+                        ensemble.times * factor,
+                        single[:, :, o].T,
+                        color="0.6",
+                        linewidth=0.4,
+                        drawstyle="steps-post",
+                    )
+            axis.set_xlabel(f"time ({unit})")
+            axis.set_ylabel(label)
+            axis.legend()
+    return figure
+
+
+def _average(axis, result, column, factor, style, marks):
+    times = result.ensemble.times * factor
+    few = thinned(len(times), _MOST_MARKS)
+    axis.plot(times, result.theory[:, column], **style)
+    axis.errorbar(times[few], result.mean[few, column], result.sem[few, column], **marks)
+
+
+def level_thermodynamics(result):
+    """Draw entropy, fluctuation theorem and precision of quantum jumps.
+
+    Parameters
+    ----------
+    result : inference.levels.LevelThermodynamics
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        (a) Entropy left in the reservoirs, counted with effective and with bare energies; (b)
+        ln P(N)/P(-N) of the net number of quanta; (c) Fano factor and precision.
+    """
+    ensemble = result.ensemble
+    factor, unit = units.readable_times(ensemble.times)
+    title = (
+        f"{ensemble.ntraj} quantum-jump trajectories of {ensemble.model.name} from "
+        f"{result.after * factor:.4g} {unit} on, with standard errors"
+    )
+    with sheet(3, title) as (figure, (entropy, theorem, precision)):
+        _entropy_panel(entropy, result, factor)
+        _theorem_panel(theorem, result, factor, unit)
+        _precision_panel(precision, result, factor)
+        for axis in (entropy, precision):
+            axis.set_xlabel(f"window ({unit})")
+    return figure
+
+
+def _entropy_panel(axis, result, factor):
+    windows = result.windows * factor
+    axis.axhline(0, color="0.6", linewidth=0.8)
+    for k, (name, (mean, error)) in enumerate(result.entropy.items()):
+        style, marks = look(k, f"{name} energies" if name != "fillings" else "from the fillings")
+        slope = result.slopes_at_rest[name]
+        if np.isfinite(slope):
+            axis.plot(windows, slope * result.windows, **style)
+        if np.isfinite(mean).all():
+            axis.errorbar(windows, mean, error, **marks)
+    axis.set_ylabel("entropy left in the reservoirs ($k_B$)")
+    if axis.get_legend_handles_labels()[0]:  # nothing is drawn where it is infinite
+        axis.legend()
+
+
+def _theorem_panel(axis, result, factor, unit):
+    """Logarithm of the odds of N against -N, for three windows, and the theorem's line."""
+    drawn = [0.0]
+    places = np.unique(np.geomspace(1, len(result.windows), 3).round().astype(int) - 1)
+    for k, place in enumerate(places):
+        net = result.net[:, place]
+        counts = {n: (int((net == n).sum()), int((net == -n).sum())) for n in range(1, 40)}
+        kept = [n for n, both in counts.items() if min(both) >= _LEAST_COUNTS]
+        if not kept or not np.isfinite(result.affinity):
+            continue
+        up, down = np.array([counts[n] for n in kept]).T
+        if result.affinity < 0:
+            up, down = down, up
+        x = abs(result.affinity) * np.array(kept)
+        low, high = (np.log(p / (1 - p)) for p in proportion_interval(up, up + down, 0.683))
+        odds = np.log(up / down)
+        _, marks = look(k, f"{result.windows[place] * factor:.3g} {unit}")
+        axis.errorbar(x, odds, [odds - low, high - odds], **marks)
+        drawn += x.tolist()
+    line = np.array([min(drawn), max(drawn)])
+    axis.plot(line, line, color="black", label="theorem, long windows")
+    axis.set_xlabel("$A N$ > 0")
+    axis.set_ylabel("$\\ln\\,P(N)/P(-N)$")
+    axis.legend()
+
+
+def _precision_panel(axis, result, factor):
+    windows = result.windows * factor
+    value, error = result.precision
+    for k, (name, y, e, exact) in enumerate(
+        (
+            ("Fano factor", np.abs(result.fano), result.fano_error, abs(result.exact_fano)),
+            (
+                "Var(N)⟨AN⟩/2⟨N⟩²", value, error,
+                abs(result.exact_fano * result.affinity) / 2,
+            ),
+        )
+    ):  # fmt: skip
+        style, marks = look(k, name)
+        known = np.isfinite(y) & (e < np.abs(y))
+        axis.errorbar(windows[known], y[known], e[known], **marks)
+        if np.isfinite(exact):
+            axis.axhline(exact, **style)
+    bound = {"color": COLOURS[5], "linewidth": 0.8, "linestyle": ":"}
+    axis.axhline(1, label="bound of classical jumps", **bound)
+    axis.set_ylim(bottom=0)
+    axis.set_ylabel("fluctuations of N")
+    axis.legend()
+
+
+def rabi_onset(result):
+    """Draw when the first photon left, for every coupling.
+
+    Parameters
+    ----------
+    result : inference.rabi.RabiOnset
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    factor, unit = units.readable_times(result.fine)
+    first = result.ensembles[0]
+    title = (
+        f"first photon to the bath in quantum-jump trajectories of {first.model.name} (marks), "
+        "density matrix (lines), golden rule (dotted)"
+    )
+    middle = (result.edges[1:] + result.edges[:-1]) / 2 * factor
+    with sheet(len(result.ensembles), title, width=3.2) as (figure, axes):
+        for k, (axis, ensemble) in enumerate(zip(axes, result.ensembles, strict=True)):
+            style, marks = look(k)
+            style["linestyle"] = "-"
+            axis.errorbar(middle, result.density[k] / factor, result.error[k] / factor, **marks)
+            axis.plot(result.fine * factor, result.exact[k] / factor, **style)
+            axis.plot(result.fine * factor, result.golden[k] / factor, color="0.3", linestyle=":")
+            axis.set_ylim(bottom=0)
+            axis.set_xlabel(f"time of the first photon ({unit})")
+            strength = 4 * ensemble.model.coupling / ensemble.model.parameters.width
+            place = {"transform": axis.transAxes, "ha": "right", "va": "top"}
+            axis.text(0.95, 0.95, f"4g/Γ = {strength:.3g}", **place)
+        axes[0].set_ylabel(f"density (1/{unit})")
+    return figure

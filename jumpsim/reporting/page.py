@@ -1,0 +1,199 @@
+"""The page itself: questions are put to the store one after the other, and written down."""
+
+import contextlib
+import os
+import uuid
+from pathlib import Path
+
+from ..errors import InputError, StoreError
+from ..store.ensemble import open as open_ensemble
+from ..store.paths import blocks_folder
+from ..store.status import status as store_status
+from ..utils.progress import step
+from . import facts, markup
+from .sections import SECTIONS
+
+_MOST_BYTES = 3_500_000  # of all pictures together
+_PAGE_BEGINS = b"<!doctype html"
+_HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"
+_HEADINGS = {"partial": "Partial", "damaged": "Damaged", "moved": "Moved", "ended": "Ended early",
+             "set aside": "Set aside"}  # fmt: skip
+
+
+def report(path, output=None, progress=None):
+    """Write one HTML page about a stored run, whole or not.
+
+    Parameters
+    ----------
+    path : path
+        The output file of the run.
+    output : path, optional
+        The page; by default beside the store, its name ending in -report.html.
+    progress : bool, optional
+        Whether to tell on stderr what is being done; by default when that is a terminal.
+
+    Returns
+    -------
+    pathlib.Path
+        The page. It needs no other file and no network, and holds no script.
+
+    Raises
+    ------
+    StoreError
+        When there is no run that can be read, or the page cannot be written.
+
+    Notes
+    -----
+    What a run cannot answer, because something was not recorded or is damaged, is told in a line.
+    """
+    path = Path(path)
+    output = path.with_name(f"{path.stem}-report.html") if output is None else Path(output)
+    _check_output(path, output)
+    step("verifying the store", progress)
+    status = store_status(path)
+    if not status.done and not path.exists():
+        why = status.damaged[0] if status.damaged else f"{status.wanted} are wanted"
+        raise StoreError(f"{path}: no sound trajectory is there to report on ({why})")
+    ensemble = open_ensemble(path, progress)
+    _write(output, _page(status, ensemble, progress).encode())
+    return output
+
+
+def _page(status, ensemble, progress):
+    model = ensemble.model
+    title = f"{model.name}: {ensemble.ntraj} trajectories, seed {ensemble.seed}"
+    told, parts, room = [], [], _MOST_BYTES
+    for number, section in enumerate(SECTIONS, 1):
+        step(f"{number} of {len(SECTIONS)}: {section.heading.lower()}", progress)
+        words, body, used = _answered(section, ensemble, room)
+        room -= used
+        told.append((section.anchor, section.heading, words))
+        parts.append(_section(section.anchor, section.heading, body))
+    about = markup.box(markup.rows(facts.model(ensemble)), "facts of the run")
+    origin = markup.box(markup.rows(facts.provenance(status, ensemble)), "provenance")
+    head = [
+        markup.element("h1", markup.bdi(title)),
+        _notices(facts.notices(status, ensemble)),
+        _contents(told),
+        _section("model", "Model", [markup.printed(str(model), "model"), about]),
+    ]
+    return markup.page(
+        title, "\n".join([*head, *parts, _section("origin", "Provenance", [origin])])
+    )
+
+
+def _section(anchor, heading, body):
+    inner = [markup.element("h2", markup.text(heading)), *body]
+    return markup.element("section", "\n".join(inner), id=anchor)
+
+
+def _notices(found):
+    """Box at the top of the page on what is missing or damaged; nothing for a whole run."""
+    if not found:
+        return ""
+    kinds = list(dict.fromkeys(_HEADINGS[kind] for kind, _ in found))
+    bad = {"damaged", "partial"} & {kind for kind, _ in found}
+    items = "".join(
+        markup.element("li", f"{_HEADINGS[kind]}: {markup.sentence(words)}")
+        for kind, words in found
+    )
+    head = markup.element("strong", f"This run is not whole: {', '.join(kinds).lower()}")
+    head = head if bad else markup.element("strong", "Please note")
+    kind = "notice bad" if bad else "notice"
+    return markup.element("div", head + markup.element("ul", items), kind=kind, role="note")
+
+
+def _contents(told):
+    """Table of contents, with the verdict of each section."""
+    entries = [("model", "Model", []), *told, ("origin", "Provenance", [])]
+    items = []
+    for anchor, heading, words in entries:
+        link = markup.element("a", markup.text(heading), href=f"#{anchor}")
+        verdicts = " ".join(markup.sentence(line) for line in words)
+        items.append(markup.element("li", f"{link}. {verdicts}" if words else link))
+    return markup.element("nav", markup.element("ol", "\n".join(items)), aria="Contents")
+
+
+def _answered(section, ensemble, room):
+    """Put a question, for every argument; its verdicts, its markup, and the bytes of pictures."""
+    told, used = [], 0
+    body = [markup.element("p", markup.text(section.question), kind="question")]
+    every = section.over(ensemble)
+    for arguments in every:
+        name = arguments[-1] if len(every) > 1 else None
+        if name is not None:
+            body.append(markup.element("h3", markup.bdi(name)))
+        words = section.words(str(ensemble.path), arguments)
+        try:
+            verdict, more, size = _answer(section, ensemble, arguments, words, room - used)
+        except (InputError, StoreError) as error:
+            remedy = (
+                f"; {section.remedy}" if section.remedy and isinstance(error, InputError) else ""
+            )
+            verdict, more, size = f"not shown: {error}{remedy}", [], 0
+        told.append(verdict if name is None else f"for {name}: {verdict}")
+        body += [markup.element("p", markup.sentence(verdict), kind="verdict"), *more]
+        used += size
+    if not every:
+        told = [f"not shown: {section.nothing}"]
+        body.append(markup.element("p", markup.sentence(told[0]), kind="verdict"))
+    return told, body, used
+
+
+def _answer(section, ensemble, arguments, words, room):
+    """Verdict, markup and bytes of one answer."""
+    result = section.measure(ensemble, *arguments)
+    verdict = section.told(result)
+    body = [markup.printed(str(result), f"{section.heading}: numbers")]
+    if section.draw is None:
+        body.append(markup.element("p", f"The same by {markup.command(words)}"))
+        return verdict, body, 0
+    kind, content, size = markup.picture(lambda: section.draw(result))
+    if len(content) > room:
+        left = "The figure is left out, because this page is large enough; draw it by "
+        body.append(markup.element("p", left + markup.command(words)))
+        return verdict, body, 0
+    alt = f"{section.heading}: {section.question} {verdict}"
+    body.append(markup.figure(kind, content, size, alt, words))
+    return verdict, body, len(content)
+
+
+def _check_output(path, output):
+    """Refuse to write over a store, or over anything that is not a page."""
+    if output.is_dir() or not output.name:
+        raise StoreError(f"{output}: is a folder, but must be the name of a page")
+    if not output.parent.is_dir():
+        raise StoreError(f"{output}: the folder '{output.parent}' does not exist")
+    if output.resolve() == path.resolve() or blocks_folder(output).exists():
+        raise StoreError(f"{output}: is a store; give the page another name")
+    if not os.path.lexists(output):
+        return
+    try:
+        if output.is_file():
+            with output.open("rb") as file:
+                begins = file.read(len(_PAGE_BEGINS))
+            if not begins or begins.lower() == _PAGE_BEGINS:
+                return
+            if begins.startswith(_HDF5_BEGINS):
+                raise StoreError(f"{output}: is an HDF5 file; give the page another name")
+    except OSError as error:
+        if isinstance(error, StoreError):
+            raise
+    raise StoreError(f"{output}: exists and is not a page; give the page another name")
+
+
+def _write(output, content):
+    """Write a file so that it is there whole, or as it was before."""
+    temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, output)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if not isinstance(error, OSError):
+            raise
+        raise StoreError(f"{output}: cannot be written ({error.strerror or error})") from None

@@ -1,0 +1,1 @@
+"""Running a plan: simulate, workers, sweeps, long runs, parameter files."""

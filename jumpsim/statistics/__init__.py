@@ -1,0 +1,1 @@
+"""Statistics of samples: exact mergeable moments, intervals, jackknife errors."""

@@ -1,0 +1,248 @@
+"""What a run returns: an `Ensemble`, which reads from a store in memory or on disk alike."""
+
+import numpy as np
+
+from ..errors import InputError
+from ..utils.progress import reading
+from ..utils.resources import available_memory
+from . import FileStore
+
+_SLAB_BYTES = 2**22
+_SLAB_EVENTS = 2**20
+
+
+class Ensemble:
+    """Trajectories of one model.
+
+    Attributes
+    ----------
+    model : Model
+    initial : Thermal, Fixed or Mixture
+    times : ndarray, shape (n_times,)
+        Seconds.
+    seed : int
+    record : tuple of str
+        What is kept.
+    stop_reason : str
+        Why the run ended.
+
+    Notes
+    -----
+    Samples are right-continuous: the state after any jump at that instant.
+    """
+
+    def __init__(self, store, stop_reason=None, progress=None):
+        self._store, self._progress = store, progress
+        plan = store.plan
+        self.model, self.initial, self.times = plan.model, plan.initial, plan.times
+        self.seed, self.record, self.method = plan.seed, plan.record, plan.method
+        self.stop_reason = stop_reason or store.stop_reason
+        self._sums = None  # the ranges that were averaged, and their moments
+
+    @property
+    def ntraj(self):
+        """Number of trajectories."""
+        return sum(last - first for first, last in self._store.ranges())
+
+    @property
+    def indices(self):
+        """Index of each trajectory, (ntraj,): what the seed and it make is one fixed thing."""
+        ranges = [np.arange(first, last) for first, last in self._store.ranges()]
+        return np.concatenate(ranges) if ranges else np.zeros(0, int)
+
+    @property
+    def path(self):
+        """The file, or None for an ensemble in memory."""
+        return self._store.path
+
+    @property
+    def n_events(self):
+        """Events simulated, of all trajectories together."""
+        return self._store.events
+
+    @property
+    def counts(self):
+        """Counts at `times`, (ntraj, n_times, n_pools) int64; needs record "counts"."""
+        return self._all("counts")
+
+    @property
+    def expect(self):
+        """Expectation values at `times`, (ntraj, n_times, n_observables); of a wave function."""
+        return self._all("expect")
+
+    @property
+    def jumps(self):
+        """Cumulative jumps at `times`, (ntraj, n_times, n_channels) int64; needs record "jumps"."""
+        return self._all("jumps")
+
+    @property
+    def event_count(self):
+        """Events of each trajectory, (ntraj,); with any record but "moments" alone."""
+        return self._all("event_count")
+
+    def events(self, i):
+        """Every event of the i-th trajectory kept.
+
+        Parameters
+        ----------
+        i : int
+            Row, as in `counts[i]`.
+
+        Returns
+        -------
+        times : ndarray of float64
+            Seconds, up to and including times[-1].
+        channels : ndarray of int
+            Indices into `model.channels`.
+        """
+        self._need("events")
+        n = self.ntraj
+        if n == 0:
+            raise InputError("there is no trajectory; run more")
+        if isinstance(i, bool) or not isinstance(i, int | np.integer) or not -n <= i < n:
+            raise InputError(f"`i` must be a row from {-n} to {n - 1}, but is {i!r}")
+        row = i % n
+        times, channels = self._store.read_events(row, row + 1)
+        return times, channels.astype(np.int64)
+
+    def starts(self, first, number):
+        """Counts at t = 0 of `number` trajectories from row `first`, (number, n_pools) int64."""
+        indices = self.indices[first : first + number]
+        runs = np.split(indices, np.flatnonzero(np.diff(indices) != 1) + 1) if number else []
+        draws = [self.initial.draw(self.model, self.seed, r[0], r[-1] + 1) for r in runs]
+        return np.concatenate([np.empty((0, len(self.model.pools)), np.int64), *draws])
+
+    def event_slabs(self):
+        """Events of consecutive trajectories that fit into little memory.
+
+        Yields
+        ------
+        row : int
+            The first trajectory's.
+        numbers : ndarray of int
+            Events of each trajectory.
+        times, channels : ndarray
+            As in `events`, one trajectory after the other.
+        """
+        self._need("events")
+        numbers = self.event_count
+        ends = np.cumsum(numbers)
+        row = 0
+        with reading(len(numbers), "events", self._progress) as bar:
+            while row < len(numbers):
+                done = ends[row] - numbers[row]
+                last = max(row + 1, int(np.searchsorted(ends, done + _SLAB_EVENTS, side="right")))
+                times, channels = self._store.read_events(row, last)
+                yield row, numbers[row:last], times, channels.astype(np.int64)
+                bar.update(last - row)
+                row = last
+
+    def slabs(self, name):
+        """Arrays of consecutive trajectories of a record that fit into little memory.
+
+        Parameters
+        ----------
+        name : str
+            "counts", "expect" or "jumps".
+        """
+        self._need(name)
+        columns = len(self.model.columns[name])
+        step = max(1, _SLAB_BYTES // (8 * len(self.times) * columns))
+        ntraj = self.ntraj
+        with reading(ntraj, name, self._progress) as bar:
+            for row in range(0, ntraj, step):
+                last = min(row + step, ntraj)
+                yield self._store.read(name, row, last)
+                bar.update(last - row)
+
+    def row(self, name, i):
+        """Counts, expect or jumps of the i-th trajectory alone, (n_times, n_columns)."""
+        self._need(name)
+        return self._store.read(name, i, i + 1)[0]
+
+    def mean(self):
+        """Average samples (counts) over the trajectories, (n_times, n_pools)."""
+        return self.moments.mean() * self.model.sample_unit
+
+    def var(self):
+        """Variance with divisor n-1, (n_times, n_pools)."""
+        return self.moments.var() * self.model.sample_unit**2
+
+    def cov(self):
+        """Covariance between pools, divisor n-1, (n_times, n_pools, n_pools)."""
+        return self.moments.cov() * self.model.sample_unit**2
+
+    def sem(self):
+        """Standard error of `mean`, (n_times, n_pools)."""
+        return self.moments.sem() * self.model.sample_unit
+
+    @property
+    def moments(self):
+        """Exact sums behind `mean` and `cov`: `statistics.Moments` in the model's `sample_unit`."""
+        ranges = self._store.ranges()
+        if self._sums is None or self._sums[0] != ranges:
+            self._sums = (ranges, self._store.moments())
+        return self._sums[1]
+
+    def to_xarray(self):
+        """An `xarray.Dataset` with named dimensions, units, and what is needed to run it again."""
+        from .export import dataset
+
+        return dataset(self)
+
+    def __repr__(self):
+        return f"<Ensemble: {self.ntraj} trajectories of {self.model.name}>"
+
+    def __str__(self):
+        from .export import summary
+
+        return summary(self)
+
+    def _need(self, name):
+        if name not in self.record:
+            if name not in (*self.model.columns, "events"):
+                raise InputError(f"{self.model.name} has no {name}; see `{self.model.sampled}`")
+            raise InputError(
+                f"this ensemble was recorded with {', '.join(self.record)}; simulate with "
+                f'record="{name}" to have `{name}`'
+            )
+
+    def _all(self, name):
+        if name != "event_count":
+            self._need(name)
+        elif self.record == ("moments",):
+            raise InputError('`event_count` is not kept with record="moments" alone')
+        columns = self.model.columns
+        need = 8 * self.ntraj * len(self.times) * len(columns.get(name, ()))
+        # Twice, because what is on disk is narrower; in memory it is there already.
+        have = available_memory() if self.path else None
+        if have is not None and 2 * need > have:
+            raise InputError(
+                f"`{name}` of {self.ntraj} trajectories needs {2 * need / 1e9:.1f} GB of memory, "
+                f"but {have / 1e9:.1f} GB are free; go through `slabs('{name}')` instead"
+            )
+        dtype = float if name == "expect" else np.int64
+        return self._store.read(name, 0, self.ntraj).astype(dtype, copy=False)
+
+
+def open(path, progress=None):
+    """Open a stored run for reading.
+
+    Parameters
+    ----------
+    path : path
+        The output file of a run, finished or not.
+    progress : bool, optional
+        Whether long readings show a bar on stderr; by default when that is a terminal.
+
+    Returns
+    -------
+    Ensemble
+        Reads from the file what is asked for, when it is asked for.
+
+    Raises
+    ------
+    StoreError
+        When there is no such file, or when it cannot be read or is not one of jumpsim.
+    """
+    return Ensemble(FileStore(path), progress=progress)

@@ -1,0 +1,179 @@
+"""What defines every number of a run: the plan, its text form, and the difference of two plans."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import streams, units
+from ..engine import ENGINE_VERSION, METHODS
+from ..errors import InputError, StoreError, choices, whole_number
+from ..model import initial as start
+from ..model.model import Model
+from ..systems.twolevel.quantum_jumps import model_fromdict
+
+RECORDS = ("counts", "expect", "jumps", "events", "moments")
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A run, but for how many trajectories and by whom.
+
+    Trajectory i of two runs is the same, bit for bit, exactly when all of this is equal except
+    `record`, which only says what is kept.
+
+    Attributes
+    ----------
+    model : Model
+    initial : Thermal, Fixed or Mixture
+    times : ndarray of float64
+        Seconds, increasing.
+    seed : int
+    record : tuple of str
+        Any of `RECORDS`.
+    method : str
+        Name of the engine; a model has one.
+    versions : tuple of int
+        (engine version, stream version).
+    """
+
+    model: Model
+    initial: object
+    times: np.ndarray
+    seed: int
+    record: tuple
+    method: str | None = None
+    versions: tuple = (ENGINE_VERSION, streams.STREAM_VERSION)
+
+    def __post_init__(self):
+        object.__setattr__(self, "method", as_method(self.method, self.model))
+
+    def asdict(self):
+        """Plain dict of everything but the times, which a file keeps as a variable."""
+        return {
+            "model": self.model.asdict(),
+            "initial": self.initial.asdict(),
+            "seed": self.seed,
+            "record": list(self.record),
+            "method": self.method,
+            "engine_version": self.versions[0],
+            "stream_version": self.versions[1],
+        }
+
+    @classmethod
+    def fromdict(cls, data, times):
+        """Rebuild a plan from `asdict` and the times; all checks are made again."""
+        try:
+            model = model_fromdict(data["model"])
+            initial = start.fromdict(data["initial"])
+            initial.check(model)
+            return cls(
+                model,
+                initial,
+                as_times(times),
+                as_seed(data["seed"]),
+                as_record(data["record"], model),
+                str(data["method"]),
+                (int(data["engine_version"]), int(data["stream_version"])),
+            )
+        except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StoreError(f"the record of the run is damaged: {error}") from None
+
+    def differences(self, other):
+        """One line for each thing in which `other` would give other trajectories."""
+        mine, theirs = self.asdict(), other.asdict()
+        for data in (mine, theirs):
+            del data["record"], data["model"]["name"]
+        lines = []
+        _compare(mine, theirs, "", lines)
+        if not np.array_equal(self.times, other.times):
+            lines.append(f"times: {_span(self.times)} against {_span(other.times)}")
+        return lines
+
+
+def as_times(times):
+    """Times as an increasing float64 array in seconds.
+
+    Parameters
+    ----------
+    times : sequence of float or str
+        Seconds, or strings such as "0.5 us".
+    """
+    if isinstance(times, str):
+        raise InputError(f"`times` must be a list of times, but is {times!r}")
+    if not isinstance(times, np.ndarray):
+        try:
+            times = [units.time(t, "times") if isinstance(t, str) else t for t in times]
+        except TypeError:
+            raise InputError(f"`times` must be a list of times, but is {times!r}") from None
+    try:
+        array = np.array(times)
+        usable = array.dtype.kind in "iuf" and array.ndim == 1 and len(array) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InputError("`times` must be a non-empty list of numbers in seconds")
+    array = array.astype(float)
+    if not np.isfinite(array).all() or array[0] < 0:
+        raise InputError("`times` must be finite and ≥ 0, because the start is at t = 0")
+    if (back := np.flatnonzero(np.diff(array) <= 0)).size:
+        k = int(back[0])
+        raise InputError(
+            f"`times` must increase, but times[{k + 1}] = {array[k + 1]:g} s does not exceed "
+            f"times[{k}] = {array[k]:g} s"
+        )
+    array.flags.writeable = False
+    return array
+
+
+def as_seed(seed):
+    """A seed as an int; None is not accepted here, it is drawn by `simulate`."""
+    return whole_number(seed, "seed", 0, streams.SEED_LIMIT)
+
+
+def as_record(record, model=None):
+    """Names of what is kept, in the order of `RECORDS`; None for what a model's samples are."""
+    if record is None:
+        record = model.sampled
+    names = [record] if isinstance(record, str) else record
+    if not isinstance(names, list | tuple | set) or not names:
+        raise InputError(f"`record` must name one or several of {', '.join(RECORDS)}")
+    for name in names:
+        if name not in RECORDS:
+            raise InputError(f"`record`: unknown {name!r}; " + choices(name, RECORDS))
+        if model is not None and name not in (*model.columns, "events", "moments"):
+            raise InputError(
+                f'`record`: {model.name} has no {name}; its samples are "{model.sampled}"'
+            )
+    return tuple(r for r in RECORDS if r in names)
+
+
+def as_method(method, model):
+    """Name of an engine, by default that of the model."""
+    if method is None:
+        return model.method
+    if method not in METHODS:
+        raise InputError(f"`method`: unknown {method!r}; " + choices(method, METHODS))
+    if method != model.method:
+        raise InputError(f"`method` of {model.name} must be {model.method!r}, but is {method!r}")
+    return method
+
+
+def _compare(a, b, where, lines):
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        for key in a:
+            _compare(a[key], b[key], f"{where}.{key}" if where else key, lines)
+    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            name = x.get("name", i) if isinstance(x, dict) else i
+            _compare(x, y, f"{where}[{name}]", lines)
+    elif a != b:
+        lines.append(f"{where}: {_short(a)} against {_short(b)}")
+
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _span(times):
+    return f"{len(times)} from {times[0]:g} to {times[-1]:g} s"

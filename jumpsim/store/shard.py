@@ -1,0 +1,138 @@
+"""Parts of a run that know nothing of each other: shard k of K owns a fixed range of indices."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError, StoreError
+from . import FileStore, WritableStore, store_exists
+from .paths import read_note
+
+_NAME = r"\.shard-(\d+)-of-(\d+)\.h5"
+_MOST = 10**6
+
+
+@dataclass(frozen=True, order=True)
+class Shard:
+    """Shard `number` of `of`, counted from 1."""
+
+    number: int
+    of: int
+
+    @classmethod
+    def parse(cls, text):
+        """Understand "3/7"."""
+        found = re.fullmatch(r"(\d{1,7})/(\d{1,7})", str(text).strip(), re.ASCII)
+        number, of = map(int, found.groups()) if found else (0, 0)
+        if not 1 <= number <= of <= _MOST:
+            raise InputError(
+                f"`shard` must be k/K with 1 ≤ k ≤ K, such as 3/7 for the third of seven, "
+                f"but is {text!r}"
+            )
+        return cls(number, of)
+
+    def span(self, ntraj):
+        """First and last + 1 of its indices among `ntraj`: all shards cover them, each once."""
+        return (self.number - 1) * ntraj // self.of, self.number * ntraj // self.of
+
+    def path(self, path):
+        """File of this shard of the run that has the output `path`."""
+        path = Path(path)
+        width = len(str(self.of))  # sorted by name is sorted by index
+        return path.with_name(f"{path.stem}.shard-{self.number:0{width}d}-of-{self.of}.h5")
+
+    def done(self, ntraj):
+        """Why its run ended when all is there; `wanted` reads it again."""
+        first, last = self.span(ntraj)
+        span = f"{first} ... {last - 1}" if first < last else "none"
+        return f"shard {self.number} of {self.of}: trajectories {span} of {ntraj} are there"
+
+    def __str__(self):
+        return f"{self.number}/{self.of}"
+
+
+def wanted(stop_reason):
+    """Trajectories that a whole run was to have, from why a part of it ended; else 0."""
+    found = re.search(r" of (\d+)(?: trajectories)? are there$", stop_reason or "", re.ASCII)
+    return int(found[1]) if found else 0
+
+
+def shard_of(path):
+    """Shard that a file is by its name, or None."""
+    found = re.search(_NAME + "$", Path(path).name, re.ASCII)
+    return Shard(int(found[1]), int(found[2])) if found else None
+
+
+def shards(path):
+    """Shards of the run that has the output `path`.
+
+    Returns
+    -------
+    list of (Shard, pathlib.Path)
+        Sorted; those of which there is a file, or a folder of blocks.
+    """
+    path = Path(path)
+    name = re.compile(re.escape(path.stem) + _NAME + r"(\.blocks)?", re.ASCII)
+    found = {}
+    if path.parent.is_dir():
+        for file in path.parent.iterdir():
+            if match := name.fullmatch(file.name):
+                file = file.with_name(file.name.removesuffix(".blocks"))
+                found[file] = Shard(int(match[1]), int(match[2]))
+    return sorted((shard, file) for file, shard in found.items())
+
+
+def compact(path):
+    """Put all that a run has left into its one file, finished or not: its blocks and its shards.
+
+    Parameters
+    ----------
+    path : path
+        The output of the run.
+
+    Returns
+    -------
+    str
+        What was done.
+
+    Raises
+    ------
+    StoreError
+        When one of them is still being written to, belongs to another run, or differs where two
+        hold the same trajectory. Nothing is removed then.
+    """
+    path = Path(path)
+    there = [file for file in (path, *(file for _, file in shards(path))) if store_exists(file)]
+    if not there:
+        raise StoreError(f"{path}: no such file, and no blocks or shards of a run")
+    plan = FileStore(there[0]).plan
+    stores = []
+    try:
+        for file in dict.fromkeys((path, *there)):
+            stores.append(WritableStore(file, plan))
+        text = _united(*stores)
+    finally:
+        for store in stores:
+            store.finish("taken up into another file", complete=False)
+    return text
+
+
+def _united(kept, *others):
+    """Take other stores into one, and remove them; returns what it holds then."""
+    number = max(_wanted(store) for store in (kept, *others))
+    for other in others:
+        for part in other.all_parts:
+            kept.adopt(part)
+    rows = sum(last - first for first, last in kept.ranges())
+    number = max(number, *(last for _, last in kept.ranges()))
+    text = f"{rows} of {number} trajectories are there"
+    kept.finish(text, complete=True)
+    for other in others:
+        other.discard()
+    return f"{kept.path}: {text}"
+
+
+def _wanted(store):
+    """Trajectories that the whole run was to have, as far as a store knows."""
+    reasons = [wanted(part.stop_reason) for part in store.all_parts]
+    return max([read_note(store.folder).get("wanted", 0), *reasons])

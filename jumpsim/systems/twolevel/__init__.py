@@ -1,0 +1,1 @@
+"""Two electronic levels and light: parameters, golden-rule jumps, quantum jumps."""

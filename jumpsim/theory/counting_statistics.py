@@ -1,0 +1,198 @@
+"""Exact statistics of counted events, from the master equation with a counter.
+
+With a weight for each channel (1 to count events, an energy to count heat) let n be the weighted
+number of events in a time t. The vectors p_k(s, t) = ⟨n^k; state s⟩ obey
+
+    dp_k/dt = G p_k + Σ_j C(k, j) J_j p_(k-j),    J_j = Σ_c weight_c^j · rates of channel c,
+
+the derivatives of the tilted generator's flow at zero field.
+"""
+
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+
+from ..errors import InputError, choices
+from ..model.initial import as_initial
+from ..model.model import Model, as_model
+from ..store.plan import as_times
+from .master_equation import evolve
+from .state_space import MOST_STATES, reachable
+from .stationary import stationary
+
+_ORDERS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class CountCumulants:
+    """Cumulants of a weighted number of events.
+
+    Attributes
+    ----------
+    model : Model
+    windows : ndarray, shape (n_windows,)
+        Seconds.
+    cumulants : ndarray, shape (4, n_windows)
+    """
+
+    model: Model
+    windows: np.ndarray
+    cumulants: np.ndarray
+
+    @property
+    def fano(self):
+        """Variance over mean, (n_windows,); NaN where the mean is 0."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.cumulants[0] == 0, np.nan, self.cumulants[1] / self.cumulants[0])
+
+    def __str__(self):
+        k1, k2, k3, k4 = self.cumulants[:, -1]
+        return (
+            f"counts in {self.windows[-1]:g} s of {self.model.name}: mean {k1:.6g}, variance "
+            f"{k2:.6g}, third cumulant {k3:.6g}, fourth {k4:.6g}"
+        )
+
+
+def channel_weights(model, counted):
+    """Weights of the channels for what is counted.
+
+    Parameters
+    ----------
+    model : Model
+    counted : str, list of str, or mapping of str to float
+        A bath (its heat, ħΩ), a channel or several (their events), or weights by channel.
+
+    Returns
+    -------
+    ndarray, shape (n_channels,)
+    """
+    baths = sorted({c.bath for c in model.channel_specs if c.bath is not None})
+    if isinstance(counted, str) and counted in baths:
+        given = -model.energy_changes
+        return np.where([c.bath == counted for c in model.channel_specs], given, 0.0)
+    if isinstance(counted, str):
+        counted = [counted]
+    if not isinstance(counted, dict):
+        counted = dict.fromkeys(counted, 1.0)
+    if not counted:
+        raise InputError("there is nothing to count; name a channel or a bath")
+    weights = np.zeros(len(model.channels))
+    for name, weight in counted.items():
+        if name not in model.channels:
+            known = [*model.channels, *baths]
+            raise InputError(f"unknown channel or bath {name!r}; " + choices(name, known))
+        weights[model.channels.index(name)] = weight
+    return weights
+
+
+def count_cumulants(
+    model, windows, initial, counted, at_rest=False, truncate=None, max_states=MOST_STATES
+):
+    """Exact cumulants of the number of events, or of the heat, in windows of time.
+
+    Parameters
+    ----------
+    model : Model
+    windows : array_like of float or str
+        Lengths of the windows in seconds, increasing.
+    initial : Thermal, Fixed, Mixture, mapping or sequence
+    counted : str, list of str, or mapping of str to float
+        A bath (its heat), channels, or weights by channel.
+    at_rest : bool
+        Begin from the stationary law instead of the start.
+    truncate, max_states
+        As for `master_equation`.
+
+    Returns
+    -------
+    CountCumulants
+    """
+    from scipy import sparse
+
+    windows, initial = as_times(windows), as_initial(initial, as_model(model))
+    weights = channel_weights(model, counted)
+    if at_rest:
+        law = stationary(model, initial, truncate, max_states)
+        space, start = law.space, law.probabilities
+    else:
+        space = reachable(model, initial, truncate, max_states)
+        start = space.start
+    source, target, channel, rate = space.edges
+    inside, n = target >= 0, len(space)
+    jumps = [
+        sparse.csc_array(
+            ((rate * weights[channel] ** j)[inside], (target[inside], source[inside])), (n, n)
+        )
+        for j in range(_ORDERS + 1)
+    ]
+    mean = _moments(space.generator, jumps, start, windows, 1)[1]
+    # Counted from their average course, so that large numbers do not cancel in high moments.
+    pace = mean[-1] / windows[-1] if windows[-1] > 0 else 0.0
+    jumps[1] = jumps[1] - pace * sparse.eye_array(n)
+    _, m1, m2, m3, m4 = _moments(space.generator, jumps, start, windows, _ORDERS)
+    cumulants = np.array(
+        [
+            m1 + pace * windows,
+            m2 - m1**2,
+            m3 - 3 * m2 * m1 + 2 * m1**3,
+            m4 - 4 * m3 * m1 - 3 * m2**2 + 12 * m2 * m1**2 - 6 * m1**4,
+        ]
+    )
+    return CountCumulants(model, windows, cumulants)
+
+
+def _moments(generator, jumps, start, windows, orders):
+    """Moments of the counter up to an order, (orders + 1, n_windows)."""
+    from scipy import sparse
+
+    blocks = [
+        [comb(k, j) * (generator if k == j else jumps[k - j]) if j <= k else None
+         for j in range(orders + 1)]
+        for k in range(orders + 1)
+    ]  # fmt: skip
+    begin = np.concatenate([start, np.zeros(orders * len(start))])
+    solution = evolve(sparse.block_array(blocks, format="csc"), begin, windows)
+    moments = solution.reshape(len(windows), orders + 1, len(start)).sum(axis=2).T
+    return moments / moments[0]
+
+
+def coincidence_rate(model, lags, initial, first, second, truncate=None, max_states=MOST_STATES):
+    """g²(τ) at rest: rate of second events a lag after a first one, over their mean rate.
+
+    Parameters
+    ----------
+    model : Model
+    lags : array_like of float or str
+        Seconds, increasing, ≥ 0.
+    initial : Thermal, Fixed, Mixture, mapping or sequence
+        The start from which the stationary law is reached.
+    first, second : ndarray of bool, shape (n_channels,)
+        Which channels count.
+    truncate, max_states
+        As for `master_equation`.
+
+    Returns
+    -------
+    ndarray, shape (n_lags,)
+
+    Raises
+    ------
+    InputError
+        When the counted events never happen at rest.
+    """
+    lags, initial = as_times(lags), as_initial(initial, as_model(model))
+    law = stationary(model, initial, truncate, max_states)
+    space = law.space
+    source, target, channel, rate = space.edges
+    inside = target >= 0
+    after = np.bincount(
+        target[inside & first[channel]],
+        (rate * law.probabilities[source])[inside & first[channel]],
+        len(space),
+    )
+    flow = np.bincount(source[second[channel]], rate[second[channel]], len(space))
+    expected = after.sum() * (flow @ law.probabilities)
+    if not expected > 0:
+        raise InputError("the counted events never happen at rest, so that g² is not defined")
+    return evolve(space.generator, after, lags) @ flow / expected

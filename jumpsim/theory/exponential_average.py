@@ -1,0 +1,129 @@
+"""Exact averages of exp(-kΣ) of the entropy production Σ, from the tilted generator.
+
+Along a trajectory Σ is Σ_jumps ln(w/w_reverse), the reverse rate taken in the state behind the
+jump, plus a term ln p(n_0)/q(n_t) of its ends. With every rate multiplied by (w_reverse/w)^k the
+master equation gives ⟨exp(-kΣ)⟩; a jump without a reverse has the weight 0.
+"""
+
+import numpy as np
+
+from ..errors import InputError
+from ..model.initial import as_initial
+from ..model.microstates import log_states
+from ..model.model import as_model
+from ..store.plan import as_times
+from .master_equation import evolve
+from .state_space import MOST_STATES, reachable
+
+BOUNDARIES = ("start", "law", "none")
+_LARGEST_SHIFT = 300.0  # exponent by which a solution may shrink without losing digits
+
+
+def exponential_average(
+    model, times, initial, boundary="start", order=1, truncate=None, max_states=MOST_STATES
+):
+    """Exact ⟨exp(-kΣ)⟩ of the entropy production of a small system.
+
+    Parameters
+    ----------
+    model : Model
+    times : array_like of float or str
+        Seconds, increasing, ≥ 0.
+    initial : Thermal, Fixed, Mixture, mapping or sequence
+    boundary : str
+        The law q of the ends in Σ = Σ_jumps ln(w/w_reverse) + ln p_0(n_0)/q(n_t): "start" for p_0
+        (heat exchange between pools), "law" for p_t (total entropy production), "none" for no
+        boundary term.
+    order : int
+        k, 1 or 2: with both the relative variance of the exponential average is known.
+    truncate, max_states
+        As for `master_equation`.
+
+    Returns
+    -------
+    ndarray, shape (n_times,)
+        1 for k = 1 with a boundary term, where every jump has its reverse and the start excludes
+        no state.
+    """
+    if boundary not in BOUNDARIES:
+        raise InputError(f"`boundary` must be one of {', '.join(BOUNDARIES)}, but is {boundary!r}")
+    if order not in (1, 2):
+        raise InputError(f"`order` must be 1 or 2, but is {order!r}")
+    times, initial = as_times(times), as_initial(initial, as_model(model))
+    space = reachable(model, initial, truncate, max_states)
+    start = space.start
+    if boundary == "none":
+        begin, ends = start, np.ones((len(times), len(space)))
+    else:
+        held = start > 0
+        begin = np.where(held, np.where(held, start, 1.0) ** (1.0 - order), 0.0)
+        ends = start if boundary == "start" else evolve(space.generator, start, times)
+        ends = np.broadcast_to(ends, (len(times), len(space))) ** order
+    # In units of the number of microscopic states: where ratios of rates are those of these
+    # numbers, in detailed balance, the tilted equation is then the plain one, and nothing grows.
+    entropy = sum(log_states(p, n) for p, n in zip(model.pool_specs, space.states.T, strict=True))
+    entropy = order * (entropy - entropy.max())
+    weights, scale = _weighted(*_tilted(space, order, entropy), begin * np.exp(entropy), times)
+    return (weights * np.exp(-entropy) * ends).sum(axis=1) * np.exp(scale)
+
+
+def mean_production(space, law):
+    """Mean entropy production per second Σ p w ln(w/w_reverse) of a law; infinite without reverse.
+
+    Parameters
+    ----------
+    space : StateSpace
+    law : ndarray, shape (n_states,)
+
+    Returns
+    -------
+    float
+    """
+    source, _, _, rate = space.edges
+    flow = law[source] * rate
+    with np.errstate(divide="ignore"):
+        log = np.log(reverse_ratios(space))
+    moved = flow > 0
+    return float(-(flow[moved] * log[moved]).sum())
+
+
+def reverse_ratios(space):
+    """w_reverse/w of every edge, the reverse rate taken behind the jump; 0 where there is none."""
+    source, _, channel, _ = space.edges
+    forward, reverse = space.model.forward_and_reverse(channel, space.states[source])
+    return reverse / forward
+
+
+def _tilted(space, order, entropy):
+    """Generator with rates w (w_reverse/w)^k in units of exp(entropy); the shift of its columns.
+
+    They are shifted so that they add up to ≤ 0.
+    """
+    from scipy import sparse
+
+    source, target, _, rate = space.edges
+    inside, n = target >= 0, len(space)
+    weighted = rate * reverse_ratios(space) ** order
+    weighted[inside] *= np.exp(entropy[target[inside]] - entropy[source[inside]])
+    away = np.bincount(source, rate, n)
+    surplus = np.bincount(source[inside], weighted[inside], n) - away
+    growth = max(0.0, float(surplus.max(initial=0.0)))
+    matrix = sparse.csc_array(
+        (weighted[inside], (target[inside], source[inside])), (n, n)
+    ) - sparse.dia_array((away[None, :] + growth, [0]), (n, n))
+    return matrix.tocsc(), growth
+
+
+def _weighted(tilted, growth, begin, times):
+    """Solution of the tilted master equation at each time, and the logarithm of its scale."""
+    out, scales = np.empty((len(times), len(begin))), np.empty(len(times))
+    weights, scale = begin, 0.0
+    for k, span in enumerate(np.diff(times, prepend=0.0)):
+        parts = max(1, int(np.ceil(growth * span / _LARGEST_SHIFT)))
+        for _ in range(parts):
+            weights = evolve(tilted, weights, [span / parts])[0]
+            total = weights.sum()
+            scale += growth * span / parts + (np.log(total) if total > 0 else 0.0)
+            weights = weights / (total if total > 0 else 1.0)
+        out[k], scales[k] = weights, scale
+    return out, scales

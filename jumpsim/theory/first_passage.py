@@ -1,0 +1,236 @@
+"""When something first happens: first passages and waiting times, from the master equation."""
+
+import operator
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ..errors import InputError, choices
+from ..model.initial import as_initial
+from ..model.model import Model, as_model
+from ..store.plan import as_times
+from .master_equation import evolve
+from .state_space import MOST_STATES, reachable
+from .stationary import stationary
+
+_CONDITION = re.compile(r"\s*(.+?)\s*(<=|>=|=|<|>)\s*(\d{1,15})\s*")
+_COMPARISONS = {
+    "=": operator.eq, "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """Law of the time until something first happens.
+
+    Attributes
+    ----------
+    model : Model
+    what : str
+        What is waited for.
+    times : ndarray, shape (n_times,)
+        Seconds.
+    survival : ndarray, shape (n_times,)
+        Probability that it has not happened yet.
+    density : ndarray, shape (n_times,)
+        Probability per second that it happens now.
+    probability : float
+        That it ever happens.
+    mean, variance : float
+        Of the time, in seconds and seconds²; infinite when it may never happen.
+    """
+
+    model: Model
+    what: str
+    times: np.ndarray
+    survival: np.ndarray
+    density: np.ndarray
+    probability: float
+    mean: float
+    variance: float
+
+    def __str__(self):
+        return (
+            f"time until {self.what} in {self.model.name}: mean {self.mean:.6g} s, standard "
+            f"deviation {np.sqrt(self.variance):.6g} s, happens with probability "
+            f"{self.probability:.6g}"
+        )
+
+
+def first_passage(model, times, initial, target, truncate=None, max_states=MOST_STATES):
+    """Law of the first time at which a system is in one of the target states.
+
+    Parameters
+    ----------
+    model : Model
+    times : array_like of float or str
+        Seconds, increasing, ≥ 0.
+    initial : Thermal, Fixed, Mixture, mapping or sequence
+    target : str, list of str, mapping of str to int, or callable
+        Conditions such as "m <= 10" (=, <, >, <=, >=), or counts of some pools, all of which must
+        be met; or a function of the states, an int64 array (n_states, n_pools), that returns True
+        where the target is.
+    truncate, max_states
+        As for `master_equation`.
+
+    Returns
+    -------
+    Passage
+    """
+    times = as_times(times)
+    space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
+    reached, what = as_target(model, target)
+    hit = reached(space.states)
+    if not hit.any():
+        raise InputError(f"no state with {what} can be reached from this start")
+    return _passage(space, times, space.start, space.generator, hit, what)
+
+
+def waiting_time(
+    model, times, initial, channels, after=None, truncate=None, max_states=MOST_STATES
+):
+    """Law of the time until the next event of one of some channels.
+
+    Parameters
+    ----------
+    model : Model
+    times : array_like of float or str
+        Seconds, increasing, ≥ 0.
+    initial : Thermal, Fixed, Mixture, mapping or sequence
+        The start of the wait; with `after` the start from which the stationary law is reached.
+    channels : str or list of str
+        What is waited for.
+    after : str, optional
+        Wait from an event of this channel at rest, instead of from the start.
+    truncate, max_states
+        As for `master_equation`.
+
+    Returns
+    -------
+    Passage
+    """
+    times, initial = as_times(times), as_initial(initial, as_model(model))
+    names = [channels] if isinstance(channels, str) else list(channels)
+    if not names:
+        raise InputError("`channels` must name a channel to wait for")
+    places = [_channel(model, name) for name in names]
+    what = " or ".join(f"'{n}'" for n in names)
+    if after is None:
+        space = reachable(model, initial, truncate, max_states)
+        start = space.start
+    else:
+        law = stationary(model, initial, truncate, max_states)
+        space, what = law.space, f"{what} after '{after}'"
+        start = _just_after(space, law.probabilities, _channel(model, after))
+    nowhere = np.zeros(len(space), bool)
+    return _passage(space, times, start, space.matrix(silent=places), nowhere, what, places)
+
+
+def as_target(model, target):
+    """Return the function of the states that a target means, and the target in words.
+
+    Parameters
+    ----------
+    model : Model
+    target : str, list of str, mapping of str to int, or callable
+        As for `first_passage`.
+
+    Returns
+    -------
+    reached : callable
+        Of counts (n, n_pools); returns bool (n,).
+    words : str
+    """
+    if callable(target):
+        return partial(_reached_by, target), "the target"
+    if isinstance(target, Mapping):
+        target = [f"{name} = {count}" for name, count in target.items()]
+    texts = [target] if isinstance(target, str) or not isinstance(target, Iterable) else target
+    conditions = [_condition(model, text) for text in texts]
+    if not conditions:
+        raise InputError('`target` must give a condition, such as "m = 0"')
+
+    def reached(states):
+        return np.all([compare(states[:, p], count) for p, compare, count, _ in conditions], axis=0)
+
+    return reached, " and ".join(words for *_, words in conditions)
+
+
+def _reached_by(target, states):
+    hit = np.asarray(target(states))
+    if hit.shape != (len(states),) or hit.dtype != bool:
+        raise InputError("`target` must return True or False for each row of the states")
+    return hit
+
+
+def _condition(model, text):
+    """(place of the pool, comparison, count, words) of a condition such as "m <= 10"."""
+    found = (
+        re.fullmatch(r"\s*(.+?)\s*(<=|>=|=|<|>)\s*(\d{1,15})\s*", text)
+        if isinstance(text, str)
+        else None
+    )
+    if found is None:
+        raise InputError(f'`target` must be a condition such as "m <= 10", but is {text!r}')
+    name, sign, count = found.groups()
+    if name not in model.pools:
+        raise InputError(f"`target`: unknown pool '{name}'; " + choices(name, model.pools))
+    return model.pools.index(name), _COMPARISONS[sign], int(count), f"{name} {sign} {count}"
+
+
+def _channel(model, name):
+    return model.channels.index(model.channel(name).name)
+
+
+def _just_after(space, law, channel):
+    """Law of the state just after an event of a channel, at rest."""
+    source, target, which, rate = space.edges
+    flow = np.where((which == channel) & (target >= 0), rate * law[source], 0.0)
+    if flow.sum() == 0:
+        raise InputError(f"channel '{space.model.channels[channel]}' never fires at rest")
+    return np.bincount(target[flow > 0], flow[flow > 0], len(space)) / flow.sum()
+
+
+def _passage(space, times, start, generator, hit, what, channels=()):
+    """Make the hit states absorbing, or count events of `channels`; what leaves is what arrives."""
+    alive = np.flatnonzero(~hit)
+    inner = generator[:, alive][alive, :].tocsc()
+    source, target, channel, rate = space.edges
+    inside = target >= 0
+    arriving = inside & (np.isin(channel, channels) if channels else hit[target])
+    flux = np.bincount(source[arriving], rate[arriving], len(space))[alive]
+    p = evolve(inner, start[alive], times)
+    probability, mean, variance = _moments(inner, start[alive], flux, start[hit].sum())
+    return Passage(
+        space.model, what, times, p.sum(axis=1) + (1 - start.sum()), p @ flux,
+        probability, mean, variance,
+    )  # fmt: skip
+
+
+def _moments(inner, start, flux, at_once):
+    """Chance to arrive at all, mean and variance of the time."""
+    from scipy.sparse import coo_array, hstack, vstack
+    from scipy.sparse.csgraph import breadth_first_order
+    from scipy.sparse.linalg import splu
+
+    n = len(start)
+    if n == 0 or not start.any():
+        return float(at_once), 0.0, 0.0
+    # States from which an arrival is possible: searched backwards from one more state, n.
+    backwards = vstack(
+        [hstack([inner, coo_array((n, 1))]), coo_array(np.append(flux, 0.0)[None, :])]
+    )
+    able = breadth_first_order(backwards.tocsr(), n, return_predecessors=False)
+    able = np.sort(able[able < n])
+    if not len(able):
+        return float(at_once), np.inf, np.inf
+    factors = splu((-inner[:, able][able, :]).tocsc())
+    once = factors.solve(start[able])
+    probability = float(at_once + flux[able] @ once)
+    if probability < start.sum() + at_once - 1e-9:
+        return probability, np.inf, np.inf
+    mean = once.sum()
+    return probability, float(mean), float(2 * factors.solve(once).sum() - mean**2)

@@ -1,0 +1,203 @@
+"""The master equation on the reachable states: exact laws of small systems."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from ..model.initial import as_initial
+from ..model.model import as_model
+from ..store.plan import as_times
+from .state_space import MOST_STATES, StateSpace, reachable
+
+_STEP = 50.0  # events in one step of uniformisation
+
+
+@dataclass(frozen=True, eq=False)
+class Law:
+    """Probabilities of the reachable states, at one or several times.
+
+    Attributes
+    ----------
+    space : StateSpace
+    probabilities : ndarray, shape (..., n_states)
+    leak : ndarray, shape (...)
+        Probability that is missing: tails of a start, and what `truncate` left out.
+    """
+
+    space: StateSpace
+    probabilities: np.ndarray
+
+    @property
+    def model(self):
+        """The `Model`."""
+        return self.space.model
+
+    @property
+    def states(self):
+        """Counts of each state, (n_states, n_pools) int64."""
+        return self.space.states
+
+    @property
+    def leak(self):
+        """Probability that is missing."""
+        return 1 - self.probabilities.sum(axis=-1)
+
+    @property
+    def mean(self):
+        """Mean counts, (..., n_pools)."""
+        return self.average(self.states)
+
+    @property
+    def covariance(self):
+        """Covariance of the counts, (..., n_pools, n_pools)."""
+        mean = self.mean
+        # From the middle of all states: squares of large counts would cancel.
+        middle = self.states.mean(axis=0)
+        centred = self.states - middle
+        pairs = self.average(centred[:, :, None] * centred[:, None, :])
+        shift = mean - middle
+        return pairs - shift[..., :, None] * shift[..., None, :]
+
+    @property
+    def cumulants(self):
+        """First four cumulants of each count, (4, ..., n_pools)."""
+        mean = self.mean
+        middle = self.states.mean(axis=0)
+        centred, shift = self.states - middle, mean - middle
+        raw = [self.average(centred**r) for r in (2, 3, 4)]
+        second = raw[0] - shift**2
+        third = raw[1] - 3 * shift * raw[0] + 2 * shift**3
+        fourth = raw[2] - 4 * shift * raw[1] + 6 * shift**2 * raw[0] - 3 * shift**4
+        return np.stack([mean, second, third, fourth - 3 * second**2])
+
+    def average(self, values):
+        """Average of a quantity that is given for every state.
+
+        Parameters
+        ----------
+        values : array_like, shape (n_states, ...)
+
+        Returns
+        -------
+        ndarray
+            Of what did not leak.
+        """
+        values = np.asarray(values, float)
+        if values.shape[:1] != (len(self.space),):
+            raise InputError(
+                f"`values` must hold one entry for each of {len(self.space)} states, but has "
+                f"shape {values.shape}"
+            )
+        sums = np.tensordot(self.probabilities, values, axes=1)
+        weight = self.probabilities.sum(axis=-1)
+        return sums / np.reshape(weight, weight.shape + (1,) * (values.ndim - 1))
+
+    def marginal(self, pool):
+        """Law of one pool's count, (..., largest count + 1): index k is the count k."""
+        self.model.pool(pool)  # refuses what there is not
+        counts = self.states[:, self.model.pools.index(pool)]
+        out = np.zeros((*self.probabilities.shape[:-1], counts.max() + 1))
+        np.add.at(out.T, counts, self.probabilities.T)
+        return out
+
+    def __str__(self):
+        last = self.mean.reshape(-1, len(self.model.pools))[-1]
+        means = ", ".join(f"{n} = {v:.6g}" for n, v in zip(self.model.pools, last, strict=True))
+        lost = float(self.leak.max())
+        leak = f"leak {lost:.2g}" if lost > 1e-12 else "no leak"
+        return f"{self._kind}: {len(self.space)} states, mean {means}, {leak}"
+
+    @property
+    def _kind(self):
+        return f"law of {self.model.name}"
+
+
+@dataclass(frozen=True, eq=False)
+class MasterEquation(Law):
+    """The law at several times.
+
+    Attributes
+    ----------
+    times : ndarray, shape (n_times,)
+        Seconds.
+    """
+
+    times: np.ndarray
+
+    @property
+    def _kind(self):
+        return f"master equation of {self.model.name} up to {self.times[-1]:g} s"
+
+
+def master_equation(model, times, initial, truncate=None, max_states=MOST_STATES):
+    """Solve dP/dt = G P on the reachable states, by uniformisation.
+
+    Every term of that sum is positive, so that no precision is lost and no probability negative.
+
+    Parameters
+    ----------
+    model : Model
+    times : array_like of float or str
+        Seconds, increasing, ≥ 0.
+    initial : Thermal, Fixed, Mixture, mapping or sequence
+    truncate : mapping of str to int, optional
+        Largest counts of pools that would grow without limit; the leak says what was lost.
+    max_states : int
+
+    Returns
+    -------
+    MasterEquation
+        With `.probabilities` (n_times, n_states), `.states`, `.mean`, `.covariance`,
+        `.marginal(pool)`, `.leak`.
+
+    Raises
+    ------
+    InputError
+        When there are more than `max_states` states.
+    """
+    times = as_times(times)
+    space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
+    return MasterEquation(space, evolve(space.generator, space.start, times), times)
+
+
+def evolve(generator, start, times):
+    """Probabilities at each time, (n_times, n_states), for dp/dt = generator p.
+
+    Parameters
+    ----------
+    generator : sparse array, shape (n, n)
+        Off the diagonal ≥ 0; columns add up to ≤ 0.
+    start : ndarray, shape (n,)
+    times : ndarray
+        Seconds since the start, increasing.
+    """
+    from scipy import sparse
+
+    fastest = max(float(-generator.diagonal().min()), 1e-300)
+    n = len(start)
+    step = (sparse.eye_array(n) + generator / fastest).tocsr()
+    out, p, resting = np.empty((len(times), n)), start, False
+    for k, span in enumerate(np.diff(times, prepend=0.0)):
+        parts = max(1, int(np.ceil(fastest * span / _STEP)))
+        for _ in range(parts):
+            if resting or span == 0:
+                break
+            p, resting = _uniformised(step, p, fastest * span / parts)
+        out[k] = p
+    return out
+
+
+def _uniformised(step, p, events):
+    """Σ_k Poisson(k; events) stepᵏ p, and whether p is at rest to the last digit."""
+    from scipy.stats import poisson
+
+    terms = poisson.pmf(np.arange(int(events + 9 * np.sqrt(events)) + 30), events)
+    following = step @ p
+    if np.abs(following - p).max() <= 1e-17 * p.max():
+        return p, True
+    total = terms[0] * p
+    for term in terms[1:]:
+        total = total + term * following
+        following = step @ following
+    return total, False

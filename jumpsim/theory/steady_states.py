@@ -1,0 +1,179 @@
+"""Steady states of the rate equations, and whether they are stable."""
+
+import contextlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from ..model.initial import as_initial
+from ..model.model import Model, as_model
+from .ode import solve
+
+_STARTS = 64  # random places from which further steady states are sought
+_AT_REST = 1e-10
+_MOST_CALLS = 50_000  # of the rate equations
+
+
+@dataclass(frozen=True, eq=False)
+class SteadyState:
+    """A steady state of the rate equations.
+
+    Attributes
+    ----------
+    model : Model
+    counts : ndarray, shape (n_pools,)
+    eigenvalues : ndarray of complex
+        Of the Jacobian on the changes that conserve all totals, per second, slowest first.
+    reached : bool
+        Whether the rate equations go there from the start.
+    """
+
+    model: Model
+    counts: np.ndarray
+    eigenvalues: np.ndarray
+    reached: bool
+
+    @property
+    def stable(self):
+        """Whether small deviations decay."""
+        return bool((self.eigenvalues.real < 0).all())
+
+    def __str__(self):
+        pools = ", ".join(
+            f"{n} = {v:.6g}" for n, v in zip(self.model.pools, self.counts, strict=True)
+        )
+        slowest = self.eigenvalues[0].real if len(self.eigenvalues) else np.nan
+        kind = "stable" if self.stable else "UNSTABLE"
+        return (
+            f"{kind} steady state of {self.model.name}: {pools}; slowest rate {-slowest:.4g} /s"
+            + (", reached from the start" if self.reached else "")
+        )
+
+
+def manifold(model):
+    """Directions in which counts can change, and the totals that are conserved.
+
+    Returns
+    -------
+    basis : ndarray, shape (n_pools, rank)
+        Orthonormal columns.
+    totals : ndarray, shape (n_conserved, n_pools)
+    """
+    changes = model.table.changes[model.table.constants > 0].astype(float)
+    _, sizes, rows = np.linalg.svd(np.vstack([changes, np.zeros(changes.shape[1])]))
+    rank = int((sizes > 1e-9 * max(1.0, sizes.max(initial=0))).sum())
+    totals = [[t.get(name, 0) for name in model.pools] for t in model.conserved]
+    return rows[:rank].T, np.array(totals, float).reshape(-1, len(model.pools))
+
+
+def steady_states(model, initial):
+    """Find steady states of the rate equations that have the conserved totals of a start.
+
+    The rate equations are followed from the start until they rest; further states are sought by
+    Newton's method from 64 random places with the same totals, so that a rare one may be missed.
+
+    Parameters
+    ----------
+    model : Model
+    initial : Thermal, Fixed, Mixture, mapping or sequence
+
+    Returns
+    -------
+    list of SteadyState
+        The one that is reached from the start comes first.
+
+    Raises
+    ------
+    InputError
+        When no steady state is found: the equations grow without bound, or move for ever.
+    """
+    start = as_initial(initial, as_model(model)).mean(model)
+    basis, _ = manifold(model)
+    if not basis.shape[1]:
+        return [SteadyState(model, start, np.zeros(0, complex), reached=True)]
+    found = []
+    for reached, place in _places(model, start, basis):
+        counts = _newton(model, place, basis)
+        if counts is None or any(_same(counts, s.counts) for s in found):
+            continue
+        if reached and not _same(counts, place, 1e-4):
+            reached = False  # Newton's method went elsewhere
+        eigenvalues = np.linalg.eigvals(basis.T @ model.table.jacobian(counts) @ basis)
+        order = np.argsort(-eigenvalues.real)
+        found.append(SteadyState(model, counts, eigenvalues[order], reached))
+    if not found:
+        raise InputError(f"no steady state of {model.name} was found from this start")
+    return found
+
+
+def _places(model, start, basis):
+    """Where to seek: where the rate equations come to rest, then places with the same totals."""
+    with contextlib.suppress(InputError):
+        yield True, _follow(model, start)
+    rng = np.random.default_rng(0)
+    top = np.array([p.capacity or np.inf for p in model.pool_specs])
+    scale = 3 * max(start.max(), *(float(p.size or 1) for p in model.pool_specs))
+    place = start.copy()
+    for _ in range(_STARTS):
+        for _ in basis.T:  # hit and run
+            direction = basis @ rng.standard_normal(basis.shape[1])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ends = np.stack([-place, np.minimum(top, scale) - place]) / direction
+            ends = np.sort(ends, axis=0)
+            low, high = np.nanmax(ends[0]), np.nanmin(ends[1])
+            if high > low:
+                place = np.clip(place + rng.uniform(low, high) * direction, 0, top)
+        yield False, place
+
+
+def _follow(model, start):
+    """Follow the rate equations until they rest; gives up on those that swing for ever."""
+    table, counts, calls = model.table, start, 0
+
+    def drift(counts):
+        nonlocal calls
+        calls += 1
+        if calls > _MOST_CALLS:
+            raise OverflowError
+        return table.drift(counts)
+
+    span = 1 / max(1e-300, np.abs(table.jacobian(start)).max())
+    for _ in range(80):
+        counts = solve(model, np.array([span]), counts, drift, table.jacobian)[-1]
+        if _rests(table, counts, max(1.0, start.max()), _AT_REST):
+            break
+        span *= 2
+    return counts
+
+
+def _newton(model, place, basis):
+    """Steady state near a place, or None."""
+    from scipy.optimize import root  # here, because it takes long to load
+
+    table = model.table
+    with np.errstate(all="ignore"):
+        result = root(
+            lambda y: basis.T @ table.drift(place + basis @ y),
+            np.zeros(basis.shape[1]),
+            jac=lambda y: basis.T @ table.jacobian(place + basis @ y) @ basis,
+            options={"xtol": 1e-13},
+        )
+    counts = place + basis @ result.x
+    top = np.array([p.capacity or np.inf for p in model.pool_specs])
+    slack = 1e-9 * max(1.0, np.abs(counts).max())
+    if not np.isfinite(counts).all() or (counts < -slack).any() or (counts > top + slack).any():
+        return None
+    counts = np.clip(counts, 0, top)
+    return counts if _rests(table, counts, max(1.0, place.max()), 1e-8) else None
+
+
+def _rests(table, counts, largest, tolerance):
+    """Whether the drift is that of deviations within a tolerance."""
+    deviations = np.maximum(counts, 1e-6 * largest)
+    linear = np.abs(table.jacobian(counts)) @ deviations
+    return bool((np.abs(table.drift(counts)) <= tolerance * linear).all())
+
+
+def _same(a, b, tolerance=1e-6):
+    return bool(np.allclose(a, b, rtol=tolerance, atol=tolerance * max(1.0, np.abs(b).max())))

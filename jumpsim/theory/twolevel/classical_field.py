@@ -1,0 +1,208 @@
+"""Two levels in a classical field (W III A, Appendix A)."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ...errors import InputError
+from ...store.plan import as_times
+from ...systems.twolevel.parameters import FieldParameters, field_parameters
+from .counting_statistics import PhotonCounting
+from .liouvillian import field_generator
+
+
+@dataclass(frozen=True, eq=False)
+class ClassicalField:
+    """Steady state in a classical field; every attribute may be an array, by broadcasting.
+
+    Attributes
+    ----------
+    parameters : FieldParameters
+        Energies, rates, coupling and fillings.
+    R : float
+        Net rate u → l (W A12).
+    occupation_u, occupation_l : float
+    coherence : complex
+        σ_ul in the rotating frame (W A8).
+    """
+
+    parameters: FieldParameters
+    R: float
+    occupation_u: float
+    occupation_l: float
+    coherence: complex
+
+    @property
+    def E_u(self):
+        """Effective energy of u (W 14); E_u - E_l = ω."""
+        return self.parameters.effective[0]
+
+    @property
+    def E_l(self):
+        """Effective energy of l (W 14)."""
+        return self.parameters.effective[1]
+
+    @property
+    def particle_flows(self):
+        """Electrons from each reservoir into the system per second (W 12)."""
+        return {"u": self.R, "l": -self.R}
+
+    @property
+    def energy_flows(self):
+        """Energy into the system per second, from the reservoirs and the light (W 11, 13)."""
+        return {
+            "u": self.E_u * self.R,
+            "l": -self.E_l * self.R,
+            "light": -self.parameters.omega * self.R,
+        }
+
+    @property
+    def entropy_production(self):
+        """Entropy production of the reservoirs per second (W 15); needs T and μ of both."""
+        parts, reservoirs = [], self.parameters.reservoirs
+        for name, energy, sign in (("u", self.E_u, -1), ("l", self.E_l, 1)):
+            if reservoirs[name] is None:
+                raise InputError(
+                    f"entropy production needs `T_{name}` and `mu_{name}`, not a filling"
+                )
+            temperature, potential = reservoirs[name]
+            parts.append(sign * (energy - potential) / temperature)
+        return self.R * sum(parts)
+
+    def flows(self, state):
+        """Particle and energy flows from the reservoirs in any state (W A6, A7).
+
+        Parameters
+        ----------
+        state : tuple
+            σ_uu, σ_ll and σ_ul.
+
+        Returns
+        -------
+        particles, energies : dict
+            By reservoir; the energies with the work of the light under "light" (W A5).
+        """
+        p, (upper, lower, coherence) = self.parameters, state
+        y = np.conj(p.epsilon) * coherence
+        particles = {"u": p.gamma_u * (p.f_u - upper), "l": p.gamma_l * (p.f_l - lower)}
+        energies = {
+            "u": p.E_u * particles["u"] - p.gamma_u * y.real,
+            "l": p.E_l * particles["l"] - p.gamma_l * y.real,
+        }
+        return particles, energies | {"light": -p.omega * 2 * y.imag}
+
+    def evolve(self, times, start=(0.0, 0.0, 0.0)):
+        """Density matrix from a start on (W A1-A3).
+
+        Parameters
+        ----------
+        times : array_like of float or str
+            Seconds, increasing, ≥ 0.
+        start : tuple
+            σ_uu, σ_ll and σ_ul (complex) at t = 0.
+
+        Returns
+        -------
+        occupation_u, occupation_l, coherence : ndarray, shape (n_times,)
+        """
+        from scipy.linalg import expm
+
+        away, rest, matrix = self._away(start)
+        moved = [expm(matrix * t) @ away + rest for t in as_times(times)]
+        upper, lower, real_part, imaginary = np.array(moved).T
+        return upper, lower, real_part + 1j * imaginary
+
+    def given(self, times, start=(0.0, 0.0, 0.0)):
+        """Quanta given to the field since t = 0, ∫R dt (n_times,); arguments as in `evolve`."""
+        from scipy.linalg import expm
+
+        away, rest, matrix = self._away(start)
+        epsilon = self.parameters.epsilon
+        rate = np.array([0, 0, -2 * epsilon.imag, 2 * epsilon.real])  # R = 2 Im(ε* σ)
+        gone = [np.linalg.solve(matrix, expm(matrix * t) @ away - away) for t in as_times(times)]
+        return np.array(gone) @ rate + as_times(times) * (rate @ rest)
+
+    @property
+    def counting(self):
+        """Long-time statistics of the net number of quanta given to the field."""
+        if np.ndim(self.R):
+            raise InputError("counting statistics are found for one set of parameters")
+        return PhotonCounting(partial(field_generator, self.parameters), 4)
+
+    def _away(self, start):
+        """Start less the steady state, the steady state, and the matrix between them."""
+        if np.ndim(self.R):
+            raise InputError("a transient is found for one set of parameters, not for arrays")
+        upper, lower, coherence = start
+        first = np.array([upper, lower, np.real(coherence), np.imag(coherence)], float)
+        if not (0 <= first[0] <= 1 and 0 <= first[1] <= 1):
+            raise InputError("`start` must begin with two occupations from 0 to 1")
+        if abs(coherence) ** 2 > min(upper * (1 - lower), lower * (1 - upper)) + 1e-12:
+            raise InputError("`start`: so large a coherence does not go with these occupations")
+        rest = np.array(
+            [self.occupation_u, self.occupation_l, self.coherence.real, self.coherence.imag]
+        )
+        return first - rest, rest, self._matrix()
+
+    def _matrix(self):
+        """Matrix of (W A1-A3) for (σ_uu, σ_ll, Re σ_ul, Im σ_ul)."""
+        p = self.parameters
+        a, b, width = p.epsilon.real, p.epsilon.imag, p.width / 2
+        rate = np.array([0, 0, -2 * b, 2 * a])  # R = 2 Im(ε* σ)
+        matrix = np.zeros((4, 4))
+        matrix[0], matrix[1] = -rate, rate
+        matrix[0, 0] -= p.gamma_u
+        matrix[1, 1] -= p.gamma_l
+        matrix[2] = [-b, b, -width, -p.detuning]  # Re of iΔσ + iε(σ_uu - σ_ll)
+        matrix[3] = [a, -a, p.detuning, -width]
+        return matrix
+
+    def __str__(self):
+        if np.ndim(self.R):
+            return f"two-level system in a classical field at {np.shape(self.R)} parameter sets"
+        p = self.parameters
+        lines = [
+            f"two-level system in a classical field, ω = {p.omega:g}, Δ = {p.detuning:g}",
+            f"  R = {self.R:.8g}; occupations u {self.occupation_u:.6g}, l {self.occupation_l:.6g}",
+            f"  effective energies u {self.E_u:.6g}, l {self.E_l:.6g}; fillings {p.f_u:.6g}, "
+            f"{p.f_l:.6g}",
+        ]
+        if None not in p.reservoirs.values():
+            lines.append(f"  entropy production {self.entropy_production:.8g}")
+        return "\n".join(lines)
+
+
+def classical_field(E_u, E_l, omega, gamma_u, gamma_l, epsilon, **more):
+    """Steady state of the two-level system in a classical field, in closed form (W A8-A12).
+
+    Parameters
+    ----------
+    E_u, E_l : float or array_like
+        Bare energies; E_u > E_l is not needed.
+    omega : float or array_like
+        Frequency of the field; 0 is the tunnelling case.
+    gamma_u, gamma_l : float or array_like
+        Exchange with the reservoirs, > 0.
+    epsilon : complex or array_like
+        Coupling to the field (W 10); 0 means no light.
+    **more
+        Fillings `f_u`, `f_l`; or `T_u`, `mu_u`, `T_l`, `mu_l` instead of each, with `energies`
+        "effective" (W 14, 16) or "bare" (W 9): where the reservoirs are asked for their fillings.
+
+    Returns
+    -------
+    ClassicalField
+        Arrays broadcast against each other.
+    """
+    return field_state(field_parameters(E_u, E_l, omega, gamma_u, gamma_l, epsilon, **more))
+
+
+def field_state(p):
+    """Steady state for `FieldParameters`, see `classical_field`."""
+    inversion = (p.f_u - p.f_l) / (1 + p.alpha * p.width / (p.gamma_u * p.gamma_l))
+    rate = p.alpha * inversion
+    return ClassicalField(
+        p, rate, p.f_u - rate / p.gamma_u, p.f_l + rate / p.gamma_l,
+        -p.epsilon * inversion / (p.detuning + 0.5j * p.width),
+    )  # fmt: skip

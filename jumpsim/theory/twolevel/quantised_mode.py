@@ -1,0 +1,316 @@
+"""Two levels and one quantised mode of light (W III B, Appendix B).
+
+The coupling joins |u, n⟩ and |l, n+1⟩ alone, so that from any start without other coherences the
+density matrix is 4(N+1) populations, of the states empty, u, l, both with n photons, and N
+coherences. Linear equations; the cutoff N grows until the weight above is negligible.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import numpy as np
+
+from ...errors import InputError, whole_number
+from ...store.plan import as_times
+from ...systems.twolevel.parameters import ModeParameters, mode_parameters
+from .liouvillian import BOTH, EMPTY, LOWER, UPPER, generator, packed, propagated, unpacked
+
+TAIL = 1e-12  # weight above the cutoff that is allowed unasked
+MOST = 2**15  # photons
+_FIRST = 16
+
+
+@dataclass(frozen=True, eq=False)
+class ModeState:
+    """A density matrix of two levels and a mode, or one for each of several times.
+
+    Attributes
+    ----------
+    parameters : ModeParameters
+    populations : ndarray, shape (..., 4, N + 1)
+        Of empty, u, l, both with n photons.
+    coherences : ndarray of complex, shape (..., N)
+        ⟨u, n|ρ|l, n+1⟩.
+    """
+
+    parameters: ModeParameters
+    populations: np.ndarray
+    coherences: np.ndarray
+
+    @property
+    def photons(self):
+        """Photon distribution P(n), (..., N + 1)."""
+        return self.populations.sum(axis=-2)
+
+    @property
+    def tail(self):
+        """Weight of the highest photon number kept."""
+        return self.photons[..., -1]
+
+    @property
+    def n(self):
+        """Mean photon number."""
+        return self.photons @ np.arange(self.photons.shape[-1])
+
+    @property
+    def g2(self):
+        """g²(0) = ⟨n(n-1)⟩/⟨n⟩²; NaN without photons."""
+        n = np.arange(self.photons.shape[-1])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.n > 0, self.photons @ (n * (n - 1.0)) / self.n**2, np.nan)[()]
+
+    @property
+    def occupation_u(self):
+        """Occupation of the upper level."""
+        return self.populations[..., [UPPER, BOTH], :].sum(axis=(-2, -1))
+
+    @property
+    def occupation_l(self):
+        """Occupation of the lower level."""
+        return self.populations[..., [LOWER, BOTH], :].sum(axis=(-2, -1))
+
+    @property
+    def Y(self):
+        """g* ⟨c_l† c_u a†⟩ (W B4)."""
+        root = np.sqrt(np.arange(1, self.populations.shape[-1]))
+        return np.conj(self.parameters.g) * (self.coherences @ root)
+
+    @property
+    def R(self):
+        """Net rate u → l with a photon made (W B6)."""
+        return 2 * self.Y.imag
+
+    @property
+    def F(self):
+        """Spontaneous and stimulated emission less absorption (W B5)."""
+        n = np.arange(self.populations.shape[-1])
+        upper, lower = self.populations[..., UPPER, :], self.populations[..., LOWER, :]
+        return upper.sum(axis=-1) + (upper - lower) @ n
+
+    @property
+    def particle_flows(self):
+        """Electrons from u and l, and photons from the bath, into the system per second."""
+        p = self.parameters
+        return {
+            "u": p.gamma_u * (p.f_u - self.occupation_u),
+            "l": p.gamma_l * (p.f_l - self.occupation_l),
+            "b": p.gamma_b * (p.n_b - self.n),
+        }
+
+    @property
+    def energy_flows(self):
+        """Energy from each reservoir into the system per second, in any state (W B7, B8)."""
+        p, particles = self.parameters, self.particle_flows
+        bare = {"u": (p.E_u, p.gamma_u), "l": (p.E_l, p.gamma_l), "b": (p.omega_cav, p.gamma_b)}
+        return {k: e * particles[k] - gamma * self.Y.real for k, (e, gamma) in bare.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class QuantisedMode(ModeState):
+    """Steady state of two levels and a quantised mode.
+
+    Attributes
+    ----------
+    parameters, populations, coherences
+        As in `ModeState`.
+    """
+
+    @property
+    def E_u(self):
+        """Effective energy of u (W 21)."""
+        return self.parameters.effective[0]
+
+    @property
+    def E_l(self):
+        """Effective energy of l (W 21)."""
+        return self.parameters.effective[1]
+
+    @property
+    def E_ph(self):
+        """Effective energy of a photon (W 21)."""
+        return self.parameters.effective[2]
+
+    @property
+    def entropy_production(self):
+        """Entropy production of the three reservoirs per second (W 22); needs their T and μ."""
+        reservoirs = self.parameters.reservoirs
+        for name, given in reservoirs.items():
+            if given is None:
+                raise InputError(f"entropy production needs `T_{name}`, not a filling")
+        (t_u, mu_u), (t_l, mu_l), t_b = (reservoirs[name] for name in "ulb")
+        return self.R * (
+            self.E_ph / t_b + (self.E_l - mu_l) / t_l - (self.E_u - mu_u) / t_u
+        )  # fmt: skip
+
+    def evolve(self, times, start):
+        """Density matrix from a start on (W 18).
+
+        Parameters
+        ----------
+        times : array_like of float or str
+            Seconds, increasing, ≥ 0.
+        start : mapping
+            "u" and "l": 0 or 1, "photon": their number; or {"populations": (4, n) array}, a
+            mixture of such states.
+
+        Returns
+        -------
+        ModeState
+            At every time.
+        """
+        times = as_times(times)
+        first = _start(start)
+        cutoff = max(self.populations.shape[1] - 1, first.shape[1] - 1 + _FIRST)
+        while True:
+            matrix = generator(self.parameters, cutoff)
+            moved = propagated(matrix, packed(first, cutoff), times)
+            state = ModeState(self.parameters, *unpacked(moved, cutoff))
+            if state.tail.max() < TAIL:
+                return state
+            cutoff = larger(cutoff, state.tail.max())
+
+    @cached_property
+    def counting(self):
+        """Long-time statistics of the net number of photons made, `PhotonCounting`."""
+        from .counting_statistics import PhotonCounting
+
+        cutoff = self.populations.shape[1] - 1
+        return PhotonCounting(partial(generator, self.parameters, cutoff), 4 * (cutoff + 1))
+
+    @property
+    def operation(self):
+        """What the machine does, in words, and how well; needs T and μ of all reservoirs."""
+        from .operation import operation
+
+        return operation(self)
+
+    def __str__(self):
+        p = self.parameters
+        lines = [
+            f"two-level system and quantised mode, Δ_cav = {p.detuning:g}, g = {p.g:g}",
+            f"  R = {self.R:.8g}; occupations u {self.occupation_u:.6g}, l "
+            f"{self.occupation_l:.6g}; ⟨n⟩ = {self.n:.6g}, g²(0) = {self.g2:.6g}",
+            f"  effective energies u {self.E_u:.6g}, l {self.E_l:.6g}, photon {self.E_ph:.6g}",
+            f"  {self.populations.shape[1] - 1} photons kept, weight {self.tail:.2g} in the last",
+        ]
+        if None not in p.reservoirs.values():
+            lines.append(f"  entropy production {self.entropy_production:.8g}; {self.operation}")
+        return "\n".join(lines)
+
+
+def quantised_mode(E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, *, cutoff=None, **more):
+    """Steady state of the two-level system with a quantised mode (W 18), to rounding.
+
+    Parameters
+    ----------
+    E_u, E_l, omega_cav : float
+        Bare energies, and the frequency of the empty cavity.
+    g : complex
+        Coupling; 0 means no light.
+    gamma_u, gamma_l, gamma_b : float
+        Exchange with the electron reservoirs and the photon bath, > 0.
+    cutoff : int, optional
+        Largest photon number kept; by default it grows until the weight of the last is below
+        1e-12. A given one that leaves more is refused.
+    **more
+        Fillings `f_u`, `f_l`, `n_b`; or `T_u`, `mu_u`, `T_l`, `mu_l`, `T_b` instead of each, with
+        `energies` "effective" (W 21) or "bare".
+
+    Returns
+    -------
+    QuantisedMode
+        Printable.
+    """
+    return steady(
+        mode_parameters(E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, **more), cutoff
+    )
+
+
+def steady(parameters, cutoff=None):
+    """Steady state for `ModeParameters`, see `quantised_mode`."""
+    if cutoff is not None:
+        cutoff = whole_number(cutoff, "cutoff", 1, MOST + 1)
+        found = _steady(parameters, cutoff)
+        if found.tail > TAIL:
+            raise InputError(
+                f"`cutoff` = {cutoff} leaves the weight {found.tail:.2g} in the last photon "
+                f"number, more than {TAIL:g}; give a larger one, or none"
+            )
+        return found
+    cutoff = _FIRST
+    while True:
+        found = _steady(parameters, cutoff)
+        if found.tail < TAIL:
+            return found
+        cutoff = larger(cutoff, found.tail)
+
+
+def hartree_fock(parameters):
+    """Net rate R in the closure F ≈ σ_uu (1-σ_ll) + (σ_uu-σ_ll) n (W B12), and the occupations.
+
+    Its sign is always right, its value within a tenth for most weak couplings only.
+
+    Parameters
+    ----------
+    parameters : ModeParameters
+        Such as `quantised_mode(...).parameters`.
+
+    Returns
+    -------
+    R, occupation_u, occupation_l, n : float
+    """
+    p = parameters
+    a, b, c = 1 / p.gamma_u, 1 / p.gamma_l, 1 / p.gamma_b
+    # σ_uu = f_u - aR, σ_ll = f_l + bR, n = n_b + cR, in R = α F: quadratic in R.
+    square = p.alpha * (a * b - c * (a + b))
+    linear = p.alpha * (-a * (1 - p.f_l) - b * p.f_u + c * (p.f_u - p.f_l) - (a + b) * p.n_b) - 1
+    constant = p.alpha * (p.f_u * (1 - p.f_l) + (p.f_u - p.f_l) * p.n_b)
+    roots = np.roots([square, linear, constant]) if square else np.array([-constant / linear])
+    roots = roots[np.abs(roots.imag) < 1e-12 * (1 + np.abs(roots))].real
+    # The root that grows out of R = 0 with the coupling: occupations stay between 0 and 1.
+    found = float(roots[np.abs(roots).argmin()])
+    return found, p.f_u - a * found, p.f_l + b * found, p.n_b + c * found
+
+
+def _steady(parameters, cutoff):
+    from scipy import sparse
+    from scipy.sparse.linalg import splu
+
+    matrix = generator(parameters, cutoff).tolil()
+    norm = np.zeros(matrix.shape[0])
+    norm[: 4 * (cutoff + 1)] = 1.0
+    matrix[0] = norm  # the first equation follows from the others
+    right = np.zeros(matrix.shape[0])
+    right[0] = 1.0
+    solution = splu(sparse.csc_matrix(matrix)).solve(right)
+    return QuantisedMode(parameters, *unpacked(solution, cutoff))
+
+
+def larger(cutoff, tail):
+    """Twice as many photons; refuses to keep more than the solver can."""
+    if cutoff >= MOST:
+        raise InputError(
+            f"with {MOST} photons kept the weight of the last is still {tail:.2g}; the mode is too "
+            "full for this solver: raise `gamma_b`, or use rate equations"
+        )
+    return min(2 * cutoff, MOST)
+
+
+def _start(start):
+    """Populations (4, n + 1) of a start."""
+    if "populations" in start:
+        populations = np.asarray(start["populations"], float)
+        good = populations.ndim == 2 and populations.shape[0] == 4
+        if not good or (populations < 0).any() or abs(populations.sum() - 1) > 1e-9:
+            raise InputError("`populations` must be (4, n) numbers ≥ 0 that add up to 1")
+        return populations
+    if set(start) != {"u", "l", "photon"}:
+        raise InputError(
+            '`start` must give "u", "l" and "photon", a Fock state, or "populations", a mixture of '
+            "such states; superpositions such as coherent states are not in these equations"
+        )
+    upper, lower = (whole_number(start[k], k, 0, 2) for k in "ul")
+    photon = whole_number(start["photon"], "photon", 0, MOST)
+    populations = np.zeros((4, photon + 1))
+    populations[[[EMPTY, LOWER], [UPPER, BOTH]][upper][lower], photon] = 1.0
+    return populations

@@ -1,0 +1,290 @@
+"""One table: reverses, detailed balance, first law, equilibria, σ(t) and the Clausius balance."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ... import units
+from ...errors import InputError
+from ...model.initial import as_initial
+from ...model.model import Model, as_model
+from ...store.plan import as_times
+from ...theory.mean_field import mean_field
+from ...utils.tables import columns
+from .. import energy_changes, entropies, entropy_production
+from .equilibria import disturbance, drift_at_equilibrium, stationary_equilibria
+from .kolmogorov import Balance, kolmogorov
+from .small_cycles import Closure, lumped_closure, random_states, resolved_closure
+
+_POINTS = 2001
+_ROUNDING = 1e-9  # of the gross entropy flow: below it σ is 0
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """Whether a model respects the second law, and how that is known.
+
+    Attributes
+    ----------
+    model : Model
+    inside : Balance
+        Detailed balance of the events within the system, on a reduced copy.
+    whole : Balance
+        The same with the events that exchange heat with baths.
+    lumped, resolved : Closure
+        Small cycles of the full model within the system at random states, with the channels of
+        one step together, and with each channel and its declared reverse.
+    first_law : dict of str to float
+        For each channel, energy that is created from nothing, ħΩ; all 0 when the first law holds.
+    equilibria : pair of str
+        Which thermal equilibria are stationary: exactly, and for the rate equations.
+    times : ndarray, shape (n_times,)
+        Seconds.
+    sigma : ndarray, shape (n_times,)
+        Entropy production σ(t) along the rate equations from the start, k_B/s; NaN where a pool
+        has no temperature.
+    negative_intervals : list of (float, float)
+        Times between which σ < 0, seconds.
+    entropy_change, heat_entropy, produced : float
+        ΔS of the system, -∫ Σ Q/T dt and ∫ σ dt over all times, k_B; the first is the sum of the
+        others.
+    """
+
+    model: Model
+    inside: Balance
+    whole: Balance
+    lumped: Closure
+    resolved: Closure
+    first_law: dict
+    equilibria: tuple
+    times: np.ndarray
+    sigma: np.ndarray
+    negative_intervals: list
+    entropy_change: float
+    heat_entropy: float
+    produced: float
+
+    @property
+    def balanced(self):
+        """Whether detailed balance holds for every event, those with baths included."""
+        return self.whole.lumped and self.balanced_inside
+
+    @property
+    def balanced_inside(self):
+        """Whether it holds for the events within the system, lumped."""
+        return self.inside.lumped and self.lumped.closes
+
+    @property
+    def cycle(self):
+        """A cycle within the system that does not balance, or None."""
+        return self.inside.cycle
+
+    @property
+    def losses(self):
+        """Channels that give heat to a bath and are never undone."""
+        baths = {c.name for c in self.model.channel_specs if c.bath is not None}
+        return tuple(name for name in self.whole.one_way if name in baths)
+
+    @property
+    def verdict(self):
+        """The outcome in a sentence."""
+        if self.balanced:
+            balance = "detailed balance holds"
+        elif self.balanced_inside:
+            rest = "its losses" if self.losses else "its baths, which are not in equilibrium"
+            balance = f"detailed balance holds apart from {rest}"
+        else:
+            balance = "detailed balance is BROKEN within the system"
+        if np.isnan(self.sigma).all():
+            return f"{balance}; σ(t) is not defined (mass action)"
+        if not self.negative_intervals:
+            return f"{balance}; from this start σ(t) is never negative"
+        factor, unit = units.readable_times(self.times)
+        spans = ", ".join(
+            f"{a * factor:.4g} to {b * factor:.4g}" for a, b in self.negative_intervals
+        )
+        return f"{balance}; σ(t) is NEGATIVE from {spans} {unit}"
+
+    def __str__(self):
+        return "\n".join(
+            [f"second-law audit of {self.model.name}", "", *self._channels(), "", *self._findings()]
+        )
+
+    def _channels(self):
+        constants = dict(zip(self.model.channels, self.model.table.constants, strict=True))
+        rows = []
+        for channel in self.model.channel_specs:
+            back = channel.reverse or "none"
+            if channel.reverse and constants[channel.reverse] == 0:
+                back += " (rate 0)"
+            if constants[channel.name] == 0:
+                back = "- (rate 0 itself)"
+            gap = self.first_law[channel.name]
+            gap = f"{gap:+g} ħΩ" if gap else "yes"
+            rows.append((channel.name, back, channel.bath or "-", gap))
+        return columns(rows, ("channel", "reverse", "heat to", "first law"))
+
+    def _findings(self):
+        factor, unit = units.readable_times(self.times)
+        size = f"{self.inside.states} states of a reduced copy"
+        lines = [
+            ("Kolmogorov, within", f"{_told(self.inside)}, {size}"),
+            ("with baths", f"{_told(self.whole)}, {size}"),
+            *([("unbalanced cycle", f"{self.cycle}")] if self.cycle else []),
+            ("small cycles, lumped", _closure(self.lumped)),
+            ("by channel", _closure(self.resolved)),
+            ("first law", "holds" if not any(self.first_law.values()) else "VIOLATED, see above"),
+            ("stationary equilibria", f"{self.equilibria[0]} (exact law)"),
+            ("", f"{self.equilibria[1]} (rate equations)"),
+        ]
+        if not np.isnan(self.sigma).all():
+            k = int(np.nanargmin(self.sigma))
+            least, place = self.sigma[k] / factor, self.times[k] * factor
+            end = f"{self.times[-1] * factor:.4g} {unit}"
+            lines += [
+                ("entropy production", f"least σ = {least:.4g} k_B/{unit} at {place:.4g} {unit}"),
+                ("Clausius balance", f"ΔS = {self.entropy_change:.6g} k_B up to {end}, of which"),
+                ("", f"{self.heat_entropy:.6g} k_B by heat, -∫ΣQ/T dt, and"),
+                ("", f"{self.produced:.6g} k_B produced within, ∫σ dt"),
+            ]
+        lines.append(("verdict", self.verdict))
+        width = max(len(name) for name, _ in lines)
+        return [f"{name:<{width}}  {text}" for name, text in lines]
+
+
+def audit(model, initial, times=None):
+    """Audit a model against the second law.
+
+    Parameters
+    ----------
+    model : Model
+    initial : Thermal, Fixed, Mixture, mapping or sequence
+        The start from which σ(t) is followed.
+    times : array_like of float or str, optional
+        Their last one is where the rate equations are followed to; otherwise ten times the
+        slowest relaxation at the start.
+
+    Returns
+    -------
+    Audit
+        Printable: a table of channels and findings.
+    """
+    initial = as_initial(initial, as_model(model))
+    initial.check(model)
+    fires = [c for c, constant in enumerate(model.table.constants) if constant > 0]
+    within = [c for c in fires if model.channel_specs[c].bath is None]
+    mean = initial.mean(model)
+    states = random_states(model, mean)
+    end = as_times(times)[-1] if times is not None else _horizon(model, mean)
+    if end == 0:
+        raise InputError("`times` must reach beyond t = 0 for an audit")
+    early = np.geomspace(1e-6, 1, _POINTS)
+    grid = end * np.unique(np.concatenate([early, np.linspace(0, 1, _POINTS)]))
+    sigma, negative, balance = _follow(model, initial, grid)
+    return Audit(
+        model,
+        kolmogorov(model, within),
+        kolmogorov(model, fires),
+        lumped_closure(model, within, states),
+        resolved_closure(model, within, states),
+        _first_law(model),
+        (
+            stationary_equilibria(model, lambda x: disturbance(model, x, states)),
+            stationary_equilibria(model, lambda x: drift_at_equilibrium(model, x)),
+        ),
+        grid,
+        sigma,
+        negative,
+        *balance,
+    )
+
+
+def _told(balance):
+    if balance.lumped and balance.resolved:
+        return "every cycle closes"
+    if balance.lumped:
+        return "every cycle closes, but not channel by channel"
+    if balance.cycle is not None:
+        return "does NOT hold"
+    return f"{len(balance.one_way)} channels are never undone"
+
+
+def _closure(closure):
+    if not closure.cycles:
+        return "none to test"
+    apart = f"; without {len(closure.one_way)} events that cannot be undone"
+    apart = apart if closure.one_way else ""
+    if closure.closes:
+        return f"{closure.cycles} close (to {max(closure.largest, 1e-12):.1g} k_B){apart}"
+    return f"do NOT close: {closure.largest:.4g} k_B round {', '.join(closure.events)}{apart}"
+
+
+def _first_law(model):
+    """Energy that each channel makes from nothing; what a bath takes or gives is no loss."""
+    energy = np.array([pool.energy for pool in model.pool_specs])
+    gross = np.abs(model.table.changes) @ energy
+    gaps = energy_changes(model)
+    return {
+        channel.name: float(gap) if channel.bath is None and abs(gap) > 1e-12 * size else 0.0
+        for channel, gap, size in zip(model.channel_specs, gaps, gross, strict=True)
+    }
+
+
+def _horizon(model, mean):
+    """Ten times the slowest relaxation time at the start."""
+    rates = -np.linalg.eigvals(model.table.jacobian(mean)).real
+    rates = rates[rates > 1e-9 * max(rates.max(initial=0), 1e-300)]
+    if not len(rates):
+        raise InputError("nothing relaxes at this start; give `times`")
+    return 10 / rates.min()
+
+
+def _follow(model, initial, times):
+    """σ(t), where it is negative, and ΔS, -∫ΣQ/T, ∫σ along the rate equations."""
+    from scipy.integrate import simpson
+
+    if any(pool.kind == "mass_action" for pool in model.pool_specs):
+        return np.full(len(times), np.nan), [], (np.nan,) * 3
+    counts = mean_field(model, times, initial).counts
+    flow = entropy_production(model, counts)
+    entropy = entropies(model, counts).sum(axis=-1)
+    # Not where a pool is empty, or so nearly that the solver does not resolve it.
+    known = np.isfinite(flow.total) & np.isfinite(flow.outflow)
+    known &= (counts >= 1e-9 * counts[0].max()).all(axis=1)
+    sigma = np.where(known, flow.total, np.nan)
+    if known.sum() < 2:
+        return sigma, [], (np.nan,) * 3
+    heat = -simpson(flow.outflow[known], x=times[known])
+    produced = simpson(sigma[known], x=times[known])
+    change = np.diff(entropy[known][[0, -1]])[0]
+    gross = sum(np.abs(part) for part in flow.parts.values()) + np.zeros(len(times))
+    negative = _negative(model, initial, times, sigma, gross)
+    return sigma, negative, (float(change), float(heat) + 0.0, float(produced))
+
+
+def _negative(model, initial, times, sigma, gross):
+    """Intervals in which σ lies below 0 by more than rounding, their ends refined."""
+    largest = gross[np.isfinite(sigma)].max()
+    with np.errstate(invalid="ignore"):
+        below = sigma < -_ROUNDING * np.maximum(gross, 1e-9 * largest)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], below, [False]])))
+    found = []
+    for first, after in edges.reshape(-1, 2):
+        ends = [times[first], times[after - 1]]
+        if first > 0:
+            ends[0] = _zero(model, initial, times[first - 1], times[first])
+        if after < len(times):
+            ends[1] = _zero(model, initial, times[after - 1], times[after])
+        found.append(tuple(map(float, ends)))
+    return found
+
+
+def _zero(model, initial, early, late):
+    """Where σ changes its sign between two times."""
+    fine = np.linspace(early, late, 201)
+    sigma = entropy_production(model, mean_field(model, fine, initial).counts).total
+    place = np.flatnonzero(np.sign(sigma[:-1]) != np.sign(sigma[1:]))
+    if not len(place):
+        return late
+    k = place[-1]
+    return fine[k] + (fine[k + 1] - fine[k]) * sigma[k] / (sigma[k] - sigma[k + 1])

@@ -1,0 +1,102 @@
+"""Which thermal equilibrium, if any, is left alone by the events of a model."""
+
+import numpy as np
+
+from ...errors import InputError
+from ...model.initial import Thermal
+from ...model.microstates import log_states
+
+_LEFT_ALONE = 1e-9
+_TRIED = np.geomspace(0.05, 20, 40)  # ħΩ/k_B T
+
+
+def disturbance(model, x, states):
+    """How strongly events disturb the thermal law P ∝ Π states(N) e^(-x ε N).
+
+    Parameters
+    ----------
+    model : Model
+    x : float
+        ħΩ/k_B T of all pools.
+    states : ndarray of int64, shape (n_states, n_pools)
+
+    Returns
+    -------
+    float
+        Largest |inflow - outflow| of probability over the states, relative to the outflow.
+    """
+    inflow, outflow = np.zeros(len(states)), np.zeros(len(states))
+    here = _log_law(model, x, states)
+    for c, change in enumerate(model.table.changes):
+        before = states - change
+        outflow += model.table.rate_of(c, states)
+        possible = (before >= 0).all(axis=1)
+        for p, pool in enumerate(model.pool_specs):
+            if pool.capacity is not None:
+                possible &= before[:, p] <= pool.capacity
+        if possible.any():
+            there = _log_law(model, x, before[possible])
+            rate = model.table.rate_of(c, before[possible])
+            inflow[possible] += rate * np.exp(there - here[possible])
+    scale = outflow + inflow
+    return float((np.abs(inflow - outflow) / np.where(scale > 0, scale, 1)).max())
+
+
+def stationary_equilibria(model, unrest):
+    """Say which thermal equilibria are stationary.
+
+    Parameters
+    ----------
+    model : Model
+    unrest : callable
+        Of ħΩ/k_B T; 0 when that equilibrium is stationary.
+
+    Returns
+    -------
+    str
+        "every", "none", or "ħΩ/k_B T = ..." (found among 40 temperatures and those of the baths).
+    """
+    if any(pool.kind == "mass_action" for pool in model.pool_specs):
+        return "not defined (mass action)"
+    tried = sorted({*_TRIED, *bath_temperatures(model)})
+    left = [x for x in tried if unrest(x) < _LEFT_ALONE]
+    if len(left) == len(tried):
+        return "every"
+    if left:
+        return "ħΩ/k_B T = " + ", ".join(f"{x:.6g}" for x in left)
+    empty = np.zeros((1, len(model.pools)), np.int64)
+    if not model.table.jump_rates(empty).any():
+        return "only T = 0"
+    return "none"
+
+
+def bath_temperatures(model):
+    """ħΩ/k_B T of each bath, from the constants of its channels and their reverses."""
+    constants = dict(zip(model.channels, model.table.constants, strict=True))
+    found = set()
+    for channel, energy in zip(model.channel_specs, model.energy_changes, strict=True):
+        back = constants.get(channel.reverse, 0.0)
+        if channel.bath is not None and energy < 0 < back and constants[channel.name] > 0:
+            x = np.log(constants[channel.name] / back) / -energy
+            if x > 0:
+                found.add(float(x))
+    return sorted(found)
+
+
+def drift_at_equilibrium(model, x):
+    """Largest |drift| of the rate equations at equal temperatures, relative to the gross flow."""
+    try:
+        counts = Thermal(x).mean(model)
+    except InputError:
+        return np.nan
+    gross = model.table.mean_rates(counts) @ np.abs(model.table.changes)
+    drift = np.abs(model.table.drift(counts))
+    return float((drift / np.where(gross > 0, gross, 1)).max())
+
+
+def _log_law(model, x, states):
+    parts = [
+        log_states(pool, states[:, p]) - x * pool.energy * states[:, p]
+        for p, pool in enumerate(model.pool_specs)
+    ]
+    return sum(parts)
