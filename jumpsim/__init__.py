@@ -4,8 +4,6 @@ The public names load when they are used, so that ``import jumpsim`` stays quick
 """
 
 import importlib
-import sys
-import types
 
 __version__ = "0.1.0"
 
@@ -34,9 +32,9 @@ _HOME = {
     "Ensemble": "store.ensemble",
     "open": "store.ensemble",
     "merge": "store",
-    "compact": "store.shard",
+    "compact": "store.compact",
     "status": "store.status",
-    "rerun": "store.status",
+    "rerun": "run.rerun",
     "load_spec": "run.parameter_file",
     "run_sweep": "run.sweep",
     "open_sweep": "run.sweep",
@@ -73,14 +71,17 @@ _HOME = {
     "WorkersError": "errors",
     "WorkersWarning": "errors",
 }
-_MODULES = ("couplings", "systems", "thermo", "units", "plotting", "statistics", "theory")
+_MODULES = {
+    "couplings": "systems.couplings",
+    **{n: n for n in ("systems", "thermo", "units", "plotting", "statistics", "theory")},
+}
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 
 
 def __getattr__(name):
     if name in _MODULES:
-        return importlib.import_module(f".{name}", __name__)
+        return importlib.import_module(f".{_MODULES[name]}", __name__)
     if name in _HOME:
         return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
@@ -88,13 +89,3 @@ def __getattr__(name):
 
 def __dir__():
     return sorted(__all__)
-
-
-class _Package(types.ModuleType):
-    def __setattr__(self, name, value):
-        # Importing the module jumpsim.run.simulate must not put it in the place of the function.
-        if not (name in _HOME and isinstance(value, types.ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -12,6 +12,7 @@ import re
 
 import numpy as np
 
+from . import units
 from .errors import InputError
 
 # Exact by the definition of the SI (CODATA 2018).
@@ -154,26 +155,36 @@ def inverse_fermi(p):
         return np.log((1 - p) / p)
 
 
-def readable_bytes(size):
-    """Bytes in words, such as "3.31 MB"."""
-    unit = "bytes"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size >= 1000:
-            size, unit = size / 1000, larger
-    return f"{size:.4g} {unit}"
+def as_times(times):
+    """Times as an increasing float64 array in seconds.
 
-
-def readable_times(times):
-    """Factor and unit that make a list of times readable: (1e6, "µs") for 10 µs.
-
-    Returns
-    -------
-    factor : float
-        What to multiply seconds by.
-    unit : str
+    Parameters
+    ----------
+    times : sequence of float or str
+        Seconds, or strings such as "0.5 us".
     """
-    longest = float(np.max(times))
-    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns"), (1e12, "ps")):
-        if longest * factor >= 1:
-            return factor, unit
-    return (1.0, "s") if longest == 0 else (1e15, "fs")
+    if isinstance(times, str):
+        raise InputError(f"`times` must be a list of times, but is {times!r}")
+    if not isinstance(times, np.ndarray):
+        try:
+            times = [units.time(t, "times") if isinstance(t, str) else t for t in times]
+        except TypeError:
+            raise InputError(f"`times` must be a list of times, but is {times!r}") from None
+    try:
+        array = np.array(times)
+        usable = array.dtype.kind in "iuf" and array.ndim == 1 and len(array) > 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InputError("`times` must be a non-empty list of numbers in seconds")
+    array = array.astype(float)
+    if not np.isfinite(array).all() or array[0] < 0:
+        raise InputError("`times` must be finite and ≥ 0, because the start is at t = 0")
+    if (back := np.flatnonzero(np.diff(array) <= 0)).size:
+        k = int(back[0])
+        raise InputError(
+            f"`times` must increase, but times[{k + 1}] = {array[k + 1]:g} s does not exceed "
+            f"times[{k}] = {array[k]:g} s"
+        )
+    array.flags.writeable = False
+    return array

@@ -18,7 +18,7 @@ def status(options):
 
 def rerun(options):
     """Make one trajectory again and compare it bit for bit."""
-    from ..store.status import rerun
+    from ..run.rerun import rerun
 
     result = rerun(options.store, options.index)
     print(result)
@@ -37,7 +37,7 @@ def merge(options):
 
 def compact(options):
     """Put blocks and shards of a run into one file."""
-    from ..store.shard import compact
+    from ..store.compact import compact
 
     print(compact(options.store))
     return DONE

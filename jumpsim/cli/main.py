@@ -185,9 +185,9 @@ def _settings(options):
 
 
 def _dry_run(spec, settings, shard):
+    from ..run.estimate import estimate
     from ..store.plan import Plan, as_record
     from ..store.shard import Shard
-    from ..store.status import estimate
     from ..utils.resources import usable_cores
 
     plan = Plan(

@@ -9,7 +9,8 @@ SENTENCES = {
     kernel_state.NOT_FINITE: "the total rate is not a finite, normal number, or a phase is beyond "
     "10^15. Check the constants and units of the channels",
     kernel_state.OVERFLOW: "channel '{channel}' raised a count above 2^53 (beside a coherent "
-    "exchange photons above 2^21), where sums are not exact. The model grows without bound: stop earlier",
+    "exchange photons above 2^21), where sums are not exact. The model grows without bound: "
+    "stop earlier",
     kernel_state.TOO_MANY_EVENTS: "more events than `max_events` = {events}. Raise it, or "
     "stop at an earlier time (long trajectories are not dropped, because that would bias averages)",
 }

@@ -307,7 +307,7 @@ class Model:
             raise InputError(f"not a model's dict: {error}") from None
 
     def __str__(self):
-        from ..utils.tables import reaction_table
+        from .reaction_table import reaction_table
 
         return reaction_table(self)
 

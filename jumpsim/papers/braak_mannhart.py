@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import plotting, thermo, units
+from .. import plotting, thermo
 from ..errors import InputError, StoreError, choices
 from ..plotting.style import COLOURS, LINES, MARKS, STYLE
 from ..run.parameter_file import load_spec
 from ..run.simulate import simulate
 from ..store.ensemble import open as open_ensemble
 from ..theory.mean_field import mean_field
+from ..utils.text import readable_times
 from . import wacker
 
 _SHOWN = 4  # single trajectories in a figure
@@ -86,7 +87,7 @@ class _Run:
 
     @cached_property
     def factor(self):
-        return units.readable_times(self.ensemble.times)
+        return readable_times(self.ensemble.times)
 
     @cached_property
     def fine(self):

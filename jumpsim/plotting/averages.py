@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .. import thermo, units
+from .. import thermo
+from ..utils.text import readable_times
 from .style import COLOURS, LINES, MARKS, STYLE, titled, upright
 from .twolevel import density_matrix
 
@@ -167,7 +168,7 @@ def _pool_title(pool):
 
 
 def _times(result):
-    factor, unit = units.readable_times(result.ensemble.times)
+    factor, unit = readable_times(result.ensemble.times)
     return result.ensemble.times * factor, result.curve.times * factor, unit
 
 

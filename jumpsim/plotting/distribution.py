@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .. import units
-from ..statistics.moments import product_limit
+from ..statistics.intervals import product_limit
+from ..utils.text import readable_times
 from .style import look, sheet
 
 _MOST_CLASSES = 60
@@ -22,7 +22,7 @@ def distribution(result):
     matplotlib.figure.Figure
     """
     ensemble = result.ensemble
-    factor, unit = units.readable_times(ensemble.times)
+    factor, unit = readable_times(ensemble.times)
     title = (
         f"{result.pool} of {ensemble.ntraj} trajectories of {ensemble.model.name} at "
         f"{result.time * factor:.4g} {unit}\nwith 95 % intervals (marks)"
@@ -55,7 +55,7 @@ def telegraph(result):
         Bars where a system is excited (the first 40 systems); the probability that a
         stretch of any system lasts longer than a time.
     """
-    factor, unit = units.readable_times(np.append(result.times, result.end))
+    factor, unit = readable_times(np.append(result.times, result.end))
     number = len(result.start)
     title = f"{number} two-level systems '{result.pool}' of one trajectory of {result.model.name}"
     with sheet(2, title, width=4.2) as (figure, (rows, dwells)):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import units
+from ..utils.text import readable_times
 from .style import LINES, look, plain, sheet, thinned
 
 _CLASSES = 40
@@ -22,7 +22,7 @@ def clausius(result):
         fraction of trajectories that lose entropy, against the size.
     """
     run = result.families[0][0]
-    factor, unit = units.readable_times(np.array([run.begin, run.end]))
+    factor, unit = readable_times(np.array([run.begin, run.end]))
     title = (
         f"entropy produced within single trajectories, {run.begin * factor:g} to "
         f"{run.end * factor:g} {unit}"
@@ -88,7 +88,7 @@ def theorem(result):
 
 
 def _integral(axis, result):
-    factor, unit = units.readable_times(result.ensemble.times)
+    factor, unit = readable_times(result.ensemble.times)
     times, decided = result.ensemble.times * factor, result.decided
     style, marks = look(0, r"$\langle e^{-\Sigma}\rangle$")
     axis.errorbar(times[decided], result.average[decided], result.error[decided], **marks)
@@ -106,7 +106,7 @@ def _integral(axis, result):
 def _frequencies(axis, result, k):
     sigma = result.production[:, k]
     sigma = sigma[np.isfinite(sigma)]
-    factor, unit = units.readable_times(result.ensemble.times)
+    factor, unit = readable_times(result.ensemble.times)
     if len(sigma):
         low, high = np.quantile(sigma, [0.0005, 0.9995])
         edges = np.linspace(low, high if high > low else low + 1, _CLASSES + 1)

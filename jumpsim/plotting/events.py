@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import units
+from ..utils.text import readable_times
 from .style import look, sheet, thinned
 
 
@@ -18,7 +18,7 @@ def counting(result):
     matplotlib.figure.Figure
         Lines are the master equation, where the system is small.
     """
-    factor, unit = units.readable_times(result.ensemble.times)
+    factor, unit = readable_times(result.ensemble.times)
     windows, shown = result.windows * factor, thinned(len(result.windows), 30)
     title = f"{result.counted} of {_trajectories(result)}, from {result.after * factor:g} {unit} on"
     exact = None if result.exact is None else result.exact
@@ -49,7 +49,7 @@ def waiting(result):
     -------
     matplotlib.figure.Figure
     """
-    factor, unit = units.readable_times(result.times)
+    factor, unit = readable_times(result.times)
     times, shown = result.times * factor, thinned(len(result.times), 30)
     title = f"{len(result.durations)} waits for {result.what} in {_trajectories(result)}"
     with sheet(1, title + _lines(result.exact), width=4.6) as (figure, (axis,)):
@@ -74,7 +74,7 @@ def coincidences(result):
     -------
     matplotlib.figure.Figure
     """
-    factor, unit = units.readable_times(result.edges)
+    factor, unit = readable_times(result.edges)
     edges = result.edges * factor
     title = f"coincidences of {result.what}, {_trajectories(result)}"
     with sheet(1, title + _lines(result.exact), width=4.6) as (figure, (axis,)):
@@ -102,7 +102,7 @@ def uncertainty(result):
     -------
     matplotlib.figure.Figure
     """
-    factor, unit = units.readable_times(result.ensemble.times)
+    factor, unit = readable_times(result.ensemble.times)
     windows, shown = result.windows * factor, thinned(len(result.windows), 25)
     title = f"current {result.counted}, {_trajectories(result)} at rest"
     ratios = (

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
-from .. import units
+from ..utils.text import readable_times
 from .style import look, sheet, thinned
 
 
@@ -27,7 +27,7 @@ def fluctuations(result):
         f"{ensemble.model.name}: {ensemble.ntraj} trajectories ± standard error (marks), "
         f"{theory} (lines)"
     )
-    factor, unit = units.readable_times(ensemble.times)
+    factor, unit = readable_times(ensemble.times)
     times, shown = ensemble.times * factor, thinned(len(ensemble.times), 25)
     expected = result.expected
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -68,7 +68,7 @@ def correlations(result):
         f"{ensemble.model.name} at rest: {ensemble.ntraj} trajectories ± standard error (marks), "
         "linear noise (lines)"
     )
-    factor, unit = units.readable_times(ensemble.times)
+    factor, unit = readable_times(ensemble.times)
     moving = [p for p in range(len(ensemble.model.pools)) if result.covariance[0, p] > 0]
     pairs = list(combinations(moving, 2))
     with sheet(2 + bool(pairs), title) as (figure, axes):

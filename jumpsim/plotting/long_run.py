@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import units
+from ..utils.text import readable_times
 from .style import look, sheet
 
 _MOST_MARKS = 20
@@ -28,7 +28,7 @@ def at_rest(result):
         f"{run.model.name}: one trajectory of {run.events:.3g} events, {n} blocks ± standard error "
         + (f"(marks), {result.theory} (lines)" if result.theory else "(marks)")
     )
-    factor, unit = units.readable_times(run.times)
+    factor, unit = readable_times(run.times)
     joined = -(-n // _MOST_MARKS)
     means = run.joined(joined)
     whole = len(means)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .. import units
-from ..statistics.moments import proportion_interval
+from ..statistics.intervals import proportion_interval
+from ..utils.text import readable_times
 from .style import COLOURS, look, sheet, thinned
 
 _MOST_MARKS = 30
@@ -25,7 +25,7 @@ def density_matrix(result):
         coupling is R).
     """
     ensemble = result.ensemble
-    factor, unit = units.readable_times(ensemble.times)
+    factor, unit = readable_times(ensemble.times)
     title = (
         f"{ensemble.ntraj} quantum-jump trajectories of {ensemble.model.name}, seed "
         f"{ensemble.seed}: averages ± standard errors (marks), density matrix (lines), single "
@@ -75,7 +75,7 @@ def level_thermodynamics(result):
         ln P(N)/P(-N) of the net number of quanta; (c) Fano factor and precision.
     """
     ensemble = result.ensemble
-    factor, unit = units.readable_times(ensemble.times)
+    factor, unit = readable_times(ensemble.times)
     title = (
         f"{ensemble.ntraj} quantum-jump trajectories of {ensemble.model.name} from "
         f"{result.after * factor:.4g} {unit} on, with standard errors"
@@ -165,7 +165,7 @@ def rabi_onset(result):
     -------
     matplotlib.figure.Figure
     """
-    factor, unit = units.readable_times(result.fine)
+    factor, unit = readable_times(result.fine)
     first = result.ensembles[0]
     title = (
         f"first photon to the bath in quantum-jump trajectories of {first.model.name} (marks), "

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import units
+from ..utils.text import readable_times
 from .style import COLOURS, LINES, look, sheet
 
 
@@ -40,7 +40,7 @@ def _portrait(axis, run):
     average = run.deviations.mean(axis=0)
     unusual = run.deviations[run.most_atypical] / np.where(average > 0, average, np.inf)
     p = int(unusual.argmax())
-    factor, unit = units.readable_times(ensemble.times)
+    factor, unit = readable_times(ensemble.times)
     times, size = ensemble.times * factor, run.sizes[p]
     for outer, grey in ((0, "0.88"), (1, "0.74")):
         span = f"{run.levels[outer]:.0%} to {run.levels[-1 - outer]:.0%}"

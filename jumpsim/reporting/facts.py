@@ -3,9 +3,9 @@
 import datetime
 from pathlib import Path
 
-from .. import units
 from ..store import export
 from ..store.paths import block_name, blocks_folder
+from ..utils.text import readable_bytes, readable_times
 
 _MOST_GAPS = 5
 _WHOLE = ("all ", "nothing to do", "merged")  # how stop reasons of runs begin that are complete
@@ -73,7 +73,7 @@ def _aside(path):
 def model(ensemble):
     """Facts of a run beside the table of its model: (name, text) each."""
     times, kept = ensemble.times, ", ".join(ensemble.record)
-    factor, unit = units.readable_times(times)
+    factor, unit = readable_times(times)
     return [
         ("Start", export.describe_start(ensemble.initial, ensemble.model)),
         ("Times", f"{len(times)} from {times[0] * factor:g} to {times[-1] * factor:g} {unit}"),
@@ -95,7 +95,7 @@ def provenance(status, ensemble):
     parts, (engine, stream) = ensemble._store.parts, ensemble._store.plan.versions
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     rows = [
-        ("File", f"{ensemble.path}, {units.readable_bytes(status.bytes)} in {status.files} files"),
+        ("File", f"{ensemble.path}, {readable_bytes(status.bytes)} in {status.files} files"),
         ("Written", context.get("written")),
         ("jumpsim", f"{context.get('jumpsim')}, engine {engine}, random streams {stream}"),
         ("Commit", context.get("commit") or "not from a checkout"),

@@ -19,6 +19,7 @@ from ..analysis.fluctuations.typicality import Typicality, typicality
 from ..errors import InputError
 from ..theory.mean_field import mean_field
 from ..thermo.second_law.audit import audit
+from ..utils.text import readable_times
 
 _LEAST_FOR_A_TAIL = 50
 _LARGEST_DRIFT = 0.1  # of the mean, in standard deviations of the count, for a run at rest
@@ -124,7 +125,7 @@ def _signs_told(signs):
 
 
 def _fano_told(result):
-    factor, unit = units.readable_times(result.ensemble.times)
+    factor, unit = readable_times(result.ensemble.times)
     fano = result.fano[-1]
     if np.isnan(fano):
         return "nothing was counted"

@@ -22,8 +22,9 @@ from ..store import long_run_file
 from ..store.plan import Plan, as_seed
 from ..systems.twolevel.quantum_jumps import TwoLevel
 from ..utils.progress import Progress
-from .scheduler import INTERRUPTED, TIMEOUT, noted_signals
+from ..utils.text import readable_times
 from .simulate import new_seed
+from .stopping import INTERRUPTED, TIMEOUT, noted_signals
 
 _MOST_SAMPLES = 2**17  # of a block, and at a time
 _COMMIT_SECONDS = 5.0
@@ -172,7 +173,7 @@ class LongRun:
 
 
 def _told(seconds):
-    factor, unit = units.readable_times([seconds])
+    factor, unit = readable_times([seconds])
     return f"{seconds * factor:.6g} {unit}"
 
 

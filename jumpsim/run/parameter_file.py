@@ -13,8 +13,9 @@ from ..errors import InputError, choices, positive_number, whole_number
 from ..model.declaration import Channel, Pool
 from ..model.initial import Fixed, Mixture, Thermal
 from ..model.model import Model
-from ..store.plan import as_record, as_seed, as_times
+from ..store.plan import as_record, as_seed
 from ..systems import CATALOGUE
+from ..units import as_times
 
 _TABLES = (
     *("system", "title", "source", "scale"),

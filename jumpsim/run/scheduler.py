@@ -3,9 +3,7 @@
 How the work is cut, by whom it is done and in which order it comes back changes no number.
 """
 
-import contextlib
 import math
-import signal
 import threading
 import time
 from collections import Counter
@@ -14,19 +12,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .. import engine, streams
+from .. import engine
 from ..errors import WorkersError
-from ..statistics.moments import Moments
 from ..store import Store, Written
-from ..store.block import Block, sample_moments
 from ..utils.progress import Progress
+from .block_task import _BLOCK_BYTES, bytes_per_row
+from .stopping import FIRST_LOOK, INTERRUPTED, TIMEOUT, Limits, achieved_sem, noted_signals
 
-# Why a run ended before it was complete.
-TIMEOUT, INTERRUPTED = "timeout", "interrupted"
-
-FIRST_LOOK = 256  # smallest sample at which `target_sem` may stop a run
-
-_BLOCK_BYTES = 2**24
 _IN_FLIGHT_BYTES = 2**29  # of all blocks that workers may deliver at the same time
 _MOST_LOSSES = 3  # of one block, before it is to blame
 _COMMIT_SECONDS = 2.0
@@ -35,75 +27,6 @@ _POLL_SECONDS = 0.1
 _COMPILE_SECONDS = (
     5.0  # work left for each worker, from which on code for the model is worth compiling
 )
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What may end a run, and how it is cut; parsed arguments of `simulate`."""
-
-    timeout: float
-    target_sem: np.ndarray | None
-    max_events: int | None
-    block_size: int | None
-
-
-def run_block(plan, first, last, max_events=None, proceed=None, compiled=False, grain=None):
-    """Simulate the trajectories first ... last-1 of a plan; what a worker does.
-
-    With `grain` everything of trajectories is packed in chunks of so many, as a file has them.
-
-    Returns
-    -------
-    Block
-        Shorter than asked for when `proceed` ended it.
-    float
-        Seconds it took.
-    """
-    began = time.perf_counter()
-    model = plan.model
-    keep = set(plan.record)
-    if keep & {model.sampled, "moments"}:
-        keep.add("samples")
-    if model.sampled not in keep and model.sample_unit == 1:
-        keep.add("sums")
-    starts = plan.initial.draw(model, plan.seed, first, last)
-    states = streams.states(plan.seed, first, last, streams.JUMPS)
-    try:
-        rows = engine.run(
-            plan.method,
-            model.lowered,
-            plan.times,
-            starts,
-            states,
-            keep,
-            max_events,
-            None,
-            proceed,
-            compiled,
-        )
-    except engine.Fault as fault:
-        raise fault.explain(first, model.channels) from None
-    alone = plan.record == ("moments",)
-    samples = rows.samples if model.sampled in plan.record else None
-    block = Block(
-        first,
-        first + len(rows.event_count),
-        int(rows.event_count.sum()),
-        jumps=rows.jumps,
-        event_count=None if alone else rows.event_count,
-        event_time=rows.event_time,
-        event_channel=rows.event_channel,
-        sums=_moments(model, rows) if "moments" in plan.record else None,
-        **{model.sampled: samples},
-    )
-    block = block.packed(grain) if grain else block.narrowed()
-    return block, time.perf_counter() - began
-
-
-def _moments(model, rows):
-    if rows.sums is not None:
-        return Moments.of_sums(len(rows.event_count), *rows.sums)
-    return sample_moments(model, rows.samples)
 
 
 @dataclass
@@ -327,52 +250,6 @@ class Batch:
         self.committed = time.monotonic()
 
 
-def bytes_per_row(plan):
-    """Bytes that samples and jumps of a trajectory take up while it is simulated."""
-    model = plan.model
-    columns = len(model.columns[model.sampled])
-    if "jumps" in plan.record:
-        columns += len(model.channels)
-    return 8 * len(plan.times) * columns
-
-
-def rows_at_once(plan):
-    """Trajectories that a worker should have in memory at the same time."""
-    return max(1, _BLOCK_BYTES // bytes_per_row(plan))
-
-
 def _cancel(futures):
     for future in futures:
         future.cancel()
-
-
-@contextlib.contextmanager
-def noted_signals(act):
-    """Let SIGINT and SIGTERM call `act` for an orderly stop; a second one acts as it did before."""
-    before = {}
-
-    def note(*_):
-        act()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                before[number] = signal.signal(number, note)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def achieved_sem(moments, plan):
-    """Standard errors that `target_sem` is compared with, (n_times, n_columns).
-
-    Where all n trajectories agree after t = 0, the sample knows only that differences are rarer
-    than about 3/n; the standard error of such an event, √3/n, stands for the unknown one.
-    """
-    sem = moments.sem() * plan.model.sample_unit
-    unknown = (sem == 0) & (plan.times > 0)[:, None]
-    return np.where(unknown, math.sqrt(3) / moments.n, sem)

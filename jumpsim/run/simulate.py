@@ -19,13 +19,15 @@ from ..model.model import Model
 from ..store import FileStore, MemoryStore, WritableStore, check_same_run, store_exists
 from ..store.ensemble import Ensemble
 from ..store.index_ranges import gaps
-from ..store.plan import Plan, as_record, as_seed, as_times
+from ..store.plan import Plan, as_record, as_seed
 from ..store.same_trajectories import intersect
 from ..store.shard import Shard
 from ..systems.twolevel.quantum_jumps import TwoLevel
+from ..units import as_times
 from ..utils.progress import Progress
 from ..utils.resources import available_memory
-from .scheduler import INTERRUPTED, TIMEOUT, Batch, Limits
+from .scheduler import Batch
+from .stopping import INTERRUPTED, TIMEOUT, Limits
 from .workers import hired
 
 

@@ -29,8 +29,8 @@ from ..store.hdf5_layout import SCALES
 from ..store.plan import as_seed
 from ..utils.provenance import canonical_json
 from .parameter_file import load_spec, parse_spec
-from .scheduler import TIMEOUT, noted_signals
 from .simulate import simulate
+from .stopping import TIMEOUT, noted_signals
 from .sweep_grid import TABLES, Grid, are_numbers, differences, entry, placed, word
 
 FORMAT, FORMAT_VERSION = "jumpsim sweep", 1

@@ -79,7 +79,7 @@ def work(order, first, last, compiled, name=None):
     if order.folder is not None:
         _check_folder(Path(order.folder), order.note)
     from ..store.block import join_blocks
-    from .scheduler import rows_at_once, run_block
+    from .block_task import rows_at_once, run_block
 
     plan = _prepared(order.plan)
     alone = plan.record == ("moments",)  # many rows at once would be nothing but memory

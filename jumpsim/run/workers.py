@@ -12,7 +12,7 @@ from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 
 from ..errors import InputError, WorkersError, WorkersWarning, choices
 from ..utils.resources import usable_cores
-from . import scheduler
+from . import block_task
 from .worker_process import Order, Task
 
 _BLOCK_SECONDS = 1.0  # work in one block: the most that a crash can cost, but of many workers
@@ -48,7 +48,7 @@ class Threads:
     def submit(self, first, last, compiled, proceed, name):  # noqa: ARG002 - they write no files
         """Hand a range of indices to a worker; returns a future."""
         return self._executor.submit(
-            scheduler.run_block,
+            block_task.run_block,
             self.plan,
             first,
             last,

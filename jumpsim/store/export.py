@@ -3,6 +3,7 @@
 from .. import units
 from ..errors import InputError
 from ..utils import provenance
+from ..utils.text import readable_bytes
 from . import hdf5_layout
 
 
@@ -92,4 +93,4 @@ def describe_start(initial, model):
 
 def file_size(ensemble):
     """Bytes on disk, in words."""
-    return units.readable_bytes(sum(p.path.stat().st_size for p in ensemble._store._parts))
+    return readable_bytes(sum(p.path.stat().st_size for p in ensemble._store._parts))

@@ -75,7 +75,8 @@ class FilePart:
             if version < hdf5_layout.FORMAT_VERSION:
                 raise StoreError(
                     f"{self.path}: format {version} has checksums that this jumpsim does not "
-                    f"know ({hdf5_layout.FORMAT_VERSION}); read it with xarray or h5py, or simulate it again"
+                    f"know ({hdf5_layout.FORMAT_VERSION}); read it with xarray or "
+                    "h5py, or simulate it again"
                 )
             self._read_header(file)
             self._check_shapes(file)

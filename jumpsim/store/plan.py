@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import streams, units
+from .. import streams
 from ..engine import ENGINE_VERSION, METHODS
 from ..errors import InputError, StoreError, choices, whole_number
 from ..model import initial as start
 from ..model.model import Model
 from ..systems.twolevel.quantum_jumps import model_fromdict
+from ..units import as_times
 
 RECORDS = ("counts", "expect", "jumps", "events", "moments")
 
@@ -88,41 +89,6 @@ class Plan:
         if not np.array_equal(self.times, other.times):
             lines.append(f"times: {_span(self.times)} against {_span(other.times)}")
         return lines
-
-
-def as_times(times):
-    """Times as an increasing float64 array in seconds.
-
-    Parameters
-    ----------
-    times : sequence of float or str
-        Seconds, or strings such as "0.5 us".
-    """
-    if isinstance(times, str):
-        raise InputError(f"`times` must be a list of times, but is {times!r}")
-    if not isinstance(times, np.ndarray):
-        try:
-            times = [units.time(t, "times") if isinstance(t, str) else t for t in times]
-        except TypeError:
-            raise InputError(f"`times` must be a list of times, but is {times!r}") from None
-    try:
-        array = np.array(times)
-        usable = array.dtype.kind in "iuf" and array.ndim == 1 and len(array) > 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise InputError("`times` must be a non-empty list of numbers in seconds")
-    array = array.astype(float)
-    if not np.isfinite(array).all() or array[0] < 0:
-        raise InputError("`times` must be finite and ≥ 0, because the start is at t = 0")
-    if (back := np.flatnonzero(np.diff(array) <= 0)).size:
-        k = int(back[0])
-        raise InputError(
-            f"`times` must increase, but times[{k + 1}] = {array[k + 1]:g} s does not exceed "
-            f"times[{k}] = {array[k]:g} s"
-        )
-    array.flags.writeable = False
-    return array
 
 
 def as_seed(seed):

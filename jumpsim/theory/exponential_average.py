@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..model.initial import as_initial
 from ..model.microstates import log_states
 from ..model.model import as_model
-from ..store.plan import as_times
+from ..units import as_times
 from .master_equation import evolve
 from .state_space import MOST_STATES, reachable
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError, choices
 from ..model.initial import as_initial
 from ..model.model import Model, as_model
-from ..store.plan import as_times
+from ..units import as_times
 from .master_equation import evolve
 from .state_space import MOST_STATES, reachable
 from .stationary import stationary

@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import InputError
 from ..model.initial import as_initial
 from ..model.model import as_model
-from ..store.plan import as_times
+from ..units import as_times
 from .state_space import MOST_STATES, StateSpace, reachable
 
 _STEP = 50.0  # events in one step of uniformisation

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..model.initial import as_initial
 from ..model.model import Model, as_model
-from ..store.plan import as_times
+from ..units import as_times
 from .ode import solve
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ... import units
 from ...theory.twolevel.expectations import expectations
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from .hotelling import joint_test
 from .residuals import Residuals, need_error, scored
 
@@ -35,7 +35,7 @@ class DensityMatrixComparison(Residuals):
 
     def __str__(self):
         """Table of some times, and the verdict."""
-        ensemble, (factor, unit) = self.ensemble, units.readable_times(self.ensemble.times)
+        ensemble, (factor, unit) = self.ensemble, readable_times(self.ensemble.times)
         head = [f"time ({unit})"]
         for name in ensemble.model.observables:
             head += [name, "± s.e.", "exact", "resid."]

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ... import units
 from ...errors import InputError
 from ...run.long_run import LongRun
 from ...theory.linear_noise import resting_noise
 from ...theory.stationary import stationary
 from ...utils.tables import columns
+from ...utils.text import readable_times
 
 _MOST_STATES = 20_000
 _LEAST_BLOCKS = 20  # below which a scatter of blocks is hardly known
@@ -60,7 +60,7 @@ class AtRest:
         run = self.run
         variance, error = np.diag(run.cov()), np.diag(run.cov_error())
         expected = np.diag(self.covariance)
-        factor, unit = units.readable_times(run.correlation_times()[None])
+        factor, unit = readable_times(run.correlation_times()[None])
         rows = [
             (
                 name, f"{m:.6g} ± {s:.2g}", f"{e:.6g}", f"{z:.2f}", f"{v:.5g} ± {d:.2g}",

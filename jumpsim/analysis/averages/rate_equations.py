@@ -5,11 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
-from ... import units
 from ...theory.linear_noise import linear_noise
 from ...theory.master_equation import master_equation
 from ...theory.mean_field import MeanField, mean_field
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from ..requirements import if_small
 from .density_matrix import compare_density_matrix
 from .hotelling import joint_test
@@ -80,7 +80,7 @@ class Comparison(Residuals):
         # Early times closely, late ones sparsely: that is how the systems change.
         later = np.geomspace(1, max(1, len(times) - 1), 12).round().astype(int)
         shown = np.unique([0, *later[later < len(times)]])
-        factor, unit = units.readable_times(times)
+        factor, unit = readable_times(times)
         head = [f"time ({unit})"]
         for pool in model.pools:
             head += [f"⟨{pool}⟩", "± s.e.", "theory", "resid."]

@@ -10,11 +10,12 @@ import numpy as np
 
 from ... import units
 from ...errors import InputError
-from ...statistics.moments import proportion_interval
+from ...statistics.intervals import proportion_interval
 from ...store.ensemble import Ensemble
 from ...theory.mean_field import mean_field
 from ...thermo import entropies, entropy_production, internal_production
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from ..requirements import ROUNDING, need_production, scaled_copies, stored_time
 
 _FINE = 2001  # times at which the rate equations' entropy production is integrated
@@ -58,7 +59,7 @@ class WindowProduction:
         return count / n, float(low), float(high)
 
     def __str__(self):
-        factor, unit = units.readable_times(np.array([self.begin, self.end]))
+        factor, unit = readable_times(np.array([self.begin, self.end]))
         mean, error = self.mean
         part, low, high = self.falling
         return (
@@ -123,7 +124,7 @@ class Clausius:
                     )
                 )
         run = self.families[0][0]
-        factor, unit = units.readable_times(np.array([run.begin, run.end]))
+        factor, unit = readable_times(np.array([run.begin, run.end]))
         head = ("system", "trajectories", "ΔS_i / size (k_B)", "∫σ dt / size", "falls in [95 %]")
         return "\n".join(
             [

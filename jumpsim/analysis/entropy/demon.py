@@ -11,11 +11,12 @@ import numpy as np
 from ... import units
 from ...errors import InputError
 from ...model.initial import Thermal
-from ...statistics.moments import group_sums, jackknife_error
+from ...statistics.jackknife import group_sums, jackknife_error
 from ...store.ensemble import Ensemble
 from ...theory.linear_noise import RestingNoise, resting_noise
 from ...thermo import entropies, inverse_temperatures
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from ..requirements import drifting, need, need_trajectories
 
 _GROUPS = 32
@@ -125,7 +126,7 @@ class Demon:
             "rate eq.", "per photon", "last photon",
         )  # fmt: skip
         run = self.runs[0]
-        factor, unit = units.readable_times(run.ensemble.times)
+        factor, unit = readable_times(run.ensemble.times)
         return "\n".join(
             [
                 f"sorting at rest, after {run.after * factor:g} {unit}, in "

@@ -18,14 +18,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ... import units
 from ...errors import InputError
-from ...statistics.moments import detailed_slope, group_sums, jackknife, proportion_interval
+from ...statistics.intervals import proportion_interval
+from ...statistics.jackknife import detailed_slope, group_sums, jackknife
 from ...store.ensemble import Ensemble
 from ...theory.exponential_average import BOUNDARIES, exponential_average
 from ...theory.master_equation import master_equation
 from ...thermo import ratio_production, ratios_are_entropy
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from ..requirements import if_small, need
 
 _GROUPS = 64
@@ -95,7 +96,7 @@ class FluctuationTheorem:
         return f"FAILS: {self.lost[k, 0]:.3g} of the trajectories have no reverse"
 
     def __str__(self):
-        factor, unit = units.readable_times(self.ensemble.times)
+        factor, unit = readable_times(self.ensemble.times)
         later = np.geomspace(1, len(self.ensemble.times), 8).round().astype(int) - 1
         verdicts, rows = self.verdicts, []
         for k in np.unique(later):

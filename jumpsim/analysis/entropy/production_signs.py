@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ... import units
 from ...errors import InputError
-from ...statistics.moments import proportion_interval
+from ...statistics.intervals import proportion_interval
 from ...store.ensemble import Ensemble
 from ...thermo import internal_production
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from ..requirements import ROUNDING, need_production, scaled_copies
 
 
@@ -53,7 +53,7 @@ class ProductionSigns:
         return self.duration / known, self.duration_sem / known
 
     def __str__(self):
-        factor, unit = units.readable_times(self.ensemble.times)
+        factor, unit = readable_times(self.ensemble.times)
         decided = np.isfinite(self.opposite)
         head = f"entropy produced within by {self.ensemble.ntraj} trajectories"
         if not decided.any():

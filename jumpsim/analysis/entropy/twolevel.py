@@ -16,7 +16,7 @@ import numpy as np
 
 from ... import units
 from ...errors import InputError
-from ...statistics.moments import (
+from ...statistics.jackknife import (
     cumulants_of_groups,
     detailed_slope,
     group_sums,
@@ -28,6 +28,7 @@ from ...systems.twolevel.parameters import ModeParameters
 from ...theory.twolevel.classical_field import field_state
 from ...theory.twolevel.quantised_mode import steady
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from ..requirements import need, need_trajectories
 from .fluctuation_theorem import LEAST, MOST_VARIANCE, sample_variance
 
@@ -103,7 +104,7 @@ class LevelThermodynamics:
         return self.fano * self.affinity / 2, self.fano_error * abs(self.affinity) / 2
 
     def __str__(self):
-        ensemble, (factor, unit) = self.ensemble, units.readable_times(self.ensemble.times)
+        ensemble, (factor, unit) = self.ensemble, readable_times(self.ensemble.times)
         head = (
             f"{ensemble.ntraj} trajectories of {ensemble.model.name}, from "
             f"{self.after * factor:.4g} {unit} on; R = {self.rate:.6g} per second at rest"

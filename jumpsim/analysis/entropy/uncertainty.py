@@ -16,13 +16,14 @@ import numpy as np
 
 from ... import units
 from ...errors import InputError
-from ...statistics.moments import group_sums, jackknife_error
+from ...statistics.jackknife import group_sums, jackknife_error
 from ...store.ensemble import Ensemble
 from ...theory.counting_statistics import channel_weights, count_cumulants
 from ...theory.exponential_average import mean_production
 from ...theory.stationary import stationary
 from ...thermo import ratio_production
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from ..requirements import counted_words, drifting, if_small, need, need_trajectories
 
 _GROUPS = 64
@@ -64,7 +65,7 @@ class Uncertainty:
     exact: tuple | None
 
     def __str__(self):
-        factor, unit = units.readable_times(self.ensemble.times)
+        factor, unit = readable_times(self.ensemble.times)
         rows = []
         for k in np.unique(np.geomspace(1, len(self.windows), 8).round().astype(int) - 1):
             row = [f"{self.windows[k] * factor:.4g}"]

@@ -6,10 +6,11 @@ import numpy as np
 
 from ... import units
 from ...errors import InputError, whole_number
-from ...statistics.moments import jackknife_error
+from ...statistics.jackknife import jackknife_error
 from ...store.ensemble import Ensemble
 from ...theory.counting_statistics import channel_weights, coincidence_rate
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from ..requirements import if_small, need, need_trajectories
 
 _GROUPS = 32
@@ -43,7 +44,7 @@ class Coincidences:
     exact: np.ndarray | None
 
     def __str__(self):
-        factor, unit = units.readable_times(self.edges)
+        factor, unit = readable_times(self.edges)
         rows = []
         for k, value in enumerate(self.g2):
             told = "undecided" if np.isnan(value) else f"{value:.4f} ± {self.error[k]:.2g}"

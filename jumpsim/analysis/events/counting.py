@@ -6,10 +6,11 @@ import numpy as np
 
 from ... import units
 from ...errors import InputError
-from ...statistics.moments import cumulants_of_groups, power_sums
+from ...statistics.jackknife import cumulants_of_groups, power_sums
 from ...store.ensemble import Ensemble
 from ...theory.counting_statistics import CountCumulants, channel_weights, count_cumulants
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from ..requirements import counted_words, if_small, need, need_trajectories
 
 _GROUPS = 64
@@ -49,7 +50,7 @@ class Counting:
     exact: CountCumulants | None
 
     def __str__(self):
-        factor, unit = units.readable_times(self.ensemble.times)
+        factor, unit = readable_times(self.ensemble.times)
         later = np.geomspace(1, len(self.windows), 8).round().astype(int) - 1
         rows = []
         for k in np.unique(later):

@@ -12,7 +12,7 @@ import numpy as np
 from ... import streams
 from ...errors import InputError
 from ...model.model import Model
-from ...statistics.moments import jackknife_error
+from ...statistics.jackknife import jackknife_error
 
 _PARTS = 32  # of the run, for errors
 _LEAST_FLIPS = 20

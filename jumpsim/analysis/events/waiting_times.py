@@ -6,11 +6,13 @@ import numpy as np
 
 from ... import units
 from ...errors import InputError, whole_number
-from ...statistics.moments import jackknife_error, product_limit
+from ...statistics.intervals import product_limit
+from ...statistics.jackknife import jackknife_error
 from ...store.ensemble import Ensemble
 from ...theory.first_passage import Passage, waiting_time
 from ...theory.twolevel.waiting_times import waiting_law
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from ..requirements import if_small, need, need_trajectories
 
 GROUPS = 32
@@ -63,7 +65,7 @@ class WaitingTimes:
         return total.sum() / number.sum(), float(jackknife_error(left[number > 0]))
 
     def __str__(self):
-        factor, unit = units.readable_times(self.times)
+        factor, unit = readable_times(self.times)
         rows = []
         for k in np.unique(np.linspace(0, len(self.times) - 1, 10).round().astype(int)):
             known = np.isfinite(self.survival[k])

@@ -7,10 +7,11 @@ import numpy as np
 
 from ... import units
 from ...errors import InputError
-from ...statistics.moments import jackknife, jackknife_error
+from ...statistics.jackknife import jackknife, jackknife_error
 from ...store.ensemble import Ensemble
 from ...theory.linear_noise import RestingNoise, resting_noise
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from ..requirements import need, need_trajectories
 
 _GROUPS = 64
@@ -75,7 +76,7 @@ class Correlations:
         return _periodogram_of(self.expected, self.lags, self.frequencies)
 
     def __str__(self):
-        factor, unit = units.readable_times(self.ensemble.times)
+        factor, unit = readable_times(self.ensemble.times)
         expected = self.expected
         rows = []
         for k in np.unique([0, *_geometric(len(self.lags), 8)]):

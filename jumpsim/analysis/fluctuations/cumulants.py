@@ -5,8 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
-from ... import units
-from ...statistics.moments import (
+from ...statistics.jackknife import (
     covariance_of_groups,
     cumulants_of_groups,
     power_sums,
@@ -16,6 +15,7 @@ from ...store.ensemble import Ensemble
 from ...theory.linear_noise import LinearNoise, linear_noise
 from ...theory.master_equation import MasterEquation, master_equation
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from ..requirements import if_small, need, need_trajectories
 
 _GROUPS = 64
@@ -98,7 +98,7 @@ class Fluctuations:
 
     def __str__(self):
         model, times, expected = self.ensemble.model, self.ensemble.times, self.expected
-        factor, unit = units.readable_times(times)
+        factor, unit = readable_times(times)
         later = np.geomspace(1, max(1, len(times) - 1), 6).round().astype(int)
         rows = []
         for k in np.unique([0, *later[later < len(times)]]):

@@ -6,10 +6,11 @@ import numpy as np
 
 from ... import units
 from ...errors import InputError
-from ...statistics.moments import proportion_interval
+from ...statistics.intervals import proportion_interval
 from ...store.ensemble import Ensemble
 from ...theory.master_equation import master_equation
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from ..requirements import if_small, need, stored_time
 
 _SMALL = 20_000
@@ -87,7 +88,7 @@ class Distribution:
         return columns(rows, head, right=(0,))
 
     def __str__(self):
-        factor, unit = units.readable_times(self.ensemble.times)
+        factor, unit = readable_times(self.ensemble.times)
         mean = self.observed @ self.counts
         told = "no exact law: the system is too large"
         if self.exact is not None:

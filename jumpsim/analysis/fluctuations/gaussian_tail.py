@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import InputError
-from ...statistics.moments import proportion_interval
+from ...statistics.intervals import proportion_interval
 from ...theory.linear_noise import linear_noise
 from .typicality import Typicality
 

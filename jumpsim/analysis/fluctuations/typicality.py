@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ... import units
 from ...errors import InputError, positive_number
-from ...statistics.moments import median_interval, proportion_interval
+from ...statistics.intervals import median_interval, proportion_interval
 from ...store.ensemble import Ensemble
 from ...theory.mean_field import MeanField, mean_field
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from ..requirements import need, scaled_copies
 
 _LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -116,7 +116,7 @@ class Typicality:
             )
         head = ("pool", "size", "median deviation [95 %]", "times √size", "largest")
         last = self.ensemble.times[-1]
-        factor, unit = units.readable_times(self.ensemble.times)
+        factor, unit = readable_times(self.ensemble.times)
         return "\n".join(
             [
                 f"{self.ntraj} trajectories of {model.name}: largest |N - rate equations| / size "

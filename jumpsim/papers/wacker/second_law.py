@@ -6,7 +6,7 @@ import numpy as np
 
 from ...errors import InputError, finite_number, positive_number
 from ...plotting.style import look, sheet
-from ...statistics.moments import proportion_interval
+from ...statistics.intervals import proportion_interval
 from ...theory import twolevel
 from .parameter_files import count, interval, scales, seed
 

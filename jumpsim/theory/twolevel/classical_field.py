@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 
 from ...errors import InputError
-from ...store.plan import as_times
 from ...systems.twolevel.parameters import FieldParameters, field_parameters
+from ...units import as_times
 from .counting_statistics import PhotonCounting
 from .liouvillian import field_generator
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ...store.plan import as_times
 from ...systems.twolevel.parameters import ModeParameters
+from ...units import as_times
 from ..state_space import start_states
 from .classical_field import field_state
 from .quantised_mode import steady

@@ -11,8 +11,8 @@ from functools import cached_property, partial
 import numpy as np
 
 from ...errors import InputError, whole_number
-from ...store.plan import as_times
 from ...systems.twolevel.parameters import ModeParameters, mode_parameters
+from ...units import as_times
 from .liouvillian import BOTH, EMPTY, LOWER, UPPER, generator, packed, propagated, unpacked
 
 TAIL = 1e-12  # weight above the cutoff that is allowed unasked

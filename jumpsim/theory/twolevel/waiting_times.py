@@ -3,8 +3,8 @@
 import numpy as np
 
 from ...errors import InputError
-from ...store.plan import as_times
 from ...systems.twolevel.parameters import ModeParameters
+from ...units import as_times
 from ..first_passage import Passage
 from .expectations import start_populations
 from .liouvillian import generator, packed, propagated

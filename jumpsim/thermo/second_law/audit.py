@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ... import units
 from ...errors import InputError
 from ...model.initial import as_initial
 from ...model.model import Model, as_model
-from ...store.plan import as_times
 from ...theory.mean_field import mean_field
+from ...units import as_times
 from ...utils.tables import columns
+from ...utils.text import readable_times
 from .. import energy_changes, entropies, entropy_production
 from .equilibria import disturbance, drift_at_equilibrium, stationary_equilibria
 from .kolmogorov import Balance, kolmogorov
@@ -99,7 +99,7 @@ class Audit:
             return f"{balance}; σ(t) is not defined (mass action)"
         if not self.negative_intervals:
             return f"{balance}; from this start σ(t) is never negative"
-        factor, unit = units.readable_times(self.times)
+        factor, unit = readable_times(self.times)
         spans = ", ".join(
             f"{a * factor:.4g} to {b * factor:.4g}" for a, b in self.negative_intervals
         )
@@ -125,7 +125,7 @@ class Audit:
         return columns(rows, ("channel", "reverse", "heat to", "first law"))
 
     def _findings(self):
-        factor, unit = units.readable_times(self.times)
+        factor, unit = readable_times(self.times)
         size = f"{self.inside.states} states of a reduced copy"
         lines = [
             ("Kolmogorov, within", f"{_told(self.inside)}, {size}"),

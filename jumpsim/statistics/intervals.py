@@ -1,0 +1,71 @@
+"""Confidence intervals from counts and order statistics; survival with censored waits."""
+
+import numpy as np
+
+
+def proportion_interval(successes, trials, confidence=0.95):
+    """Interval of a probability from a count of successes (Clopper and Pearson).
+
+    Parameters
+    ----------
+    successes : array_like of int
+    trials : int
+    confidence : float
+
+    Returns
+    -------
+    low, high : ndarray
+        Covers at least as often as it says; of width > 0 also for 0 or all successes.
+    """
+    from scipy.stats import beta  # here, because it takes long to load
+
+    successes = np.asarray(successes)
+    tail = (1 - confidence) / 2
+    with np.errstate(invalid="ignore"):
+        low = np.where(successes == 0, 0.0, beta.ppf(tail, successes, trials - successes + 1))
+        high = np.where(successes == trials, 1.0, beta.isf(tail, successes + 1, trials - successes))
+    return low, high
+
+
+def median_interval(samples, confidence=0.95):
+    """Interval of a median from order statistics: covers at least as often as it says.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n, ...)
+    confidence : float
+
+    Returns
+    -------
+    low, high : ndarray, shape (...)
+        Infinite when there are too few samples for this confidence.
+    """
+    from scipy.stats import binom
+
+    n = len(samples)
+    ordered = np.sort(samples, axis=0)
+    rank = int(binom.ppf((1 - confidence) / 2, n, 0.5))  # P(fewer than rank below) ≤ tail
+    if rank == 0:
+        return np.full(ordered.shape[1:], -np.inf), np.full(ordered.shape[1:], np.inf)
+    return ordered[rank - 1], ordered[n - rank]
+
+
+def product_limit(weight, ended, last):
+    """Probability still to wait, by Kaplan and Meier, from waits sorted by their duration.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (n,)
+    ended : ndarray of bool, shape (n,)
+        False for waits that were cut short.
+    last : ndarray of int
+        Numbers of waits that are over at the times of interest.
+
+    Returns
+    -------
+    ndarray
+        Π (1 - weight/at risk) over the ended waits before each place.
+    """
+    at_risk = np.cumsum(weight[::-1])[::-1]
+    step = np.where(ended & (weight > 0), 1 - weight / np.maximum(at_risk, 1e-300), 1.0)
+    return np.append(1.0, np.cumprod(step))[last]

@@ -1,0 +1,238 @@
+"""Correlations at rest: the exact two-time covariance, identities, coverage, refusals."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+import jumpsim as js
+from jumpsim import plotting
+from jumpsim.analysis.fluctuations.correlations import _geometric, _lagged, _periodogram_of
+from jumpsim.cli.main import main
+from jumpsim.model.initial import Thermal
+from jumpsim.plotting.style import thinned
+from jumpsim.statistics.jackknife import jackknife_error
+from jumpsim.theory.master_equation import evolve
+
+SMALL = js.systems.hohlraum(8, 5, 1.0)
+START = {"N": 5, "m": 3}
+TIMES = np.linspace(0, 8, 41)
+AFTER = 4.0
+
+
+def exact(lags):
+    """Two-time covariance of m at rest from the master equation."""
+    law = js.stationary(SMALL, START)
+    m = law.states[:, 1]
+    mean = law.average(m)
+    weighted = evolve(law.space.generator, law.probabilities * (m - mean + 100), lags)
+    # Shifted by 100, because probabilities must not be negative; shifted back.
+    return weighted @ m - mean * weighted.sum(axis=1)
+
+
+def test_against_the_exact_two_time_covariance():
+    ensemble = js.simulate(SMALL, TIMES, 10_000, START, seed=1)
+    found = js.correlations(ensemble, AFTER)
+    expected = exact(found.lags)
+    scores = (found.covariance[:, 1] - expected) / found.error[:, 1]
+    assert np.abs(scores).max() < 4.5
+    assert found.error[0, 1] < 0.01 * expected[0]
+    np.testing.assert_allclose(found.covariance[:, 0], found.covariance[:, 1], rtol=1e-9)
+    # Linear noise is within a few per cent already for 8 systems.
+    assert found.expected[0, 1] == pytest.approx(expected[0], rel=0.06)
+    power = _periodogram_of(expected[:, None], found.lags, found.frequencies)[:, 0]
+    assert (np.abs(found.power[:, 1] - power) < 4.5 * found.power_error[:, 1]).all()
+    step = found.lags[1]
+    area = step * (expected.sum() - expected[0] / 2) / expected[0]
+    assert found.correlation_time[1] == pytest.approx(area, rel=0.05)
+    assert "correlation times: N: " in str(found)
+
+
+def test_the_periodogram_is_that_of_the_samples():
+    rng = np.random.default_rng(1)
+    x, step = rng.standard_normal((1, 12, 1)), 0.25
+    lags = step * np.arange(12)
+    omega = np.array([0.0, 0.7, 3.0])
+    covariance = np.array([products[0, 0] for products in _lagged(x)])
+    found = _periodogram_of(covariance, lags, omega)[:, 0]
+    direct = np.abs(np.exp(1j * np.outer(omega, lags)) @ x[0, :, 0]) ** 2 * step / 12
+    np.testing.assert_allclose(found, direct, rtol=1e-10)
+
+
+def test_variance_has_divisor_n_minus_one():
+    ensemble = js.simulate(SMALL, TIMES, 20, START, seed=1)
+    found = js.correlations(ensemble, AFTER)
+    kept = ensemble.counts[:, ensemble.times >= AFTER]
+    expected = kept.var(axis=0, ddof=1).mean(axis=0)
+    np.testing.assert_allclose(found.covariance[0], expected, rtol=1e-10)
+
+
+def test_slabs_change_nothing(monkeypatch):
+    ensemble = js.simulate(SMALL, TIMES, 100, START, seed=1)
+    whole = js.correlations(ensemble, AFTER)
+    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 41 * 2 * 7)
+    parts = js.correlations(ensemble, AFTER)
+    np.testing.assert_allclose(parts.covariance, whole.covariance, rtol=1e-9)
+    np.testing.assert_allclose(parts.error, whole.error, rtol=1e-9)
+
+
+def test_totals_that_differ_between_trajectories_stay_correlated():
+    model = js.systems.hohlraum(20, 10, 1.0)
+    start = Thermal(1.0)
+    found = js.correlations(js.simulate(model, TIMES, 2000, start, seed=2), "4 s")
+    assert found.after == 4.0
+    late = found.covariance[-3:, 1]
+    assert (np.abs(late - found.noise.frozen[1, 1]) < 5 * found.error[-3:, 1]).all()
+    assert found.noise.frozen[1, 1] > 0.1
+
+
+@pytest.mark.slow
+def test_errors_cover():
+    """400 seeds; fraction of ±1.96 errors that hold the exact value, alarm 0.1 % each."""
+    expected = exact(np.linspace(0, 4, 21))[[0, 1, 3]]
+    inside = []
+    for seed in range(400):
+        found = js.correlations(js.simulate(SMALL, TIMES, 400, START, seed, workers=1), AFTER)
+        values, errors = found.covariance[[0, 1, 3], 1], found.error[[0, 1, 3], 1]
+        inside.append(np.abs(values - expected) < 1.96 * errors)
+    covered = np.mean(inside, axis=0)
+    print(covered)
+    assert ((covered > 0.910) & (covered < 0.9825)).all()
+
+
+def test_nothing_that_fluctuates():
+    still = js.systems.hohlraum(5, 5, 0)
+    found = js.correlations(js.simulate(still, TIMES, 20, (3, 2), 1), 1.0)
+    assert (found.covariance == 0).all()
+    assert "N: undecided, nothing fluctuates" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("times", "ntraj", "record", "after", "match"),
+    [
+        (TIMES, 20, "jumps", 4.0, "need the counts, but this run kept jumps"),
+        (TIMES, 15, "counts", 4.0, "errors need 16 trajectories at least, but there are 15"),
+        (TIMES, 20, "counts", 7.5, "only 3 stored times lie after 7.5 s, but 4 are needed"),
+        (TIMES, 20, "counts", -1.0, "`after` must be a finite time"),
+        ([1, 2, 4, 8, 16], 20, "counts", 1.0, "need equally spaced times"),
+    ],
+)
+def test_refused(times, ntraj, record, after, match):
+    ensemble = js.simulate(SMALL, times, ntraj, START, 1, record)
+    with pytest.raises(js.InputError, match=match):
+        js.correlations(ensemble, after)
+
+
+def test_a_run_that_is_not_at_rest_is_refused():
+    ensemble = js.simulate(SMALL, TIMES / 20, 500, {"N": 8, "m": 0}, 1)
+    with pytest.raises(js.InputError, match="not at rest: the mean of N still goes from 8 to"):
+        js.correlations(ensemble, 0.0)
+
+
+def test_on_the_command_line(tmp_path, capsys):
+    out = str(tmp_path / "out.h5")
+    assert main(["run", "data/hohlraum.toml", "-o", out, "-n", "200", "-q"]) == 0
+    capsys.readouterr()
+    assert main(["correlations", out, "--after", "2 us"]) == 0
+    told = capsys.readouterr()
+    assert "autocovariances of 200 trajectories of hohlraum after 2 µs" in told.out
+    assert (tmp_path / "out-correlations.png").stat().st_size > 10_000
+    assert told.err == ""
+
+
+def test_the_figure_shows_what_was_measured():
+    found = js.correlations(js.simulate(SMALL, TIMES, 100, START, seed=1), AFTER)
+    found.ensemble.times = found.ensemble.times / 1000  # so that times are told in ms
+    decay, between, spectrum = plotting.correlations(found).axes
+    pair = between.containers[0].lines[0].get_ydata()
+    scale = np.sqrt(found.covariance[0, 0] * found.covariance[0, 1])
+    assert pair[0] == pytest.approx(found.between[0, 1, 0] / scale)
+    y = decay.containers[1].lines[0].get_ydata()
+    np.testing.assert_allclose(y, found.covariance[: len(y), 1] / found.covariance[0, 1])
+    np.testing.assert_allclose(
+        spectrum.containers[1].lines[0].get_ydata(), found.power[:, 1] * 1000
+    )
+    assert decay.get_xlabel() == "lag (ms)"
+    assert spectrum.get_ylabel() == "power (quanta² ms)"
+    half, shown, some = 11, thinned(11, 12), thinned(11, 25)
+    later, earlier = between.containers
+    for bars, sign, a, b in ((later, 1, 1, 0), (earlier, -1, 0, 1)):
+        x, y = bars.lines[0].get_data()
+        np.testing.assert_allclose(x, sign * found.lags[shown] * 1000)
+        np.testing.assert_allclose(y, found.between[shown, a, b] / scale)
+    theory = found.noise.correlation(found.lags[:half])
+    lines = [x.get_ydata() for x in between.lines if len(x.get_xdata()) == half][::2]
+    np.testing.assert_allclose(lines[0], theory[:, 1, 0] / scale)
+    for axis, bars, error in (
+        (decay, decay.containers[1], found.error[some, 1] / found.covariance[0, 1]),
+        (spectrum, spectrum.containers[1], found.power_error[:, 1] * 1000),
+    ):
+        ends = np.array(bars.lines[2][0].get_segments())[:, :, 1]
+        np.testing.assert_allclose(np.diff(ends)[:, 0] / 2, error, atol=1e-12)
+        assert axis.get_ylabel()
+    line = next(x for x in decay.lines if x.get_linestyle() == "--")
+    np.testing.assert_allclose(line.get_ydata(), found.expected[:half, 1] / found.covariance[0, 1])
+    line = next(x for x in spectrum.lines if x.get_linestyle() == "--")
+    np.testing.assert_allclose(line.get_ydata(), found.expected_power[:, 1] * 1000)
+
+
+@pytest.mark.slow
+def test_between_pools():
+    """Covariances of one pool a lag after another, against the exact ones at rest; |Z| < 4.5."""
+    model = js.systems.closed_waveguide(
+        tls=3, modes=2, modes_wg=2, gamma_dec=0.5, gamma_0=0.5, gamma_3=0.3, gamma_tilde=(1, 0),
+        gamma_tilde_wg=(0.6, 0),
+    )  # fmt: skip
+    start = {name: 2 if name == "A" else 1 for name in model.pools}
+    found = js.correlations(js.simulate(model, np.linspace(0, 40, 81), 4000, start, seed=1), 20.0)
+    law = js.stationary(model, start)
+    n = law.states - law.mean
+    lags = found.lags[:12]
+    for q in range(len(model.pools)):
+        weighted = evolve(law.space.generator, law.probabilities * (n[:, q] + 100), lags)
+        later = weighted @ n - 100 * law.probabilities @ n
+        error = found.between_error[:12, :, q]
+        assert (np.abs(found.between[:12, :, q] - later) < 4.5 * error).all()
+    np.testing.assert_array_equal(found.error[:, 1], found.between_error[:, 1, 1])
+    # The chiral loop is not symmetric in time: the pools' order matters.
+    a, b = model.pools.index("A"), model.pools.index("B")
+    lead = found.between[1:4, a, b] - found.between[1:4, b, a]
+    assert np.abs(lead).max() > 5 * found.between_error[1, a, b]
+    between, half, shown = plotting.correlations(found).axes[1], 21, thinned(21, 12)
+    expected = found.noise.correlation(found.lags[:half])
+    lines = [x for x in between.lines if len(x.get_xdata()) == half]
+    orders = [o for p, q in combinations(range(5), 2) for o in ((1, q, p), (-1, p, q))]
+    for bars, line, (sign, p, q) in zip(between.containers, lines, orders, strict=True):
+        scale = np.sqrt(found.covariance[0, p] * found.covariance[0, q])
+        x, y = bars.lines[0].get_data()
+        np.testing.assert_allclose(x, sign * found.lags[shown])
+        np.testing.assert_allclose(y, found.between[shown, p, q] / scale)
+        np.testing.assert_allclose(line.get_ydata(), expected[:, p, q] / scale)
+    told = [line.split() for line in str(found).splitlines()]
+    k = np.unique([0, *_geometric(len(found.lags), 3)])[1]
+    theory = found.noise.correlation(found.lags[[k]])[0]
+    for p, q in ((a, b), (b, a)):
+        value, error = found.between[k, p, q], found.between_error[k, p, q]
+        pools = f"{model.pools[p]}, {model.pools[q]}"
+        row = f"{found.lags[k]:.4g} {pools} {value:.4g} ± {error:.2g} {theory[p, q]:.4g}"
+        assert row.split() in told
+
+
+def test_correlation_times_by_hand():
+    """Trapezoids to twice the lag at which the covariance is lost, one trajectory left out each."""
+    ensemble = js.simulate(SMALL, TIMES, 64, START, seed=3)
+    found = js.correlations(ensemble, AFTER)
+    lost = int((found.covariance[:, 1] < 2 * found.error[:, 1]).argmax())
+    assert 2 < lost < len(found.lags) // 2 - 1
+    deviations = ensemble.counts[:, 20:, 1] - ensemble.counts[:, 20:, 1].mean(axis=0)
+    lagged = np.array(
+        [(deviations[:, k:] * deviations[:, : 21 - k]).mean(axis=1) for k in range(2 * lost)]
+    )
+
+    def area(c):
+        return np.trapezoid(c, dx=found.lags[1]) / c[0]
+
+    assert found.correlation_time[1] == pytest.approx(area(lagged.mean(axis=1)))
+    left = [area(np.delete(lagged, i, axis=1).mean(axis=1)) for i in range(64)]
+    assert found.correlation_time_error[1] == pytest.approx(jackknife_error(np.array(left)))
+    np.testing.assert_allclose(found.error[:2, 0], found.error[:2, 1], rtol=1e-9)

@@ -1,0 +1,62 @@
+"""Every question to no, few or equal trajectories: an answer or one clear line, never NaN."""
+
+import re
+
+import numpy as np
+import pytest
+from support.questions import QUESTIONS
+
+import jumpsim as js
+
+MODEL = js.systems.hohlraum(8, 5, 1.0)
+TIMES = np.linspace(0, 2, 9)
+START = {"N": 5, "m": 3}
+RECORD = ["counts", "jumps", "events"]
+LEAST = {
+    "compare": 2, "typicality": 1, "gaussian_tail": 50, "production_signs": 2, "fluctuations": 8,
+    "correlations": 16, "distribution": 1, "counting": 8, "waiting_times": 16, "first_passages": 16,
+    "coincidences": 16, "telegraph": 1, "fluctuation_theorem": 2, "window_production": 2,
+    "uncertainty": 64,
+}  # fmt: skip
+
+
+def told(question, ensemble):
+    text = str(QUESTIONS[question](ensemble))
+    assert not re.search(r"\bnan\b|\binf\b", text), text
+    return text
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("ntraj", [0, 1, 2, 8, 16, 64])
+def test_few_trajectories(question, ntraj):
+    ensemble = js.simulate(MODEL, TIMES, ntraj, START, 1, RECORD)
+    if ntraj >= LEAST[question]:
+        told(question, ensemble)
+    else:
+        with pytest.raises(js.InputError, match=r"trajector|came to its end"):
+            told(question, ensemble)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize(
+    ("model", "start"),
+    [(js.systems.hohlraum(8, 5, 0), START), (MODEL, {"N": 0, "m": 0})],
+    ids=["frozen", "absorbed"],
+)
+def test_all_trajectories_equal(question, model, start):
+    ensemble = js.simulate(model, TIMES, 64, start, 1, RECORD)
+    if question in ("waiting_times", "first_passages"):
+        with pytest.raises(js.InputError, match="came to its end"):
+            told(question, ensemble)
+    else:
+        told(question, ensemble)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_what_was_not_kept(question):
+    ensemble = js.simulate(MODEL, TIMES, 64, START, 1, "moments")
+    if question == "compare":
+        told(question, ensemble)
+    else:
+        with pytest.raises(js.InputError, match="moments"):
+            told(question, ensemble)

@@ -1,0 +1,1 @@
+"""Independent references: nothing in here uses what it checks."""

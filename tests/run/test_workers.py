@@ -1,0 +1,427 @@
+"""Executors of every kind: same bits in any order, what is lost is done again, no hang."""
+
+import concurrent.futures as cf
+import multiprocessing
+import os
+import pickle
+import random
+import shutil
+import signal
+import threading
+import time
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.killed_runs import SPEC, assert_nothing_left, assert_one_line, assert_same
+
+import jumpsim as js
+from jumpsim.cli.main import main
+from jumpsim.run import block_task, clusters, scheduler, worker_process, workers
+from jumpsim.run.worker_process import Order, work
+from jumpsim.store import MemoryStore, WritableStore
+from jumpsim.store.plan import Plan
+from jumpsim.utils.provenance import software
+
+MODEL = js.systems.open_waveguide(6, 5, 0.2, 1.0, (1.0, 0.5), (0.3, 0.1))
+TIMES = [0.0, 0.3, 1.0]
+THERMAL = js.Thermal(1.0)
+RECORD = ["counts", "jumps", "events", "moments"]
+NTRAJ = 300
+
+
+def run(ntraj=NTRAJ, **options):
+    options = {"record": RECORD, "block_size": 7} | options
+    return js.simulate(MODEL, TIMES, ntraj, THERMAL, 9, **options)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    path = tmp_path_factory.mktemp("reference") / "a.h5"
+    run(store=path, workers=1, block_size=None)
+    return path
+
+
+class Unruly(cf.Executor):
+    """Does a task whenever it likes; loses some of them.
+
+    Parameters
+    ----------
+    seed : int
+    lose : callable
+        Given the random numbers and the future, it may bring it to nothing and say so.
+    """
+
+    _max_workers = 3
+
+    def __init__(self, seed=0, lose=lambda *_: False):
+        self.random, self.lose = random.Random(seed), lose
+        self.waiting, self.most, self.submitted, self.cancelled = [], 0, 0, 0
+        self.lock, self.open = threading.Condition(), True
+        self.thread = threading.Thread(target=self._work, daemon=True)
+        self.thread.start()
+
+    def submit(self, function, *arguments):
+        """Keep a task for later."""
+        future = cf.Future()
+        # As in another process: everything travels as bytes.
+        with self.lock:
+            self.waiting.append((future, pickle.dumps((function, arguments))))
+            self.submitted += 1
+            self.most = max(self.most, len(self.waiting))
+            self.lock.notify()
+        return future
+
+    def shutdown(self, wait=True, *, cancel_futures=False):  # noqa: ARG002
+        """End the thread."""
+        with self.lock:
+            self.open = False
+            self.lock.notify()
+        self.thread.join(30)
+
+    def _work(self):
+        while self.open:
+            with self.lock:
+                self.lock.wait_for(lambda: self.waiting or not self.open)
+                if not self.waiting:
+                    return
+                future, task = self.waiting.pop(self.random.randrange(len(self.waiting)))
+            if self.lose(self.random, future):
+                self.cancelled += 1
+                continue
+            if not future.set_running_or_notify_cancel():
+                continue
+            function, arguments = pickle.loads(task)
+            try:
+                future.set_result(pickle.loads(pickle.dumps(function(*arguments))))
+            except Exception as error:
+                future.set_exception(pickle.loads(pickle.dumps(error)))
+
+
+def cancel_every(n, most=3):
+    """Cancel one future in n, as Dask does when the scheduler comes back without memory."""
+    left = iter(range(most))
+
+    def lose(numbers, future):
+        if numbers.randrange(n) or next(left, None) is None:
+            return False
+        future.cancel()
+        future.set_running_or_notify_cancel()
+        return True
+
+    return lose
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_order_of_completion_gives_the_same_file(seed, tmp_path, reference):
+    with Unruly(seed) as executor:
+        run(store=tmp_path / "a.h5", executor=executor)
+    assert_same(tmp_path / "a.h5", reference)
+    assert executor.submitted == -(-NTRAJ // 7)
+
+
+def test_few_tasks_are_in_flight(tmp_path, reference):
+    for number, most in ((None, 6), (1, 2), (8, 16)):
+        with Unruly() as executor:
+            run(store=tmp_path / f"{most}.h5", executor=executor, workers=number)
+        assert most - 1 <= executor.most <= most  # one may have been taken already
+        assert_same(tmp_path / f"{most}.h5", reference)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_was_lost_is_done_again(seed, tmp_path, reference):
+    with Unruly(seed, cancel_every(8)) as executor:
+        run(store=tmp_path / "a.h5", executor=executor)
+    assert executor.cancelled > 0
+    assert executor.submitted == -(-NTRAJ // 7) + executor.cancelled
+    assert_same(tmp_path / "a.h5", reference)
+    assert_nothing_left(tmp_path / "a.h5")
+
+
+def cancel_all_after(number):
+    """Lose everything from then on, like a cluster that goes away."""
+    done = iter(range(number))
+
+    def lose(numbers, future):
+        return next(done, None) is None and cancel_every(1, 1)(numbers, future)
+
+    return lose
+
+
+def test_a_block_that_is_always_lost_ends_the_run(tmp_path, reference):
+    executor = Unruly(0, cancel_all_after(10))
+    with executor, pytest.raises(js.WorkersError, match=r"were lost 4 times"):
+        run(store=tmp_path / "a.h5", executor=executor)
+    assert js.open(tmp_path / "a.h5").ntraj == 70
+    run(store=tmp_path / "a.h5")
+    assert_same(tmp_path / "a.h5", reference)
+
+
+def spawned():
+    return cf.ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
+
+
+def slowly(**options):
+    """Sixty trajectories of some 20 ms each."""
+    model = js.systems.hohlraum(9, 9, 1.0)
+    return js.simulate(model, [0.0, 1500.0], 60, {"N": 9, "m": 5}, 4, block_size=1, **options)
+
+
+def kill_a_worker(pool, path):
+    """Kill a worker of a pool as soon as there are blocks."""
+    blocks = path.with_name(f"{path.name}.blocks")
+
+    def act():
+        deadline = time.monotonic() + 60
+        while not list(blocks.glob("traj-*")) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        os.kill(next(iter(pool()._processes)), signal.SIGKILL)
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    return thread
+
+
+@pytest.fixture(scope="module")
+def slow_reference(tmp_path_factory):
+    path = tmp_path_factory.mktemp("slow") / "a.h5"
+    slowly(store=path)
+    return path
+
+
+@pytest.mark.slow
+def test_a_broken_pool_is_told_of_and_the_run_goes_on(tmp_path, slow_reference, monkeypatch):
+    monkeypatch.setattr(scheduler, "_COMMIT_SECONDS", 0)
+    path = tmp_path / "a.h5"
+    with spawned() as pool:
+        thread = kill_a_worker(lambda: pool, path)
+        began = time.monotonic()
+        with pytest.raises(js.WorkersError, match="the pool of workers is broken"):
+            slowly(store=path, executor=pool)
+        thread.join()
+        assert time.monotonic() - began < 30
+        had = js.open(path).ntraj
+        assert 0 < had < 60
+        with pytest.raises(js.WorkersError, match="the pool of workers is broken"):
+            slowly(store=path, executor=pool)  # it still is
+    assert js.open(path).ntraj == had
+    slowly(store=path)
+    assert_same(path, slow_reference)
+
+
+@pytest.mark.slow
+def test_a_pool_that_can_be_made_again_is(tmp_path, slow_reference, monkeypatch):
+    monkeypatch.setattr(scheduler, "_COMMIT_SECONDS", 0)
+    path, made = tmp_path / "a.h5", []
+
+    def make():
+        made.append(spawned())
+        return made[-1]
+
+    thread = kill_a_worker(lambda: made[-1], path)
+    slowly(store=path, executor=make)
+    thread.join()
+    assert len(made) == 2
+    assert_same(path, slow_reference)
+
+
+def test_late_news_of_a_pool_that_was_replaced_breaks_no_other(plan):
+    made = []
+
+    class Held(cf.Executor):
+        def submit(self, *_):
+            return cf.Future()
+
+    crew = workers.hired(lambda: made.append(Held()) or made[-1], None)
+    crew.begin(plan, None, None, None)
+    futures = [crew.submit(i, i + 1, False, None, None) for i in range(3)]
+    for future in futures:
+        future.set_exception(cf.BrokenExecutor("gone"))
+        assert crew.loss(future) == "gone"
+        crew.mend()
+    assert len(made) == 2
+    crew.end()
+
+
+def test_pools_that_break_at_once_are_not_made_for_ever():
+    made = []
+
+    class Broken(cf.Executor):
+        def submit(self, *_):
+            raise cf.BrokenExecutor("no room for a process.")
+
+    def make():
+        made.append(1)
+        return Broken()
+
+    with pytest.raises(js.WorkersError, match=r"is broken \(no room for a process\)"):
+        run(executor=make)
+    assert len(made) == workers._MOST_POOLS + 1
+    with pytest.raises(js.WorkersError, match="is broken"):
+        run(executor=Broken())
+    with pytest.raises(js.InputError, match=r"must make a .*Executor .* made int"):
+        run(executor=lambda: 3)
+    pool = cf.ProcessPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(js.WorkersError, match="cannot schedule new futures after shutdown"):
+        run(executor=pool)
+
+
+def test_the_command_tells_of_lost_workers_in_one_line(tmp_path, monkeypatch, capsys):
+    spec, out = tmp_path / "spec.toml", tmp_path / "out.h5"
+    spec.write_text(SPEC)
+    for most, kept in ((0, "nothing was finished yet"), (60, f"what was finished is in {out}")):
+        executor = Unruly(lose=cancel_all_after(most // 10))
+        monkeypatch.setattr(clusters, "dask_executor", lambda _, there=executor: there)
+        assert main(["run", str(spec), "-o", str(out), "-q", "--scheduler", "there"]) == 75
+        told = capsys.readouterr().err
+        assert_one_line(told)
+        assert "were lost 4 times, the last time because it was cancelled" in told
+        assert f"; {kept}; run the same command again to go on" in told
+    assert js.open(out).ntraj == 60
+
+
+@pytest.fixture
+def plan():
+    return Plan(MODEL, THERMAL, np.array(TIMES), 9, ("counts",))
+
+
+@pytest.mark.parametrize("name", ["jumpsim", "numpy", "numba", "llvmlite"])
+def test_other_software_is_refused_before_anything_is_unpacked(name, plan):
+    order = Order.of(plan, None)
+    assert work(order, 0, 3, False)[0].last == 3
+    other = replace(order, plan=b"nonsense", software=order.software | {name: "0.0.1"})
+    with pytest.raises(js.InputError, match=rf"has {name} \d.* the run needs 0\.0\.1; install"):
+        work(other, 0, 3, False)
+    with Unruly() as executor, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker_process.Order, "of", lambda *_: other)
+        with pytest.raises(js.InputError, match=rf"process {os.getpid()} on .* has {name}"):
+            run(executor=executor)
+
+
+def test_a_worker_without_this_package_is_told_of():
+    missing = ModuleNotFoundError("No module named 'jumpsim'")
+    older = AttributeError("Can't get attribute 'work' on <module 'jumpsim.run.worker_process'>")
+    for error in (missing, older):
+        bad = Unruly(lose=lambda _, future, error=error: future.set_exception(error) or True)
+        with bad, pytest.raises(js.InputError, match="a worker cannot load this jumpsim"):
+            run(executor=bad)
+
+
+def test_workers_write_to_a_shared_folder(tmp_path, reference, plan, monkeypatch):
+    path, admitted = tmp_path / "a.h5", []
+    admit = WritableStore.admit
+    monkeypatch.setattr(WritableStore, "admit", lambda *a: admitted.append(a) or admit(*a))
+    with Unruly(1, cancel_every(8)) as executor:
+        run(store=path, executor=executor, shared_folder=True)
+    assert len(admitted) == -(-NTRAJ // 7)
+    assert_same(path, reference)
+    assert_nothing_left(path)
+    store = WritableStore(tmp_path / "b.h5", plan)
+    store.begin(10)
+    order = Order.of(plan, None, None, *store.shared())
+    written, _ = work(order, 0, 4, False, store.block_name(0, 4))
+    store.admit(written)
+    assert store.ranges() == [(0, 4)]
+    for other in (replace(order, note="another"), replace(order, folder=str(tmp_path / "none"))):
+        with pytest.raises(js.InputError, match="is not shared: a worker"):
+            work(other, 4, 8, False, store.block_name(4, 8))
+    assert len(list(store.folder.glob("traj-*"))) == 1
+
+
+def test_what_a_worker_says_it_wrote_must_be_there(tmp_path, plan, monkeypatch):
+    monkeypatch.setattr("jumpsim.store.disk._APPEARS_SECONDS", 0.2)
+    store = WritableStore(tmp_path / "b.h5", plan)
+    store.begin(10)
+    written, _ = work(
+        Order.of(plan, None, None, *store.shared()), 0, 4, False, store.block_name(0, 4)
+    )
+    hidden = tmp_path / "hidden"
+    written.file.rename(hidden)
+    with pytest.raises(js.StoreError, match="no such file"):
+        store.admit(written)
+    late = threading.Timer(0.1, lambda: hidden.rename(written.file))
+    late.start()
+    store.admit(written)
+    assert store.ranges() == [(0, 4)]
+
+
+def test_a_shared_folder_needs_a_store_and_other_processes(tmp_path):
+    for options in ({"executor": Unruly()}, {"store": tmp_path / "a.h5"}):
+        with pytest.raises(js.InputError, match="`shared_folder` needs a `store`"):
+            run(shared_folder=True, **options)
+    assert not list(tmp_path.iterdir())
+
+
+class Immediate(cf.Executor):
+    """Does a task when it is given, so that all the time that passes is the driver's."""
+
+    _max_workers = 50
+
+    def submit(self, function, *arguments):
+        """Do it."""
+        future = cf.Future()
+        future.set_result(function(*arguments))
+        return future
+
+
+def many_tasks(path, ntraj, block, monkeypatch):
+    """Peak of traced memory and seconds of a run in tasks of one trajectory, which cost nothing."""
+    made = replace(block, first=0, last=1)
+
+    def nothing(_, first, last, *__):
+        return replace(made, first=first, last=last), 1.0
+
+    monkeypatch.setattr(block_task, "run_block", nothing)
+    tracemalloc.start()
+    began = time.monotonic()
+    options = {"record": "counts", "block_size": 1, "store": path, "executor": Immediate()}
+    assert run(ntraj, **options).ntraj == ntraj
+    seconds = time.monotonic() - began
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak, seconds
+
+
+@pytest.mark.slow
+def test_neither_memory_nor_time_per_task_grows_with_their_number(tmp_path, plan, monkeypatch):
+    block = block_task.run_block(plan, 0, 1)[0]
+    few, short = many_tasks(tmp_path / "few.h5", 5000, block, monkeypatch)
+    many, long = many_tasks(tmp_path / "many.h5", 100000, block, monkeypatch)
+    print(f"5,000 tasks: {few} bytes, {short:.2f} s; 100,000: {many} bytes, {long:.2f} s")
+    assert many < few + 20e6
+    assert long / 100000 < 2 * short / 5000
+
+
+def test_sums_are_cut_by_the_worker_and_not_into_more_tasks(monkeypatch):
+    monkeypatch.setattr(scheduler, "_BLOCK_BYTES", 8 * 3 * 3 * 5)  # five trajectories
+    seen = []
+    alone = block_task.run_block
+    monkeypatch.setattr(block_task, "run_block", lambda *a: seen.append(a[1:3]) or alone(*a))
+    with Unruly() as executor:
+        sums = run(executor=executor, record="moments", block_size=None)
+    assert max(last - first for first, last in seen) == 5
+    assert executor.submitted < len(seen)
+    assert (sums.cov() == run(record="counts").cov()).all()
+
+
+def test_sums_of_many_tasks_take_no_room_each(plan):
+    plan = replace(plan, record=("moments",))
+    store = MemoryStore(plan)
+    for first in (0, 20, 10, 30):
+        store.write([block_task.run_block(plan, first, first + 10)[0]])
+    assert len(store.parts) == 1
+    assert (store.moments().second == block_task.run_block(plan, 0, 40)[0].sums.second).all()
+
+
+def test_code_that_is_written_for_a_model_is_not_other_software():
+    before = software.__wrapped__()
+    folder = Path(js.__file__).parent / "__pycache__" / "kernels-of-a-test"
+    folder.mkdir(parents=True)
+    try:
+        (folder / "lockstep_0.py").write_text("1")
+        assert software.__wrapped__() == before
+    finally:
+        shutil.rmtree(folder)

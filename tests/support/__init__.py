@@ -1,0 +1,1 @@
+"""What tests share: random models, killed runs, clusters, pages."""

@@ -1,0 +1,45 @@
+"""Small systems of every kind, and grids of times, for tests of engines."""
+
+import numpy as np
+
+import jumpsim as js
+
+WAVEGUIDE = js.systems.open_waveguide(
+    tls=20, modes=7.5, gamma_dec=0.3, gamma_0=0.5, gamma_tilde=(2.0, 0.1), gamma_tilde_wg=(1.0, 0.2)
+)
+
+
+LOOP = js.systems.closed_waveguide(3, 2, 2, 1.0, 1.0, 1.0, (1.0, 0), (1.0, 0))
+
+
+DIMERS = js.Model(
+    [js.Pool.mass_action("P"), js.Pool.mass_action("P2"), js.Pool.mass_action("X")],
+    [
+        js.Channel("pair", 0.02, {"P": 2}, {"P2": 1}, reverse="split"),
+        js.Channel("split", 0.5, {"P2": 1}, {"P": 2}, reverse="pair"),
+        js.Channel("twice", 0.1, {"X": 1}, {"X": 2}),
+        js.Channel("gone", 0.12, {"X": 1}),
+        js.Channel("never", 0.0, {"X": 1}),
+    ],
+)
+
+
+LIGHT = js.systems.two_level(0.4, 1.0, 1.0, 1.5, 0.5, 0.9, 0.2, 0.3)
+
+
+SYSTEMS = {
+    "waveguide": (WAVEGUIDE, js.Thermal(1.0)),
+    "loop": (LOOP, js.Thermal(0.7)),
+    "mass action": (DIMERS, js.Fixed({"P": 40, "P2": 0, "X": 9})),
+    "two levels": (LIGHT, js.Fixed({"u": 1, "l": 0, "photon": 2})),
+}
+
+
+GRIDS = {
+    "even": np.linspace(0, 3, 31),
+    "late": np.linspace(1.0, 3.0, 11),
+    "uneven": np.concatenate([[0.0], np.geomspace(1e-4, 3, 17)]),
+    "single": np.array([2.5]),
+    "start": np.array([0.0]),
+    "nearly even": np.linspace(0, 3, 31) + 1e-5 * np.sin(np.arange(31)),
+}

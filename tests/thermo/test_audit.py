@@ -1,0 +1,378 @@
+"""The second-law audit: verdicts on systems whose answer is known, and on random networks."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from support.networks import random_model
+
+import jumpsim as js
+from jumpsim.cli.main import main
+from jumpsim.model.initial import Thermal
+from jumpsim.thermo.second_law.equilibria import disturbance
+from jumpsim.thermo.second_law.kolmogorov import kolmogorov, reduced_copy
+from jumpsim.thermo.second_law.small_cycles import lumped_closure, random_states, resolved_closure
+
+s = js.systems
+CHIRAL = {"gamma_tilde": (1e7, 0), "gamma_tilde_wg": (1e7, 0)}
+RECIPROCAL = {"gamma_tilde": (1e7, 1e7), "gamma_tilde_wg": (1e7, 1e7)}
+OPEN = {"tls": 100, "modes": 100, "gamma_dec": 1e4, "gamma_0": 1e4}
+CLOSED = {**OPEN, "modes_wg": 100, "gamma_3": 1e4}
+START = Thermal(1.0)
+
+
+def judged(model, start=START):
+    return js.audit(model, start)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        s.hohlraum(100, 100, 1e6),
+        s.hohlraum([20, 30], 12.5, [1e6, 3e5]),
+        s.embedded_cavity(100, 50, 100, 1e4, 1e5, 1e3),
+        s.closed_waveguide(**CLOSED, **CHIRAL, long_path=True),
+        s.closed_waveguide(**CLOSED, **RECIPROCAL, long_path=True),
+    ],
+    ids=lambda m: m.name,
+)
+def test_balanced(model):
+    found = judged(model)
+    assert found.balanced
+    assert found.inside.resolved
+    assert found.resolved.closes
+    assert found.resolved.cycles > 40
+    assert found.cycle is None
+    assert found.equilibria == ("every", "every")
+    assert found.negative_intervals == []
+    assert not any(found.first_law.values())
+    assert found.verdict == ("detailed balance holds; from this start σ(t) is never negative")
+    assert found.inside.states <= 10_000
+    assert f"{found.inside.states} states of a reduced copy" in str(found)
+
+
+def test_open_chiral():
+    found = judged(s.open_waveguide(**OPEN, **CHIRAL))
+    assert not found.balanced
+    assert not found.balanced_inside
+    assert sorted(found.cycle.channels) == ["absorb A via 1", "emit B via 1", "transfer B→A"]
+    assert found.cycle.affinity == math.inf
+    assert found.equilibria == ("only T = 0", "only T = 0")
+    (interval,) = found.negative_intervals
+    assert interval == (0.0, pytest.approx(0.7512e-6, abs=2e-10))
+    text = str(found)
+    assert "absorb A via 1  emit A via 2 (rate 0)" in text
+    assert "loss A via 1    none" in text
+    assert (
+        "detailed balance is BROKEN within the system; σ(t) is NEGATIVE from 0 to 0.7512 µs" in text
+    )
+    change = found.entropy_change
+    assert change == pytest.approx(found.heat_entropy + found.produced, rel=1e-5)
+    assert found.produced < 0
+
+
+def test_clausius_balance_up_to_the_crossing():
+    """∫σ dt of BM Fig. 4 up to its zero, by an independent sum."""
+    model = s.open_waveguide(**OPEN, **CHIRAL)
+    found = js.audit(model, START, times=["0.7512 us"])
+    grid = np.linspace(0, 0.7512e-6, 4001)
+    counts = js.mean_field(model, grid, START).counts
+    sigma = js.thermo.entropy_production(model, counts).total
+    assert found.produced == pytest.approx((sigma[1:] + sigma[:-1]).sum() / 2 * grid[1], rel=1e-5)
+    assert found.produced == pytest.approx(-52.7, abs=0.5)
+    entropies = js.thermo.entropies(model, counts).sum(axis=1)
+    assert found.entropy_change == pytest.approx(entropies[-1] - entropies[0], rel=1e-9)
+
+
+def test_closed_chiral():
+    found = judged(s.closed_waveguide(**CLOSED, **CHIRAL))
+    assert not found.balanced
+    assert found.cycle.affinity == math.inf
+    assert found.negative_intervals[0][0] == 0
+    assert found.heat_entropy == 0
+    assert found.produced == pytest.approx(-188.57, abs=0.01)
+    assert found.entropy_change < 0
+    assert abs(found.sigma[-1]) < 1e-6 * abs(found.sigma.min())
+
+
+def test_open_reciprocal_is_balanced_apart_from_its_losses():
+    found = judged(s.open_waveguide(**OPEN, **RECIPROCAL))
+    assert not found.balanced
+    assert found.balanced_inside
+    assert found.inside.resolved
+    assert len(found.losses) == 6
+    assert found.verdict.startswith("detailed balance holds apart from its losses; from this start")
+    assert found.negative_intervals == []
+
+
+def test_warm_ends():
+    x = math.log(1.5 / 0.5)
+    same = judged(s.open_waveguide(**OPEN, **RECIPROCAL, n_env=(0.5, 0.5)))
+    assert same.balanced
+    assert same.equilibria == (f"ħΩ/k_B T = {x:.6g}",) * 2
+    different = judged(s.open_waveguide(**OPEN, **RECIPROCAL, n_env=(0.5, 0.2)))
+    assert not different.balanced
+    # Second order carries 1 + n_r of the channel it passes: forth by 1, back by 2.
+    assert not different.balanced_inside
+    assert different.equilibria[0] == "none"
+
+
+def test_reciprocal_loop_is_not_balanced_in_second_order():
+    """Forward and reverse pass through different channels; the rate equations do not see it."""
+    found = judged(s.closed_waveguide(**CLOSED, **RECIPROCAL))
+    assert not found.balanced
+    assert 0 < found.cycle.affinity < 1
+    assert not found.lumped.closes
+    assert not found.resolved.closes
+    assert found.equilibria == ("only T = 0", "every")
+    from_elsewhere = judged(
+        s.closed_waveguide(**CLOSED, **RECIPROCAL),
+        Thermal({"A": 0.5, "B": 0.5, "1": 0.4, "2": 3.0, "m": 1.0}),
+    )
+    assert not from_elsewhere.balanced
+
+
+def cycle_affinity(model, cycle):
+    """Affinity of a printed cycle, from the model's own rates, all channels of a step together."""
+    states = [*cycle.states, cycle.states[0]]
+    total = 0.0
+    for before, after in itertools.pairwise(states):
+        step = tuple(b - a for a, b in zip(before, after, strict=True))
+        forward = sum(
+            r for r, v in zip(model.rates(before), model.changes, strict=True) if tuple(v) == step
+        )
+        back = tuple(-d for d in step)
+        reverse = sum(
+            r for r, v in zip(model.rates(after), model.changes, strict=True) if tuple(v) == back
+        )
+        assert forward > 0
+        total += math.log(forward / reverse) if reverse else math.inf
+    return total
+
+
+def test_cycles_do_not_balance_indeed():
+    for model in (
+        s.open_waveguide(**OPEN, **CHIRAL),
+        s.closed_waveguide(**CLOSED, **CHIRAL),
+        s.closed_waveguide(**CLOSED, **RECIPROCAL),
+    ):
+        inside = [k for k, c in enumerate(model.channel_specs) if c.bath is None]
+        found = kolmogorov(model, inside).cycle
+        copy, _ = reduced_copy(model)
+        # Within the system alone: the losses of the open one do not count.
+        internal = js.Model(copy.pool_specs, [copy.channel_specs[k] for k in inside])
+        affinity = cycle_affinity(internal, found)
+        assert affinity == pytest.approx(found.affinity, rel=1e-6)
+        assert affinity > 1e-6
+
+
+def product_law_is_balanced(model, channels, states):
+    """Whether some weights balance every edge among the states: least squares on ln P."""
+    index = {tuple(x): k for k, x in enumerate(states.tolist())}
+    rates = {}
+    for x, k in index.items():
+        for c in channels:
+            y = tuple(np.add(x, model.changes[c]).tolist())
+            if y in index and y != x and (rate := model.rates(x)[c]) > 0:
+                rates[k, index[y]] = rates.get((k, index[y]), 0.0) + rate
+    if any((j, i) not in rates for i, j in rates):
+        return False
+    rows, values = [], []
+    for (i, j), rate in rates.items():
+        row = np.zeros(len(index))
+        row[j], row[i] = 1, -1
+        rows.append(row)
+        values.append(math.log(rate / rates[j, i]))
+    if not rows:
+        return True
+    rows, values = np.array(rows), np.array(values)
+    solution = np.linalg.lstsq(rows, values, rcond=None)[0]
+    return bool(np.abs(rows @ solution - values).max() < 1e-6)
+
+
+def test_random_networks_against_least_squares():
+    answers = []
+    for seed in range(120):
+        rng = np.random.default_rng([100, seed])
+        model = random_model(rng)
+        every = [k for k, constant in enumerate(model.table.constants) if constant > 0]
+        _, states = reduced_copy(model, 60)
+        copy, _ = reduced_copy(model, 60)
+        found = kolmogorov(model, every, 60)
+        assert found.states == len(states) <= 60
+        expected = product_law_is_balanced(copy, every, states)
+        assert found.lumped == expected
+        answers.append(expected)
+    assert 5 < sum(answers) < 115
+
+
+def test_resolved_needs_each_channel_to_be_undone_by_its_reverse():
+    """Two ways up and down that balance together, but not one by one."""
+    up, down = ({"N": 1}, {"m": 1}), ({"m": 1}, {"N": 1})
+    model = js.Model(
+        [js.Pool.bosonic("N", 5), js.Pool.tls("m", 6)],
+        [
+            js.Channel("up 1", 1.0, *up, reverse="down 1"),
+            js.Channel("down 1", 2.0, *down, reverse="up 1"),
+            js.Channel("up 2", 3.0, *up, reverse="down 2"),
+            js.Channel("down 2", 2.0, *down, reverse="up 2"),
+        ],
+    )
+    found = judged(model, {"N": 20, "m": 3})
+    assert found.inside.lumped
+    assert not found.inside.resolved
+    assert found.lumped.closes
+    assert found.resolved.largest == pytest.approx(math.log(3), rel=1e-9)
+    assert "not channel by channel" in str(found)
+
+
+def test_first_law():
+    model = js.Model(
+        [js.Pool.bosonic("N", 5, energy=1.0), js.Pool.tls("m", 6, energy=1.5)],
+        [
+            js.Channel("up", 1.0, {"N": 1}, {"m": 1}, reverse="down"),
+            js.Channel("down", 1.0, {"m": 1}, {"N": 1}, reverse="up"),
+            js.Channel("loss", 1.0, {"m": 1}, bath="cold"),
+        ],
+    )
+    found = judged(model, {"N": 20, "m": 3})
+    assert found.first_law == {"up": 0.5, "down": -0.5, "loss": 0.0}
+    text = str(found)
+    assert "first law" in text
+    assert "VIOLATED" in text
+    assert "+0.5 ħΩ" in text
+
+
+def loop_of_three(excess):
+    """Three reservoirs whose constants multiply up to 1 + excess round the loop."""
+    names = ("A", "B", "C")
+    channels = []
+    for k, (p, q) in enumerate(zip(names, ("B", "C", "A"), strict=True)):
+        rate = 1.0 + excess if k == 0 else 1.0
+        channels += [
+            js.Channel(f"{p}→{q}", rate, {p: 1}, {q: 1}, reverse=f"{q}→{p}"),
+            js.Channel(f"{q}→{p}", 1.0, {q: 1}, {p: 1}, reverse=f"{p}→{q}"),
+        ]
+    return js.Model([js.Pool.bosonic(n, 3) for n in names], channels)
+
+
+@pytest.mark.parametrize("excess", [1e-6, 0.3])
+def test_however_little_it_is_broken(excess):
+    found = judged(loop_of_three(excess), (5, 4, 3))
+    assert not found.balanced
+    assert len(found.cycle.channels) == 3
+    assert found.cycle.affinity == pytest.approx(math.log1p(excess), rel=1e-5)
+    assert found.lumped.largest == pytest.approx(math.log1p(excess), rel=1e-5)
+    assert judged(loop_of_three(0.0), (5, 4, 3)).balanced
+
+
+def test_a_square_that_does_not_close():
+    """Emission passes through W, absorption does not; W itself comes and goes."""
+    model = js.Model(
+        [js.Pool.bosonic("N", 5), js.Pool.bosonic("W", 4), js.Pool.tls("m", 60)],
+        [
+            js.Channel("emit", 1.0, {"m": 1}, {"N": 1}, {"W": 1}, reverse="absorb"),
+            js.Channel("absorb", 1.0, {"N": 1}, {"m": 1}, reverse="emit"),
+            js.Channel("W out", 2.0, {"W": 1}, reverse="W in"),
+            js.Channel("W in", 1.0, {}, {"W": 1}, reverse="W out"),
+        ],
+    )
+    states = np.array([[10, 4, 30]])
+    found = lumped_closure(model, range(4), states)
+    # ln of (1 + n_W) one photon up or down, from n_W = 1.
+    assert found.largest == pytest.approx(math.log(2 / 1.75), rel=1e-9)
+    assert not kolmogorov(model, range(4)).lumped
+
+
+def test_disturbance_of_the_thermal_law():
+    states = np.array([[3, 2], [0, 4], [7, 0]])
+    assert disturbance(s.hohlraum(5, 2.5, 1.0), 0.7, states) < 1e-13
+    one_way = js.Model(
+        [js.Pool.bosonic("N", 2.5), js.Pool.tls("m", 5)],
+        [js.Channel("emission", 1.0, {"m": 1}, {"N": 1})],
+    )
+    assert disturbance(one_way, 0.7, states) > 0.1
+
+
+def test_closures_at_random_states():
+    chiral = s.closed_waveguide(**CLOSED, **CHIRAL)
+    every = [k for k, constant in enumerate(chiral.table.constants) if constant > 0]
+    states = random_states(chiral, Thermal(1.0).mean(chiral))
+    assert states.shape == (50, 5)
+    assert (states >= 0).all()
+    assert (states[:, 4] <= 100).all()
+    lumped = lumped_closure(chiral, every, states)
+    assert set(lumped.one_way) == {"absorb A via 1", "emit B via 1"}
+    assert lumped.largest > 0.1
+    balanced = s.closed_waveguide(**CLOSED, **CHIRAL, long_path=True)
+    every = [k for k, constant in enumerate(balanced.table.constants) if constant > 0]
+    for closure in (lumped_closure, resolved_closure):
+        found = closure(balanced, every, states)
+        assert found.one_way == ()
+        assert found.cycles > 5000
+        assert found.largest < 1e-12
+
+
+def test_mass_action_has_no_sigma():
+    X = js.Pool.mass_action("X")
+    model = js.Model(
+        [X],
+        [
+            js.Channel("birth", 3.0, {}, {"X": 1}, reverse="death"),
+            js.Channel("death", 1.0, {"X": 1}, reverse="birth"),
+        ],
+    )
+    found = judged(model, (2,))
+    assert found.balanced
+    assert np.isnan(found.sigma).all()
+    assert found.verdict == "detailed balance holds; σ(t) is not defined (mass action)"
+
+
+def test_reduced_copies():
+    copy, states = reduced_copy(s.closed_waveguide(**CLOSED, **CHIRAL))
+    assert len(states) == 6**5
+    assert states.max() == 5
+    assert copy.pool("m").size == 5
+    copy, states = reduced_copy(s.hohlraum(2, 1e6, 1.0))
+    assert copy.pool("m").size == 2
+    assert len(states) == 3 * 3333
+    pools = [js.Pool.fermionic(f"f{k}") for k in range(20)]
+    many = js.Model(pools, [js.Channel("in", 1.0, {}, {"f0": 1})])
+    with pytest.raises(js.InputError, match=r"too many pools for an audit: .* 2\^20 states"):
+        reduced_copy(many)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (({"A": 1, "B": 2},), "'m' is missing"),
+        ((START, [0]), "`times` must reach beyond t = 0"),
+        ((START, "1 us"), "`times` must be a list of times"),
+    ],
+)
+def test_refused(arguments, match):
+    with pytest.raises(js.InputError, match=match):
+        js.audit(s.open_waveguide(**OPEN, **CHIRAL), *arguments)
+
+
+def test_nothing_that_relaxes():
+    with pytest.raises(js.InputError, match="nothing relaxes at this start; give `times`"):
+        js.audit(s.hohlraum(5, 5, 0), (1, 1))
+    assert js.audit(s.hohlraum(5, 5, 0), (1, 1), [1]).balanced
+
+
+def test_on_the_command_line(capsys, tmp_path):
+    assert main(["audit", "data/open_waveguide.toml", "--until", "1 us"]) == 0
+    told = capsys.readouterr()
+    assert "σ(t) is NEGATIVE from 0 to 0.7512 µs" in told.out
+    assert "k_B up to 1 µs, of which" in told.out
+    assert "Δ = 1.571e+06 /s does NOT exceed by far the linewidth 1e+07 /s" in told.out
+    assert told.err == ""
+    out = tmp_path / "out.h5"
+    assert main(["run", "data/hohlraum.toml", "-o", str(out), "-n", "3", "-q"]) == 0
+    capsys.readouterr()
+    assert main(["audit", str(out)]) == 0
+    assert "verdict                detailed balance holds" in capsys.readouterr().out
+    assert main(["audit", str(tmp_path / "none.toml")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
