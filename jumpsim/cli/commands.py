@@ -285,12 +285,12 @@ def rabi(options):
 def tell_long(options, run):
     """Print what a long run gave beside the theory, and draw it."""
     from .. import plotting
-    from ..analysis.averages.long_run import at_rest
+    from ..analysis.averages.long_run import stationary_averages
 
-    result = at_rest(run)
+    result = stationary_averages(run)
     print(result)
     if not options.no_figure:
-        _save(plotting.at_rest(result), options, Path(options.output).with_suffix(""))
+        _save(plotting.stationary_averages(result), options, Path(options.output).with_suffix(""))
     return DONE
 
 

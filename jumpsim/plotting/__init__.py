@@ -9,13 +9,12 @@ from .distribution import distribution, telegraph
 from .entropy import clausius, demon, theorem
 from .events import coincidences, counting, uncertainty, waiting
 from .fluctuations import correlations, fluctuations
-from .long_run import at_rest
+from .long_run import stationary_averages
 from .saving import save
 from .twolevel import level_thermodynamics, rabi_onset
 from .typicality import typicality
 
 __all__ = [
-    "at_rest",
     "clausius",
     "coincidences",
     "comparison",
@@ -27,6 +26,7 @@ __all__ = [
     "level_thermodynamics",
     "rabi_onset",
     "save",
+    "stationary_averages",
     "telegraph",
     "theorem",
     "typicality",

@@ -9,12 +9,12 @@ _MOST_MARKS = 20
 _LEAST_JOINED = 8  # blocks, so that their scatter is known
 
 
-def at_rest(result):
+def stationary_averages(result):
     """Draw averages of blocks in time, and the standard error against the length of a block.
 
     Parameters
     ----------
-    result : inference.atrest.AtRest
+    result : inference.atrest.StationaryAverages
 
     Returns
     -------

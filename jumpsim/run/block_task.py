@@ -9,10 +9,10 @@ from ..store.block import Block, sample_moments
 _BLOCK_BYTES = 2**24
 
 
-def run_block(plan, first, last, max_events=None, proceed=None, compiled=False, grain=None):
+def run_block(plan, first, last, max_events=None, proceed=None, compiled=False, chunk_rows=None):
     """Simulate the trajectories first ... last-1 of a plan; what a worker does.
 
-    With `grain` everything of trajectories is packed in chunks of so many, as a file has them.
+    With `chunk_rows` everything of trajectories is packed in chunks of so many, as a file has them.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def run_block(plan, first, last, max_events=None, proceed=None, compiled=False, 
         sums=_moments(model, rows) if "moments" in plan.record else None,
         **{model.sampled: samples},
     )
-    block = block.packed(grain) if grain else block.narrowed()
+    block = block.packed(chunk_rows) if chunk_rows else block.narrowed()
     return block, time.perf_counter() - began
 
 

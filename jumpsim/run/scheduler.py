@@ -38,7 +38,7 @@ class Batch:
     store : Store
         Takes the blocks; its plan is carried out.
     limits : Limits
-    crew : workers.Threads or workers.Others
+    workers : workers.ThreadWorkers or workers.ExecutorWorkers
         Does the work.
     shared : bool
         Whether workers write their blocks themselves, to the folder of the store.
@@ -47,7 +47,7 @@ class Batch:
 
     store: Store
     limits: Limits
-    crew: object
+    workers: object
     shared: bool
     bar: Progress
     uncommitted: list = field(default_factory=list)
@@ -59,7 +59,7 @@ class Batch:
     interrupted: bool = False
     compiled: bool = False
     first_compiled: object = None  # the first future whose worker compiles
-    workers: int = 1
+    worker_count: int = 1
     losses: Counter = field(default_factory=Counter)
 
     def run(self, ntraj):
@@ -69,8 +69,11 @@ class Batch:
         self.began = self.committed = time.monotonic()
         if not self.store.missing(ntraj) and self.limits.target_sem is None:
             return f"nothing to do: all {ntraj} trajectories were there already"
-        self.crew.begin(
-            self.plan, self.limits.max_events, self.store.grain, self.shared and self.store.shared()
+        self.workers.begin(
+            self.plan,
+            self.limits.max_events,
+            self.store.chunk_rows,
+            self.shared and self.store.shared(),
         )
         try:
             with noted_signals(self._interrupt):
@@ -79,7 +82,7 @@ class Batch:
                 engine.warm(self.plan.method, model.lowered, len(model.pools))
                 return self._run(ntraj)
         finally:
-            self.crew.end()
+            self.workers.end()
 
     def _run(self, ntraj):
         for goal in self._goals(ntraj):
@@ -147,22 +150,22 @@ class Batch:
         """Give blocks to the workers: two for each, so that none has to wait for the next one."""
         if self.stop.is_set():
             return
-        number = self.crew.number  # also when all is handed out: it says when nobody is there
-        self.workers = max(1, number)
+        number = self.workers.number  # also when all is handed out: it says when nobody is there
+        self.worker_count = max(1, number)
         while gaps and len(pending) < 2 * number:
             first, last = gaps.pop()
             middle = min(last, first + self._size(last - first))
-            grain = self.store.grain
-            if grain and middle < last and middle - middle % grain > first:
-                middle -= middle % grain
+            chunk_rows = self.store.chunk_rows
+            if chunk_rows and middle < last and middle - middle % chunk_rows > first:
+                middle -= middle % chunk_rows
             if middle < last:
                 gaps.append((middle, last))
             name = self.store.block_name(first, middle) if self.shared else None
             compiled = self._worth_compiling(gaps)
-            future = self.crew.submit(first, middle, compiled, self._proceed, name)
+            future = self.workers.submit(first, middle, compiled, self._proceed, name)
             if future is None:
                 gaps.append((first, middle))
-                self.crew.mend()
+                self.workers.recover()
                 return
             pending[future] = first, middle
             if compiled and self.first_compiled is None:
@@ -179,7 +182,7 @@ class Batch:
                 self.bar.note = ""
             if self.stop.is_set() and future.cancelled():
                 continue
-            why = self.crew.loss(future)
+            why = self.workers.loss(future)
             if why is None:
                 self._take(*future.result())
                 continue
@@ -193,14 +196,14 @@ class Batch:
                 )
             lost = why
         if lost and not self.stop.is_set():
-            self.crew.mend()
+            self.workers.recover()
 
     def _worth_compiling(self, gaps):
         """Whether so much is left that code for the model pays; from then on always."""
         left = sum(last - first for first, last in gaps)
         each = self.seconds / max(self.done, 1)
         allowed = self.limits.timeout - (time.monotonic() - self.began)
-        worth = min(left * each / self.workers, allowed) > _COMPILE_SECONDS
+        worth = min(left * each / self.worker_count, allowed) > _COMPILE_SECONDS
         self.compiled = self.compiled or worth
         return self.compiled
 
@@ -209,13 +212,15 @@ class Batch:
         if self.limits.block_size is not None:
             return self.limits.block_size
         per_row = self.bytes // max(self.done, 1)
-        if self.crew.asks or self.plan.record != ("moments",):  # else workers cut it, see `remote`
+        if self.workers.calls_proceed or self.plan.record != (
+            "moments",
+        ):  # else workers cut it, see `remote`
             per_row = max(per_row, bytes_per_row(self.plan))
-        seconds = self.crew.block_seconds
+        seconds = self.workers.block_seconds
         by_time = self.done / self.seconds * seconds if self.seconds else 1
         self.largest = int(min(16 * self.largest, max(by_time, 1)))
-        share = math.ceil(left / (2 * self.workers))
-        most = min(_BLOCK_BYTES, _IN_FLIGHT_BYTES // (2 * self.workers))
+        share = math.ceil(left / (2 * self.worker_count))
+        most = min(_BLOCK_BYTES, _IN_FLIGHT_BYTES // (2 * self.worker_count))
         return max(1, min(self.largest, share, most // max(1, per_row)))
 
     def _proceed(self, rows, events):
@@ -233,12 +238,12 @@ class Batch:
             self.done += block.last - block.first
             self.bytes += block.nbytes
             self.seconds += seconds
-            if not self.crew.asks:
+            if not self.workers.calls_proceed:
                 self.bar.count(block.last - block.first, block.events)
 
     def _commit_when_due(self):
         # After a stop, those in other processes finish what they have, which may take its time.
-        stopped = self.stop.is_set() and not self.crew.asks
+        stopped = self.stop.is_set() and not self.workers.calls_proceed
         late = time.monotonic() - self.committed > _COMMIT_SECONDS
         if late or stopped or self.waiting > _COMMIT_BYTES:
             self._commit()

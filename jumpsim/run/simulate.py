@@ -28,7 +28,7 @@ from ..utils.progress import Progress
 from ..utils.resources import available_memory
 from .scheduler import Batch
 from .stopping import INTERRUPTED, TIMEOUT, Limits
-from .workers import hired
+from .workers import as_workers
 
 
 def simulate(
@@ -153,9 +153,9 @@ def simulate(
     initial.check(model)
     if limits.target_sem is not None and not {model.sampled, "moments"} & set(plan.record):
         raise InputError(f'`target_sem` needs record "{model.sampled}" or "moments"')
-    workers = None if workers is None else whole_number(workers, "workers", 1, 10000)
-    crew = hired(executor, workers)
-    if shared_folder and (store is None or crew.asks):
+    number = None if workers is None else whole_number(workers, "workers", 1, 10000)
+    workers = as_workers(executor, number)
+    if shared_folder and (store is None or workers.calls_proceed):
         raise InputError(
             "`shared_folder` needs a `store`, the folder of which is meant, and workers in other "
             "processes, such as those of --scheduler or --mpi"
@@ -170,7 +170,7 @@ def simulate(
         kept.begin(ntraj)
         missing = kept.missing(ntraj)
         with Progress(span[1] - span[0], missing, progress) as bar:
-            reason = Batch(kept, limits, crew, shared_folder, bar).run(ntraj)
+            reason = Batch(kept, limits, workers, shared_folder, bar).run(ntraj)
         if shard and reason not in (TIMEOUT, INTERRUPTED):
             reason = ("" if missing else "nothing to do: ") + shard.done(ntraj)
     finally:

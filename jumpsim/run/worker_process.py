@@ -26,7 +26,7 @@ class Order:
         Packed, so that versions are compared before anything is made of it.
     software : dict
         What the worker must have, see `provenance.software`.
-    max_events, grain : int or None
+    max_events, chunk_rows : int or None
         As in `batch.run_block`.
     folder : str or None
         Where the worker writes its blocks itself; None sends them to the driver.
@@ -37,14 +37,14 @@ class Order:
     plan: bytes
     software: dict
     max_events: int | None
-    grain: int | None = None
+    chunk_rows: int | None = None
     folder: str | None = None
     note: str | None = None
 
     @classmethod
-    def of(cls, plan, max_events, grain=None, folder=None, note=None):
+    def of(cls, plan, max_events, chunk_rows=None, folder=None, note=None):
         """Pack a plan."""
-        return cls(pickle.dumps(plan), software(), max_events, grain, folder, note)
+        return cls(pickle.dumps(plan), software(), max_events, chunk_rows, folder, note)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def work(order, first, last, compiled, name=None):
     step = rows_at_once(plan) if alone else max(1, last - first)
     cuts = [*range(first, last, step), last]
     done = [
-        run_block(plan, a, b, order.max_events, None, compiled, order.grain)
+        run_block(plan, a, b, order.max_events, None, compiled, order.chunk_rows)
         for a, b in itertools.pairwise(cuts)
     ]
     block = done[0][0] if len(done) == 1 else join_blocks([block for block, _ in done])

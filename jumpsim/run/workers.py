@@ -24,25 +24,25 @@ _AWAY_SECONDS = 60.0  # that a scheduler may be away, if its client has not give
 _PATIENCE_SECONDS = 5.0  # without workers before somebody is told
 
 
-class Threads:
+class ThreadWorkers:
     """Threads of this process, which ask after every slice whether to go on.
 
     Attributes
     ----------
-    asks : bool
+    calls_proceed : bool
         Whether they call `proceed`, and count their progress by it.
     """
 
-    asks = True
+    calls_proceed = True
     block_seconds = _BLOCK_SECONDS
 
     def __init__(self, number, executor=None):
         self.number = number
         self._given = executor
 
-    def begin(self, plan, max_events, grain, shared):  # noqa: ARG002 - they need no folder
+    def begin(self, plan, max_events, chunk_rows, shared):  # noqa: ARG002 - they need no folder
         """Get ready for the work of a plan."""
-        self.plan, self.max_events, self.grain = plan, max_events, grain
+        self.plan, self.max_events, self.chunk_rows = plan, max_events, chunk_rows
         self._executor = self._given or ThreadPoolExecutor(self.number)
 
     def submit(self, first, last, compiled, proceed, name):  # noqa: ARG002 - they write no files
@@ -55,13 +55,13 @@ class Threads:
             self.max_events,
             proceed,
             compiled,
-            self.grain,
+            self.chunk_rows,
         )
 
     def loss(self, future):
         """Say why a future came to nothing through no fault of its work, or None."""
 
-    def mend(self):
+    def recover(self):
         """See to it that work goes on after a loss."""
 
     def end(self):
@@ -70,7 +70,7 @@ class Threads:
             self._executor.shutdown(wait=True)
 
 
-class Others:
+class ExecutorWorkers:
     """Workers of an executor, which share nothing with this process.
 
     Parameters
@@ -81,7 +81,7 @@ class Others:
         Workers; None asks the executor.
     """
 
-    asks = False
+    calls_proceed = False
 
     def __init__(self, executor, number):
         self._make = None if isinstance(executor, Executor) else executor
@@ -104,9 +104,9 @@ class Others:
         least = _FILE_SECONDS if self._order.folder else _BLOCK_SECONDS
         return max(least, self.number / _BLOCKS_PER_SECOND)
 
-    def begin(self, plan, max_events, grain, shared):
+    def begin(self, plan, max_events, chunk_rows, shared):
         """Get ready for the work of a plan; `shared` may be a folder to write to and its note."""
-        self._order = Order.of(plan, max_events, grain, *(shared or ()))
+        self._order = Order.of(plan, max_events, chunk_rows, *(shared or ()))
         if self._make:
             self._executor = _made(self._make)
 
@@ -140,7 +140,7 @@ class Others:
         self._barren = self._barren if error else 0
         return None
 
-    def mend(self):
+    def recover(self):
         """See to it that work goes on after a loss; raises `WorkersError` when it cannot."""
         if self._broken is None:
             return
@@ -157,7 +157,7 @@ class Others:
             self._executor.shutdown(wait=True)
 
 
-class DaskWorkers(Others):
+class DaskWorkers(ExecutorWorkers):
     """Workers of a Dask cluster, which come and go; a lost scheduler is given time to return."""
 
     def __init__(self, executor, number):
@@ -175,7 +175,7 @@ class DaskWorkers(Others):
         """Threads of all workers, as the scheduler told a moment ago; 0 while it is away."""
         now = time.monotonic()
         if self._client.status != "running":
-            self.mend()
+            self.recover()
             return 0
         self._away_since = None
         if now - self._looked > _LOOK_SECONDS:
@@ -209,7 +209,7 @@ class DaskWorkers(Others):
             return "every worker that had it died"
         return super().loss(future)
 
-    def mend(self):
+    def recover(self):
         """See to it that work goes on after a loss; raises `WorkersError` when it cannot."""
         now = time.monotonic()
         self._away_since = self._away_since or now
@@ -219,7 +219,7 @@ class DaskWorkers(Others):
         self._broken = None
 
 
-def hired(executor, number):
+def as_workers(executor, number):
     """Workers that an argument `executor` of `simulate` stands for.
 
     Parameters
@@ -233,12 +233,12 @@ def hired(executor, number):
         When it is something else.
     """
     if executor is None or isinstance(executor, ThreadPoolExecutor):
-        return Threads(number or usable_cores(), executor)
+        return ThreadWorkers(number or usable_cores(), executor)
     if isinstance(executor, Executor):
         dask = type(executor).__module__.startswith("distributed.")
-        return (DaskWorkers if dask else Others)(executor, number)
+        return (DaskWorkers if dask else ExecutorWorkers)(executor, number)
     if callable(executor):
-        return Others(executor, number)
+        return ExecutorWorkers(executor, number)
     raise InputError(
         "`executor` must be a concurrent.futures.Executor, but is "
         f"{type(executor).__name__}; "

@@ -25,7 +25,7 @@ class Store:
 
     path = None
     stop_reason = None
-    grain = None  # trajectories in a chunk of a file
+    chunk_rows = None  # trajectories in a chunk of a file
 
     def __init__(self, plan):
         self.plan = plan

@@ -89,7 +89,7 @@ class WritableStore(Store):
         except BaseException:
             self._release()
             raise
-        self.grain = hdf5_layout.chunk_rows(self.plan)
+        self.chunk_rows = hdf5_layout.chunk_rows(self.plan)
         self._parts = [part for part in parts if part.plan.record == self.plan.record]
         # Parts with a smaller record: simulated again, and compared before they are let go.
         self._smaller = [part for part in parts if part not in self._parts]

@@ -87,7 +87,13 @@ def channel_weights(model, counted):
 
 
 def count_cumulants(
-    model, windows, initial, counted, at_rest=False, truncate=None, max_states=MOST_STATES
+    model,
+    windows,
+    initial,
+    counted,
+    from_stationary=False,
+    truncate=None,
+    max_states=MOST_STATES,
 ):
     """Exact cumulants of the number of events, or of the heat, in windows of time.
 
@@ -99,7 +105,7 @@ def count_cumulants(
     initial : Thermal, Fixed, Mixture, mapping or sequence
     counted : str, list of str, or mapping of str to float
         A bath (its heat), channels, or weights by channel.
-    at_rest : bool
+    from_stationary : bool
         Begin from the stationary law instead of the start.
     truncate, max_states
         As for `master_equation`.
@@ -112,7 +118,7 @@ def count_cumulants(
 
     windows, initial = as_times(windows), as_initial(initial, as_model(model))
     weights = channel_weights(model, counted)
-    if at_rest:
+    if from_stationary:
         law = stationary(model, initial, truncate, max_states)
         space, start = law.space, law.probabilities
     else:

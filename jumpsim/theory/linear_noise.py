@@ -145,7 +145,7 @@ def linear_noise(model, times, initial):
 
 
 @dataclass(frozen=True, eq=False)
-class RestingNoise:
+class StationaryNoise:
     """Fluctuations around a stable steady state.
 
     Attributes
@@ -155,14 +155,14 @@ class RestingNoise:
         The steady state of the rate equations.
     covariance : ndarray, shape (n_pools, n_pools)
         Of the counts: what jumps make, and what the start's conserved totals bring along.
-    frozen : ndarray, shape (n_pools, n_pools)
+    conserved : ndarray, shape (n_pools, n_pools)
         The latter part alone; it never decays.
     """
 
     model: Model
     counts: np.ndarray
     covariance: np.ndarray
-    frozen: np.ndarray
+    conserved: np.ndarray
     _basis: np.ndarray
     _jacobian: np.ndarray
     _noise: np.ndarray
@@ -182,10 +182,10 @@ class RestingNoise:
         """
         from scipy.linalg import expm
 
-        moving = self.covariance - self.frozen
+        moving = self.covariance - self.conserved
         basis = self._basis
         decays = [basis @ expm(self._jacobian * lag) @ basis.T for lag in as_times(lags)]
-        return self.frozen + np.array(decays) @ moving
+        return self.conserved + np.array(decays) @ moving
 
     def spectrum(self, frequencies):
         """Power spectra ∫ C(τ) e^(iωτ) dτ of the part that decays, complex Hermitian matrices.
@@ -217,7 +217,7 @@ class RestingNoise:
         return f"linear noise of {self.model.name} at rest: {pools} (standard deviations)"
 
 
-def resting_noise(model, initial):
+def stationary_noise(model, initial):
     """Fluctuations at rest, around the steady state that the rate equations reach from a start.
 
     Parameters
@@ -228,7 +228,7 @@ def resting_noise(model, initial):
 
     Returns
     -------
-    RestingNoise
+    StationaryNoise
 
     Raises
     ------
@@ -255,8 +255,10 @@ def resting_noise(model, initial):
         np.vstack([np.zeros((basis.shape[1], len(totals))), np.eye(len(totals))]),
         rcond=None,
     )[0]
-    frozen = follow @ totals @ initial.covariance(model) @ totals.T @ follow.T
-    return RestingNoise(model, state.counts, moving + frozen, frozen, basis, reduced, noise)
+    conserved = follow @ totals @ initial.covariance(model) @ totals.T @ follow.T
+    return StationaryNoise(
+        model, state.counts, moving + conserved, conserved, basis, reduced, noise
+    )
 
 
 def _root(covariance):

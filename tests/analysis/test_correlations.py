@@ -82,8 +82,8 @@ def test_totals_that_differ_between_trajectories_stay_correlated():
     found = js.correlations(js.simulate(model, TIMES, 2000, start, seed=2), "4 s")
     assert found.after == 4.0
     late = found.covariance[-3:, 1]
-    assert (np.abs(late - found.noise.frozen[1, 1]) < 5 * found.error[-3:, 1]).all()
-    assert found.noise.frozen[1, 1] > 0.1
+    assert (np.abs(late - found.noise.conserved[1, 1]) < 5 * found.error[-3:, 1]).all()
+    assert found.noise.conserved[1, 1] > 0.1
 
 
 @pytest.mark.slow

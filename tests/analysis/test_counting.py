@@ -65,7 +65,7 @@ def test_poisson_at_rest_and_many_events():
     found = js.count_cumulants(model, [0.5, 20.0], (0,), "birth", truncate={"X": 15})
     np.testing.assert_allclose(found.cumulants, np.array([[25, 1000]] * 4), rtol=1e-5)
     # What leaves a Poisson law at rest is Poisson too (Burke).
-    out = js.count_cumulants(model, [0.5], (0,), "death", at_rest=True, truncate={"X": 15})
+    out = js.count_cumulants(model, [0.5], (0,), "death", from_stationary=True, truncate={"X": 15})
     np.testing.assert_allclose(out.cumulants[:, 0], [25] * 4, rtol=1e-6)
     np.testing.assert_allclose(out.fano, 1, rtol=1e-8)
 

@@ -20,7 +20,7 @@ def test_p_values_are_uniform_against_the_exact_mean():
     p_values = []
     for seed in range(300):
         found = joint_test(js.simulate(SMALL, TIMES, 400, START, seed, workers=1), exact)
-        assert (found.averages, found.freedom) == (6, 3)
+        assert (found.averages, found.dof) == (6, 3)
         p_values.append(found.p_value)
     assert stats.kstest(p_values, "uniform").pvalue > 1e-4
 

@@ -67,7 +67,9 @@ def test_near_equilibrium_the_thermodynamic_limit_is_near():
     """Both baths almost alike: the ratio tends to 1 in long windows."""
     model = two_baths((1.1, 1.0), (1.0, 1.1))
     law = js.stationary(model, {"m": 1})
-    cumulants = js.count_cumulants(model, [200.0], {"m": 1}, CURRENT, at_rest=True).cumulants
+    cumulants = js.count_cumulants(
+        model, [200.0], {"m": 1}, CURRENT, from_stationary=True
+    ).cumulants
     from jumpsim.theory.exponential_average import mean_production
 
     cost = mean_production(law.space, law.probabilities) * 200

@@ -82,9 +82,9 @@ def test_the_library_takes_a_client_and_asks_how_many_workers(two, monkeypatch):
     model = js.systems.hohlraum(20, 10, 1.0)
     given = (model, [0.5, 1.0], 300, {"N": 10, "m": 5}, 3)
     with distributed.Client(two.address, set_as_default=False) as client:
-        crew = workers.hired(client.get_executor(), None)
-        assert crew.number == 2
-        assert workers.hired(client.get_executor(), 1).number == 1
+        pool = workers.as_workers(client.get_executor(), None)
+        assert pool.number == 2
+        assert workers.as_workers(client.get_executor(), 1).number == 1
         ensemble = js.simulate(*given, executor=client.get_executor(), block_size=10)
         # Asked again for equal tasks, it does not answer with what it remembers.
         tasks = []

@@ -131,7 +131,10 @@ def test_a_time_limit_keeps_what_is_done(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_killed_it_goes_on(number, tmp_path):
     (tmp_path / "spec.toml").write_text(SPEC)
-    code = "from jumpsim import cli, longrun; longrun._COMMIT_SECONDS = 0.05; cli."
+    code = (
+        "from jumpsim import cli; from jumpsim.run import long_run; "
+        "long_run._COMMIT_SECONDS = 0.05; cli."
+    )
     given = [
         "long",
         "spec.toml",
@@ -181,14 +184,16 @@ def test_the_law_at_rest_is_found():
     for joined in (2, 8):
         n = 400 // joined
         assert abs(run.sem(joined)[0] / run.sem()[0] - 1) < 4.5 / np.sqrt(2 * (n - 1))
-    hohlraum = js.at_rest(js.long_run(HOHLRAUM, START, 20.0, 300, 100, seed=1, warmup=10.0))
+    hohlraum = js.stationary_averages(
+        js.long_run(HOHLRAUM, START, 20.0, 300, 100, seed=1, warmup=10.0)
+    )
     assert hohlraum.theory == "master equation"
     assert (np.abs(hohlraum.scores) < 4.5).all()
     error = hohlraum.run.cov_error()
     assert (np.abs(hohlraum.run.cov() - hohlraum.covariance) < 4.5 * error).all()
     assert hohlraum.warnings == []
     # A conserved total is that of this trajectory, not of all starts.
-    warm = js.at_rest(js.long_run(HOHLRAUM, js.Thermal(1.0), 1.0, 2, 5, seed=1))
+    warm = js.stationary_averages(js.long_run(HOHLRAUM, js.Thermal(1.0), 1.0, 2, 5, seed=1))
     assert warm.mean.sum() == pytest.approx(sum(warm.run.start.counts.values()), rel=1e-9)
     assert "warning" not in str(hohlraum)
 
@@ -210,26 +215,28 @@ def test_errors_cover():
 
 def test_what_speaks_against_the_errors_is_said(monkeypatch):
     monkeypatch.setattr(long_run, "_MOST_STATES", 200)
-    short = js.at_rest(js.long_run(TURNOVER, {"X": 15}, 0.1, 400, 5, seed=1, warmup=10.0))
+    short = js.stationary_averages(
+        js.long_run(TURNOVER, {"X": 15}, 0.1, 400, 5, seed=1, warmup=10.0)
+    )
     assert "too short" in str(short)
-    few = js.at_rest(js.long_run(TURNOVER, {"X": 15}, 1.0, 5, 5, seed=1))
+    few = js.stationary_averages(js.long_run(TURNOVER, {"X": 15}, 1.0, 5, 5, seed=1))
     assert "too few" in str(few)
-    cold = js.at_rest(js.long_run(TURNOVER, {"X": 5000}, 1.0, 40, 5, seed=1))
+    cold = js.stationary_averages(js.long_run(TURNOVER, {"X": 5000}, 1.0, 40, 5, seed=1))
     assert "warm up" in str(cold)
-    alone = js.at_rest(js.long_run(TURNOVER, {"X": 15}, 1.0, 1, 5, seed=1))
+    alone = js.stationary_averages(js.long_run(TURNOVER, {"X": 15}, 1.0, 1, 5, seed=1))
     assert "nan" in str(alone)
     grows = js.Model([js.Pool.mass_action("X")], [js.Channel("more", 1.0, {}, {"X": 1})])
-    lost = js.at_rest(js.long_run(grows, {"X": 0}, 1.0, 30, 5, seed=1))
+    lost = js.stationary_averages(js.long_run(grows, {"X": 0}, 1.0, 30, 5, seed=1))
     assert lost.theory is None
     assert "no theory" in str(lost)
     for result in (short, few, alone, lost):
-        assert js.plotting.at_rest(result).axes
+        assert js.plotting.stationary_averages(result).axes
 
 
 def test_no_block_yet():
     run = js.long_run(HOHLRAUM, START, 1e6, 5, 5, seed=1, timeout=1e-9)
     with pytest.raises(js.InputError, match="no block is finished"):
-        js.at_rest(run)
+        js.stationary_averages(run)
 
 
 BAD = [

@@ -234,15 +234,15 @@ def test_late_news_of_a_pool_that_was_replaced_breaks_no_other(plan):
         def submit(self, *_):
             return cf.Future()
 
-    crew = workers.hired(lambda: made.append(Held()) or made[-1], None)
-    crew.begin(plan, None, None, None)
-    futures = [crew.submit(i, i + 1, False, None, None) for i in range(3)]
+    pool = workers.as_workers(lambda: made.append(Held()) or made[-1], None)
+    pool.begin(plan, None, None, None)
+    futures = [pool.submit(i, i + 1, False, None, None) for i in range(3)]
     for future in futures:
         future.set_exception(cf.BrokenExecutor("gone"))
-        assert crew.loss(future) == "gone"
-        crew.mend()
+        assert pool.loss(future) == "gone"
+        pool.recover()
     assert len(made) == 2
-    crew.end()
+    pool.end()
 
 
 def test_pools_that_break_at_once_are_not_made_for_ever():

@@ -91,8 +91,8 @@ def stored(path, plan, spans, packed=True):
     """A finished store that was written in these blocks."""
     store = WritableStore(path, plan)
     for first, last in spans:
-        grain = store.grain if packed else None
-        store.write([block_task.run_block(plan, first, last, grain=grain)[0]])
+        chunk_rows = store.chunk_rows if packed else None
+        store.write([block_task.run_block(plan, first, last, chunk_rows=chunk_rows)[0]])
     store.finish("done", complete=True)
     return FileStore(path)
 

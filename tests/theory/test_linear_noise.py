@@ -121,14 +121,14 @@ def test_bias_of_the_rate_equations_is_of_order_one():
 def test_hohlraum_at_rest():
     """Variance from the curvature of ln C(M, m) C(E-m+𝒩-1, E-m) at its maximum."""
     model = s.hohlraum(200, 100, 1e6)
-    found = js.resting_noise(model, (100, 50))
+    found = js.stationary_noise(model, (100, 50))
     N, m = found.counts
     curvature = 1 / m + 1 / (200 - m) + 1 / N - 1 / (N + 100)
     assert found.covariance[1, 1] == pytest.approx(1 / curvature, rel=1e-8)
     np.testing.assert_allclose(
         found.covariance, found.covariance[1, 1] * np.array([[1, -1], [-1, 1]])
     )
-    np.testing.assert_allclose(found.frozen, 0, atol=1e-9)
+    np.testing.assert_allclose(found.conserved, 0, atol=1e-9)
     exact = js.stationary(model, (100, 50)).covariance
     np.testing.assert_allclose(found.covariance, exact, rtol=0.01)
 
@@ -137,18 +137,18 @@ def test_totals_that_vary_between_starts_stay():
     """From equilibrium the covariance of independent pools is at rest, exactly."""
     model = s.hohlraum(40, 30, 1e6)
     start = Thermal(0.8)
-    found = js.resting_noise(model, start)
+    found = js.stationary_noise(model, start)
     np.testing.assert_allclose(found.covariance, start.covariance(model), rtol=1e-7, atol=1e-7)
     path = js.linear_noise(model, [0, 1e-7, 1e-5], start).covariance
     np.testing.assert_allclose(path, [found.covariance] * 3, rtol=1e-6, atol=1e-6)
-    total = found.frozen.sum()
+    total = found.conserved.sum()
     assert total == pytest.approx(start.covariance(model).sum(), rel=1e-7)
 
 
 def test_rest_is_where_the_path_leads():
     model = s.closed_waveguide(20, 15, 12, 1, 1, 1.25, (3, 0), (3, 0))
     for start in ((10, 5, 3, 3, 2), Thermal(0.7)):
-        rest = js.resting_noise(model, start)
+        rest = js.stationary_noise(model, start)
         late = js.linear_noise(model, [60.0], start)
         np.testing.assert_allclose(rest.counts, late.mean[0], rtol=1e-6, atol=1e-6)
         np.testing.assert_allclose(rest.covariance, late.covariance[0], rtol=1e-5, atol=1e-5)
@@ -158,11 +158,11 @@ def test_rest_is_where_the_path_leads():
 
 def test_spectrum_is_the_transform_of_the_correlation():
     model = birth_death()
-    rest = js.resting_noise(model, (3,))
+    rest = js.stationary_noise(model, (3,))
     omega = np.array([0.0, 0.3, 2.0])
     lorentz = 2 * 12 * 0.5 / (0.25 + omega**2)
     np.testing.assert_allclose(rest.spectrum(omega)[:, 0, 0], lorentz, rtol=1e-9)
-    loop = js.resting_noise(
+    loop = js.stationary_noise(
         s.closed_waveguide(20, 15, 12, 1, 1, 1.25, (3, 0), (3, 0)), (10, 5, 3, 3, 2)
     )
     for p, q, w in ((0, 1, 0.7), (4, 4, 3.0), (2, 3, 1.3)):
@@ -182,7 +182,7 @@ def test_spectrum_is_the_transform_of_the_correlation():
 def test_simulated_correlation_at_rest():
     """Sampled autocovariance of a hohlraum at rest, within 5 errors and 2 %."""
     model = s.hohlraum(100, 80, 1.0)
-    rest = js.resting_noise(model, (60, 30))
+    rest = js.stationary_noise(model, (60, 30))
     lags = np.array([0, 0.1, 0.3])
     ensemble = js.simulate(model, 8 + lags, 4000, (60, 30), seed=5, workers=1)
     m = ensemble.counts[:, :, 1]
@@ -244,7 +244,7 @@ def test_what_never_rests_is_refused():
         ],
     )
     with pytest.raises(js.InputError, match="no stable steady state"):
-        js.resting_noise(swing, (150, 100))
+        js.stationary_noise(swing, (150, 100))
 
 
 @pytest.mark.parametrize("index", [-1, 2, True, 0.0])
@@ -257,4 +257,4 @@ def test_bad_index(index):
 def test_printed():
     found = js.linear_noise(birth_death(), [0, 1], (3,))
     assert str(found).startswith("linear noise of model: 2 times from 0 s to 1 s, at the end X = ")
-    assert "at rest: X = 12 ± 3.464" in str(js.resting_noise(birth_death(), (3,)))
+    assert "at rest: X = 12 ± 3.464" in str(js.stationary_noise(birth_death(), (3,)))

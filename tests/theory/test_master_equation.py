@@ -248,7 +248,7 @@ def test_what_is_not_a_model_is_refused(theory):
         theory("hohlraum", [1.0], (1, 1), *more)
 
 
-@pytest.mark.parametrize("theory", [js.steady_states, js.resting_noise, js.stationary, js.audit])
+@pytest.mark.parametrize("theory", [js.steady_states, js.stationary_noise, js.stationary, js.audit])
 def test_what_is_not_a_model_is_refused_at_rest(theory):
     with pytest.raises(js.InputError, match=r"`model` must be a jumpsim\.Model, but is str"):
         theory("hohlraum", (1, 1))

@@ -112,8 +112,12 @@ def test_second_law_in_a_classical_field():
     assert (made["effective"].entropy_production > -1e-14).all()
     broken = (made["bare"].entropy_production < -1e-12).mean()
     assert 0.05 < broken < 0.4
-    at_rest = w.classical_field(5, 1, 4, 1, 1, 0.5, T_u=1, T_l=1, mu_u=4, mu_l=1)
-    assert (at_rest.E_u, at_rest.E_l, at_rest.parameters.detuning) == (5, 1, 0)
+    steady = w.classical_field(5, 1, 4, 1, 1, 0.5, T_u=1, T_l=1, mu_u=4, mu_l=1)
+    assert (
+        steady.E_u,
+        steady.E_l,
+        steady.parameters.detuning,
+    ) == (5, 1, 0)
     tunnelling = w.classical_field(2, 1, 0, 1, 2, 0.5, T_u=1, T_l=2, mu_u=2, mu_l=0)
     assert tunnelling.E_u == pytest.approx(tunnelling.E_l)
     assert tunnelling.entropy_production > 0
@@ -249,7 +253,7 @@ def test_counting_statistics():
     model = js.systems.two_level(0.05, 1.0, **SET)
     start = {"u": 1, "l": 0, "photon": 0}
     law = js.count_cumulants(
-        model, [400.0, 800.0], start, {"into u": 1, "out of u": -1}, at_rest=True,
+        model, [400.0, 800.0], start, {"into u": 1, "out of u": -1}, steady=True,
         truncate={"photon": 30},
     )  # fmt: skip
     slope = np.diff(law.cumulants[:2], axis=1)[:, 0] / 400

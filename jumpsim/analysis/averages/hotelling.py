@@ -18,7 +18,7 @@ class JointTest:
     ----------
     averages : int
         Number of averages (times and pools) that took part.
-    freedom : int
+    dof : int
         Independent directions among them: the rank of their correlation.
     statistic : float
         T², (n - d)/(d (n - 1)) of which is F-distributed with (d, n - d) degrees of freedom.
@@ -27,7 +27,7 @@ class JointTest:
     """
 
     averages: int
-    freedom: int
+    dof: int
     statistic: float
     p_value: float
 
@@ -38,7 +38,7 @@ class JointTest:
 
     def __str__(self):
         return (
-            f"all together (Hotelling's T², {self.averages} averages with {self.freedom} "
+            f"all together (Hotelling's T², {self.averages} averages with {self.dof} "
             f"independent directions) they {'agree' if self.agrees else 'DISAGREE'}: p = "
             f"{self.p_value:.3g}, and noise alone gives less than {FALSE_ALARM:g} in "
             f"{FALSE_ALARM:.0%} of runs"

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...run.long_run import LongRun
-from ...theory.linear_noise import resting_noise
+from ...theory.linear_noise import stationary_noise
 from ...theory.stationary import stationary
 from ...utils.tables import columns
 from ...utils.text import readable_times
@@ -16,7 +16,7 @@ _LEAST_BLOCKS = 20  # below which a scatter of blocks is hardly known
 
 
 @dataclass(frozen=True, eq=False)
-class AtRest:
+class StationaryAverages:
     """A long run beside a theory of the system at rest.
 
     Attributes
@@ -93,7 +93,7 @@ class AtRest:
         )
 
 
-def at_rest(run):
+def stationary_averages(run):
     """Put a long run beside the theory of its system at rest.
 
     Parameters
@@ -102,7 +102,7 @@ def at_rest(run):
 
     Returns
     -------
-    AtRest
+    StationaryAverages
         With the stationary law of the master equation where there are at most 20,000 states that
         the start can reach, else with linear noise around the steady state.
 
@@ -120,8 +120,8 @@ def at_rest(run):
         theory, mean, covariance = "master equation", law.mean, law.covariance
     except InputError:
         try:
-            noise = resting_noise(run.model, run.start)
+            noise = stationary_noise(run.model, run.start)
             theory, mean, covariance = "linear noise", noise.counts, noise.covariance
         except InputError:
             pass  # it grows, or oscillates
-    return AtRest(run, theory, mean, covariance)
+    return StationaryAverages(run, theory, mean, covariance)

@@ -13,7 +13,7 @@ from ...errors import InputError
 from ...model.initial import Thermal
 from ...statistics.jackknife import group_sums, jackknife_error
 from ...store.ensemble import Ensemble
-from ...theory.linear_noise import RestingNoise, resting_noise
+from ...theory.linear_noise import StationaryNoise, stationary_noise
 from ...thermo import entropies, inverse_temperatures
 from ...utils.tables import columns
 from ...utils.text import readable_times
@@ -42,7 +42,7 @@ class Sorting:
         Standard deviation of N_B - N_A over trajectories.
     deficit, deficit_error : float
         Entropy of the equilibrium with the same energy less that of the averages, k_B.
-    noise : RestingNoise
+    noise : StationaryNoise
         Rate equations' steady state and linear noise around it.
     """
 
@@ -56,7 +56,7 @@ class Sorting:
     spread_error: float
     deficit: float
     deficit_error: float
-    noise: RestingNoise
+    noise: StationaryNoise
 
     @property
     def expected(self):
@@ -187,7 +187,7 @@ def sorting(ensemble, after):
         ensemble, after, asymmetry, mean, float(mean @ difference),
         float(jackknife_error(left @ difference)), float(spread),
         float(jackknife_error(left_spread)), _deficit(model, mean),
-        float(jackknife_error(deficits)), resting_noise(model, ensemble.initial),
+        float(jackknife_error(deficits)), stationary_noise(model, ensemble.initial),
     )  # fmt: skip
 
 

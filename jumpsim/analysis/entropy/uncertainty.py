@@ -218,7 +218,9 @@ def _unknown(windows):
 def _exact(model, windows, initial, counted, reversible, max_states):
     """Both ratios from the stationary law."""
     law = stationary(model, initial, max_states=max_states)
-    found = count_cumulants(model, windows, initial, counted, at_rest=True, max_states=max_states)
+    found = count_cumulants(
+        model, windows, initial, counted, from_stationary=True, max_states=max_states
+    )
     mean, variance = found.cumulants[:2]
     source, _, _, rate = law.space.edges
     activity = float(law.probabilities[source] @ rate)

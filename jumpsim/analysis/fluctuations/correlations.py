@@ -9,7 +9,7 @@ from ... import units
 from ...errors import InputError
 from ...statistics.jackknife import jackknife, jackknife_error
 from ...store.ensemble import Ensemble
-from ...theory.linear_noise import RestingNoise, resting_noise
+from ...theory.linear_noise import StationaryNoise, stationary_noise
 from ...utils.tables import columns
 from ...utils.text import readable_times
 from ..requirements import need, need_trajectories
@@ -37,7 +37,7 @@ class Correlations:
     correlation_time, correlation_time_error : ndarray, shape (n_pools,)
         ∫ C(τ) dτ / C(0) by trapezoids over the lags up to twice the first at which C is not known
         to differ from 0, seconds; NaN where nothing fluctuates.
-    noise : RestingNoise
+    noise : StationaryNoise
     """
 
     ensemble: Ensemble
@@ -50,7 +50,7 @@ class Correlations:
     power_error: np.ndarray
     correlation_time: np.ndarray
     correlation_time_error: np.ndarray
-    noise: RestingNoise
+    noise: StationaryNoise
 
     @property
     def covariance(self):
@@ -157,7 +157,7 @@ def correlations(ensemble, after):
     after = units.time(after, "after")
     first, step = _stretch(ensemble, after)
     lags = step * np.arange(len(ensemble.times) - first)
-    noise = resting_noise(ensemble.model, ensemble.initial)
+    noise = stationary_noise(ensemble.model, ensemble.initial)
     groups = min(_GROUPS, ensemble.ntraj)
     mean = ensemble.mean()[first:]
     _check_rest(ensemble, mean, first)

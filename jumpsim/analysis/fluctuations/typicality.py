@@ -77,7 +77,7 @@ class Typicality:
         return (np.median(self.deviations, axis=0), *median_interval(self.deviations))
 
     @property
-    def strangeness(self):
+    def atypicality(self):
         """One number for each trajectory: its deviations in units of their averages, the largest.
 
         Pools in which nothing ever deviates do not count.
@@ -91,12 +91,12 @@ class Typicality:
     @property
     def most_typical(self):
         """Row of the trajectory that strays least."""
-        return int(self.strangeness.argmin())
+        return int(self.atypicality.argmin())
 
     @property
     def most_atypical(self):
         """Row of the trajectory that strays most."""
-        return int(self.strangeness.argmax())
+        return int(self.atypicality.argmax())
 
     def __str__(self):
         model = self.ensemble.model
