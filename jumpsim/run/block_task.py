@@ -6,7 +6,7 @@ from .. import engine, streams
 from ..statistics.moments import Moments
 from ..store.block import Block, sample_moments
 
-_BLOCK_BYTES = 2**24
+BLOCK_BYTES = 2**24
 
 
 def run_block(plan, first, last, max_events=None, proceed=None, compiled=False, chunk_rows=None):
@@ -79,4 +79,4 @@ def bytes_per_row(plan):
 
 def rows_at_once(plan):
     """Trajectories that a worker should have in memory at the same time."""
-    return max(1, _BLOCK_BYTES // bytes_per_row(plan))
+    return max(1, BLOCK_BYTES // bytes_per_row(plan))

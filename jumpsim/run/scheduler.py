@@ -16,7 +16,7 @@ from .. import engine
 from ..errors import WorkersError
 from ..store import Store, Written
 from ..utils.progress import Progress
-from .block_task import _BLOCK_BYTES, bytes_per_row
+from . import block_task
 from .stopping import FIRST_LOOK, INTERRUPTED, TIMEOUT, Limits, achieved_sem, noted_signals
 
 _IN_FLIGHT_BYTES = 2**29  # of all blocks that workers may deliver at the same time
@@ -215,12 +215,12 @@ class Batch:
         if self.workers.calls_proceed or self.plan.record != (
             "moments",
         ):  # else workers cut it, see `remote`
-            per_row = max(per_row, bytes_per_row(self.plan))
+            per_row = max(per_row, block_task.bytes_per_row(self.plan))
         seconds = self.workers.block_seconds
         by_time = self.done / self.seconds * seconds if self.seconds else 1
         self.largest = int(min(16 * self.largest, max(by_time, 1)))
         share = math.ceil(left / (2 * self.worker_count))
-        most = min(_BLOCK_BYTES, _IN_FLIGHT_BYTES // (2 * self.worker_count))
+        most = min(block_task.BLOCK_BYTES, _IN_FLIGHT_BYTES // (2 * self.worker_count))
         return max(1, min(self.largest, share, most // max(1, per_row)))
 
     def _proceed(self, rows, events):

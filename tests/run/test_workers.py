@@ -396,7 +396,7 @@ def test_neither_memory_nor_time_per_task_grows_with_their_number(tmp_path, plan
 
 
 def test_sums_are_cut_by_the_worker_and_not_into_more_tasks(monkeypatch):
-    monkeypatch.setattr(scheduler, "_BLOCK_BYTES", 8 * 3 * 3 * 5)  # five trajectories
+    monkeypatch.setattr(block_task, "BLOCK_BYTES", 8 * 3 * 3 * 5)  # five trajectories
     seen = []
     alone = block_task.run_block
     monkeypatch.setattr(block_task, "run_block", lambda *a: seen.append(a[1:3]) or alone(*a))

@@ -339,7 +339,7 @@ def test_a_full_disk_is_told_and_costs_no_earlier_block(tmp_path, plan, monkeypa
     def full(*_):
         raise RuntimeError("Can't write: No space left on device")
 
-    monkeypatch.setattr(disk.layout, "write", full)
+    monkeypatch.setattr(disk.hdf5_layout, "write", full)
     with pytest.raises(js.StoreError, match="no space left"):
         store.write([run_block(plan, 3, 6)[0]])
     assert js.open(tmp_path / "s.h5").ntraj == 3

@@ -8,7 +8,7 @@ from scipy.linalg import expm, null_space
 import jumpsim as js
 from jumpsim.theory import twolevel as w
 from jumpsim.theory.twolevel.liouvillian import generator, unpacked
-from jumpsim.theory.twolevel.quantised_mode import mode_parameters
+from jumpsim.theory.twolevel.quantised_mode import ModeState, mode_parameters
 
 SET = {"gamma_u": 1.0, "gamma_l": 1.5, "gamma_b": 0.3, "f_u": 0.9, "f_l": 0.1, "n_b": 0.2}
 
@@ -135,7 +135,7 @@ def test_the_blocks_are_the_whole_equation():
         block = generator(p, cutoff)
         rest = null_space(block.toarray(), rcond=1e-11)[:, 0]
         rest = rest / rest[: 4 * (cutoff + 1)].sum()
-        state = w.mode.ModeState(p, *unpacked(rest, cutoff))
+        state = ModeState(p, *unpacked(rest, cutoff))
         found = (state.occupation_u, state.occupation_l, state.n, state.Y)
         np.testing.assert_allclose(found, (upper, lower, n, y), atol=1e-10)
         np.testing.assert_allclose(state.photons, photons, atol=1e-10)
@@ -145,7 +145,7 @@ def test_the_blocks_are_the_whole_equation():
         later = (expm(total * 0.7) @ first.reshape(-1, order="F")).reshape(size, size, order="F")
         start = np.zeros(block.shape[0])
         start[1 * (cutoff + 1) + 1] = 1.0
-        moved = w.mode.ModeState(p, *unpacked(expm(block.toarray() * 0.7) @ start, cutoff))
+        moved = ModeState(p, *unpacked(expm(block.toarray() * 0.7) @ start, cutoff))
         upper, lower, n, y, _ = means(later, p, cutoff)
         found = (moved.occupation_u, moved.occupation_l, moved.n, moved.Y)
         np.testing.assert_allclose(found, (upper, lower, n, y), atol=1e-10)
@@ -253,7 +253,7 @@ def test_counting_statistics():
     model = js.systems.two_level(0.05, 1.0, **SET)
     start = {"u": 1, "l": 0, "photon": 0}
     law = js.count_cumulants(
-        model, [400.0, 800.0], start, {"into u": 1, "out of u": -1}, steady=True,
+        model, [400.0, 800.0], start, {"into u": 1, "out of u": -1}, from_stationary=True,
         truncate={"photon": 30},
     )  # fmt: skip
     slope = np.diff(law.cumulants[:2], axis=1)[:, 0] / 400
