@@ -15,7 +15,6 @@ _HOME = {
     "Fixed": "model.initial",
     "Mixture": "model.initial",
     "simulate": "run.simulate",
-    "simulate_wavefunction": "run.simulate",
     "long_run": "run.long_run",
     "open_long": "run.long_run",
     "stationary_averages": "analysis.averages.long_run",

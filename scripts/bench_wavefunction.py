@@ -56,7 +56,7 @@ def qutip_run(mode, cutoff, method, ntraj, seed):
 
 def jumpsim_run(mode, ntraj, seed):
     """Averages and variances of n_u, n_l and n over trajectories of jumpsim."""
-    run = js.simulate_wavefunction(
+    run = js.simulate(
         mode, TIMES, ntraj, {"u": 1, "l": 0, "photon": 0}, seed, record="moments", workers=1
     )
     return run.mean()[:, :3], run.var()[:, :3]

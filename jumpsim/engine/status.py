@@ -24,6 +24,18 @@ class Fault(Exception):  # noqa: N818 - an intermediate, always turned into a Si
         self.status, self.row, self.time = status, row, time
         self.channel, self.events = channel, events
 
+    @classmethod
+    def at(cls, status, cursor):
+        """Fault of a kernel, from the `Cursor` that says where it arose."""
+        place = cursor.place
+        return cls(
+            status,
+            int(place[kernel_state.ROW]),
+            float(cursor.clock[0]),
+            int(place[kernel_state.FAULT]),
+            int(place[kernel_state.EVENTS]),
+        )
+
     def explain(self, first, channels):
         """Turn into a `SimulationError` that names trajectory, time and channel."""
         name = channels[self.channel] if self.channel >= 0 else "?"

@@ -17,10 +17,12 @@ changes no number.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
 
+from .interface import Engine, Sizes
 from .kernel_state import (  # fmt: skip
     BUFFER_FULL,
     DONE,
@@ -46,16 +48,6 @@ COLUMNS = 5  # ⟨n_u⟩, ⟨n_l⟩, ⟨n⟩, Re and Im of ⟨c_l† c_u a†⟩
 MOST_PHOTONS = 2**21 - 1  # in multiples of 2^-32, as they are added up, 2^53
 _SMALL = 1e-3  # |Ωt|² below which cos and sin are series
 _MOST_PHASE = 1e15  # beyond, nothing of it is known
-
-
-def lower(rates):
-    """Kernel's table: the model's own numbers, a `coherent.CoherentRates`."""
-    return rates
-
-
-def sizes(rates):
-    """Lengths of a state's whole numbers and amplitudes, columns and type of samples, channels."""
-    return 2, 4, COLUMNS, np.float64, JUMPS if rates.mode else JUMPS - 2
 
 
 @njit(cache=True, inline="always", error_model="numpy")
@@ -145,7 +137,7 @@ def _expectations(table, block, n, ar, ai, br, bi):
 
 @njit(cache=True, inline="always", error_model="numpy")
 def _after(channel, block, n, ar, ai, br, bi):
-    """Block, number and amplitudes behind a jump."""
+    """Block, number and amplitudes after a jump."""
     if channel == 4 or channel == 5:
         if block == PAIR:
             up = n + 1.0 if channel == 4 else 1.0 * n
@@ -183,7 +175,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
 
     Parameters
     ----------
-    table : coherent.CoherentRates
+    table : quantum_jumps.CoherentRates
     grid : ndarray of float64
         Times to keep, increasing. A sample is the state after any jump at that instant.
     max_events : int
@@ -291,3 +283,17 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
         place[GRID] = FRESH
         used += 1
     return DONE
+
+
+class WaveFunction(Engine):
+    """Quantum jumps of two levels and one mode; takes a `quantum_jumps.CoherentRates`."""
+
+    kernel = staticmethod(advance)
+
+    def table(self, model_input: Any) -> Any:
+        """The model's own numbers."""
+        return model_input
+
+    def sizes(self, model_input: Any) -> Sizes:
+        """The state is a block, a photon number and two complex amplitudes."""
+        return Sizes(2, 4, COLUMNS, np.float64, JUMPS if model_input.mode else JUMPS - 2)

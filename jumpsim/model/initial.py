@@ -320,7 +320,7 @@ def as_initial(initial, model):
         return initial
     if isinstance(initial, Mapping):
         return Fixed(initial)
-    counts = np.asarray(model.as_counts(initial))
+    counts = np.asarray(model.as_start(initial))
     if counts.ndim != 1:
         raise InputError(f"`initial` must be one count for each pool, but has shape {counts.shape}")
     return Fixed(dict(zip(model.pools, counts.tolist(), strict=True)))

@@ -5,21 +5,24 @@ Everything else (jump rates, rate equations, noise, heat, entropy) is derived fr
 
 import functools
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import units
-from ..errors import InputError, choices, one_line, positive_number
+from ..errors import InputError, positive_number
 from . import rates
+from .base import BaseModel, Samples
 from .declaration import Channel, Pool
 from .stoichiometry import Quanta, null_space
 
 
 @dataclass(frozen=True, init=False)
-class Model:
-    """Pools and channels: the one declaration from which every view is derived.
+class Model(BaseModel):
+    """Pools and channels with jump rates: the one declaration from which every view is derived.
 
     Parameters
     ----------
@@ -41,127 +44,50 @@ class Model:
     ------
     InputError
         When a name is used twice or is unknown, or when a reverse does not undo its channel.
+
+    Examples
+    --------
+    >>> from jumpsim import Channel, Model, Pool
+    >>> decay = Model([Pool.mass_action("X")], [Channel("decay", "1 kHz", takes={"X": 1})])
+    >>> decay.rates({"X": 5})
+    array([5000.])
     """
 
-    pool_specs: tuple
-    channel_specs: tuple
-    name: str = field(compare=False)
     wavelength: float | None
 
-    method = "direct"  # the engine that simulates it
-    sampled = "counts"  # what its samples are
-    sample_unit = 1  # of which samples are whole multiples
+    engine = "direct"
 
-    def __init__(self, pools, channels, name="model", wavelength=None):
-        for part, given, kind in (("pools", pools, Pool), ("channels", channels, Channel)):
-            if not isinstance(given, list | tuple) or not given:
-                raise InputError(f"`{part}` must be a non-empty list of {kind.__name__}s")
-            for item in given:
-                if not isinstance(item, kind):
-                    raise InputError(f"`{part}` must hold {kind.__name__}s, but holds {item!r}")
-            names = [item.name for item in given]
-            if twice := [n for n in names if names.count(n) > 1]:
-                raise InputError(f"`{part}`: the name '{twice[0]}' is used more than once")
-        one_line(name, "a model's name")
+    def __init__(
+        self,
+        pools: Sequence[Pool],
+        channels: Sequence[Channel],
+        name: str = "model",
+        wavelength: float | str | None = None,
+    ) -> None:
+        super().__init__(pools, channels, name)
         if wavelength is not None:
             wavelength = units.length(wavelength, "wavelength")
-        for attribute, value in (
-            ("pool_specs", tuple(pools)),
-            ("channel_specs", tuple(channels)),
-            ("name", name),
-            ("wavelength", wavelength),
-        ):
-            object.__setattr__(self, attribute, value)
-        for channel in self.channel_specs:
-            self._check_channel(channel)
+        object.__setattr__(self, "wavelength", wavelength)
 
     @property
-    def pools(self):
-        """Names of the pools: the order of all counts."""
-        return tuple(p.name for p in self.pool_specs)
-
-    @property
-    def channels(self):
-        """Names of the channels: the order of all rates and jumps."""
-        return tuple(c.name for c in self.channel_specs)
-
-    def pool(self, name):
-        """The `Pool` of that name."""
-        return _find(self.pool_specs, name, "pool")
-
-    def channel(self, name):
-        """The `Channel` of that name."""
-        return _find(self.channel_specs, name, "channel")
-
-    def _check_channel(self, channel):
-        where = f"channel '{channel.name}'"
-        for part in ("takes", "gives", "through"):
-            for name in getattr(channel, part):
-                if name not in self.pools:
-                    raise InputError(
-                        f"{where}: unknown pool '{name}' in `{part}`; " + choices(name, self.pools)
-                    )
-        for name in channel.through:
-            if self.pool(name).kind != "bosonic":
-                raise InputError(
-                    f"{where}: only bosonic pools can be passed `through`, but '{name}' is "
-                    f"{self.pool(name).kind}"
-                )
-        for name in channel.takes:
-            if name in channel.gives and self.pool(name).kind != "mass_action":
-                raise InputError(
-                    f"{where}: pool '{name}' is both taken and given; only mass-action pools can "
-                    "be (X -> 2X). A mode that is passed belongs into `through`"
-                )
-        if channel.reverse is None:
-            return
-        if channel.reverse not in self.channels:
-            raise InputError(
-                f"{where}: unknown `reverse` '{channel.reverse}'; "
-                + choices(channel.reverse, self.channels)
-            )
-        back = self.channel(channel.reverse)
-        if (back.takes, back.gives, back.reverse) != (channel.gives, channel.takes, channel.name):
-            raise InputError(
-                f"{where}: its `reverse` '{back.name}' must take what it gives, give what it "
-                "takes, and name it as its own reverse"
-            )
+    def samples(self) -> Samples:
+        """The counts of the pools, whole numbers."""
+        return Samples("counts", self.pools, 1)
 
     @functools.cached_property
-    def table(self):
+    def table(self) -> rates.RateTable:
         """The model as flat arrays, `rates.RateTable`."""
         return rates.lower(self)
 
     @property
-    def lowered(self):
-        """The model as its engine takes it."""
+    def engine_input(self) -> rates.RateTable:
+        """The rates as flat arrays."""
         return self.table
 
-    @property
-    def columns(self):
-        """What each column of samples and of jumps is, by the name of the record."""
-        return {"counts": self.pools, "jumps": self.channels}
-
-    @property
-    def changes(self):
-        """What each channel adds to the counts, (n_channels, n_pools) int64."""
-        return self.table.changes.copy()
-
-    @property
-    def energy_changes(self):
-        """What each event adds to the energy of the pools, (n_channels,) in ħΩ."""
-        return self.changes @ np.array([pool.energy for pool in self.pool_specs])
-
-    @property
-    def irreversible(self):
-        """Names of the channels that can happen and that no other can undo, in their order."""
-        rates = {channel.name: channel.rate for channel in self.channel_specs}
-        return tuple(
-            c.name for c in self.channel_specs if c.rate > 0 and not rates.get(c.reverse, 0) > 0
-        )
-
-    def forward_and_reverse(self, channels, before):
-        """Rate of each event, and that of its reverse in the state behind it; 0 without one.
+    def forward_and_reverse(
+        self, channels: NDArray[np.int64], before: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Rate of each event, and that of its reverse in the state after the event; 0 without one.
 
         Parameters
         ----------
@@ -182,7 +108,7 @@ class Model:
                 reverse[mine] = self.table.rate_of(back, before[mine] + self.table.changes[c])
         return forward, reverse
 
-    def rates(self, counts):
+    def rates(self, counts: Any) -> NDArray[np.float64]:
         """Jump rate of each channel.
 
         Parameters
@@ -196,51 +122,7 @@ class Model:
         """
         return self.table.jump_rates(self.as_counts(counts))
 
-    def as_counts(self, counts, whole=False):
-        """Counts in pool order as an array, checked against the pools' limits.
-
-        Parameters
-        ----------
-        counts : mapping or array_like
-            By pool name, or in pool order along the last axis.
-        whole : bool
-            Demand whole numbers, and return int64.
-        """
-        names = self.pools
-        if isinstance(counts, Mapping):
-            if unknown := [n for n in counts if n not in names]:
-                raise InputError(f"unknown pool '{unknown[0]}'; " + choices(unknown[0], names))
-            if missing := [n for n in names if n not in counts]:
-                raise InputError(f"counts must name every pool, but '{missing[0]}' is missing")
-            counts = [counts[n] for n in names]
-        if isinstance(counts, list | tuple) and any(isinstance(n, bool) for n in counts):
-            raise InputError(f"counts must be numbers, one for each pool, but are {counts!r}")
-        try:
-            array = np.asarray(counts)
-            numeric = array.dtype.kind in "iuf"
-        except ValueError:
-            numeric = False
-        if not numeric:
-            raise InputError(f"counts must be numbers, one for each pool, but are {counts!r}")
-        if array.ndim == 0 or array.shape[-1] != len(names):
-            raise InputError(
-                f"counts must have {len(names)} entries ({', '.join(names)}), but have shape "
-                f"{array.shape}"
-            )
-        for pool, column in zip(self.pool_specs, np.moveaxis(array, -1, 0), strict=True):
-            top = 2**53 if pool.capacity is None else pool.capacity
-            bad = ~((column >= 0) & (column <= top))
-            if whole:
-                bad |= column != np.floor(column)
-            if bad.any():
-                limit = "2^53" if pool.capacity is None else top
-                raise InputError(
-                    f"count of pool '{pool.name}' must be a {'whole ' if whole else ''}number "
-                    f"from 0 to {limit}, but is {column[bad].flat[0]}"
-                )
-        return array.astype(np.int64) if whole else array.astype(float)
-
-    def scaled(self, factor):
+    def scaled(self, factor: float) -> "Model":
         """The same physics `factor` times larger: the large-system limit of the rate equations.
 
         Modes and TLS are multiplied by `factor`; each channel's constant is multiplied by
@@ -269,7 +151,7 @@ class Model:
         return Model(pools, channels, self.name, self.wavelength)
 
     @property
-    def conserved(self):
+    def conserved(self) -> tuple[dict[str, int], ...]:
         """Conserved totals, found from the changes of the channels whose constant is not 0.
 
         Returns
@@ -283,7 +165,7 @@ class Model:
             for vector in null_space(changes)
         )
 
-    def asdict(self):
+    def asdict(self) -> dict[str, Any]:
         """Plain dict of everything that defines the model; `Model.fromdict` is its inverse."""
         out = {"name": self.name, "wavelength": self.wavelength}
         for part, items in (("pools", self.pool_specs), ("channels", self.channel_specs)):
@@ -297,7 +179,7 @@ class Model:
         return out
 
     @classmethod
-    def fromdict(cls, data):
+    def fromdict(cls, data: Mapping[str, Any]) -> "Model":
         """Rebuild a model from `asdict`; every check of the declaration is made again."""
         try:
             pools = [Pool(**p) for p in data["pools"]]
@@ -306,27 +188,27 @@ class Model:
         except (TypeError, KeyError, AttributeError) as error:
             raise InputError(f"not a model's dict: {error}") from None
 
-    def __str__(self):
+    def __str__(self) -> str:
         from .reaction_table import reaction_table
 
         return reaction_table(self)
 
 
-def _find(items, name, what):
-    for item in items:
-        if item.name == name:
-            return item
-    raise InputError(f"unknown {what} {name!r}; " + choices(name, [i.name for i in items]))
-
-
-def _tidy(size):
+def _tidy(size: float) -> float:
     """A product such as 100 * 1.1 as the whole number it is meant to be."""
     return round(size) if math.isclose(size, round(size), rel_tol=1e-12) else size
 
 
-def as_model(model):
-    """Return a model of counts, or refuse what is none."""
-    if not isinstance(model, Model):
-        raise InputError(f"`model` must be a jumpsim.Model, but is {type(model).__name__}")
-    _ = model.table  # which a model that is more than counts refuses
-    return model
+def as_model(model: Any) -> Model:
+    """Return `model` when it has jump rates, or refuse it.
+
+    Raises
+    ------
+    InputError
+        Also for a model with a coherent exchange: its counts alone are not its state.
+    """
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, BaseModel):
+        raise InputError(f"{model.name} has no jump rates: {model.without_rates}")
+    raise InputError(f"`model` must be a jumpsim.Model, but is {type(model).__name__}")

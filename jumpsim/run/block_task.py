@@ -32,8 +32,8 @@ def run_block(plan, first, last, max_events=None, proceed=None, compiled=False, 
     states = streams.states(plan.seed, first, last, streams.JUMPS)
     try:
         rows = engine.run(
-            plan.method,
-            model.lowered,
+            model.engine,
+            model.engine_input,
             plan.times,
             starts,
             states,

@@ -16,11 +16,10 @@ from .. import engine, streams, units
 from ..engine import Fault
 from ..errors import InputError, StoreError, whole_number
 from ..model.initial import Fixed, as_initial
-from ..model.model import Model
+from ..model.model import as_model
 from ..statistics.moments import Moments
 from ..store import long_run_file
 from ..store.plan import Plan, as_seed
-from ..systems.twolevel.quantum_jumps import TwoLevel
 from ..utils.progress import Progress
 from ..utils.text import readable_times
 from .simulate import new_seed
@@ -230,9 +229,7 @@ def long_run(
     KeyboardInterrupt
         At SIGINT or SIGTERM; with `store`, what was finished is kept.
     """
-    if not isinstance(model, Model) or isinstance(model, TwoLevel):
-        raise InputError("`model` must be a jumpsim.Model of counts; see jumpsim.systems")
-    initial = as_initial(initial, model)
+    initial = as_initial(initial, as_model(model))
     initial.check(model)
     begin = units.time(warmup, "warmup")
     length = units.time(block, "block")
@@ -301,7 +298,7 @@ class _Follower:
         plan, model = run.plan, run.model
         start = plan.initial.draw(model, plan.seed, run.index, run.index + 1)[0]
         stream = streams.states(plan.seed, run.index, run.index + 1, streams.JUMPS)[0]
-        self.trajectory = engine.Path(model.table, start, stream)
+        self.trajectory = engine.Path(model.engine, model.engine_input, start, stream)
         if run.state:
             jumps = run.cumulative[-1]
             self.trajectory.go_on_from(**run.state, jumps=jumps)

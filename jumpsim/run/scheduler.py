@@ -24,9 +24,6 @@ _MOST_LOSSES = 3  # of one block, before it is to blame
 _COMMIT_SECONDS = 2.0
 _COMMIT_BYTES = 2**25
 _POLL_SECONDS = 0.1
-_COMPILE_SECONDS = (
-    5.0  # work left for each worker, from which on code for the model is worth compiling
-)
 
 
 @dataclass
@@ -79,7 +76,7 @@ class Batch:
             with noted_signals(self._interrupt):
                 # Under the same roof, because an exception in the midst of LLVM would be lost.
                 model = self.plan.model
-                engine.warm(self.plan.method, model.lowered, len(model.pools))
+                engine.warm(model.engine, model.engine_input, len(model.pools))
                 return self._run(ntraj)
         finally:
             self.workers.end()
@@ -203,8 +200,8 @@ class Batch:
         left = sum(last - first for first, last in gaps)
         each = self.seconds / max(self.done, 1)
         allowed = self.limits.timeout - (time.monotonic() - self.began)
-        worth = min(left * each / self.worker_count, allowed) > _COMPILE_SECONDS
-        self.compiled = self.compiled or worth
+        expected = min(left * each / self.worker_count, allowed)
+        self.compiled = self.compiled or engine.compiling_pays(self.seconds, expected)
         return self.compiled
 
     def _size(self, left):

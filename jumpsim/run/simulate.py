@@ -14,15 +14,14 @@ import numpy as np
 
 from .. import units
 from ..errors import InputError, choices, whole_number
-from ..model.initial import Fixed, Mixture, Thermal, as_initial
-from ..model.model import Model
+from ..model.initial import as_initial
 from ..store import FileStore, MemoryStore, WritableStore, check_same_run, store_exists
 from ..store.ensemble import Ensemble
 from ..store.index_ranges import gaps
 from ..store.plan import Plan, as_record, as_seed
 from ..store.same_trajectories import intersect
 from ..store.shard import Shard
-from ..systems.twolevel.quantum_jumps import TwoLevel
+from ..systems.twolevel.quantum_jumps import as_simulated
 from ..units import as_times
 from ..utils.progress import Progress
 from ..utils.resources import available_memory
@@ -46,7 +45,6 @@ def simulate(
     timeout=None,
     target_sem=None,
     max_events=None,
-    method=None,
     block_size=None,
     shared_folder=False,
     shard=None,
@@ -55,14 +53,18 @@ def simulate(
 
     Parameters
     ----------
-    model : Model
-        Or a `coherent.TwoLevel`, see `simulate_wavefunction`.
+    model : Model or TwoLevel
+        Trajectories of a `Model` are jumps between counts; those of a `systems.two_level_mode` or
+        `systems.two_level_field` are quantum jumps of a Monte Carlo wave function, whose averages
+        are those of the density matrix (W 18). The result of `theory.twolevel.quantised_mode` or
+        `classical_field` stands for its model.
     times : array_like of float or str
         Times to keep in seconds, increasing. Samples are the state after any jump at that instant.
     ntraj : int
         Number of trajectories; with `store`, the number that the file holds afterwards.
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        The start, at t = 0, also when times[0] > 0.
+        The start, at t = 0, also when times[0] > 0. With a coherent exchange a Fock state, such as
+        {"u": 1, "l": 0, "photon": 2} (no photon with a classical field), or a mixture of them.
     seed : int, optional
         0 ≤ seed < 2⁶⁴; None draws one, which the result tells. Trajectory i of a seed is one fixed
         thing, whatever the other arguments.
@@ -92,8 +94,6 @@ def simulate(
         Where no two trajectories differ yet, √3/n stands for the unknown standard error.
     max_events : int, optional
         Most events of a trajectory; one more is an error.
-    method : str
-        Name of the engine; a model has one.
     block_size : int, optional
         Trajectories per block of work; default about a second's worth.
     shared_folder : bool
@@ -121,8 +121,7 @@ def simulate(
         A trajectory met a negative or infinite rate, or `max_events`.
     """
     # convert
-    if not isinstance(model, Model):
-        raise InputError(f"`model` must be a jumpsim.Model, but is {type(model).__name__}")
+    model = as_simulated(model)
     if initial is None:
         raise InputError(
             "`initial` must be given: jumpsim.Thermal(x=1.0), or a count for each pool"
@@ -140,7 +139,6 @@ def simulate(
         as_times(times),
         new_seed(store) if seed is None else as_seed(seed),
         as_record(record, model),
-        method,
     )
     ntraj = whole_number(ntraj, "ntraj", 0, 2**53)
     limits = Limits(
@@ -178,50 +176,6 @@ def simulate(
     if reason == INTERRUPTED:
         raise KeyboardInterrupt
     return Ensemble(kept, reason, progress)
-
-
-def simulate_wavefunction(model, times, ntraj=1000, initial=None, seed=None, **more):
-    """Simulate quantum jumps of two levels and light: a Monte Carlo wave function, each one exact.
-
-    Between jumps the state is two amplitudes and a photon number, and moves in closed form: there
-    is no cutoff, and no step. Averages are those of the density matrix (W 18).
-
-    Parameters
-    ----------
-    model : coherent.TwoLevel, ModeParameters or result of `theory.twolevel`
-        Such as `systems.two_level_mode(...)`, or `theory.twolevel.quantised_mode(...)` itself.
-    times : array_like of float or str
-        Times to keep in seconds, increasing.
-    ntraj : int
-        Number of trajectories.
-    initial : mapping, Fixed, Mixture or Thermal
-        A Fock state, such as {"u": 1, "l": 0, "photon": 2} (without photons for a classical
-        field), or a mixture of them.
-    seed : int, optional
-        As in `simulate`.
-    **more
-        Every other argument of `simulate`; `record` may name "expect" (expectation values, the
-        default), "jumps", "events" and "moments".
-
-    Returns
-    -------
-    Ensemble
-        With `expect` (ntraj, n_times, n_observables), and the jumps of each channel in `jumps`.
-
-    Raises
-    ------
-    InputError
-        Also for a start outside of what two amplitudes can hold, such as a coherent state.
-    """
-    parameters = getattr(model, "parameters", model)
-    model = model if isinstance(model, TwoLevel) else TwoLevel(parameters)
-    if initial is not None and not isinstance(initial, Mapping | Fixed | Mixture | Thermal):
-        raise InputError(
-            "`initial` must be a Fock state such as {'u': 1, 'l': 0, 'photon': 2}, or a Mixture of "
-            f"them, but is {type(initial).__name__}; superpositions of photon numbers, such as "
-            "coherent states, are not what these trajectories can hold (to_qutip and mcsolve can)"
-        )
-    return simulate(model, times, ntraj, initial, seed, **more)
 
 
 def _target(target, model):

@@ -109,7 +109,8 @@ def _prepared(packed):
     from .. import engine
 
     plan = pickle.loads(packed)
-    engine.warm(plan.method, plan.model.lowered, len(plan.model.pools))
+    model = plan.model
+    engine.warm(model.engine, model.engine_input, len(model.pools))
     return plan
 
 

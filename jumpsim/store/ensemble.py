@@ -35,7 +35,7 @@ class Ensemble:
         self._store, self._progress = store, progress
         plan = store.plan
         self.model, self.initial, self.times = plan.model, plan.initial, plan.times
-        self.seed, self.record, self.method = plan.seed, plan.record, plan.method
+        self.seed, self.record = plan.seed, plan.record
         self.stop_reason = stop_reason or store.stop_reason
         self._sums = None  # the ranges that were averaged, and their moments
 

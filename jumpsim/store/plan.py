@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import streams
-from ..engine import ENGINE_VERSION, METHODS
+from ..engine import ENGINE_VERSION
 from ..errors import InputError, StoreError, choices, whole_number
 from ..model import initial as start
 from ..model.model import Model
@@ -31,8 +31,6 @@ class Plan:
     seed : int
     record : tuple of str
         Any of `RECORDS`.
-    method : str
-        Name of the engine; a model has one.
     versions : tuple of int
         (engine version, stream version).
     """
@@ -42,11 +40,7 @@ class Plan:
     times: np.ndarray
     seed: int
     record: tuple
-    method: str | None = None
     versions: tuple = (ENGINE_VERSION, streams.STREAM_VERSION)
-
-    def __post_init__(self):
-        object.__setattr__(self, "method", as_method(self.method, self.model))
 
     def asdict(self):
         """Plain dict of everything but the times, which a file keeps as a variable."""
@@ -55,7 +49,7 @@ class Plan:
             "initial": self.initial.asdict(),
             "seed": self.seed,
             "record": list(self.record),
-            "method": self.method,
+            "method": self.model.engine,
             "engine_version": self.versions[0],
             "stream_version": self.versions[1],
         }
@@ -67,13 +61,14 @@ class Plan:
             model = model_fromdict(data["model"])
             initial = start.fromdict(data["initial"])
             initial.check(model)
+            if data["method"] != model.engine:
+                raise InputError(f"its engine is {data['method']!r}, not {model.engine!r}")
             return cls(
                 model,
                 initial,
                 as_times(times),
                 as_seed(data["seed"]),
                 as_record(data["record"], model),
-                str(data["method"]),
                 (int(data["engine_version"]), int(data["stream_version"])),
             )
         except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -111,17 +106,6 @@ def as_record(record, model=None):
                 f'`record`: {model.name} has no {name}; its samples are "{model.sampled}"'
             )
     return tuple(r for r in RECORDS if r in names)
-
-
-def as_method(method, model):
-    """Name of an engine, by default that of the model."""
-    if method is None:
-        return model.method
-    if method not in METHODS:
-        raise InputError(f"`method`: unknown {method!r}; " + choices(method, METHODS))
-    if method != model.method:
-        raise InputError(f"`method` of {model.name} must be {model.method!r}, but is {method!r}")
-    return method
 
 
 def _compare(a, b, where, lines):

@@ -37,13 +37,13 @@ BOTH = ["expect", "jumps"]
 @pytest.fixture(scope="module")
 def mode():
     times = np.linspace(0, 60, 61)
-    return js.simulate_wavefunction(MODE, times, 20_000, EMPTY, 1, record=["expect", "jumps"])
+    return js.simulate(MODE, times, 20_000, EMPTY, 1, record=["expect", "jumps"])
 
 
 @pytest.fixture(scope="module")
 def field():
     times, start = np.linspace(0, 400, 41), {"u": 0, "l": 0}
-    return js.simulate_wavefunction(FIELD, times, 10_000, start, 2, record=["expect", "jumps"])
+    return js.simulate(FIELD, times, 10_000, start, 2, record=["expect", "jumps"])
 
 
 def near(value, exact, cap):
@@ -134,7 +134,7 @@ def test_tables_figures_and_commands(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     times = np.linspace(0, 30, 31)
     record = ["expect", "jumps", "events"]
-    js.simulate_wavefunction(MODE, times, 600, EMPTY, 1, record=record, store="m.h5")
+    js.simulate(MODE, times, 600, EMPTY, 1, record=record, store="m.h5")
     for command in (["levels", "m.h5", "--after", "10"], ["compare", "m.h5"]):
         assert main(command) == 0
         told = capsys.readouterr().out
@@ -161,7 +161,7 @@ def test_tables_figures_and_commands(tmp_path, capsys, monkeypatch):
 def test_every_question_is_answered_or_refused(question, tmp_path):
     path = tmp_path / "w.h5"
     times, record = np.linspace(0, 30, 31), ["expect", "jumps", "events", "moments"]
-    js.simulate_wavefunction(MODE, times, 64, EMPTY, 1, record=record, store=path)
+    js.simulate(MODE, times, 64, EMPTY, 1, record=record, store=path)
     run = js.open(path)
     asked = {
         "counting": lambda e: js.counting(e, "photon to bath"),
@@ -189,24 +189,24 @@ def test_averages_against_the_density_matrix():
     start = js.Mixture(
         [({"u": 1, "l": 0, "photon": 1}, 0.25), ({"u": 0, "l": 1, "photon": 0}, 0.75)]
     )
-    right = js.simulate_wavefunction(MODE, times, 20_000, start, 3)
+    right = js.simulate(MODE, times, 20_000, start, 3)
     compared = js.compare(right)
     assert compared.agrees
     assert compared.joint.agrees
     np.testing.assert_allclose(compared.theory[0], [0.25, 0.75, 0.25, 0, 0], atol=1e-12)
-    wrong = js.simulate_wavefunction(
+    wrong = js.simulate(
         js.systems.two_level_mode(**{**MACHINE, "g": 1.05}), times, 20_000, start, 3
     )
     wrong.model = MODE
     compared = js.compare(wrong)
     assert not compared.joint.agrees
-    few = js.simulate_wavefunction(MODE, times, 2, start, 3)
+    few = js.simulate(MODE, times, 2, start, 3)
     assert js.compare(few).agrees is None
     assert "undecided" in str(js.compare(few))
-    sums = js.simulate_wavefunction(MODE, times, 2000, start, 3, record="moments")
+    sums = js.simulate(MODE, times, 2000, start, 3, record="moments")
     assert js.compare(sums).agrees
     with pytest.raises(js.InputError, match="2 trajectories"):
-        js.compare(js.simulate_wavefunction(MODE, times, 1, start, 3))
+        js.compare(js.simulate(MODE, times, 1, start, 3))
 
 
 def test_expectations_of_any_start():
@@ -270,7 +270,7 @@ def test_waiting_laws_by_the_dense_equation():
 def rabi_runs(couplings, ntraj=20_000, **changes):
     levels = {**MACHINE, "omega_cav": 10.0, "gamma_u": 0.1, "gamma_l": 0.1, **changes}
     return [
-        js.simulate_wavefunction(
+        js.simulate(
             js.systems.two_level_mode(**{**levels, "g": g}), [0.0, 12.0], ntraj,
             {"u": 1, "l": 0, "photon": 0}, seed, record="events",
         )
@@ -303,8 +303,8 @@ def test_rabi_oscillation_sets_in():
         (list, "one ensemble at least"),
         (lambda: rabi_runs([0.5], 100), "500 trajectories"),
         (lambda: rabi_runs([0.5], 600) + rabi_runs([0.6], 600, gamma_b=0.7), "more than the"),
-        (lambda: [js.simulate_wavefunction(FIELD, [1.0], 9, {"u": 0, "l": 0})], "quantised mode"),
-        (lambda: [js.simulate_wavefunction(MODE, [1.0], 600, EMPTY)], "needs every event"),
+        (lambda: [js.simulate(FIELD, [1.0], 9, {"u": 0, "l": 0})], "quantised mode"),
+        (lambda: [js.simulate(MODE, [1.0], 600, EMPTY)], "needs every event"),
     ],
 )  # fmt: skip
 def test_rabi_refusals(runs, text):
@@ -313,13 +313,13 @@ def test_rabi_refusals(runs, text):
 
 
 def test_thermodynamics_refusals():
-    short = js.simulate_wavefunction(MODE, [0.0, 1.0], 100, EMPTY, record=["expect", "jumps"])
+    short = js.simulate(MODE, [0.0, 1.0], 100, EMPTY, record=["expect", "jumps"])
     for run, after, text in (
         (js.simulate(js.systems.hohlraum(4, 4, 1.0), [1.0], 70, js.Thermal(1.0)), 0, "no quantum"),
-        (js.simulate_wavefunction(MODE, [0.0, 1.0], 100, EMPTY), 0, "flows need jumps"),
+        (js.simulate(MODE, [0.0, 1.0], 100, EMPTY), 0, "flows need jumps"),
         (short, 1.0, "no stored time"),
         (
-            js.simulate_wavefunction(MODE, [0.0, 1.0], 10, EMPTY, record=["expect", "jumps"]),
+            js.simulate(MODE, [0.0, 1.0], 10, EMPTY, record=["expect", "jumps"]),
             0,
             "64",
         ),
@@ -330,7 +330,7 @@ def test_thermodynamics_refusals():
 
 def test_one_way_reservoirs_say_so():
     model = js.systems.two_level_mode(10, 0, 10, 1, 1, 1, 1, f_u=1.0, f_l=0.0, n_b=0.0)
-    run = js.simulate_wavefunction(model, [0, 5.0, 9.0], 200, EMPTY, record=["expect", "jumps"])
+    run = js.simulate(model, [0, 5.0, 9.0], 200, EMPTY, record=["expect", "jumps"])
     told = str(js.level_thermodynamics(run, 5.0))
     assert "nan" not in told
     assert "A = inf" in told
@@ -374,7 +374,7 @@ def test_coherence_is_more_precise_than_classical_jumps():
     """Var(N) ⟨AN⟩/2⟨N⟩² is 0.893, where Markov jumps of the same entropy could not be below 1."""
     model = js.systems.two_level_field(1, 0, 0.986, 0.348, 0.468, 0.2595, f_u=0.8917, f_l=0.1083)
     times, start = np.linspace(0, 500, 6), {"u": 0, "l": 0}
-    run = js.simulate_wavefunction(model, times, 50_000, start, 1, record=["expect", "jumps"])
+    run = js.simulate(model, times, 50_000, start, 1, record=["expect", "jumps"])
     found = js.level_thermodynamics(run, 100)
     value, error = (v[-1] for v in found.precision)
     assert error < 0.01
@@ -395,7 +395,7 @@ def test_long_runs_have_the_right_rate():
     ):
         levels = {"E_u": 10, "E_l": 0, "omega_cav": 10.2, "f_u": 1, "f_l": 0, "n_b": 0} | rates
         exact = twolevel.quantised_mode(**levels).R
-        run = js.simulate_wavefunction(
+        run = js.simulate(
             js.systems.two_level_mode(**levels), [20, 80_020], 4000, EMPTY, seed, record="jumps"
         )
         jumps = (run.jumps[:, 1] - run.jumps[:, 0]) / 80_000
@@ -416,9 +416,7 @@ def test_coverage_of_flows_and_entropy():
     ]  # fmt: skip
     covered = np.zeros(7)
     for seed in range(400):
-        run = js.simulate_wavefunction(
-            MODE, times, 300, EMPTY, seed, record=["expect", "jumps"], workers=1
-        )
+        run = js.simulate(MODE, times, 300, EMPTY, seed, record=["expect", "jumps"], workers=1)
         found = js.level_thermodynamics(run, 16.0)
         state = found.energies["state"]
         told = [
@@ -565,7 +563,7 @@ def test_flows_and_entropy_by_hand(light):
         effective = np.array([10 + share, 0.5 - 1.5 * share, 11.5])
     assert model.parameters.detuning == delta
     bare = np.array([10, 0.5, 11.5])
-    run = js.simulate_wavefunction(model, np.linspace(0, 12, 7), 1500, start, 3, record=BOTH)
+    run = js.simulate(model, np.linspace(0, 12, 7), 1500, start, 3, record=BOTH)
     found = js.level_thermodynamics(run, 4.0)
     assert found.after == 4.0
     np.testing.assert_allclose(found.windows, [2, 4, 6, 8])
@@ -607,13 +605,13 @@ def test_flows_and_entropy_by_hand(light):
             assert found.exponential[k] == pytest.approx(np.exp(-affinity * net[:, k]).mean())
     assert np.isfinite(found.exponential[0])
     assert found.exact_fano == pytest.approx(rest.counting.fano)
-    few = js.simulate_wavefunction(model, np.linspace(0, 12, 7), 999, start, 3, record=BOTH)
+    few = js.simulate(model, np.linspace(0, 12, 7), 999, start, 3, record=BOTH)
     few = js.level_thermodynamics(few, 4.0)
     assert np.isnan(few.exponential).all()
     assert np.isfinite(few.fano).all()
-    least = js.simulate_wavefunction(model, [0.0, 4.0], 64, start, 3, record=BOTH)
+    least = js.simulate(model, [0.0, 4.0], 64, start, 3, record=BOTH)
     assert js.level_thermodynamics(least).windows == [4.0]
-    least = js.simulate_wavefunction(model, [0.0, 4.0], 63, start, 3, record=BOTH)
+    least = js.simulate(model, [0.0, 4.0], 63, start, 3, record=BOTH)
     with pytest.raises(js.InputError, match="64 trajectories"):
         js.level_thermodynamics(least)
 
@@ -621,7 +619,7 @@ def test_flows_and_entropy_by_hand(light):
 def bare_arguments(model):
     """Energies, rates and coupling, in the order of the functions that solve it at rest."""
     p = model.parameters
-    if model.lowered.mode:
+    if model.engine_input.mode:
         return p.E_u, p.E_l, p.omega_cav, p.g, p.gamma_u, p.gamma_l, p.gamma_b
     return p.E_u, p.E_l, p.omega, p.gamma_u, p.gamma_l, p.epsilon
 
@@ -664,7 +662,7 @@ def test_verdicts_on_the_second_law(mode):
 def test_residuals_by_hand():
     """Differences in standard errors, where enough trajectories carry the average; threshold."""
     times, start = np.array([0.0, 0.02, 0.1, 1.0, 4.0]), {"u": 0, "l": 0, "photon": 0}
-    run = js.simulate_wavefunction(MODE, times, 700, start, 4, record=["expect", "moments"])
+    run = js.simulate(MODE, times, 700, start, 4, record=["expect", "moments"])
     found = js.compare(run)
     away = (run.expect - run.expect.mean(axis=0)) ** 2
     second, fourth = away.sum(axis=0), (away**2).sum(axis=0)
@@ -689,9 +687,9 @@ def test_residuals_by_hand():
     # Nothing has happened yet: what is left of the averages' rounding is compared with nothing.
     idle = js.systems.two_level_mode(1, 0, 1.3, 0.5, 1e-12, 1e-12, 1e-12, f_u=0.5, f_l=0.5, n_b=0.1)
     start = {"u": 1, "l": 0, "photon": 1}
-    run = js.simulate_wavefunction(idle, [0.3, 0.9], 100, start, 4)
+    run = js.simulate(idle, [0.3, 0.9], 100, start, 4)
     assert js.compare(run).agrees is None
-    run = js.simulate_wavefunction(idle, [0.3, 0.9], 100, start, 4, record="moments")
+    run = js.simulate(idle, [0.3, 0.9], 100, start, 4, record="moments")
     assert js.compare(run).agrees is None
 
 
@@ -712,7 +710,7 @@ def test_rabi_by_hand():
     start, runs = {"u": 1, "l": 0, "photon": 3}, []
     for g, end, n in ((1.2j, 5.0, 900), (0.2, 6.0, 700)):
         model = js.systems.two_level_mode(**levels, g=g)
-        runs.append(js.simulate_wavefunction(model, [end], n, start, 5, record="events"))
+        runs.append(js.simulate(model, [end], n, start, 5, record="events"))
     found = js.rabi_onset(runs)
     assert found.ensembles == runs[::-1]
     np.testing.assert_allclose(found.edges, np.linspace(0, 5, 41))
@@ -748,7 +746,7 @@ def test_rabi_by_hand():
         g = run.model.coupling
         assert re.search(rf"^ *{g:.4g} +{4 * g / 1.8:.3g} +{n} ", text, re.M)
     start = {**start, "photon": 2}
-    other = js.simulate_wavefunction(runs[0].model, [5.0], 600, start, 5, record="events")
+    other = js.simulate(runs[0].model, [5.0], 600, start, 5, record="events")
     with pytest.raises(js.InputError, match="more than the coupling"):
         js.rabi_onset([runs[0], other])
 
@@ -786,7 +784,7 @@ def test_figure_of_averages():
     """Lines are the density matrix, marks the averages, bars their errors: the right columns."""
     times = np.linspace(0, 3, 11)
     model = js.systems.two_level_mode(**{**MACHINE, "g": 0.7 + 0.3j})
-    run = js.simulate_wavefunction(model, times, 300, {"u": 1, "l": 0, "photon": 2}, 5)
+    run = js.simulate(model, times, 300, {"u": 1, "l": 0, "photon": 2}, 5)
     result = js.compare(run)
     figure = plotting.comparison(result)
     factor = {"s": 1.0, "ms": 1e3}[re.search(r"\((\w+)\)", figure.axes[0].get_xlabel())[1]]

@@ -8,7 +8,7 @@ import pytest
 
 import jumpsim as js
 from jumpsim import engine, streams
-from jumpsim.engine import kernel_state, random
+from jumpsim.engine import kernel_state, random, trajectories
 from jumpsim.engine.status import SENTENCES, Fault
 from jumpsim.errors import SimulationError
 from jumpsim.model.rates import RateTable
@@ -51,15 +51,15 @@ def assert_same(some, whole):
 
 @pytest.mark.parametrize("events", [1, 2, 7, 1000])
 def test_slices_change_nothing(events, whole, monkeypatch):
-    monkeypatch.setattr(engine, "SLICE_EVENTS", events)
+    monkeypatch.setattr(trajectories, "SLICE_EVENTS", events)
     assert_same(arrays(run()), whole)
 
 
 @pytest.mark.parametrize("size", [1, 3, 64])
 def test_event_buffer_changes_nothing(size, whole, monkeypatch):
-    monkeypatch.setattr(engine, "_BUFFER_EVENTS", size)
+    monkeypatch.setattr(trajectories, "EVENT_BUFFER", size)
     assert_same(arrays(run()), whole)
-    monkeypatch.setattr(engine, "SLICE_EVENTS", 7)
+    monkeypatch.setattr(trajectories, "SLICE_EVENTS", 7)
     assert_same(arrays(run()), whole)
 
 

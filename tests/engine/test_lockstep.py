@@ -13,9 +13,10 @@ from support.systems import GRIDS, SYSTEMS, WAVEGUIDE
 
 import jumpsim as js
 from jumpsim import engine, streams
+from jumpsim.engine import compiling
 from jumpsim.engine.codegen import cache, lockstep, templates
+from jumpsim.engine.interface import Batch
 from jumpsim.engine.status import Fault
-from jumpsim.run import scheduler
 from jumpsim.statistics.moments import Moments
 
 
@@ -24,6 +25,11 @@ def both(model, initial, grid, rows=200, seed=5, keep=(), **more):
     states = streams.states(seed, 0, rows, streams.JUMPS)
     arguments = "direct", model.table, grid, starts, states, {"samples", *keep}
     return engine.run(*arguments), engine.run(*arguments, compiled=True, **more)
+
+
+def fits(table, starts, times, keep, most):
+    streams = np.ones((len(starts), 4), np.uint64)
+    return lockstep.fits(table, Batch(np.arange(float(times)), starts, streams, keep, most))
 
 
 def same(one, other):
@@ -115,7 +121,7 @@ def test_absorbed_and_frozen():
     assert (lanes.samples[:, -1] == 0).all()
     assert (lanes.event_count == 4).all()
     frozen = js.Model([js.Pool.mass_action("X")], [js.Channel("gone", 0.0, {"X": 1})])
-    assert not lockstep.fits(frozen.table, np.zeros((200, 1)), 9, {"samples"}, None)
+    assert not fits(frozen.table, np.zeros((200, 1)), 9, {"samples"}, None)
     same(*both(frozen, js.Fixed({"X": 4}), np.linspace(0, 2, 9)))
 
 
@@ -210,7 +216,7 @@ def test_sums_alone(ring, monkeypatch):
 
 
 def test_moments_of_a_run_that_is_ended_early(monkeypatch):
-    monkeypatch.setattr(scheduler, "_COMPILE_SECONDS", 0.0)
+    monkeypatch.setattr(compiling, "PAYS_SECONDS", 0.0)
     model, initial = SYSTEMS["waveguide"]
     run = js.simulate(model, GRIDS["even"], 10**9, initial, 8, "moments", timeout=2.0)
     assert run.stop_reason == "timeout"
@@ -230,7 +236,7 @@ def test_a_whole_run_uses_them_when_it_pays(monkeypatch, tmp_path):
     model, initial = SYSTEMS["waveguide"]
 
     def simulate(seconds, **more):
-        monkeypatch.setattr(scheduler, "_COMPILE_SECONDS", seconds)
+        monkeypatch.setattr(compiling, "PAYS_SECONDS", seconds)
         return js.simulate(model, GRIDS["even"], 3000, initial, 8, ["counts", "moments"], **more)
 
     alone = simulate(1e9)
@@ -255,7 +261,7 @@ def test_a_short_time_limit_is_not_spent_on_compiling(monkeypatch):
 
 
 def test_worker_processes_use_them_too(monkeypatch):
-    monkeypatch.setattr(scheduler, "_COMPILE_SECONDS", 0.0)
+    monkeypatch.setattr(compiling, "PAYS_SECONDS", 0.0)
     model, initial = SYSTEMS["two levels"]
     alone = js.simulate(model, GRIDS["even"], 600, initial, 8, max_events=10**6)
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
@@ -265,15 +271,15 @@ def test_worker_processes_use_them_too(monkeypatch):
 
 def test_room_is_looked_at():
     table, many = WAVEGUIDE.table, np.ones((200, 3), int)
-    assert lockstep.fits(table, many, 101, {"samples", "moments"}, None)
-    assert lockstep.fits(table, many, 101, {"jumps"}, None)
+    assert fits(table, many, 101, {"samples", "moments"}, None)
+    assert fits(table, many, 101, {"jumps"}, None)
     for times, keep, most in (
         (10**6, {"samples"}, None), (10**5, {"samples", "jumps"}, None), (101, {"events"}, None),
         (101, set(), None), (101, {"samples"}, 50),
     ):  # fmt: skip
-        assert not lockstep.fits(table, many, times, keep, most)
-    assert not lockstep.fits(table, many[:20], 101, {"samples"}, None)
-    assert not lockstep.fits(table, many * 2**30, 101, {"samples"}, None)
+        assert not fits(table, many, times, keep, most)
+    assert not fits(table, many[:20], 101, {"samples"}, None)
+    assert not fits(table, many * 2**30, 101, {"samples"}, None)
 
 
 def test_a_source_is_written_once(tmp_path):

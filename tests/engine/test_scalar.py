@@ -7,7 +7,7 @@ from support.systems import GRIDS, SYSTEMS
 
 import jumpsim as js
 from jumpsim import engine, streams
-from jumpsim.engine import direct
+from jumpsim.engine import compiling, direct_kernel, trajectories
 from jumpsim.engine.codegen import scalar
 from jumpsim.engine.status import Fault
 
@@ -87,7 +87,7 @@ def test_returns_to_python_change_nothing(slice_events, used):
 
 
 def test_a_full_buffer_changes_nothing(monkeypatch, used):
-    monkeypatch.setattr(engine, "_BUFFER_EVENTS", 7)
+    monkeypatch.setattr(trajectories, "EVENT_BUFFER", 7)
     same(*both(*SYSTEMS["waveguide"], GRIDS["even"], 6))
     assert len(used) > 30
 
@@ -103,7 +103,7 @@ def test_a_long_run_changes_over_midway(monkeypatch, used):
     def proceed(_, number):
         events.append(number)
         if len(events) == 4:
-            monkeypatch.setattr(engine, "_PATIENCE", 0.0)
+            monkeypatch.setattr(compiling, "PAYS_SECONDS", 0.0)
         return True
 
     same(plain, engine.run(*arguments, slice_events=2, proceed=proceed))
@@ -162,11 +162,11 @@ def test_faults_are_those_of_the_plain_kernel(name):
 
 def test_counts_near_their_limit_are_left_to_the_plain_kernel(monkeypatch):
     table = broken([1e-15], [0.0], [1.0], [1])
-    plain, real = [], direct.advance
+    plain, real = [], direct_kernel.advance
     starts, states = np.array([[2**52 - 40]]), streams.states(1, 0, 1, streams.JUMPS)
     arguments = "direct", table, np.array([0.0, 20.0]), starts, states, ALL
     alone = engine.run(*arguments)
-    monkeypatch.setattr(direct, "advance", lambda *given: plain.append(1) or real(*given))
+    monkeypatch.setattr(direct_kernel, "advance", lambda *given: plain.append(1) or real(*given))
     same(alone, engine.run(*arguments, compiled=True))
     assert alone.samples[0, 1, 0] > 2**52
     assert plain

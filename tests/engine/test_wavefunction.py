@@ -20,7 +20,7 @@ from scipy.stats import kstest
 
 import jumpsim as js
 from jumpsim import engine
-from jumpsim.engine import random, wavefunction
+from jumpsim.engine import random, trajectories, wavefunction
 from jumpsim.statistics.moments import Moments
 from jumpsim.systems.twolevel.quantum_jumps import CoherentRates, model_fromdict
 from jumpsim.theory import twolevel
@@ -57,15 +57,15 @@ every_model = pytest.mark.parametrize("name", MODELS)
 
 
 def same_as_plain(model, start, times, cutoff, **more):
-    mode = model.lowered.mode
+    mode = model.engine_input.mode
     for index in range(3):
-        block = js.simulate_wavefunction(
+        block = js.simulate(
             model, times, index + 1, start, seed=7, record=["expect", "events", "jumps"]
         )
         words = reference.stream(7, index, reference.JUMPS)
         state = [start.get(name, 0) for name in ("u", "l", "photon")]
         events, kept = wavepacket.trajectory(
-            model.lowered, state, times, words, cutoff, mode, **more
+            model.engine_input, state, times, words, cutoff, mode, **more
         )
         when, channels = block.events(index)
         assert channels.tolist() == [c for _, c in events]
@@ -91,7 +91,7 @@ def test_same_events_in_a_classical_field():
 
 def wave(times=(0.0, 0.5, 2.0), ntraj=40, start=None, seed=3, model=None, **more):
     start = {"u": 1, "l": 0, "photon": 2} if start is None else start
-    return js.simulate_wavefunction(model or mode_model(), times, ntraj, start, seed, **more)
+    return js.simulate(model or mode_model(), times, ntraj, start, seed, **more)
 
 
 ALL = ["expect", "jumps", "events", "moments"]
@@ -106,8 +106,8 @@ def test_how_the_work_is_cut_changes_nothing(monkeypatch):
     for i in range(40):
         for mine, theirs in zip(finer.events(i), whole.events(i), strict=True):
             np.testing.assert_array_equal(mine, theirs)
-    monkeypatch.setattr(engine, "SLICE_EVENTS", 5)
-    monkeypatch.setattr(engine, "_BUFFER_EVENTS", 3)
+    monkeypatch.setattr(trajectories, "SLICE_EVENTS", 5)
+    monkeypatch.setattr(trajectories, "EVENT_BUFFER", 3)
     sliced = wave(grid, record=ALL, block_size=9)
     for name in ("expect", "jumps", "event_count"):
         np.testing.assert_array_equal(getattr(sliced, name), getattr(whole, name))
@@ -254,7 +254,7 @@ def test_a_classical_field():
     """Transients of (W A1-A3), and quanta given to the field: the integral of R."""
     field = twolevel.classical_field(10, 0, 12, 1, 1.5, 0.8 - 0.3j, f_u=0.9, f_l=0.2)
     start = js.Mixture([({"u": 1, "l": 0}, 0.7), ({"u": 0, "l": 1}, 0.3)])
-    run = js.simulate_wavefunction(field, [0.4, 1.5, 9.0], 50_000, start, seed=4)
+    run = js.simulate(field, [0.4, 1.5, 9.0], 50_000, start, seed=4)
     upper, low, sigma = field.evolve(run.times, (0.7, 0.3, 0.0))
     sigma = sigma * np.exp(-1j * np.angle(0.8 - 0.3j))  # the gauge of a real coupling
     nodes, weights = np.polynomial.legendre.leggauss(40)
@@ -279,7 +279,7 @@ def test_no_cutoff():
 
 def test_without_any_jump_rabi_oscillations_go_on():
     """Full and empty reservoirs that cannot act: cos² to rounding, over a thousand periods."""
-    table = mode_model(g=2.0, delta=0.0).lowered._replace(
+    table = mode_model(g=2.0, delta=0.0).engine_input._replace(
         into_u=0.0, out_u=0.0, into_l=0.0, out_l=0.0, from_bath=0.0, to_bath=0.0
     )
     times = np.linspace(0, 1000, 777)
@@ -311,7 +311,6 @@ def test_elementary_functions():
         (lambda: wave(start={"u": 1, "l": 0}), "'photon' is missing"),
         (lambda: wave(start={"u": 1, "l": 0, "photon": 1.5}), "whole number"),
         (lambda: wave(record="counts"), "has no counts; its samples are \"expect\""),
-        (lambda: wave(method="direct"), "must be 'wavefunction'"),
         (lambda: wave(max_events="x"), "`max_events`"),
         (lambda: wave(target_sem={"A": 1.0}), "unknown observable 'A'"),
         (lambda: mode_model(f_u=1.2), "`f_u` must be from 0 to 1"),
@@ -322,9 +321,9 @@ def test_elementary_functions():
         (lambda: mode_model(g="strong"), "`g` must be a finite number"),
         (lambda: field_model(epsilon=math.inf), "`epsilon` must be a finite number"),
         (lambda: field_model(gamma_u=0.0), "must be > 0"),
-        (lambda: js.simulate_wavefunction(3, [1.0], 1, {"u": 1}), "`parameters` must be"),
+        (lambda: js.simulate(3, [1.0], 1, {"u": 1}), "`model` must be"),
         (
-            lambda: js.simulate_wavefunction(
+            lambda: js.simulate(
                 twolevel.classical_field(10, 0, [11, 12], 1, 1, 0.5, f_u=1, f_l=0), [1.0], 1, {}
             ),
             "one set of parameters",
@@ -372,7 +371,7 @@ def test_motion_between_jumps(square):
 
 def test_a_phase_of_which_nothing_is_known():
     """Beyond 10¹⁵ nothing is left of it; the amplitudes say so."""
-    table = mode_model(delta=0.0).lowered._replace(mode=False)
+    table = mode_model(delta=0.0).engine_input._replace(mode=False)
     pair = wavefunction._couple.py_func(table, 0)
     assert np.isfinite(wavefunction._moved.py_func(pair, 1e14, 1.0, 0.0, 0.0, 0.0)).all()
     assert np.isnan(wavefunction._moved.py_func(pair, 1e16, 1.0, 0.0, 0.0, 0.0)).all()
@@ -444,7 +443,7 @@ def test_a_model_says_what_it_is():
     up[[0, 2, 4], [0, 1, 2]], up[[1, 3, 5], [0, 1, 2]] = 1, -1
     np.testing.assert_array_equal(model.changes, up)
     rates = [0.9, 0.1, 0.3, 1.2, 0.15, 0.65]
-    np.testing.assert_allclose(model.lowered, [*rates, 1.3, 0.5, True], rtol=1e-14)
+    np.testing.assert_allclose(model.engine_input, [*rates, 1.3, 0.5, True], rtol=1e-14)
     assert model.coupling == 0.5
     warm = {"T_u": 1.0, "mu_u": 9.0, "T_l": 2.0, "mu_l": 0.5}
     for model in (
@@ -457,7 +456,7 @@ def test_a_model_says_what_it_is():
         for name in vars(model.parameters):
             assert getattr(again.parameters, name) == getattr(model.parameters, name)
         assert again == model
-        assert again.lowered == model.lowered
+        assert again.engine_input == model.engine_input
     assert mode_model(g=0.5) != mode_model(g=0.5j)
 
 

@@ -16,6 +16,7 @@ import jumpsim as js
 from jumpsim import engine, streams
 from jumpsim.analysis.averages import long_run
 from jumpsim.cli.main import main
+from jumpsim.engine import compiling
 
 HOHLRAUM = js.systems.hohlraum(20, 10, 1.0)
 START = js.Fixed({"N": 6, "m": 5})
@@ -54,9 +55,9 @@ def test_a_path_goes_on_where_it_was(patience, monkeypatch):
     starts, states = initial.draw(model, 5, 0, 1), streams.states(5, 0, 1, streams.JUMPS)
     times = np.concatenate([[0.0], np.geomspace(1e-3, 40, 60)])
     whole = engine.run("direct", model.table, times, starts, states, {"samples", "jumps"})
-    monkeypatch.setattr(engine, "_PATIENCE", patience)
+    monkeypatch.setattr(compiling, "PAYS_SECONDS", patience)
     for cuts in ([], [1], [30], [1, 2, 3, 50], range(1, 61)):
-        path = engine.Path(model.table, starts[0], states[0])
+        path = engine.Path("direct", model.table, starts[0], states[0])
         heard = []
 
         def proceed(number, heard=heard):
@@ -74,7 +75,7 @@ def test_a_state_is_not_that_of_what_was_ended_later():
     starts, states = initial.draw(model, 5, 0, 1), streams.states(5, 0, 1, streams.JUMPS)
     times = np.linspace(0, 9, 19)
     whole = engine.run("direct", model.table, times, starts, states, {"samples", "jumps"})
-    path, again = (engine.Path(model.table, starts[0], states[0]) for _ in range(2))
+    path, again = (engine.Path("direct", model.table, starts[0], states[0]) for _ in range(2))
     _, jumps = path.sample(times[:4])
     state = path.state()
     path.sample(times[4:10])

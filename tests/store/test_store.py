@@ -12,6 +12,7 @@ from support.files import assert_same_content
 
 import jumpsim as js
 from jumpsim import engine
+from jumpsim.engine import trajectories
 from jumpsim.run.block_task import run_block
 from jumpsim.store import FileStore, MemoryStore, WritableStore, disk, hdf5_layout
 from jumpsim.store.file_part import FilePart
@@ -133,7 +134,7 @@ def test_file_is_the_same_for_any_executor(tmp_path, waveguide, microseconds, re
 def test_file_is_the_same_for_any_slice(
     tmp_path, monkeypatch, waveguide, microseconds, reference, events
 ):
-    monkeypatch.setattr(engine, "SLICE_EVENTS", events)
+    monkeypatch.setattr(trajectories, "SLICE_EVENTS", events)
     arguments = (waveguide, microseconds, 60, js.Thermal(1.0), 5, ALL)
     js.simulate(*arguments, store=tmp_path / "a.h5")
     assert_same_content(tmp_path / "a.h5", reference)

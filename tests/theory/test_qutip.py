@@ -50,7 +50,7 @@ def test_histograms_of_mcsolve():
     options = {"method": "diag", "progress_bar": "", "map": "serial"}
     times = np.linspace(0, 15, 31)
     theirs = qutip.mcsolve(h, start, times, collapse, e_ops=[], ntraj=400, seeds=1, options=options)
-    run = js.simulate_wavefunction(
+    run = js.simulate(
         mode, times, 4000, {"u": 1, "l": 0, "photon": 0}, 1, record=["jumps", "events"]
     )
     names = ["into u", "out of u", "into l", "out of l", "photon from bath", "photon to bath"]

@@ -57,7 +57,7 @@ def compare_density_matrix(ensemble):
     Parameters
     ----------
     ensemble : Ensemble
-        Of `simulate_wavefunction`, recorded with "expect" or "moments".
+        Of quantum jumps, recorded with "expect" or "moments".
 
     Returns
     -------

@@ -178,7 +178,7 @@ def level_thermodynamics(ensemble, after=0.0):
     Parameters
     ----------
     ensemble : Ensemble
-        Of `simulate_wavefunction`, recorded with "expect" and "jumps".
+        Of quantum jumps, recorded with "expect" and "jumps".
     after : float or str
         Where the windows begin: 0, or a stored time (the nearest one not before).
 
@@ -194,7 +194,9 @@ def level_thermodynamics(ensemble, after=0.0):
     """
     model, times = ensemble.model, ensemble.times
     if model.sampled != "expect":
-        raise InputError(f"{model.name} has no quantum jumps; simulate with simulate_wavefunction")
+        raise InputError(
+            f"{model.name} has no quantum jumps; simulate systems.two_level_mode or two_level_field"
+        )
     for record in ("expect", "jumps"):
         need(ensemble, record, f"flows need {record}")
     need_trajectories(ensemble, _LEAST)

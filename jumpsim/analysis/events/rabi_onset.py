@@ -83,7 +83,7 @@ def rabi_onset(ensembles):
     Parameters
     ----------
     ensembles : sequence of Ensemble
-        Of `simulate_wavefunction` with a quantised mode, that differ in the coupling alone;
+        Of quantum jumps with a quantised mode, that differ in the coupling alone;
         recorded with "events".
 
     Returns

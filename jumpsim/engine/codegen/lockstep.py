@@ -26,14 +26,21 @@ class TooLarge(Exception):  # noqa: N818 - an intermediate: the rows are done wi
     """A count that 32 bits do not hold."""
 
 
-def fits(lowered, starts, times, keep, max_events):
-    """Whether lanes can do what is asked for, and have room for it and enough to do."""
-    columns = lowered.changes.shape[1] + ("jumps" in keep) * len(lowered.constants)
-    room = 8 * LANES * (times + 1) * columns <= _MOST_SLOT_BYTES
+def fits(model_input, batch):
+    """Whether lanes can simulate a batch, have room for it and enough to do.
+
+    Parameters
+    ----------
+    model_input : model.rates.RateTable
+    batch : interface.Batch
+    """
+    starts, keep, changes = batch.starts, batch.keep, model_input.changes
+    columns = changes.shape[1] + ("jumps" in keep) * len(model_input.constants)
+    room = 8 * LANES * (len(batch.times) + 1) * columns <= _MOST_SLOT_BYTES
     kept = "events" not in keep and {"samples", "jumps"} & set(keep)
-    enough = len(starts) >= _LEAST_ROWS and (lowered.constants > 0).any()
-    small = starts.max(initial=0) < LARGE and lowered.changes.max(initial=0) < LARGE
-    return bool(room and kept and enough and small and max_events is None)
+    enough = len(starts) >= _LEAST_ROWS and (model_input.constants > 0).any()
+    small = starts.max(initial=0) < LARGE and changes.max(initial=0) < LARGE
+    return bool(room and kept and enough and small and batch.max_events is None)
 
 
 def run(table, grid, starts, streams, jumps, budget, proceed, repair, sums=None):
@@ -41,7 +48,7 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair, sums=None)
 
     Parameters
     ----------
-    table : direct.Table
+    table : direct_kernel.Table
     grid : ndarray of float64
         Times to keep, increasing.
     starts : ndarray of int64, shape (rows, pools)

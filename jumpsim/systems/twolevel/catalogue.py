@@ -11,7 +11,7 @@ def two_level_mode(
     E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, f_u=None, f_l=None, n_b=None,
     T_u=None, T_l=None, T_b=None, mu_u=None, mu_l=None, energies="effective",
 ):  # fmt: skip
-    """Two levels and one quantised mode (W 18), for `simulate_wavefunction`.
+    """Two levels and one quantised mode (W 18).
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def two_level_field(
     E_u, E_l, omega, gamma_u, gamma_l, epsilon, f_u=None, f_l=None,
     T_u=None, T_l=None, mu_u=None, mu_l=None, energies="effective",
 ):  # fmt: skip
-    """Two levels in a classical field (W A1-A3), for `simulate_wavefunction`.
+    """Two levels in a classical field (W A1-A3).
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Two electronic levels with a reservoir each, and light between them: what they are made of.
 
 A. Wacker, *Nonresonant two-level transitions* (2022); below "W". ħ = k_B = 1. From the parameters
-follow the density matrix (`theory.twolevel`), its quantum jumps (`coherent.TwoLevel`) and, with the
-golden rule, a model of counts (`systems.two_level`).
+follow the density matrix (`theory.twolevel`), its quantum jumps (`quantum_jumps.TwoLevel`)
+and, with the golden rule, a model of counts (`systems.two_level`).
 """
 
 from dataclasses import dataclass, replace

@@ -7,12 +7,13 @@ exchange it would be `systems.two_level`.
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InputError
-from ...model import rates
+from ...model.base import BaseModel, Samples
 from ...model.declaration import Channel, Pool
 from ...model.model import Model
 from ...utils.tables import columns
@@ -70,7 +71,7 @@ def bath_channels(gamma_b, n_b):
 
 
 @dataclass(frozen=True, init=False, eq=False)
-class TwoLevel(Model):
+class TwoLevel(BaseModel):
     """Two levels and a quantised mode, or a classical field, as quantum jumps.
 
     Parameters
@@ -92,10 +93,11 @@ class TwoLevel(Model):
 
     parameters: ModeParameters | FieldParameters
 
-    method = "wavefunction"
-    sampled = "expect"
-    sample_unit = 2.0**-32  # sums are exact in whole multiples of it
-    observables = OBSERVABLES
+    engine = "wavefunction"
+    without_rates = (
+        "its exchange with the light is coherent, so that counts alone are not its state; see "
+        "theory.twolevel for its averages, or use the golden rule (systems.two_level)"
+    )
 
     def __init__(self, parameters):
         if not isinstance(parameters, ModeParameters | FieldParameters):
@@ -117,9 +119,14 @@ class TwoLevel(Model):
         object.__setattr__(self, "parameters", p)
 
     @property
-    def columns(self):
-        """What each column of samples and of jumps is, by the name of the record."""
-        return {"expect": self.observables, "jumps": self.channels}
+    def observables(self) -> tuple[str, ...]:
+        """Names of the expectation values that are sampled."""
+        return self.samples.names
+
+    @property
+    def samples(self) -> Samples:
+        """Expectation values, of which sums are exact in whole multiples of 2⁻³²."""
+        return Samples("expect", OBSERVABLES, 2.0**-32)
 
     @property
     def coupling(self):
@@ -128,22 +135,13 @@ class TwoLevel(Model):
         return abs(p.g if isinstance(p, ModeParameters) else p.epsilon)
 
     @property
-    def lowered(self):
-        """The model as the wave-function kernel takes it."""
+    def engine_input(self) -> CoherentRates:
+        """Rates, detuning and coupling as numbers."""
         constants = [channel.rate for channel in self.channel_specs]
         mode = isinstance(self.parameters, ModeParameters)
         bath = constants[4:] if mode else [0.0, 0.0]
         return CoherentRates(
             *constants[:4], *bath, float(self.parameters.detuning), float(self.coupling), mode
-        )
-
-    @property
-    def table(self):
-        """None: refused, because every view that starts from it would be another physics."""
-        raise InputError(
-            f"{self.name} has a coherent exchange, so that its counts are no state and have no "
-            "rates; see theory.twolevel for its averages, or use the golden rule "
-            "(systems.two_level)"
         )
 
     def as_counts(self, counts, whole=False):
@@ -156,10 +154,13 @@ class TwoLevel(Model):
             )
         return array
 
-    @property
-    def changes(self):
-        """What each channel adds to the counts, (n_channels, n_pools) int64."""
-        return rates.lower(self).changes.copy()
+    def as_start(self, counts: ArrayLike) -> NDArray[Any]:
+        """Refuse a start that is given as a sequence: it could be meant as amplitudes."""
+        raise InputError(
+            "`initial` must be a Fock state such as {'u': 1, 'l': 0, 'photon': 2}, or a Mixture of "
+            f"them, but is {type(counts).__name__}; superpositions of photon numbers, such as "
+            "coherent states, are not what these trajectories can hold (to_qutip and mcsolve can)"
+        )
 
     @property
     def entropies(self):
@@ -205,6 +206,21 @@ class TwoLevel(Model):
                 *columns(rows, head, right=(1, 2)),
             ]
         )
+
+
+def as_simulated(model: Any) -> BaseModel:
+    """Model that an argument of `simulate` stands for.
+
+    Parameters
+    ----------
+    model : BaseModel, ModeParameters, FieldParameters, or anything with such `parameters`
+    """
+    if isinstance(model, BaseModel):
+        return model
+    parameters = getattr(model, "parameters", model)
+    if isinstance(parameters, ModeParameters | FieldParameters):
+        return TwoLevel(parameters)
+    raise InputError(f"`model` must be a jumpsim.Model, but is {type(model).__name__}")
 
 
 def model_fromdict(data):

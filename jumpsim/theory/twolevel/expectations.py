@@ -16,7 +16,7 @@ def expectations(model, times, initial):
 
     Parameters
     ----------
-    model : coherent.TwoLevel
+    model : TwoLevel
     times : array_like of float
         Seconds.
     initial : Fixed, Mixture or Thermal

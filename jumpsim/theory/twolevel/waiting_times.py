@@ -18,7 +18,7 @@ def waiting_law(model, times, initial, channels, after=None):
 
     Parameters
     ----------
-    model : coherent.TwoLevel
+    model : TwoLevel
         With a quantised mode.
     times : array_like of float
         Seconds.

@@ -1,0 +1,236 @@
+"""What every kind of model has in common: pools, channels, starts, and what its samples are.
+
+A model names its engine, once, in `BaseModel.engine`; nothing outside the package `engine` looks at
+that name.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import InputError, choices, one_line
+from .declaration import Channel, Pool
+
+
+class Samples(NamedTuple):
+    """What is sampled along a trajectory.
+
+    Attributes
+    ----------
+    record : str
+        Name of the record that keeps them: "counts" or "expect".
+    names : tuple of str
+        One for each column.
+    unit : float
+        Samples are whole multiples of it when they are summed, so that sums are exact.
+    """
+
+    record: str
+    names: tuple[str, ...]
+    unit: float
+
+
+@dataclass(frozen=True, init=False)
+class BaseModel(ABC):
+    """Pools and channels; `Model` adds jump rates, `TwoLevel` a coherent exchange.
+
+    Attributes
+    ----------
+    pools, channels : tuple of str
+        Names. Counts are always in the order of `pools`, jumps in that of `channels`.
+    pool_specs : tuple of Pool
+    channel_specs : tuple of Channel
+    name : str
+        What the system is called in tables and figures; not part of a model's identity.
+    """
+
+    pool_specs: tuple[Pool, ...]
+    channel_specs: tuple[Channel, ...]
+    name: str = field(compare=False)
+
+    engine: ClassVar[str]  # name of the engine that simulates it, in `engine.ENGINES`
+    without_rates: ClassVar[str] = ""  # of a model without jump rates: why, and what to use
+
+    def __init__(self, pools: Any, channels: Any, name: str) -> None:
+        for part, given, kind in (("pools", pools, Pool), ("channels", channels, Channel)):
+            if not isinstance(given, list | tuple) or not given:
+                raise InputError(f"`{part}` must be a non-empty list of {kind.__name__}s")
+            for item in given:
+                if not isinstance(item, kind):
+                    raise InputError(f"`{part}` must hold {kind.__name__}s, but holds {item!r}")
+            names = [item.name for item in given]
+            if twice := [n for n in names if names.count(n) > 1]:
+                raise InputError(f"`{part}`: the name '{twice[0]}' is used more than once")
+        one_line(name, "a model's name")
+        for attribute, value in (
+            ("pool_specs", tuple(pools)),
+            ("channel_specs", tuple(channels)),
+            ("name", name),
+        ):
+            object.__setattr__(self, attribute, value)
+        for channel in self.channel_specs:
+            self._check_channel(channel)
+
+    @property
+    @abstractmethod
+    def samples(self) -> Samples:
+        """What is sampled along a trajectory."""
+
+    @property
+    @abstractmethod
+    def engine_input(self) -> Any:
+        """What the engine takes of the model, see `engine.Engine`."""
+
+    @abstractmethod
+    def asdict(self) -> dict[str, Any]:
+        """Plain dict of everything that defines the model."""
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        """Names of the pools: the order of all counts."""
+        return tuple(p.name for p in self.pool_specs)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels: the order of all rates and jumps."""
+        return tuple(c.name for c in self.channel_specs)
+
+    def pool(self, name: str) -> Pool:
+        """The `Pool` of that name."""
+        return _find(self.pool_specs, name, "pool")
+
+    def channel(self, name: str) -> Channel:
+        """The `Channel` of that name."""
+        return _find(self.channel_specs, name, "channel")
+
+    @property
+    def sampled(self) -> str:
+        """Name of the record that keeps the samples."""
+        return self.samples.record
+
+    @property
+    def sample_unit(self) -> float:
+        """Unit of `samples`."""
+        return self.samples.unit
+
+    @property
+    def columns(self) -> dict[str, tuple[str, ...]]:
+        """Names of the columns of samples and of jumps, by the name of the record."""
+        return {self.samples.record: self.samples.names, "jumps": self.channels}
+
+    @property
+    def changes(self) -> NDArray[np.int64]:
+        """What each channel adds to the counts, (n_channels, n_pools)."""
+        return np.array(
+            [
+                [c.gives.get(pool, 0) - c.takes.get(pool, 0) for pool in self.pools]
+                for c in self.channel_specs
+            ],
+            np.int64,
+        )
+
+    @property
+    def energy_changes(self) -> NDArray[np.float64]:
+        """What each event adds to the energy of the pools, (n_channels,) in ħΩ."""
+        return self.changes @ np.array([pool.energy for pool in self.pool_specs])
+
+    @property
+    def irreversible(self) -> tuple[str, ...]:
+        """Names of the channels that can happen and that no other can undo, in their order."""
+        rates = {channel.name: channel.rate for channel in self.channel_specs}
+        return tuple(
+            c.name for c in self.channel_specs if c.rate > 0 and not rates.get(c.reverse, 0) > 0
+        )
+
+    def _check_channel(self, channel: Channel) -> None:
+        where = f"channel '{channel.name}'"
+        for part in ("takes", "gives", "through"):
+            for name in getattr(channel, part):
+                if name not in self.pools:
+                    raise InputError(
+                        f"{where}: unknown pool '{name}' in `{part}`; " + choices(name, self.pools)
+                    )
+        for name in channel.through:
+            if self.pool(name).kind != "bosonic":
+                raise InputError(
+                    f"{where}: only bosonic pools can be passed `through`, but '{name}' is "
+                    f"{self.pool(name).kind}"
+                )
+        for name in channel.takes:
+            if name in channel.gives and self.pool(name).kind != "mass_action":
+                raise InputError(
+                    f"{where}: pool '{name}' is both taken and given; only mass-action pools can "
+                    "be (X -> 2X). A mode that is passed belongs into `through`"
+                )
+        if channel.reverse is None:
+            return
+        if channel.reverse not in self.channels:
+            raise InputError(
+                f"{where}: unknown `reverse` '{channel.reverse}'; "
+                + choices(channel.reverse, self.channels)
+            )
+        back = self.channel(channel.reverse)
+        if (back.takes, back.gives, back.reverse) != (channel.gives, channel.takes, channel.name):
+            raise InputError(
+                f"{where}: its `reverse` '{back.name}' must take what it gives, give what it "
+                "takes, and name it as its own reverse"
+            )
+
+    def as_counts(self, counts: Any, whole: bool = False) -> NDArray[Any]:
+        """Counts in pool order as an array, checked against the pools' limits.
+
+        Parameters
+        ----------
+        counts : mapping or array_like
+            By pool name, or in pool order along the last axis.
+        whole : bool
+            Demand whole numbers, and return int64.
+        """
+        names = self.pools
+        if isinstance(counts, Mapping):
+            if unknown := [n for n in counts if n not in names]:
+                raise InputError(f"unknown pool '{unknown[0]}'; " + choices(unknown[0], names))
+            if missing := [n for n in names if n not in counts]:
+                raise InputError(f"counts must name every pool, but '{missing[0]}' is missing")
+            counts = [counts[n] for n in names]
+        if isinstance(counts, list | tuple) and any(isinstance(n, bool) for n in counts):
+            raise InputError(f"counts must be numbers, one for each pool, but are {counts!r}")
+        try:
+            array = np.asarray(counts)
+            numeric = array.dtype.kind in "iuf"
+        except ValueError:
+            numeric = False
+        if not numeric:
+            raise InputError(f"counts must be numbers, one for each pool, but are {counts!r}")
+        if array.ndim == 0 or array.shape[-1] != len(names):
+            raise InputError(
+                f"counts must have {len(names)} entries ({', '.join(names)}), but have shape "
+                f"{array.shape}"
+            )
+        for pool, column in zip(self.pool_specs, np.moveaxis(array, -1, 0), strict=True):
+            top = 2**53 if pool.capacity is None else pool.capacity
+            bad = ~((column >= 0) & (column <= top))
+            if whole:
+                bad |= column != np.floor(column)
+            if bad.any():
+                limit = "2^53" if pool.capacity is None else top
+                raise InputError(
+                    f"count of pool '{pool.name}' must be a {'whole ' if whole else ''}number "
+                    f"from 0 to {limit}, but is {column[bad].flat[0]}"
+                )
+        return array.astype(np.int64) if whole else array.astype(float)
+
+    def as_start(self, counts: ArrayLike) -> NDArray[Any]:
+        """Counts of a start that is given as a sequence, in the order of `pools`."""
+        return self.as_counts(counts)
+
+
+def _find(items: tuple[Any, ...], name: str, what: str) -> Any:
+    for item in items:
+        if item.name == name:
+            return item
+    raise InputError(f"unknown {what} {name!r}; " + choices(name, [i.name for i in items]))
