@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from ..model.model import Model
+from ..model.model import Model, as_model
 from .local_equilibrium import _array, energy_unit, entropy_unit, inverse_temperatures
 
 
@@ -71,7 +71,7 @@ def entropy_production(model, counts, si=False):
         Infinite where quanta enter an empty pool.
     """
     counts = _array(model, counts)
-    used = np.abs(model.table.changes).sum(axis=0) > 0
+    used = np.abs(as_model(model).table.changes).sum(axis=0) > 0
     for pool, changes in zip(model.pool_specs, used, strict=True):
         if changes and pool.kind == "mass_action":
             raise InputError(
@@ -115,7 +115,7 @@ def heat_flows(model, counts, si=False):
     -------
     dict of str to ndarray, shape (...)
     """
-    return _by_bath(model, model.table.mean_rates(_array(model, counts)), si)
+    return _by_bath(model, as_model(model).table.mean_rates(_array(model, counts)), si)
 
 
 def heat_given(model, jumps, si=False):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..model.microstates import log_states
-from ..model.model import Model
+from ..model.model import Model, as_model
 from .local_equilibrium import entropy_unit
 
 _SAMPLE = 2000  # states on which an identity of rates is tried
@@ -98,7 +98,7 @@ def states_along(model, start, numbers, channels):
     -------
     before, after : ndarray of int64, shape (n_events, n_pools)
     """
-    changes = model.table.changes[channels]
+    changes = as_model(model).table.changes[channels]
     moved = np.cumsum(changes, axis=0)
     ends = np.cumsum(numbers)
     base = np.zeros((len(numbers), changes.shape[1]), np.int64)

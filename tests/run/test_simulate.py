@@ -228,7 +228,6 @@ REFUSALS = [
     ({"target_sem": 1.0, "record": "jumps"}, '`target_sem` needs record "counts" or "moments"'),
     ({"max_events": 0}, "`max_events` must be a whole number .*, but is 0"),
     ({"block_size": 0}, "`block_size` must be a whole number .*, but is 0"),
-    ({"method": "dirct"}, "`method`: unknown 'dirct'; did you mean 'direct'"),
 ]
 
 

@@ -95,8 +95,8 @@ class TwoLevel(BaseModel):
 
     engine = "wavefunction"
     without_rates = (
-        "its exchange with the light is coherent, so that counts alone are not its state; see "
-        "theory.twolevel for its averages, or use the golden rule (systems.two_level)"
+        "with a coherent exchange the counts alone are not the state; see theory.twolevel for "
+        "averages, or use the golden rule (systems.two_level)"
     )
 
     def __init__(self, parameters):
