@@ -1,12 +1,13 @@
-"""What all kernels share: status codes, where a kernel is, and what it fills.
+"""What all kernels share: status codes, the state between two calls, and the arrays to fill.
 
-A kernel is called in slices of bounded work. Everything that one slice hands on to the next is in
-a `Cursor`, so that how often it returns changes no number.
+A kernel is called again and again, each time for a bounded amount of work. All that the next call
+needs is in a `Cursor`, so that the number of calls changes no result.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 ENGINE_VERSION = 1
 
@@ -22,21 +23,21 @@ FRESH = -1  # Cursor.place[GRID] of a trajectory that has not begun
 
 
 class Cursor(NamedTuple):
-    """Everything that one slice hands on to the next."""
+    """State of a kernel between two calls."""
 
-    place: np.ndarray  # int64: ROW, GRID, EVENTS, FILLED, FAULT
-    clock: np.ndarray  # float64, 1
-    stream: np.ndarray  # uint64, 4
-    counts: np.ndarray  # int64: the state, as far as it is whole numbers
-    amplitudes: np.ndarray  # float64: the rest of it
-    jumps: np.ndarray  # int64, channels of the model
+    place: NDArray[np.int64]  # entries ROW, GRID, EVENTS, FILLED, FAULT
+    clock: NDArray[np.float64]  # one entry: the time of the last event
+    stream: NDArray[np.uint64]  # four words: the state of the random stream
+    counts: NDArray[np.int64]  # whole numbers of the physical state
+    amplitudes: NDArray[np.float64]  # real numbers of the physical state
+    jumps: NDArray[np.int64]  # events so far of each channel of the model
 
 
 class Output(NamedTuple):
-    """What is kept; an array of length 0 is not asked for."""
+    """Arrays that a kernel fills; one of length 0 is not wanted."""
 
-    samples: np.ndarray  # (rows, times, columns): counts as int64, or expectation values
-    jumps: np.ndarray  # int64, (rows, times, channels of the model)
-    event_count: np.ndarray  # int64, rows
-    event_time: np.ndarray  # float64, capacity of the buffer
-    event_channel: np.ndarray  # int32, the same
+    samples: NDArray[Any]  # (rows, times, columns): counts as int64, or expectation values
+    jumps: NDArray[np.int64]  # (rows, times, channels of the model)
+    event_count: NDArray[np.int64]  # (rows,)
+    event_time: NDArray[np.float64]  # (capacity of the buffer,)
+    event_channel: NDArray[np.int32]  # (capacity of the buffer,)

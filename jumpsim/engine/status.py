@@ -1,4 +1,6 @@
-"""What the kernels' status codes mean: one table turns a code into a sentence."""
+"""Meaning of the status codes of kernels: one table turns a code into a sentence."""
+
+from collections.abc import Sequence
 
 from ..errors import SimulationError
 from . import kernel_state
@@ -17,16 +19,16 @@ SENTENCES = {
 
 
 class Fault(Exception):  # noqa: N818 - an intermediate, always turned into a SimulationError
-    """A status code that is an error, with where it arose."""
+    """A status code that is an error, with the row, time and channel of its origin."""
 
-    def __init__(self, status, row, time, channel, events):
+    def __init__(self, status: int, row: int, time: float, channel: int, events: int) -> None:
         super().__init__(status, row, time, channel, events)
         self.status, self.row, self.time = status, row, time
         self.channel, self.events = channel, events
 
     @classmethod
-    def at(cls, status, cursor):
-        """Fault of a kernel, from the `Cursor` that says where it arose."""
+    def at(cls, status: int, cursor: kernel_state.Cursor) -> "Fault":
+        """Make the fault of a kernel that returned `status` with this cursor."""
         place = cursor.place
         return cls(
             status,
@@ -36,8 +38,8 @@ class Fault(Exception):  # noqa: N818 - an intermediate, always turned into a Si
             int(place[kernel_state.EVENTS]),
         )
 
-    def explain(self, first, channels):
-        """Turn into a `SimulationError` that names trajectory, time and channel."""
+    def explain(self, first: int, channels: Sequence[str]) -> SimulationError:
+        """Error with trajectory, time and channel; `first` is the index of row 0."""
         name = channels[self.channel] if self.channel >= 0 else "?"
         text = SENTENCES[self.status].format(channel=name, events=self.events)
         return SimulationError(f"trajectory {first + self.row}, t = {self.time:.6g} s: {text}")

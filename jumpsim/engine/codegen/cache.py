@@ -1,12 +1,13 @@
-"""Where compiled kernels are kept: in a folder that is named after the sources of this package.
+"""The cache of compiled kernels: a folder that is named after a digest of the engine's sources.
 
-numba looks at the file of a function alone, and would take a kernel from its cache although a
-function that it calls, in another file, has been edited.
+numba compares the file of a function only, and would use a cached kernel although a function that
+it calls, in another file, has been edited.
 """
 
 import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from numba import config
@@ -14,11 +15,11 @@ from numba import config
 _HERE = Path(__file__).parent.parent  # jumpsim/engine, with all of its folders
 
 
-def cache_folder():
-    """Folder named after the digest of these sources, beside them, or else in the user's cache."""
+def cache_folder() -> Path:
+    """Folder of the compiled kernels: beside the sources, or else in the user's cache."""
     digest = hashlib.blake2b(digest_size=8)
     for file in sorted(_HERE.rglob("*.py")):
-        if "__pycache__" not in file.parts:  # where engines put what they write
+        if "__pycache__" not in file.parts:  # where generated code is kept
             digest.update(file.read_bytes())
     name = f"kernels-{digest.hexdigest()}"
     folder = Path(config.CACHE_DIR or _HERE / "__pycache__") / name
@@ -32,8 +33,8 @@ def cache_folder():
 
 
 @contextlib.contextmanager
-def kernel_cache():
-    """Let functions that are compiled with ``cache=True`` in here be cached in that folder."""
+def kernel_cache() -> Iterator[None]:
+    """Cache functions that are compiled with ``cache=True`` in this block in `cache_folder`."""
     before = config.CACHE_DIR
     config.CACHE_DIR = str(cache_folder())
     try:

@@ -1,32 +1,37 @@
-"""Many trajectories at once: 64 lanes advance together by one event, side by side.
+"""Many trajectories together: in each pass 64 trajectories, the lanes, advance by one event.
 
-The same trajectories as those of the direct method, bit for bit: the same draws, the same
-logarithm, the same products and sums in the same order, only for 64 of them at a time, so that the
-processor's vector units do the work. A lane whose trajectory has ended takes the next one at once.
+The trajectories are those of the direct method, bit for bit: the same draws, the same logarithm,
+the same products and sums in the same order, for 64 trajectories in the vector units of the
+processor. A lane whose trajectory has ended takes the next one at once.
 
-A processor works on lanes side by side only where the code of a pass is one straight line, so it
-is written for each model structure (`generated.py`, `lanecode.py`).
+Compilers make vector code of a pass only where it has no branches and no inner loops, so the source
+code is written for each model structure (`templates.py`, `lockstep_source.py`).
 
 Samples are kept in slots, one for each stored time: every event overwrites the slot of the first
-time that is not before it, and what was left out is filled in when the trajectory ends.
+stored time that is not before it, and slots without an event are filled when the trajectory ends.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ...statistics.exact_sums import word_sums
+from ..interface import Batch, Proceed
 from . import templates
-from .lockstep_source import DONE, DOUBTFUL, LANES, LARGE, NEAR, source
+from .lockstep_source import DONE, LANES, LARGE, NEAR, UNDECIDED, source
 
 _MOST_SLOT_BYTES = 2**26
 _LEAST_ROWS = LANES // 2
-_RING_ROWS = 32 * LANES  # of which samples are in a cache when they are added up
+_RING_ROWS = 32 * LANES  # so few that their samples are still in the processor's cache
 
 
-class TooLarge(Exception):  # noqa: N818 - an intermediate: the rows are done without lanes
-    """A count that 32 bits do not hold."""
+class TooLarge(Exception):  # noqa: N818 - never leaves the engine: the rows are simulated without lanes
+    """A count does not fit into 32 bits."""
 
 
-def fits(model_input, batch):
+def fits(model_input: Any, batch: Batch) -> bool:
     """Whether lanes can simulate a batch, have room for it and enough to do.
 
     Parameters
@@ -43,7 +48,17 @@ def fits(model_input, batch):
     return bool(room and kept and enough and small and batch.max_events is None)
 
 
-def run(table, grid, starts, streams, jumps, budget, proceed, repair, sums=None):
+def run(
+    table: Any,
+    grid: NDArray[np.float64],
+    starts: NDArray[np.int64],
+    streams: NDArray[np.uint64],
+    jumps: NDArray[np.int64],
+    budget: int,
+    proceed: Proceed | None,
+    repair: Callable[[int], tuple[Any, Any]],
+    sums: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Simulate trajectories in lanes.
 
     Parameters
@@ -54,26 +69,24 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair, sums=None)
     starts : ndarray of int64, shape (rows, pools)
     streams : ndarray of uint64, shape (rows, 4)
     jumps : ndarray of int64, shape (rows, times, channels)
-        Filled with the jumps of each channel, which are counts that no rate looks at; without
-        rows they are not counted.
+        Filled with the jumps of each channel; with 0 rows they are not counted.
     budget : int
-        Passes after which `proceed` is asked; it changes no number.
+        Passes after which `proceed` is called; it changes no number.
     proceed : callable
         Called with (finished rows, events) since the last call; False ends the run early.
     repair : callable
-        Given a row, returns its samples and number of events by the direct method, and fills in its
-        jumps, or raises its fault: for a lane with a rate, a total or a count that lanes do not
-        judge.
+        Simulates one row by the plain kernel: returns its samples and number of events and fills
+        in its jumps, or raises its fault. For lanes with a rate, a total or a count outside of what
+        this code can decide.
     sums : tuple of ndarray, optional
-        Two arrays, to which the samples of all rows are added (`sums.word_sums`), row by row while
-        they are at hand; the samples themselves are not kept then, and no row when the run is
-        ended early.
+        Two arrays, to which the samples of all rows are added (`exact_sums.word_sums`) as soon as a
+        row has ended. Then samples are not kept, and no row when the run is ended early.
 
     Returns
     -------
     samples : ndarray of int32, shape (rows, times, pools)
     event_count : ndarray of int64, shape (rows,)
-        Of the leading rows that are all finished.
+        Of the rows before the first one that is not finished.
 
     Raises
     ------
@@ -104,7 +117,7 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair, sums=None)
         if sums is not None:
             word_sums(samples[: place[1]], *sums)
             place[1] = 0
-        if status == DOUBTFUL:
+        if status == UNDECIDED:
             for lane in np.flatnonzero(lanes >= 0):
                 row = int(lanes[lane])
                 alone, event_count[row] = repair(row)
@@ -131,8 +144,8 @@ def run(table, grid, starts, streams, jumps, budget, proceed, repair, sums=None)
     return samples[:done], event_count[:done]
 
 
-def _spacing(grid):
-    """Beginning and inverse step of evenly spaced times; 0 for others."""
+def _spacing(grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Beginning and inverse step of evenly spaced times; the inverse is 0 for other times."""
     if len(grid) < 2:
         return np.zeros(2)
     inverse = (len(grid) - 1) / (grid[-1] - grid[0])

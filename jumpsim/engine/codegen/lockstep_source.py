@@ -1,22 +1,34 @@
-"""The code of a pass in lanes, written for each model structure; see lockstep.py."""
+"""Source code that advances 64 trajectories by one event, for one structure; see lockstep.py."""
 
 import itertools
+from collections.abc import Sequence
 
-from .templates import DRAW, HEAD, WAIT, by_pool, growing, indented, rates, unpacked
+from .templates import (
+    DRAW,
+    HEAD,
+    WAIT,
+    Changes,
+    Factors,
+    by_pool,
+    growing,
+    indented,
+    rates,
+    unpacked,
+)
 
 LANES = 64
-LARGE = 2**30  # of a count: what lanes keep has 32 bits, and what one event adds is not looked at
-NEAR = 1e-6  # of a step between stored times, within which the exact times decide
-MORE, DONE, DOUBTFUL = range(3)
+LARGE = 2**30  # largest count: lanes keep 32 bits, and do not check what a single event adds
+NEAR = 1e-6  # steps between stored times; nearer than this the exact times are compared
+MORE, DONE, UNDECIDED = range(3)
 
 # One pass: two draws of each lane, its waiting time, its rates, its event. The same operations as
-# in draws.py and direct.py.
+# in random.py and direct_kernel.py.
 _STEP = '''@njit(cache=True, error_model="numpy")
 def step(state, stream, numbers, end):
-    """Advance every lane by one event; returns how many ended, and how many are doubtful."""
+    """Advance every lane by one event; returns how many ended, and how many are undecided."""
 {unpack}
     ended = 0
-    doubtful = 0
+    undecided = 0
     for l in range({W}):
         a = stream[l]
         b = stream[{W} + l]
@@ -39,15 +51,15 @@ def step(state, stream, numbers, end):
         state[{time} + l] = t
         state[{events} + l] += live
         ended += 0 if t <= end else 1
-        doubtful += 0 if sound & ({total} < np.inf) & ((x < {total}) | ({total} == 0.0)) else 1
-    return ended, doubtful
+        undecided += 0 if sound & ({total} < np.inf) & ((x < {total}) | ({total} == 0.0)) else 1
+    return ended, undecided
 
 
 '''
 
 _REST = '''@njit(cache=True, error_model="numpy")
 def even_slots(state, slots, begin, inverse, end, times):
-    """Slot of every lane's time among evenly spaced ones; returns how many are too near to one."""
+    """Slot of the time of every lane, for even spacing; returns how many are too near to a step."""
     near = 0
     for l in range({W}):
         t = state[{time} + l]
@@ -63,7 +75,7 @@ def even_slots(state, slots, begin, inverse, end, times):
 
 @njit(cache=True, error_model="numpy")
 def any_slots(state, slots, grid, end):
-    """Slot of every lane's time, from the last one on."""
+    """Slot of the time of every lane, searched from its last slot on."""
     for l in range({W}):
         t = state[{time} + l]
         slot = min(slots[l], len(grid) - 1)
@@ -77,7 +89,7 @@ def any_slots(state, slots, grid, end):
 
 @njit(cache=True, error_model="numpy")
 def keep(state, kept, slots, size):
-    """Write every lane's counts into its slot."""
+    """Write the counts of every lane into its slot."""
     for l in range({W}):
         o = (l * size + slots[l]) * {P}
 {keep}
@@ -132,9 +144,9 @@ def advance(numbers, grid, spacing, budget, starts, streams, state, stream, lane
                 running += 1 if lanes[l] >= 0 else 0
             if running == 0:
                 return {DONE}
-        ended, doubtful = step(state, stream, numbers, end)
-        if doubtful > 0:
-            return {DOUBTFUL}
+        ended, undecided = step(state, stream, numbers, end)
+        if undecided > 0:
+            return {UNDECIDED}
         if spacing[1] > 0.0:
             if even_slots(state, slots, spacing[0], spacing[1], end, times) > 0:
                 any_slots(state, slots, grid, end)
@@ -145,8 +157,8 @@ def advance(numbers, grid, spacing, budget, starts, streams, state, stream, lane
 '''
 
 
-def source(pools, columns, factors, changes):
-    """Code of a structure; columns beyond the pools are counted, and looked at by no rate."""
+def source(pools: int, columns: int, factors: Factors, changes: Changes) -> str:
+    """Source code for a structure; columns beyond the pools are jumps, which no rate depends on."""
     bounds = dict.fromkeys(growing(changes, pools), LARGE)
     moves = [_move(p, change) for p, change in enumerate(by_pool(changes, columns)) if any(change)]
     masks = [f"g{c} = 1.0 if x >= c{c} else 0.0" for c in range(len(factors) - 1)]
@@ -154,7 +166,7 @@ def source(pools, columns, factors, changes):
         "P": columns, "pools": pools, "time": columns * LANES, "events": (columns + 1) * LANES,
         "near": NEAR,
         "W": LANES, "W2": 2 * LANES, "W3": 3 * LANES, "total": f"c{len(factors) - 1}",
-        "DONE": DONE, "MORE": MORE, "DOUBTFUL": DOUBTFUL,
+        "DONE": DONE, "MORE": MORE, "UNDECIDED": UNDECIDED,
         "draws": indented(8, DRAW.format(out="first") + DRAW.format(out="second")),
         "wait": indented(8, WAIT.format(first="first", wait="wait")),
         "unpack": indented(4, unpacked(factors)),
@@ -167,8 +179,8 @@ def source(pools, columns, factors, changes):
     return HEAD + (_STEP + _REST).format(**names)
 
 
-def _move(p, change):
-    """What a pool changes by: what the first channel does, and what each mask adds to that."""
+def _move(p: int, change: Sequence[int]) -> str:
+    """Line that adds to column p the change by the chosen channel, as a sum over masks."""
     steps = [(b - a, c) for c, (a, b) in enumerate(itertools.pairwise(change)) if b != a]
     total = " ".join([f"{float(change[0])}", *(f"+ {float(d)} * g{c}" for d, c in steps)])
     return f"state[{p * LANES} + l] = x{p} + live * ({total})"

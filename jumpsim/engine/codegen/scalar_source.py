@@ -1,7 +1,8 @@
-"""The code of the direct method, one trajectory after the other, written for a model structure.
+"""Source code of the direct method, one trajectory after the other, for one model structure.
 
-The same operations in the same order as direct.py, with the same cursor. Waiting times and uniform
-numbers are drawn ahead, side by side; what was drawn in vain is drawn again after a return.
+The same operations in the same order as in direct_kernel.py, with the same cursor. Waiting times
+and uniform numbers of the next events are computed in advance; those that were not used are
+computed again at the next call.
 """
 
 from ..kernel_state import (
@@ -15,14 +16,25 @@ from ..kernel_state import (
     ROW,
     TOO_MANY_EVENTS,
 )
-from .templates import DRAW, HEAD, WAIT, by_pool, growing, indented, rates, unpacked
+from .templates import (
+    DRAW,
+    HEAD,
+    WAIT,
+    Changes,
+    Factors,
+    by_pool,
+    growing,
+    indented,
+    rates,
+    unpacked,
+)
 
-AHEAD = 64  # events drawn for at a time
-UNJUDGED = -1  # status: the plain kernel has to judge this event
+AHEAD = 64  # events for which random numbers are computed at a time
+UNDECIDED = -1  # status: the plain kernel has to simulate this event
 
 _CODE = '''@njit(cache=True, error_model="numpy")
 def draw(stream, bits, pairs):
-    """Two outputs for each of so many events."""
+    """Draw two random words for each of `pairs` events."""
     a, b, c, d = stream[0], stream[1], stream[2], stream[3]
     for i in range(pairs):
 {draws}
@@ -42,7 +54,7 @@ def ahead(stream, bits, wait, uniform):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(numbers, moves, labels, grid, max_events, budget, starts, streams, cursor, out):
-    """Run trajectories for at most about `budget` events; see direct.advance."""
+    """Run trajectories for at most about `budget` events; see direct_kernel.advance."""
     place, stream, counts = cursor.place, cursor.stream, cursor.counts
     keep_samples, keep_jumps = len(out.samples) > 0, len(out.jumps) > 0
     capacity = len(out.event_time)
@@ -78,7 +90,7 @@ def advance(numbers, moves, labels, grid, max_events, budget, starts, streams, c
                 break
 {rates}
             if not sound:
-                status = {UNJUDGED}
+                status = {UNDECIDED}
                 break
             following = np.inf if {total} == 0.0 else t + wait[drawn] / {total}
             while next_time < following:
@@ -97,7 +109,7 @@ def advance(numbers, moves, labels, grid, max_events, budget, starts, streams, c
                 break
             x = uniform[drawn] * {total}
             if not x < {total}:  # infinite, or rounded up
-                status = {UNJUDGED}
+                status = {UNDECIDED}
                 break
             chosen = {chosen}
             t = following
@@ -131,14 +143,15 @@ def advance(numbers, moves, labels, grid, max_events, budget, starts, streams, c
 '''
 
 
-def source(pools, factors, changes):
-    """Code of a structure; `moves` holds what each pool changes by, (pools, channels)."""
-    # Well below where counts are not exact, because what one event adds is not looked at.
+def source(pools: int, factors: Factors, changes: Changes) -> str:
+    """Source code for a structure; its argument `moves` is the change of pools by channels."""
+    # Well below the largest exact count, because what a single event adds is not checked.
     bounds = dict.fromkeys(growing(changes, pools), 2**52)
     moved = [p for p, change in enumerate(by_pool(changes, pools)) if any(change)]
     last = len(factors) - 1
     names = {
-        "AHEAD": AHEAD, "UNJUDGED": UNJUDGED, "DONE": DONE, "MORE": MORE, "ROW": ROW, "GRID": GRID,
+        "AHEAD": AHEAD, "UNDECIDED": UNDECIDED, "DONE": DONE, "MORE": MORE, "ROW": ROW,
+        "GRID": GRID,
         "BUFFER_FULL": BUFFER_FULL, "TOO_MANY_EVENTS": TOO_MANY_EVENTS, "FRESH": FRESH,
         "EVENTS": EVENTS, "FILLED": FILLED, "total": f"c{last}",
         "draws": indented(8, DRAW.format(out="first") + DRAW.format(out="second")),

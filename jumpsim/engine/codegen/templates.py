@@ -1,7 +1,7 @@
-"""Code that is written for a model's structure, and the files in which numba can cache it.
+"""Parts of the source code for one model structure, and the files from which numba compiles it.
 
-The structure is which pools stand in which rate, and what each channel changes; all numbers stay
-arguments. With it the rates are a straight line of code, without loops and tables.
+The structure is: which pools each rate depends on, and what each channel changes. All constants
+stay arguments. With a known structure the rates are computed without loops and tables.
 """
 
 import functools
@@ -11,10 +11,18 @@ import os
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .cache import cache_folder
+
+# For each channel: the pools of its factors; and pairs (pool, change).
+Factors = tuple[tuple[int, ...], ...]
+Changes = tuple[tuple[tuple[int, int], ...], ...]
 
 _compiling = threading.Lock()
 
@@ -61,8 +69,8 @@ c ^= h
 d = (d << U(45)) | (d >> U(19))
 """
 
-# Waiting time for a rate of 1 from the bits `first`. The same operations as in draws.py; the
-# exponent becomes a float through its bits, which is exact, and can be done side by side.
+# Waiting time for a rate of 1 from the bits `first`. The same operations as in random.py; the
+# exponent becomes a float through its bits, which is exact and compiles to vector code.
 WAIT = """y = 2.0 - as_float(({first} >> U(12)) | ONE)
 pattern = as_bits(y)
 e = U(np.int64(pattern - ROOT_HALF) >> np.int64(52))
@@ -76,7 +84,7 @@ p = 2.0 / 21
 """  # fmt: skip
 
 
-def structure(table):
+def structure(table: Any) -> tuple[Factors, Changes]:
     """Pools of each channel's factors, and what each channel changes, as tuples."""
     channels = range(len(table.constant))
     factors = tuple(
@@ -93,7 +101,7 @@ def structure(table):
     return factors, changes
 
 
-def numbers(table):
+def numbers(table: Any) -> NDArray[np.float64]:
     """Constant, offsets and slopes of each channel, one after the other."""
     found = []
     for c in range(len(table.constant)):
@@ -103,8 +111,8 @@ def numbers(table):
     return np.array(found)
 
 
-def unpacked(factors):
-    """Lines that give the `numbers` their names."""
+def unpacked(factors: Factors) -> list[str]:
+    """Lines that assign the `numbers` to variables."""
     lines, first = [], 0
     for c, used in enumerate(factors):
         lines.append(f"k{c} = numbers[{first}]")
@@ -115,10 +123,10 @@ def unpacked(factors):
     return lines
 
 
-def rates(factors, bounds):
-    """Lines for the rates r, their running sums c, and whether all is `sound`.
+def rates(factors: Factors, bounds: dict[int, int]) -> list[str]:
+    """Lines for the rates r, their cumulative sums c, and whether all are `sound`: ≥ 0, in bounds.
 
-    `bounds` are the largest counts of the pools, for those that need one.
+    `bounds` holds the largest acceptable count of each pool that needs one.
     """
     lines = []
     for c, used in enumerate(factors):
@@ -130,30 +138,30 @@ def rates(factors, bounds):
     return [*lines, "sound = " + " & ".join(sound)]
 
 
-def by_pool(changes, columns):
-    """What each channel changes in each column."""
+def by_pool(changes: Changes, columns: int) -> list[list[int]]:
+    """Change of each column (outer list) by each channel (inner list)."""
     return [[dict(change).get(p, 0) for change in changes] for p in range(columns)]
 
 
-def growing(changes, pools):
-    """The pools that some channel raises."""
+def growing(changes: Changes, pools: int) -> list[int]:
+    """Pools that at least one channel increases."""
     return [p for p, change in enumerate(by_pool(changes, pools)) if max(change) > 0]
 
 
-def indented(spaces, lines):
-    """Lines, or a text of lines, as a text that is indented."""
+def indented(spaces: int, lines: str | list[str]) -> str:
+    """Indented text of these lines."""
     lines = lines.splitlines() if isinstance(lines, str) else lines
     return "\n".join(" " * spaces + line for line in lines)
 
 
-def load(prefix, write, *arguments):
-    """Module of what `write(*arguments)` returns, from the file that is named by its content."""
+def load(prefix: str, write: Callable[..., str], *arguments: Any) -> Any:
+    """Module with the source code `write(*arguments)`, in a file that is named by its content."""
     with _compiling:
         return _loaded(prefix, write, *arguments)
 
 
 @functools.lru_cache(maxsize=64)
-def _loaded(prefix, write, *arguments):
+def _loaded(prefix: str, write: Callable[..., str], *arguments: Any) -> Any:
     text = write(*arguments)
     name = f"{prefix}_{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
     file = written(cache_folder() / f"{name}.py", text)
@@ -164,8 +172,8 @@ def _loaded(prefix, write, *arguments):
     return module
 
 
-def written(file, text):
-    """Write a source file once, whole; several processes may do so at a time."""
+def written(file: Path, text: str) -> Path:
+    """Write a source file unless it exists; several processes may do so at the same time."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
