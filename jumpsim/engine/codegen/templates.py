@@ -7,13 +7,12 @@ arguments. With it the rates are a straight line of code, without loops and tabl
 import functools
 import hashlib
 import importlib.util
-import os
 import sys
-import tempfile
 import threading
 
 import numpy as np
 
+from ...utils.files import new_file
 from .cache import cache_folder
 
 _compiling = threading.Lock()
@@ -165,16 +164,10 @@ def _loaded(prefix, write, *arguments):
 
 
 def written(file, text):
-    """Write a source file once, whole; several processes may do so at a time."""
+    """Write a source file once, complete; several processes may do so at a time."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
-        with open(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-        try:
-            os.link(temporary, file)  # unlike a rename it never touches what is there
-        except FileExistsError:
-            pass
-        finally:
-            os.unlink(temporary)
+        # numba's cache depends on the time of the last change: a file that is there stays as it is.
+        with new_file(file, replace=False) as temporary:
+            temporary.write_text(text, "utf-8")
     return file
