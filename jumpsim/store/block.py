@@ -11,7 +11,7 @@ from .chunks import Chunk, PackedRows
 from .records import OF_TRAJECTORIES
 
 if TYPE_CHECKING:
-    from ..model.model import Model
+    from ..model.base import BaseModel
 
 _NARROWED = {v.name for v in OF_TRAJECTORIES if v.narrowed}
 _ROWS = {v.name for v in OF_TRAJECTORIES if v.per_trajectory}
@@ -28,7 +28,7 @@ def narrowest(array: np.ndarray | PackedRows) -> np.dtype:
     return np.result_type(np.int16, np.min_scalar_type(low), np.min_scalar_type(-1 - high))
 
 
-def sample_moments(model: "Model", samples: np.ndarray) -> Moments:
+def sample_moments(model: "BaseModel", samples: np.ndarray) -> Moments:
     """Exact moments of samples, in whole multiples of the model's `sample_unit`."""
     if model.sample_unit != 1:
         samples = np.rint(samples * (1 / model.sample_unit)).astype(np.int64)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import xarray
 
     from ..model.initial import Fixed, Mixture, Thermal
-    from ..model.model import Model
+    from ..model.base import BaseModel
     from .ensemble import Ensemble
 
 
@@ -79,7 +79,7 @@ def summary(ensemble: "Ensemble") -> str:
     return "\n".join([head, *(f"  {label:<8}  {text}" for label, text in rows)])
 
 
-def describe_start(initial: "Thermal | Fixed | Mixture", model: "Model") -> str:
+def describe_start(initial: "Thermal | Fixed | Mixture", model: "BaseModel") -> str:
     """One phrase for a start."""
     data = initial.asdict()
     if "counts" in data:

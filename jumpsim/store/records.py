@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..model.model import Model
+    from ..model.base import BaseModel
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ OF_TRAJECTORIES = (EVENT_COUNT, *(v for record in RECORDS.values() for v in reco
 """Variables that hold something of single trajectories, in the order of the checksum."""
 
 # What the entries of a dimension are, and their names for a model.
-_LABELS: dict[str, tuple[str, Callable[["Model"], tuple[str, ...]]]] = {
+_LABELS: dict[str, tuple[str, Callable[["BaseModel"], tuple[str, ...]]]] = {
     "pool": ("pool of quanta", lambda model: model.pools),
     "observable": ("what the expectation value is of", lambda model: model.observables),
     "channel": ("kind of event", lambda model: model.channels),
@@ -279,7 +279,7 @@ DIMENSIONS = (
 )
 
 
-def labels(model: "Model", dimension: str) -> tuple[str, ...]:
+def labels(model: "BaseModel", dimension: str) -> tuple[str, ...]:
     """Names of the entries of a dimension, such as those of the pools of a model."""
     return LABELS[dimension][1](model)
 
@@ -289,25 +289,25 @@ def in_order(names: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in RECORDS if name in names)
 
 
-def offered(model: "Model") -> tuple[str, ...]:
+def offered(model: "BaseModel") -> tuple[str, ...]:
     """Names of the records that a model can have."""
     return tuple(
         name for name, record in RECORDS.items() if not record.sampled or name == model.sampled
     )
 
 
-def columns(model: "Model", name: str) -> tuple[str, ...]:
+def columns(model: "BaseModel", name: str) -> tuple[str, ...]:
     """Names of the columns of a record at each stored time; () when it has no such columns."""
     dimension = RECORDS[name].dimension
     return labels(model, dimension) if dimension else ()
 
 
-def averages(model: "Model") -> tuple[Variable, ...]:
+def averages(model: "BaseModel") -> tuple[Variable, ...]:
     """Variables of the record "moments" for a model: sums, products, averages, covariances."""
     return RECORDS[model.sampled].averages
 
 
-def variables(model: "Model", names: Iterable[str]) -> tuple[Variable, ...]:
+def variables(model: "BaseModel", names: Iterable[str]) -> tuple[Variable, ...]:
     """Variables of a file that has these records, in the order of the checksum."""
     names = in_order(set(names))
     found = (EVENT_COUNT,) if of_trajectories(names) else ()
@@ -326,7 +326,7 @@ def dimensions(chosen: Iterable[Variable]) -> set[str]:
     return {d for v in chosen for d in (*v.dimensions, v.index_into) if d}
 
 
-def engine_keeps(model: "Model", names: Iterable[str]) -> set[str]:
+def engine_keeps(model: "BaseModel", names: Iterable[str]) -> set[str]:
     """What the engine must keep for these records, see `keep` of `engine.run`."""
     names = set(names)
     keep = {RECORDS[name].keep for name in names}
@@ -336,7 +336,7 @@ def engine_keeps(model: "Model", names: Iterable[str]) -> set[str]:
     return keep
 
 
-def shown(name: str, model: "Model", **sizes: int) -> str:
+def shown(name: str, model: "BaseModel", **sizes: int) -> str:
     """Describe the size of a record in words; `sizes` are ntraj, times and events."""
     number = len(columns(model, name) or columns(model, model.sampled))
     return RECORDS[name].shown.format(columns=number, **sizes)

@@ -265,7 +265,7 @@ def stop_after_some(path):
     store = WritableStore(path, plan)
     for first, last in ((0, 2), (2, 3), (5, 6)):
         store.write([block_task.run_block(plan, first, last)[0]])
-    store.finish("stopped", complete=False)
+    store.finish(None, complete=False)
 
 
 @pytest.mark.slow
@@ -311,7 +311,7 @@ def write_altered(path):
     model = js.systems.open_waveguide(**PUBLISHED)
     plan = Plan(model, js.Thermal(1.0), TIMES, 5, ("counts",))
     block, _ = block_task.run_block(plan, 0, NTRAJ)
-    block.counts[3, 2, 1] += 1
+    block.arrays["counts"][3, 2, 1] += 1
     hdf5_layout.write(path, plan, [(0, NTRAJ, block, 0)])
     FilePart(path).verify()
 
