@@ -11,8 +11,8 @@ from . import records
 if TYPE_CHECKING:
     import xarray
 
-    from ..model.initial import Fixed, Mixture, Thermal
     from ..model.base import BaseModel
+    from ..model.initial import Fixed, Mixture, Thermal
     from .ensemble import Ensemble
 
 

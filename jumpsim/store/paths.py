@@ -22,7 +22,7 @@ def _some_of(letters):
 
 
 BLOCK_NAME = re.compile(
-    rf"traj-(\d{{12,}})-(\d{{12,}})(-({_some_of(_LETTERS)}|{_some_of(_EARLIER_LETTERS)}))?\.h5"
+    rf"traj-(\d{{12,}})-(\d{{12,}})(-(?=\w)({_some_of(_LETTERS)}|{_some_of(_EARLIER_LETTERS)}))?\.h5"
 )
 _RUN_FILE = "run.json"
 

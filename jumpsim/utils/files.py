@@ -63,7 +63,8 @@ def remove_temporaries(folder: Path, names: str) -> None:
     names : str
         Regular expression of the names of the files that they were writing.
     """
-    temporary = re.compile(rf"\.({names})\.[0-9a-f]{{32}}\.tmp")
+    # Earlier versions wrote some without the number that makes a name unique.
+    temporary = re.compile(rf"\.({names})(\.[0-9a-f]{{32}})?\.tmp")
     for file in folder.iterdir():
         if temporary.fullmatch(file.name) and file.is_file():
             with contextlib.suppress(OSError):

@@ -190,7 +190,7 @@ def test_model_tells_the_same_rates_and_changes(name):
 def test_sample_at_the_instant_of_an_event_includes_it(name):
     model, start, end, (_, changes) = SYSTEMS[name]
     first = simulate(model, start, [end], 3, 5)
-    times, channels = first.event_time[:60], first.event_channel[:60]
+    times, channels = first.arrays["event_time"][:60], first.arrays["event_channel"][:60]
     before, after = np.nextafter(times, 0), np.nextafter(times, np.inf)
     grid = np.unique(np.concatenate([before, times, after]))
     block = simulate(model, start, grid, 3, 5)

@@ -70,9 +70,9 @@ def same_as_plain(model, start, times, cutoff, **more):
         when, channels = block.events(index)
         assert channels.tolist() == [c for _, c in events]
         np.testing.assert_allclose(when, [t for t, _ in events], rtol=1e-9)
-        np.testing.assert_allclose(block.arrays["expect"][index], kept, atol=1e-7)
+        np.testing.assert_allclose(block.expect[index], kept, atol=1e-7)
         fired = np.bincount(channels, minlength=len(model.channels))
-        np.testing.assert_array_equal(block.arrays["jumps"][index, -1], fired)
+        np.testing.assert_array_equal(block.jumps[index, -1], fired)
         assert len(events) > 2
 
 
