@@ -136,6 +136,7 @@ def _run_with(executor, options):
     with options.signals.hold():
         from ..run.simulate import simulate
         from ..store import store_exists
+        from ..store.outcome import Kind
         from ..store.shard import Shard
 
     again = "run the same command again to go on"
@@ -161,7 +162,7 @@ def _run_with(executor, options):
         return STOPPED
     if not options.quiet:
         print(ensemble)
-    if ensemble.stop_reason == "timeout":
+    if ensemble.outcome.kind is Kind.TIMEOUT:
         print(
             f"jumpsim run: stopped by the time limit with {ensemble.ntraj} trajectories; {again}",
             file=sys.stderr,
@@ -236,7 +237,8 @@ def _long(options):
 
     spec = load_spec(options.spec)
     with options.signals.hold():
-        from ..run.long_run import TIMEOUT, long_run
+        from ..run.long_run import long_run
+        from ..store.outcome import Kind
 
     again = "run the same command again to go on"
     try:
@@ -249,7 +251,7 @@ def _long(options):
     except KeyboardInterrupt:
         print(f"jumpsim long: interrupted; finished blocks are kept; {again}", file=sys.stderr)
         return STOPPED
-    if run.stop_reason == TIMEOUT:
+    if run.outcome.kind is Kind.TIMEOUT:
         told = f"stopped by the time limit with {len(run)} blocks"
         print(f"jumpsim long: {told}; {again}", file=sys.stderr)
         return STOPPED

@@ -4,11 +4,8 @@ import datetime
 from pathlib import Path
 
 from ..store import export
-from ..store.paths import block_name, blocks_folder
-from ..utils.text import readable_bytes, readable_times
-
-_MOST_GAPS = 5
-_WHOLE = ("all ", "nothing to do", "merged")  # how stop reasons of runs begin that are complete
+from ..store.paths import blocks_folder, is_block_name
+from ..utils.text import readable_bytes, readable_ranges, readable_times
 
 
 def notices(status, ensemble):
@@ -27,22 +24,20 @@ def notices(status, ensemble):
     """
     told = [("damaged", text) for text in status.damaged]
     if status.missing:
-        gaps = [f"{first} ... {last - 1}" for first, last in status.missing[:_MOST_GAPS]]
-        more = len(status.missing) - _MOST_GAPS
-        gaps += [f"and {more} more ranges"] if more > 0 else []
         told.append(
             (
                 "partial",
                 f"{status.done} of {status.wanted} trajectories are there; missing are "
-                f"{', '.join(gaps)}. Everything below is about those that are there",
+                f"{readable_ranges(status.missing)}. "
+                "Everything below is about those that are there",
             )
         )
     if status.running:
         told.append(("partial", f"the run has not ended; {status.running}"))
-    elif not ensemble.stop_reason:
+    elif ensemble.outcome is None:
         text = "the run has not ended, and was not put together into one file"
         told.append(("partial", f"{text}: run the same command again"))
-    elif not ensemble.stop_reason.startswith(_WHOLE):
+    elif not ensemble.outcome.has_all:
         told.append(("ended", f"the run ended for another reason: {ensemble.stop_reason}"))
     return told + _moved(ensemble) + _aside(Path(ensemble.path))
 
@@ -52,8 +47,8 @@ def _moved(ensemble):
     found = []
     for part in ensemble._store.parts:
         first, last = part.ranges[0][0], part.ranges[-1][1]
-        own = (block_name(first, last), block_name(first, last, part.plan.record))
-        if part.path != ensemble.path and part.path.name not in own:
+        own = is_block_name(part.path.name, first, last, part.plan.record)
+        if part.path != ensemble.path and not own:
             found.append(
                 ("moved", f"{part.path} holds the trajectories {first} ... {last - 1}: it was "
                  "renamed or copied")

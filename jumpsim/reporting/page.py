@@ -1,14 +1,13 @@
 """The page itself: questions are put to the store one after the other, and written down."""
 
-import contextlib
 import os
-import uuid
 from pathlib import Path
 
 from ..errors import InputError, StoreError
 from ..store.ensemble import open as open_ensemble
 from ..store.paths import blocks_folder
 from ..store.status import status as store_status
+from ..utils.files import new_file
 from ..utils.progress import step
 from . import facts, markup
 from .sections import SECTIONS
@@ -183,17 +182,6 @@ def _check_output(path, output):
 
 
 def _write(output, content):
-    """Write a file so that it is there whole, or as it was before."""
-    temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, output)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if not isinstance(error, OSError):
-            raise
-        raise StoreError(f"{output}: cannot be written ({error.strerror or error})") from None
+    """Write a file so that it is there complete, or as it was before."""
+    with new_file(output) as temporary:
+        temporary.write_bytes(content)

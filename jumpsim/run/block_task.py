@@ -1,18 +1,29 @@
 """What a worker does: simulate the trajectories of one block."""
 
 import time
+from collections.abc import Callable
 
 from .. import engine, streams
 from ..statistics.moments import Moments
+from ..store import records
 from ..store.block import Block, sample_moments
+from ..store.plan import Plan
 
 BLOCK_BYTES = 2**24
 
 
-def run_block(plan, first, last, max_events=None, proceed=None, compiled=False, chunk_rows=None):
+def run_block(
+    plan: Plan,
+    first: int,
+    last: int,
+    max_events: int | None = None,
+    proceed: Callable[[int, int], bool] | None = None,
+    compiled: bool = False,
+    chunk_rows: int | None = None,
+) -> tuple[Block, float]:
     """Simulate the trajectories first ... last-1 of a plan; what a worker does.
 
-    With `chunk_rows` everything of trajectories is packed in chunks of so many, as a file has them.
+    With `chunk_rows` the rows of trajectories are compressed in chunks of so many, as in a file.
 
     Returns
     -------
@@ -23,11 +34,7 @@ def run_block(plan, first, last, max_events=None, proceed=None, compiled=False, 
     """
     began = time.perf_counter()
     model = plan.model
-    keep = set(plan.record)
-    if keep & {model.sampled, "moments"}:
-        keep.add("samples")
-    if model.sampled not in keep and model.sample_unit == 1:
-        keep.add("sums")
+    keep = records.engine_keeps(model, plan.record)
     starts = plan.initial.draw(model, plan.seed, first, last)
     states = streams.states(plan.seed, first, last, streams.JUMPS)
     try:
@@ -45,21 +52,20 @@ def run_block(plan, first, last, max_events=None, proceed=None, compiled=False, 
         )
     except engine.Fault as fault:
         raise fault.explain(first, model.channels) from None
-    alone = plan.record == ("moments",)
-    samples = rows.samples if model.sampled in plan.record else None
+    arrays = {v.name: getattr(rows, v.buffer) for v in plan.variables if v.buffer}
     block = Block(
         first,
         first + len(rows.event_count),
         int(rows.event_count.sum()),
-        jumps=rows.jumps,
-        event_count=None if alone else rows.event_count,
-        event_time=rows.event_time,
-        event_channel=rows.event_channel,
-        sums=_moments(model, rows) if "moments" in plan.record else None,
-        **{model.sampled: samples},
+        arrays,
+        _moments(model, rows) if _needs_sums(plan) else None,
     )
     block = block.packed(chunk_rows) if chunk_rows else block.narrowed()
     return block, time.perf_counter() - began
+
+
+def _needs_sums(plan):
+    return any(records.RECORDS[name].sums for name in plan.record)
 
 
 def _moments(model, rows):
@@ -68,15 +74,13 @@ def _moments(model, rows):
     return sample_moments(model, rows.samples)
 
 
-def bytes_per_row(plan):
-    """Bytes that samples and jumps of a trajectory take up while it is simulated."""
-    model = plan.model
-    columns = len(model.columns[model.sampled])
-    if "jumps" in plan.record:
-        columns += len(model.channels)
+def bytes_per_row(plan: Plan) -> int:
+    """Bytes that the samples and other columns of a trajectory need while it is simulated."""
+    names = {plan.model.sampled, *plan.record}
+    columns = sum(len(records.columns(plan.model, name)) for name in names)
     return 8 * len(plan.times) * columns
 
 
-def rows_at_once(plan):
+def rows_at_once(plan: Plan) -> int:
     """Trajectories that a worker should have in memory at the same time."""
     return max(1, BLOCK_BYTES // bytes_per_row(plan))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..store import hdf5_layout
+from ..store.plan import Plan
 from ..utils.text import readable_bytes
 from .block_task import run_block
 
@@ -31,7 +32,7 @@ class Estimate:
     seconds: float
     bytes: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "\n".join(
             [
                 f"{self.ntraj} trajectories, judged from {self.probed}; nothing was written",
@@ -43,8 +44,8 @@ class Estimate:
         )
 
 
-def estimate(plan, ntraj, workers=1):
-    """Judge events, time and bytes of a run from about half a second of it.
+def estimate(plan: Plan, ntraj: int, workers: int = 1) -> Estimate:
+    """Estimate events, time and bytes of a run from about half a second of it.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def estimate(plan, ntraj, workers=1):
     ntraj, workers : int
     """
     if ntraj < 1:
-        raise InputError(f"`ntraj` must be ≥ 1 to judge its cost, but is {ntraj}")
+        raise InputError(f"`ntraj` must be ≥ 1 to estimate its cost, but is {ntraj}")
     run_block(plan, 0, 1)  # compiles
     number, began = 1, time.monotonic()
     while True:
@@ -65,5 +66,5 @@ def estimate(plan, ntraj, workers=1):
         hdf5_layout.write(file, plan, [(0, number, block, 0)])
         size = file.stat().st_size
     share = ntraj / number
-    grows = size if plan.record == ("moments",) else size * share
-    return Estimate(ntraj, workers, number, block.events * share, seconds * share / workers, grows)
+    size *= share if plan.keeps_trajectories else 1
+    return Estimate(ntraj, workers, number, block.events * share, seconds * share / workers, size)

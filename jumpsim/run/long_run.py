@@ -19,11 +19,12 @@ from ..model.initial import Fixed, as_initial
 from ..model.model import as_model
 from ..statistics.moments import Moments
 from ..store import long_run_file
+from ..store.outcome import Kind, Outcome, restored
 from ..store.plan import Plan, as_seed
 from ..utils.progress import Progress
 from ..utils.text import readable_times
 from .simulate import new_seed
-from .stopping import INTERRUPTED, TIMEOUT, noted_signals
+from .stopping import noted_signals
 
 _MOST_SAMPLES = 2**17  # of a block, and at a time
 _COMMIT_SECONDS = 5.0
@@ -50,7 +51,8 @@ class LongRun:
     events : int
         From t = 0 on.
     path : Path or None
-    stop_reason : str
+    outcome : store.outcome.Outcome or None
+        Why the run ended; None while it goes on.
     """
 
     plan: Plan
@@ -61,8 +63,13 @@ class LongRun:
     cumulative: np.ndarray
     events: int = 0
     path: Path | None = None
-    stop_reason: str = ""
+    outcome: Outcome | None = None
     state: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def stop_reason(self) -> str:
+        """Why the run ended, in words; empty while it goes on."""
+        return "" if self.outcome is None else str(self.outcome)
 
     @property
     def model(self):
@@ -162,16 +169,16 @@ class LongRun:
     def __str__(self):
         lines = [
             f"one trajectory of {self.model.name}, over {len(self)} blocks of "
-            f"{_told(self.block)}, {self.samples} samples in each",
+            f"{_readable(self.block)}, {self.samples} samples in each",
             f"  run       {self.events} events, seed {self.plan.seed}, trajectory {self.index}",
-            f"  from      {_told(self.plan.times[0])} on, until {_told(self.times[-1])}",
+            f"  from      {_readable(self.plan.times[0])} on, until {_readable(self.times[-1])}",
             f"  kept      {self.path or 'in memory'}",
-            f"  ended     {self.stop_reason}",
+            f"  ended     {self.stop_reason or 'not yet'}",
         ]
         return "\n".join(lines)
 
 
-def _told(seconds):
+def _readable(seconds):
     factor, unit = readable_times([seconds])
     return f"{seconds * factor:.6g} {unit}"
 
@@ -273,9 +280,10 @@ def open_long(path):
     times, samples = arrays["time"], data["samples"]
     plan = Plan.fromdict(data, np.array(data["first_block"]))
     totals = Moments.from_words(samples, arrays["count_sum"], arrays["count_product_sum"])
+    outcome = restored(data.get("outcome"), data["stop_reason"])
     return LongRun(
         plan, data["index"], samples, times, totals, arrays["jumps"], int(state["events"]),
-        Path(path), data["stop_reason"], state,
+        Path(path), outcome, state,
     )  # fmt: skip
 
 
@@ -308,9 +316,8 @@ class _Follower:
         """Go on until there are so many blocks; returns the run."""
         run, ends = self.run, time.monotonic() + limit
         held = len(run)
-        run.stop_reason = f"all {blocks} blocks are there"
-        if held >= blocks:
-            run.stop_reason = f"nothing to do: all {blocks} blocks were there already"
+        outcome = Outcome(Kind.COMPLETE, blocks, already=held >= blocks, unit="blocks")
+        run.outcome = None
         with (
             noted_signals(self._stop),
             Progress(blocks, [(min(held, blocks), blocks)], show, "block") as bar,
@@ -328,12 +335,14 @@ class _Follower:
             while len(run) < blocks:
                 number = max(1, min(blocks - len(run), _MOST_SAMPLES // run.samples))
                 if not (go_on() and self._blocks(number, proceed)):
-                    run.stop_reason = INTERRUPTED if self.stopped else TIMEOUT
+                    kind = Kind.INTERRUPTED if self.stopped else Kind.TIMEOUT
+                    outcome = Outcome(kind, blocks, unit="blocks")
                     break
                 bar.count(number, 0)
                 if time.monotonic() - written > _COMMIT_SECONDS:
                     self._write()
                     written = time.monotonic()
+        run.outcome = outcome
         if len(run) > held:
             self._write()
         if self.stopped:
@@ -377,6 +386,7 @@ class _Follower:
             "samples": run.samples,
             "first_block": run.plan.times.tolist(),
             "stop_reason": run.stop_reason,
+            "outcome": run.outcome and run.outcome.asdict(),
         }
         first, second = run.totals.words()
         arrays = {

@@ -1,14 +1,17 @@
-"""One trajectory made again from the record of its run, compared bit for bit."""
+"""Simulate one trajectory again from the data of its run, and compare it bit for bit."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from .. import streams
 from ..engine import ENGINE_VERSION
 from ..errors import StoreError, whole_number
-from ..store import FileStore, hdf5_layout
-from ..store.plan import RECORDS
+from ..store import FileStore
+from ..store.block import Block
+from ..store.plan import Plan
+from ..store.records import in_order
 from ..utils.tables import columns
 from ..utils.text import readable_times
 from .block_task import run_block
@@ -16,7 +19,7 @@ from .block_task import run_block
 
 @dataclass(frozen=True, eq=False)
 class Rerun:
-    """One trajectory, made again from the record of its run.
+    """One trajectory, simulated again from the data of its run.
 
     Attributes
     ----------
@@ -28,15 +31,15 @@ class Rerun:
         not stored (any more).
     """
 
-    plan: object
-    block: object
-    equal: dict
+    plan: Plan
+    block: Block
+    equal: dict[str, bool | None]
 
-    def __str__(self):
+    def __str__(self) -> str:
         model, times = self.plan.model, self.plan.times
         factor, unit = readable_times(times)
         shown = np.unique(np.linspace(0, len(times) - 1, 11).round().astype(int))
-        samples, names = getattr(self.block, model.sampled)[0], model.columns[model.sampled]
+        samples, names = self.block.arrays[model.sampled][0], model.columns[model.sampled]
         rows = [(f"{times[k] * factor:.4g}", *(f"{v:.7g}" for v in samples[k])) for k in shown]
         words = {True: "equal, bit for bit", False: "DIFFERENT", None: "not stored"}
         return "\n".join(
@@ -55,8 +58,8 @@ class Rerun:
         )
 
 
-def rerun(path, index):
-    """Make one trajectory again, from the record alone, and compare it with what is stored.
+def rerun(path: str | Path, index: int) -> Rerun:
+    """Simulate one trajectory again, from the data of its run, and compare it with the stored one.
 
     Parameters
     ----------
@@ -71,8 +74,8 @@ def rerun(path, index):
     Raises
     ------
     StoreError
-        When another version of the engine or of the random streams made the file: its bits
-        cannot be had from this one.
+        When another version of the engine or of the random streams made the file: this one does
+        not give the same bits.
     """
     store = FileStore(path)
     index = whole_number(index, "index", 0, 2**53)
@@ -83,15 +86,13 @@ def rerun(path, index):
             f"this jumpsim has {here[0]} and {here[1]}: it makes other trajectories. Use jumpsim "
             f"{store.context.get('jumpsim', 'of that time')}"
         )
-    record = tuple(r for r in RECORDS if r in {store.plan.model.sampled, *store.plan.record})
+    record = in_order({store.plan.model.sampled, *store.plan.record})
     block, _ = run_block(replace(store.plan, record=record), index, index + 1)
-    equal = {}
-    for name in hdf5_layout.names(store.plan):
-        if (
-            "trajectory" in hdf5_layout.describe(name)[0]
-            or "event" in hdf5_layout.describe(name)[0]
-        ):
-            equal[name] = _is_stored_equal(store, block, name, index)
+    equal = {
+        variable.name: _is_stored_equal(store, block, variable.name, index)
+        for variable in store.plan.variables
+        if variable.per_trajectory or variable.per_event
+    }
     return Rerun(store.plan, block, equal)
 
 
@@ -103,5 +104,5 @@ def _is_stored_equal(store, block, name, index):
         a = row + index - first
         if {name, "event_count"} <= part.present:
             stored = part.read_unverified(name, a, a + 1)
-            return np.array_equal(stored, getattr(block, name))
+            return np.array_equal(stored, block.arrays[name])
     return None

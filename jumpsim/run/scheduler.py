@@ -1,6 +1,7 @@
-"""One run while it goes on: blocks of work, workers, commits, and what ends it.
+"""One run while it goes on: blocks of work, workers, writing, and what ends it.
 
-How the work is cut, by whom it is done and in which order it comes back changes no number.
+How the work is cut into blocks, which worker does which block, and in which order blocks are
+finished changes no number.
 """
 
 import math
@@ -15,9 +16,10 @@ import numpy as np
 from .. import engine
 from ..errors import WorkersError
 from ..store import Store, Written
+from ..store.outcome import Kind, Outcome
 from ..utils.progress import Progress
 from . import block_task
-from .stopping import FIRST_LOOK, INTERRUPTED, TIMEOUT, Limits, achieved_sem, noted_signals
+from .stopping import FIRST_LOOK, Limits, achieved_sem, noted_signals
 
 _IN_FLIGHT_BYTES = 2**29  # of all blocks that workers may deliver at the same time
 _MOST_LOSSES = 3  # of one block, before it is to blame
@@ -59,13 +61,13 @@ class Batch:
     worker_count: int = 1
     losses: Counter = field(default_factory=Counter)
 
-    def run(self, ntraj):
+    def run(self, ntraj: int) -> Outcome:
         """Simulate up to `ntraj`; returns why the run ended."""
         self.plan = self.store.plan
         self.stop = threading.Event()
         self.began = self.committed = time.monotonic()
         if not self.store.missing(ntraj) and self.limits.target_sem is None:
-            return f"nothing to do: all {ntraj} trajectories were there already"
+            return Outcome(Kind.COMPLETE, ntraj, already=True)
         self.workers.begin(
             self.plan,
             self.limits.max_events,
@@ -74,7 +76,7 @@ class Batch:
         )
         try:
             with noted_signals(self._interrupt):
-                # Under the same roof, because an exception in the midst of LLVM would be lost.
+                # Also while it compiles: an exception of a signal inside LLVM would be lost.
                 model = self.plan.model
                 engine.warm(model.engine, model.engine_input, len(model.pools))
                 return self._run(ntraj)
@@ -83,18 +85,15 @@ class Batch:
 
     def _run(self, ntraj):
         for goal in self._goals(ntraj):
-            reason = self._reach(goal)
-            if reason:
-                return reason
+            stopped = self._reach(goal)
+            if stopped:
+                return Outcome(stopped, ntraj)
             if self.limits.target_sem is not None and goal >= FIRST_LOOK:
                 reached = achieved_sem(self.store.moments(goal), self.plan)
                 if (reached <= self.limits.target_sem).all():
                     largest = reached[:, np.isfinite(self.limits.target_sem)].max()
-                    return (
-                        f"target_sem reached with {goal} trajectories: largest standard error "
-                        f"{largest:.3g}"
-                    )
-        return f"all {ntraj} trajectories are there"
+                    return Outcome(Kind.TARGET_SEM, goal, sem=float(largest))
+        return Outcome(Kind.COMPLETE, ntraj)
 
     def _goals(self, ntraj):
         """Sizes at which to look: always the same ones, whatever the blocks."""
@@ -111,7 +110,7 @@ class Batch:
         yield ntraj
 
     def _reach(self, goal):
-        """Fill all gaps below `goal`; returns why it could not, or None."""
+        """Simulate what is missing below `goal`; returns what stopped it before, or None."""
         gaps = self.store.missing(goal)[::-1]
         pending, error, late = {}, None, False
         try:
@@ -136,8 +135,8 @@ class Batch:
         if error:
             raise error
         if self.interrupted:  # also with nothing missing: a caller may have more to do
-            return INTERRUPTED
-        return TIMEOUT if self.store.missing(goal) else None
+            return Kind.INTERRUPTED
+        return Kind.TIMEOUT if self.store.missing(goal) else None
 
     def _interrupt(self):
         self.interrupted = True
@@ -209,9 +208,8 @@ class Batch:
         if self.limits.block_size is not None:
             return self.limits.block_size
         per_row = self.bytes // max(self.done, 1)
-        if self.workers.calls_proceed or self.plan.record != (
-            "moments",
-        ):  # else workers cut it, see `remote`
+        # Of sums alone, workers in other processes simulate a block in parts, see `worker_process`.
+        if self.workers.calls_proceed or self.plan.keeps_trajectories:
             per_row = max(per_row, block_task.bytes_per_row(self.plan))
         seconds = self.workers.block_seconds
         by_time = self.done / self.seconds * seconds if self.seconds else 1

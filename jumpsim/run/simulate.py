@@ -8,6 +8,7 @@ import math
 import numbers
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ import numpy as np
 from .. import units
 from ..errors import InputError, choices, whole_number
 from ..model.initial import as_initial
-from ..store import FileStore, MemoryStore, WritableStore, check_same_run, store_exists
+from ..store import FileStore, MemoryStore, WritableStore, check_same_run, records, store_exists
 from ..store.ensemble import Ensemble
 from ..store.index_ranges import gaps
+from ..store.outcome import Kind, Outcome
 from ..store.plan import Plan, as_record, as_seed
 from ..store.same_trajectories import intersect
 from ..store.shard import Shard
@@ -26,7 +28,7 @@ from ..units import as_times
 from ..utils.progress import Progress
 from ..utils.resources import available_memory
 from .scheduler import Batch
-from .stopping import INTERRUPTED, TIMEOUT, Limits
+from .stopping import Limits
 from .workers import as_workers
 
 
@@ -163,19 +165,18 @@ def simulate(
     # run
     kept = MemoryStore(plan) if store is None else _writable(store, plan, ntraj, shard)
     span = shard.span(ntraj) if shard else (0, ntraj)
-    reason = "an error"
+    outcome = Outcome(Kind.ERROR)
     try:
         kept.begin(ntraj)
         missing = kept.missing(ntraj)
         with Progress(span[1] - span[0], missing, progress) as bar:
-            reason = Batch(kept, limits, workers, shared_folder, bar).run(ntraj)
-        if shard and reason not in (TIMEOUT, INTERRUPTED):
-            reason = ("" if missing else "nothing to do: ") + shard.done(ntraj)
+            outcome = Batch(kept, limits, workers, shared_folder, bar).run(ntraj)
+        outcome = replace(outcome, shard=shard)
     finally:
-        kept.finish(reason, complete=reason not in ("an error", TIMEOUT, INTERRUPTED))
-    if reason == INTERRUPTED:
+        kept.finish(outcome, complete=not outcome.stopped_early)
+    if outcome.kind is Kind.INTERRUPTED:
         raise KeyboardInterrupt
-    return Ensemble(kept, reason, progress)
+    return Ensemble(kept, outcome, progress)
 
 
 def _target(target, model):
@@ -225,9 +226,9 @@ def _seconds(timeout):
 
 def _check_memory(plan, ntraj):
     """Refuse what will not fit before it starts."""
-    columns = plan.model.columns
-    per_row = sum(8 * len(plan.times) * len(columns.get(name, ())) for name in plan.record)
-    per_row += 0 if plan.record == ("moments",) else 8  # the number of events
+    columns = sum(len(records.columns(plan.model, name)) for name in plan.record)
+    per_row = 8 * len(plan.times) * columns
+    per_row += 8 if plan.keeps_trajectories else 0  # the number of events
     # Twice: blocks, and the one array they are joined into.
     need, have = 2 * ntraj * per_row, available_memory()
     if have is not None and need > have:

@@ -1,23 +1,23 @@
-"""What ends a run before it is complete."""
+"""What may end a run before all trajectories are simulated: limits and signals."""
 
 import contextlib
 import math
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-# Why a run ended before it was complete.
-TIMEOUT, INTERRUPTED = "timeout", "interrupted"
-
+from ..statistics.moments import Moments
+from ..store.plan import Plan
 
 FIRST_LOOK = 256  # smallest sample at which `target_sem` may stop a run
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What may end a run, and how it is cut; parsed arguments of `simulate`."""
+    """Limits of a run and the size of its blocks: checked arguments of `simulate`."""
 
     timeout: float
     target_sem: np.ndarray | None
@@ -26,8 +26,8 @@ class Limits:
 
 
 @contextlib.contextmanager
-def noted_signals(act):
-    """Let SIGINT and SIGTERM call `act` for an orderly stop; a second one acts as it did before."""
+def noted_signals(act: Callable[[], None]) -> Iterator[None]:
+    """Let SIGINT and SIGTERM call `act` to stop in order; a second one acts as it did before."""
     before = {}
 
     def note(*_):
@@ -46,10 +46,10 @@ def noted_signals(act):
             signal.signal(number, handler)
 
 
-def achieved_sem(moments, plan):
+def achieved_sem(moments: Moments, plan: Plan) -> np.ndarray:
     """Standard errors that `target_sem` is compared with, (n_times, n_columns).
 
-    Where all n trajectories agree after t = 0, the sample knows only that differences are rarer
+    Where all n trajectories agree after t = 0, the sample shows only that differences are rarer
     than about 3/n; the standard error of such an event, √3/n, stands for the unknown one.
     """
     sem = moments.sem() * plan.model.sample_unit

@@ -10,6 +10,7 @@ import fcntl
 import json
 import math
 import os
+import re
 import secrets
 import sys
 import threading
@@ -23,14 +24,15 @@ import numpy as np
 from .. import __version__, units
 from ..errors import InputError, SimulationError, StoreError, whole_number
 from ..store import store_exists
-from ..store.disk import sync_folder
 from ..store.ensemble import open as open_ensemble
-from ..store.hdf5_layout import SCALES
+from ..store.outcome import Kind
 from ..store.plan import as_seed
+from ..store.records import RECORDS
+from ..utils.files import new_file, remove_temporaries, sync_folder, write_error
 from ..utils.provenance import canonical_json
 from .parameter_file import load_spec, parse_spec
 from .simulate import simulate
-from .stopping import TIMEOUT, noted_signals
+from .stopping import noted_signals
 from .sweep_grid import TABLES, Grid, are_numbers, differences, entry, placed, word
 
 FORMAT, FORMAT_VERSION = "jumpsim sweep", 1
@@ -204,7 +206,7 @@ def _run(folder, index, grid, specs, deadline, progress, settings):
                 )
             except SimulationError as error:
                 raise SimulationError(f"at {grid.label(point)}: {error}") from None
-            if ensemble.stop_reason == TIMEOUT:
+            if ensemble.outcome.kind is Kind.TIMEOUT:
                 return finished
             bar.update()
             if stop.is_set():
@@ -216,6 +218,7 @@ def _enrol(folder, grid, file, text, seed):
     """Put the points of a grid into the index; returns the index."""
     _make_folder(folder)
     with _locked(folder):
+        remove_temporaries(folder, re.escape(_INDEX))
         if (folder / _INDEX).exists():
             old = _read_index(folder)
             _check_same_sweep(folder, old, grid, text, seed)
@@ -280,7 +283,7 @@ def _make_folder(folder):
     except FileExistsError:
         raise StoreError(f"{folder}: is a file, but must be a folder") from None
     except OSError as error:
-        raise StoreError(f"{folder}: cannot be written ({error.strerror})") from None
+        raise write_error(error, folder) from None
 
 
 @contextlib.contextmanager
@@ -296,16 +299,8 @@ def _locked(folder):
 
 
 def _write_index(folder, index):
-    temporary = folder / f".{_INDEX}.tmp"  # one left by a writer that was killed is written over
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(index, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, folder / _INDEX)
-        sync_folder(folder)
-    except OSError as error:
-        raise StoreError(f"{folder / _INDEX}: cannot be written ({error.strerror})") from None
+    with new_file(folder / _INDEX) as temporary:
+        temporary.write_text(json.dumps(index, indent=1), "utf-8")
 
 
 def _read_index(folder):
@@ -347,7 +342,7 @@ def _summary(file, seed):
         raise InputError(f"{file}: {error}") from None
     shown |= {"ntraj": ensemble.ntraj, "n_events": ensemble.n_events}
     model = ensemble.model
-    return ensemble.times, (SCALES[model.sampled][0], model.columns[model.sampled]), shown
+    return ensemble.times, (RECORDS[model.sampled].dimension, model.columns[model.sampled]), shown
 
 
 def _dataset(folder, index, found):

@@ -1,7 +1,7 @@
-"""What a worker in another process does: it looks whether it may, simulates, and delivers.
+"""The work of a process of its own: check the software, simulate a block, return or write it.
 
-A task travels as bytes that do the work when they are unpickled, and not before: a scheduler need
-not know this package to pass it on, and a worker that lacks it says so.
+A task is sent as bytes, and the work is done when they are unpickled: a scheduler that passes them
+on does not need this package, and a worker that lacks it gives an error message.
 """
 
 import functools
@@ -11,9 +11,15 @@ import pickle
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..utils.provenance import software
+
+if TYPE_CHECKING:
+    from ..store import Written
+    from ..store.block import Block
+    from ..store.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -27,11 +33,12 @@ class Order:
     software : dict
         What the worker must have, see `provenance.software`.
     max_events, chunk_rows : int or None
-        As in `batch.run_block`.
+        As in `block_task.run_block`.
     folder : str or None
         Where the worker writes its blocks itself; None sends them to the driver.
-    note : str or None
-        What the driver wrote into that folder, by which the worker knows that it is the same one.
+    run_text : str or None
+        Content of the file in that folder that describes the run: the worker compares it, to be
+        sure that the folder is the same one.
     """
 
     plan: bytes
@@ -39,17 +46,24 @@ class Order:
     max_events: int | None
     chunk_rows: int | None = None
     folder: str | None = None
-    note: str | None = None
+    run_text: str | None = None
 
     @classmethod
-    def of(cls, plan, max_events, chunk_rows=None, folder=None, note=None):
+    def of(
+        cls,
+        plan: "Plan",
+        max_events: int | None,
+        chunk_rows: int | None = None,
+        folder: str | None = None,
+        run_text: str | None = None,
+    ) -> "Order":
         """Pack a plan."""
-        return cls(pickle.dumps(plan), software(), max_events, chunk_rows, folder, note)
+        return cls(pickle.dumps(plan), software(), max_events, chunk_rows, folder, run_text)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A call of `work`, which is made where it is unpickled."""
+    """A call of `work` that is made by the process that unpickles it."""
 
     arguments: tuple
 
@@ -57,8 +71,10 @@ class Task:
         return work, self.arguments
 
 
-def work(order, first, last, compiled, name=None):
-    """Simulate the trajectories first ... last-1; what a worker in another process does.
+def work(
+    order: Order, first: int, last: int, compiled: bool, name: str | None = None
+) -> tuple["Block | Written", float]:
+    """Simulate the trajectories first ... last-1 in a worker process.
 
     Parameters
     ----------
@@ -77,13 +93,13 @@ def work(order, first, last, compiled, name=None):
     """
     _check_software(order.software)
     if order.folder is not None:
-        _check_folder(Path(order.folder), order.note)
+        _check_folder(Path(order.folder), order.run_text)
     from ..store.block import join_blocks
     from .block_task import rows_at_once, run_block
 
     plan = _prepared(order.plan)
-    alone = plan.record == ("moments",)  # many rows at once would be nothing but memory
-    step = rows_at_once(plan) if alone else max(1, last - first)
+    # Of sums alone, many rows at once would need memory for nothing.
+    step = max(1, last - first) if plan.keeps_trajectories else rows_at_once(plan)
     cuts = [*range(first, last, step), last]
     done = [
         run_block(plan, a, b, order.max_events, None, compiled, order.chunk_rows)
@@ -98,8 +114,8 @@ def work(order, first, last, compiled, name=None):
     return write_block(Path(order.folder) / name, plan, block), seconds
 
 
-def who():
-    """Name of this process for others."""
+def process_name() -> str:
+    """Name of this process in messages to other processes."""
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 
@@ -120,19 +136,22 @@ def _check_software(needed):
         here = software().get(name, "none")
         if here != version:
             raise InputError(
-                f"a worker ({who()}) has {name} {here}, but the run needs {version}; "
+                f"a worker ({process_name()}) has {name} {here}, but the run needs {version}; "
                 "install the same versions for all workers"
             )
 
 
-def _check_folder(folder, note):
+def _check_folder(folder, run_text):
     """Refuse a folder that is not the driver's."""
+    from ..store.paths import run_file
+
     try:
-        seen = (folder / "run.json").read_text()
+        seen = run_file(folder).read_text()
     except OSError:
         seen = None
-    if seen != note:
+    if seen != run_text:
         raise InputError(
-            f"'{folder}' is not shared: a worker ({who()}) does not see there what the driver "
-            "wrote; put the output on a file system that all see, or leave out the shared folder"
+            f"'{folder}' is not shared: a worker ({process_name()}) does not see there what the "
+            "driver wrote; put the output on a file system that all see, or leave out the shared "
+            "folder"
         )

@@ -1,17 +1,23 @@
-"""A run of trajectories in memory: what a worker delivers and a store takes."""
+"""Trajectories in memory: what a worker delivers and a store takes."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..statistics.moments import Moments
-from .chunks import PackedRows
+from .chunks import Chunk, PackedRows
+from .records import OF_TRAJECTORIES
 
-_ARRAYS = ("counts", "expect", "jumps", "event_count", "event_time", "event_channel")
-_NARROW = ("counts", "jumps")
+if TYPE_CHECKING:
+    from ..model.base import BaseModel
+
+_NARROWED = {v.name for v in OF_TRAJECTORIES if v.narrowed}
+_ROWS = {v.name for v in OF_TRAJECTORIES if v.per_trajectory}
 
 
-def narrowest(array):
+def narrowest(array: np.ndarray | PackedRows) -> np.dtype:
     """Narrowest signed integer type for an array: unsigned ones wrap when a user subtracts."""
     if array.dtype == np.int16 or isinstance(array, PackedRows):
         return array.dtype
@@ -22,7 +28,7 @@ def narrowest(array):
     return np.result_type(np.int16, np.min_scalar_type(low), np.min_scalar_type(-1 - high))
 
 
-def sample_moments(model, samples):
+def sample_moments(model: "BaseModel", samples: np.ndarray) -> Moments:
     """Exact moments of samples, in whole multiples of the model's `sample_unit`."""
     if model.sample_unit != 1:
         samples = np.rint(samples * (1 / model.sample_unit)).astype(np.int64)
@@ -31,88 +37,76 @@ def sample_moments(model, samples):
 
 @dataclass(frozen=True)
 class Block:
-    """Trajectories first ... last-1 as an engine delivers them; None stands for what is not kept.
+    """Trajectories first ... last-1 as an engine delivers them.
 
     Attributes
     ----------
-    counts : ndarray or PackedRows, shape (rows, times, pools)
-    expect : ndarray, shape (rows, times, observables)
-    jumps : ndarray, shape (rows, times, channels)
-    event_count : ndarray, shape (rows,)
-    event_time, event_channel : ndarray, shape (events,)
-    sums : statistics.Moments
-        Of the samples, in units of the model's `sample_unit`.
+    first, last : int
     events : int
         Events simulated.
+    arrays : mapping of str to ndarray or PackedRows
+        The variables of single trajectories that are kept, by their names in `records.RECORDS`,
+        such as "counts", shape (rows, times, pools), and "event_count", shape (rows,).
+    sums : statistics.Moments or None
+        Of the samples, in units of the model's `sample_unit`.
     """
 
     first: int
     last: int
     events: int
-    counts: np.ndarray | None = None
-    expect: np.ndarray | None = None
-    jumps: np.ndarray | None = None
-    event_count: np.ndarray | None = None
-    event_time: np.ndarray | None = None
-    event_channel: np.ndarray | None = None
+    arrays: Mapping[str, np.ndarray | PackedRows] = field(default_factory=dict)
     sums: Moments | None = None
 
     @property
-    def ranges(self):
+    def ranges(self) -> list[tuple[int, int]]:
         """The one range of trajectory indices in here."""
         return [(self.first, self.last)]
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes of the arrays."""
-        arrays = (getattr(self, name) for name in _ARRAYS)
-        return sum(a.nbytes for a in arrays if a is not None)
+        return sum(array.nbytes for array in self.arrays.values())
 
-    def narrowed(self):
-        """The same block with counts and jumps in their narrowest types: less to hold or send."""
-        arrays = {name: getattr(self, name) for name in _NARROW}
-        return replace(
-            self,
-            **{n: a.astype(narrowest(a), copy=False) for n, a in arrays.items() if a is not None},
-        )
+    def narrowed(self) -> "Block":
+        """The same block in the narrowest types that a file may have: less to hold or send."""
+        arrays = {n: a.astype(self.dtype(n), copy=False) for n, a in self.arrays.items()}
+        return replace(self, arrays=arrays)
 
-    def packed(self, number):
-        """The same block with everything of trajectories in chunks of `number` rows."""
-        arrays = {name: getattr(self, name) for name in _ARRAYS[:4]}
-        packed = {
-            name: PackedRows(array, number, self.dtype(name))
-            for name, array in arrays.items()
-            if array is not None
+    def packed(self, number: int) -> "Block":
+        """The same block with all rows of trajectories in chunks of `number` rows."""
+        arrays = {
+            name: PackedRows(array, number, self.dtype(name)) if name in _ROWS else array
+            for name, array in self.arrays.items()
         }
-        return replace(self, **packed)
+        return replace(self, arrays=arrays)
 
-    def dtype(self, name):
+    def dtype(self, name: str) -> np.dtype:
         """Type that a variable is stored with."""
-        array = getattr(self, name)
-        return narrowest(array) if name in _NARROW else array.dtype
+        array = self.arrays[name]
+        return narrowest(array) if name in _NARROWED else array.dtype
 
-    def whole_chunks(self, name, number, dtype):
-        """Chunks of `number` rows of this type that are made already."""
-        rows = getattr(self, name)
+    def whole_chunks(self, name: str, number: int, dtype: np.dtype) -> int:
+        """Number of chunks of `number` rows of this type that are made already."""
+        rows = self.arrays[name]
         fits = isinstance(rows, PackedRows) and (rows.number, rows.dtype) == (number, dtype)
         return len(rows.chunks) if fits else 0
 
-    def chunks(self, name, first, last):
+    def chunks(self, name: str, first: int, last: int) -> Iterator[Chunk]:
         """Yield the chunks first ... last-1 of a variable, see `whole_chunks`."""
-        yield from getattr(self, name).chunks[first:last] if first < last else ()
+        yield from self.arrays[name].chunks[first:last] if first < last else ()
 
-    def read(self, name, first, last):
-        """Rows first ... last-1 of "counts", "expect", "jumps" or "event_count"."""
-        return getattr(self, name)[first:last]
+    def read(self, name: str, first: int, last: int) -> np.ndarray:
+        """Rows first ... last-1 of a variable that has one row for each trajectory."""
+        return self.arrays[name][first:last]
 
-    def read_events(self, first, last):
+    def read_events(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """Times and channels of the events of rows first ... last-1, one after the other."""
-        stop = np.concatenate([[0], np.cumsum(self.event_count[:last])])
+        stop = np.concatenate([[0], np.cumsum(self.arrays["event_count"][:last])])
         span = slice(stop[first], stop[last])
-        return self.event_time[span], self.event_channel[span]
+        return self.arrays["event_time"][span], self.arrays["event_channel"][span]
 
 
-def neighbours(blocks):
+def neighbours(blocks: Iterable[Block]) -> list[list[Block]]:
     """Lists of blocks that follow each other, sorted."""
     runs = []
     for block in sorted(blocks, key=lambda b: b.first):
@@ -123,14 +117,12 @@ def neighbours(blocks):
     return runs
 
 
-def join_blocks(blocks):
-    """One block of blocks that follow each other without a gap; counts and jumps as int64."""
+def join_blocks(blocks: Sequence[Block]) -> Block:
+    """One block of blocks that follow each other without a gap; narrowed numbers as int64."""
 
     def joined(name):
-        arrays = [getattr(b, name) for b in blocks]
-        if arrays[0] is None:
-            return None
-        dtype = np.int64 if name in _NARROW else arrays[0].dtype
+        arrays = [block.arrays[name] for block in blocks]
+        dtype = np.int64 if name in _NARROWED else arrays[0].dtype
         return np.concatenate(arrays, dtype=dtype)
 
     sums = None
@@ -142,6 +134,6 @@ def join_blocks(blocks):
         blocks[0].first,
         blocks[-1].last,
         sum(b.events for b in blocks),
-        **{name: joined(name) for name in _ARRAYS},
-        sums=sums,
+        {name: joined(name) for name in blocks[0].arrays},
+        sums,
     )

@@ -1,15 +1,16 @@
-"""All that a run has left, put into its one file: blocks and shards."""
+"""Put everything that a run has on the disk into its one file: blocks and shards."""
 
 from pathlib import Path
 
 from ..errors import StoreError
 from . import FileStore, WritableStore, store_exists
-from .paths import read_note
-from .shard import shards, wanted
+from .outcome import Kind, Outcome
+from .paths import RunInfo
+from .shard import shards
 
 
-def compact(path):
-    """Put all that a run has left into its one file, finished or not: its blocks and its shards.
+def compact(path: str | Path) -> str:
+    """Put the blocks and shards of a run, finished or not, into its one file.
 
     Parameters
     ----------
@@ -39,26 +40,26 @@ def compact(path):
         text = _united(*stores)
     finally:
         for store in stores:
-            store.finish("taken up into another file", complete=False)
+            store.finish(None, complete=False)  # releases the lock, also after an error
     return text
 
 
 def _united(kept, *others):
     """Take other stores into one, and remove them; returns what it holds then."""
-    number = max(_wanted(store) for store in (kept, *others))
+    number = max(_requested(store) for store in (kept, *others))
     for other in others:
         for part in other.all_parts:
             kept.adopt(part)
     rows = sum(last - first for first, last in kept.ranges())
     number = max(number, *(last for _, last in kept.ranges()))
-    text = f"{rows} of {number} trajectories are there"
-    kept.finish(text, complete=True)
+    outcome = Outcome(Kind.COMPACTED, number, present=rows)
+    kept.finish(outcome, complete=True)
     for other in others:
         other.discard()
-    return f"{kept.path}: {text}"
+    return f"{kept.path}: {outcome}"
 
 
-def _wanted(store):
+def _requested(store):
     """Trajectories that the whole run was to have, as far as a store knows."""
-    reasons = [wanted(part.stop_reason) for part in store.all_parts]
-    return max([read_note(store.folder).get("wanted", 0), *reasons])
+    info = RunInfo.read(store.folder)
+    return max([info.requested if info else 0, *(part.requested for part in store.all_parts)])

@@ -2,33 +2,41 @@
 
 While a run goes on, `OUT.h5.blocks/` holds files `traj-<first>-<last>.h5` (indices first ...
 last-1). Each is written under a temporary name, closed, read back and compared, fsynced and
-renamed, so that a block is either whole or absent. A finished run is put together into `OUT.h5` in
-the same way, and the blocks are removed only after that. Nothing that has its name is ever written
-to again.
+renamed, so that a block is either complete or absent. A finished run is put together into `OUT.h5`
+in the same way, and the blocks are removed only after that. A file that has its final name is never
+written to again.
 
-Nothing depends on the lock: two writers would write the same blocks under the same names. It is
-there to tell the second one.
+Nothing depends on the lock: two writers would write the same blocks under the same names. Its
+purpose is that the second one gets an error message.
 """
 
 import contextlib
 import fcntl
-import json
 import os
 import re
-import socket
 import time
-import uuid
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import DamagedError, StoreError, StoreWarning
+from ..utils.files import new_file, remove_temporaries, sync_folder, write_error
 from . import hdf5_layout, same_trajectories
 from .base import Store
-from .block import neighbours
+from .block import Block, neighbours
 from .file_part import FilePart
-from .paths import BLOCK_NAME, block_files, block_name, blocks_folder
-from .plan import RECORDS
+from .outcome import Outcome
+from .paths import (
+    BLOCK_NAME,
+    RunInfo,
+    block_files,
+    block_name,
+    blocks_folder,
+    is_block_name,
+    run_file,
+)
+from .plan import Plan
+from .records import in_order
 
 _APPEARS_SECONDS = 10.0  # that a shared file system may take to show what another machine wrote
 
@@ -36,7 +44,7 @@ _APPEARS_SECONDS = 10.0  # that a shared file system may take to show what anoth
 class FileStore(Store):
     """A store on disk, open for reading; finished or still running."""
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path):
         self.path = Path(path)
         self.folder = blocks_folder(path)
         while True:
@@ -52,7 +60,7 @@ class FileStore(Store):
         # While a record is added to, blocks hold more than the file: it is read until it is done.
         record = set(self.plan.record)
         self._parts = [part for part in parts if record <= set(part.plan.record)]
-        self.stop_reason = parts[0].stop_reason
+        self.outcome = parts[0].outcome
 
     @property
     def context(self):
@@ -60,7 +68,7 @@ class FileStore(Store):
         return self._parts[0].context
 
     def _open_all(self):
-        """Parts of the finished file and of the sound blocks."""
+        """Parts of the finished file and of the blocks that are not damaged."""
         if self.path.exists():
             yield FilePart(self.path)
         for file in block_files(self.folder):
@@ -75,7 +83,7 @@ class FileStore(Store):
 class WritableStore(Store):
     """A store on disk that takes blocks; ended by `finish`."""
 
-    def __init__(self, path, plan, own=None):
+    def __init__(self, path: str | Path, plan: Plan, own: list[tuple[int, int]] | None = None):
         self.path = Path(path)
         self.folder = blocks_folder(path)
         self._own = own  # ranges of indices that are to be in here; None for all
@@ -85,57 +93,47 @@ class WritableStore(Store):
             self._remove_leftovers()
             parts = self._open_all(plan)
             record = set(plan.record).union(*(part.plan.record for part in parts))
-            super().__init__(replace(plan, record=tuple(r for r in RECORDS if r in record)))
+            super().__init__(replace(plan, record=in_order(record)))
         except BaseException:
             self._release()
             raise
         self.chunk_rows = hdf5_layout.chunk_rows(self.plan)
         self._parts = [part for part in parts if part.plan.record == self.plan.record]
-        # Parts with a smaller record: simulated again, and compared before they are let go.
+        # Parts with a smaller record: simulated again, and compared before they are removed.
         self._smaller = [part for part in parts if part not in self._parts]
 
-    def missing(self, ntraj):
+    def missing(self, ntraj: int) -> list[tuple[int, int]]:
         """Ranges of the indices to simulate: those below `ntraj`, and what has a smaller record."""
         again = [last for part in self._smaller for _, last in part.ranges]
         gaps = super().missing(max([ntraj, *again]))
         own = [(0, ntraj)] if self._own is None else self._own
-        wanted = [*own, *(span for part in self._smaller for span in part.ranges)]
-        return same_trajectories.intersect(gaps, wanted)
+        needed = [*own, *(span for part in self._smaller for span in part.ranges)]
+        return same_trajectories.intersect(gaps, needed)
 
-    def begin(self, ntraj):
-        """Note what was asked for, so that others can tell how far it is."""
-        note = {
-            "wanted": ntraj,
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "began": time.time(),
-            "had": sum(last - first for first, last in self.ranges()),
-        }
-        temporary = self.folder / f".run.{uuid.uuid4().hex}.tmp"
-        self._note = json.dumps(note)
-        try:
-            temporary.write_text(self._note)
-            os.replace(temporary, self.folder / "run.json")
-        except OSError as error:
-            raise _told(error, self.path) from None
+    def begin(self, ntraj: int) -> None:
+        """Write down what was asked for, so that others can see how far the run is."""
+        present = sum(last - first for first, last in self.ranges())
+        self._run_text = RunInfo.of_this_process(ntraj, present).text()
+        with new_file(run_file(self.folder)) as temporary:
+            temporary.write_text(self._run_text)
 
-    def write(self, blocks):
+    def write(self, blocks: list[Block]) -> None:
         """Add blocks; when this returns they are on the disk."""
         for run in neighbours(blocks):
             target = self.folder / self.block_name(run[0].first, run[-1].last)
             pieces = [(block.first, block.last, block, 0) for block in run]
             self._add(write_once(target, self.plan, pieces))
 
-    def block_name(self, first, last):
+    def block_name(self, first: int, last: int) -> str:
         """Name of the file of a block."""
         # Blocks with a smaller record stay until they have been compared: another name.
         return block_name(first, last, self.plan.record if self._smaller else ())
 
-    def shared(self):
-        """Folder that workers may write blocks to, and the note by which they know it."""
-        return str(self.folder.resolve()), self._note
+    def shared(self) -> tuple[str, str]:
+        """Folder that workers may write blocks to, and the text of the file that identifies it."""
+        return str(self.folder.resolve()), self._run_text
 
-    def admit(self, written):
+    def admit(self, written: "Written") -> None:
         """Take in a block that a worker wrote into the folder, once it can be seen from here."""
         file = self.folder / written.file.name
         deadline = time.monotonic() + _APPEARS_SECONDS
@@ -149,7 +147,7 @@ class WritableStore(Store):
         part.plan = self.plan  # one for all: there may be many thousand parts
         self._parts.append(part)
 
-    def adopt(self, part):
+    def adopt(self, part: FilePart) -> bool:
         """Take in a part of another store; what both have must agree, and counts once.
 
         Returns
@@ -173,32 +171,32 @@ class WritableStore(Store):
         return False
 
     @property
-    def all_parts(self):
+    def all_parts(self) -> tuple[FilePart, ...]:
         """The parts, and those with a smaller record than the store's."""
         return (*self._parts, *self._smaller)
 
-    def discard(self):
-        """Remove all files: what they hold has been taken up elsewhere."""
+    def discard(self) -> None:
+        """Remove all files, whose content is in another store now."""
         for part in self.all_parts:
             part.path.unlink(missing_ok=True)
         self._parts, self._smaller = [], []
 
-    def finish(self, stop_reason, complete):
+    def finish(self, outcome: Outcome | None, complete: bool) -> None:
         """End a run: put a complete one together into one file, and remove its blocks."""
-        self.stop_reason = stop_reason
+        self.outcome = outcome
         try:
             if complete:
-                self._compact(stop_reason)
+                self._compact(outcome)
         finally:
             self._release()
 
-    def _compact(self, stop_reason):
+    def _compact(self, outcome):
         for part in self._smaller:
             same_trajectories.check_equal(part, self)
         parts = self._parts + self._smaller
         blocks = [part.path for part in parts if part.path.parent == self.folder]
         if any(part.path != self.path for part in parts) or self._smaller:
-            written = write_once(self.path, self.plan, self.pieces(), stop_reason)
+            written = write_once(self.path, self.plan, self.pieces(), outcome)
             self._parts, self._smaller = [written], []
         for block in blocks:
             with contextlib.suppress(OSError):  # it is in the file now, and counts once
@@ -211,48 +209,43 @@ class WritableStore(Store):
             self.folder.mkdir(exist_ok=True)
             sync_folder(self.path.parent)
         except OSError as error:
-            raise _told(error, self.path) from None
+            raise write_error(error, self.path) from None
 
     def _remove_leftovers(self):
         """Remove the temporary files of a writer that was killed, and no others."""
-        own = re.compile(rf"\.({re.escape(self.path.name)})\.[0-9a-f]{{32}}\.tmp")
-        block = re.compile(rf"\.({BLOCK_NAME.pattern}|run)\.[0-9a-f]{{32}}\.tmp")
-        for folder, name in ((self.path.parent, own), (self.folder, block)):
-            for file in folder.iterdir():
-                if name.fullmatch(file.name) and file.is_file():
-                    with contextlib.suppress(OSError):
-                        file.unlink()
+        remove_temporaries(self.path.parent, re.escape(self.path.name))
+        remove_temporaries(self.folder, rf"{BLOCK_NAME.pattern}|run(\.json)?")
 
     def _open_all(self, plan):
-        """Every part that is sound; damaged blocks are set aside, another run is refused."""
+        """Every part that is not damaged; damaged ones are renamed, another run is refused."""
         parts = []
         if self.path.exists():
-            # A file without a sound header is refused, because nobody knows whose it is.
+            # A file with a damaged header is refused, because it may be of another run.
             check_same_run(FilePart(self.path), plan)
         for file in [*([self.path] if self.path.exists() else []), *block_files(self.folder)]:
             try:
                 part = FilePart(file)
                 part.verify()
                 first, last = part.ranges[0][0], part.ranges[-1][1]
-                own = (block_name(first, last), block_name(first, last, part.plan.record))
-                if file != self.path and file.name not in own:
+                own = is_block_name(file.name, first, last, part.plan.record)
+                if file != self.path and not own:
                     raise DamagedError(f"{file}: holds the trajectories {first} ... {last - 1}")
             except DamagedError as error:
-                _set_aside(file, error)
+                _rename_damaged(file, error)
                 continue
             check_same_run(part, plan)
             parts.append(part)
         return parts
 
     def _release(self):
-        """Let go of the lock, and of the folder when nothing is left in it."""
+        """Release the lock, and remove the folder when no block is left in it."""
         if self._lock is None:
             return
         try:
             if not any(block_files(self.folder)):
-                with contextlib.suppress(OSError):  # blocks that were set aside stay
-                    for name in ("run.json", "lock"):
-                        (self.folder / name).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # damaged blocks stay
+                    for file in (run_file(self.folder), self.folder / "lock"):
+                        file.unlink(missing_ok=True)
                     self.folder.rmdir()
         finally:  # also when a Ctrl-C comes in between
             _held.discard(self._key)
@@ -260,28 +253,10 @@ class WritableStore(Store):
             self._lock = None
 
 
-@contextlib.contextmanager
-def whole_file(target):
-    """Give a temporary name to write to; what is there then gets its own, whole, or not at all."""
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-        sync_folder(target.parent)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, StoreError) or not isinstance(error, OSError | RuntimeError):
-            raise
-        raise _told(error, target) from None
-
-
-def write_once(target, plan, pieces, stop_reason=None):
-    """Write a file so that it is there whole, or not at all; returns it as a part."""
-    with whole_file(target) as temporary:
-        checksum, crc = hdf5_layout.write(temporary, plan, pieces, stop_reason)
+def write_once(target: Path, plan: Plan, pieces: list, outcome: Outcome | None = None) -> FilePart:
+    """Write a file so that it is there complete, or not at all; returns it as a part."""
+    with new_file(target) as temporary:
+        checksum, crc = hdf5_layout.write(temporary, plan, pieces, outcome)
         written = FilePart(temporary)
         if (written.checksum, written.crc()) != (checksum, crc):
             raise StoreError(f"{temporary}: reads back differently from what was written")
@@ -291,7 +266,7 @@ def write_once(target, plan, pieces, stop_reason=None):
 
 @dataclass(frozen=True)
 class Written:
-    """What a worker tells of a block that it wrote to disk itself."""
+    """What a worker returns in place of a block that it wrote to disk itself."""
 
     file: Path
     first: int
@@ -300,43 +275,26 @@ class Written:
     nbytes: int
 
 
-def write_block(target, plan, block):
+def write_block(target: Path, plan: Plan, block: Block) -> Written:
     """Write a block where a run in another process will look for it."""
     write_once(target, plan, [(block.first, block.last, block, 0)])
     return Written(target, block.first, block.last, block.events, block.nbytes)
 
 
-def sync_folder(folder):
-    """Make renames and removals in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _told(error, target):
-    """Turn what the system or HDF5 says about a failed write into one line."""
-    if getattr(error, "errno", None) == 28 or "No space" in str(error):
-        return StoreError(f"{target}: no space left on the disk; what was written before is safe")
-    reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["unknown"])[0]
-    return StoreError(f"{target}: cannot be written ({reason})")
-
-
-def check_same_run(part, plan):
+def check_same_run(part: FilePart | Store, plan: Plan) -> None:
     """Refuse a part, or a store, that holds other trajectories than a plan's."""
     if differences := part.plan.differences(plan):
         more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
         raise StoreError(f"{part.path}: belongs to another run: {'; '.join(differences[:3])}{more}")
 
 
-def _set_aside(file, error):
+def _rename_damaged(file, error):
     names = (f"{file.name}.damaged{n}" for n in ("", *range(2, 1000)))
     aside = next(a for a in map(file.with_name, names) if not os.path.lexists(a))
     try:
         os.replace(file, aside)
     except OSError as failure:
-        raise _told(failure, file) from None
+        raise write_error(failure, file) from None
     warnings.warn(
         f"{error}. It was set aside as {aside.name}; its trajectories are simulated again",
         StoreWarning,
@@ -350,7 +308,7 @@ _held = set()
 
 
 def _lock(file, path):
-    """Take the lock of a store, or tell that somebody has it."""
+    """Take the lock of a store, or raise an error because another writer has it."""
     taken = StoreError(
         f"{path}: another process is writing to it; wait for it, or give another output"
     )
@@ -361,7 +319,7 @@ def _lock(file, path):
         try:
             handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise _told(error, path) from None
+            raise write_error(error, path) from None
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):

@@ -6,6 +6,8 @@ from ..errors import InputError
 from ..utils.progress import reading
 from ..utils.resources import available_memory
 from . import FileStore
+from .outcome import Outcome
+from .records import RECORDS, columns, offered
 
 _SLAB_BYTES = 2**22
 _SLAB_EVENTS = 2**20
@@ -23,21 +25,26 @@ class Ensemble:
     seed : int
     record : tuple of str
         What is kept.
-    stop_reason : str
-        Why the run ended.
+    outcome : store.outcome.Outcome or None
+        Why the run ended, as data; None while it has not ended.
 
     Notes
     -----
     Samples are right-continuous: the state after any jump at that instant.
     """
 
-    def __init__(self, store, stop_reason=None, progress=None):
+    def __init__(self, store, outcome: Outcome | None = None, progress: bool | None = None):
         self._store, self._progress = store, progress
         plan = store.plan
         self.model, self.initial, self.times = plan.model, plan.initial, plan.times
         self.seed, self.record = plan.seed, plan.record
-        self.stop_reason = stop_reason or store.stop_reason
+        self.outcome = outcome or store.outcome
         self._sums = None  # the ranges that were averaged, and their moments
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the run ended, in words; None while it has not ended."""
+        return None if self.outcome is None else str(self.outcome)
 
     @property
     def ntraj(self):
@@ -74,6 +81,12 @@ class Ensemble:
     def jumps(self):
         """Cumulative jumps at `times`, (ntraj, n_times, n_channels) int64; needs record "jumps"."""
         return self._all("jumps")
+
+    def array(self, name: str) -> np.ndarray:
+        """Array of any record with columns at `times`, such as "counts"."""
+        if name in RECORDS and not RECORDS[name].dimension:
+            raise InputError(f'"{name}" is no array over times and columns')
+        return self._all(name)
 
     @property
     def event_count(self):
@@ -143,11 +156,11 @@ class Ensemble:
         Parameters
         ----------
         name : str
-            "counts", "expect" or "jumps".
+            "counts", "expect", "jumps" or another record with columns at each stored time.
         """
         self._need(name)
-        columns = len(self.model.columns[name])
-        step = max(1, _SLAB_BYTES // (8 * len(self.times) * columns))
+        numbers = len(self.times) * len(columns(self.model, name))
+        step = max(1, _SLAB_BYTES // (8 * numbers))
         ntraj = self.ntraj
         with reading(ntraj, name, self._progress) as bar:
             for row in range(0, ntraj, step):
@@ -200,7 +213,7 @@ class Ensemble:
 
     def _need(self, name):
         if name not in self.record:
-            if name not in (*self.model.columns, "events"):
+            if name not in offered(self.model):
                 raise InputError(f"{self.model.name} has no {name}; see `{self.model.sampled}`")
             raise InputError(
                 f"this ensemble was recorded with {', '.join(self.record)}; simulate with "
@@ -210,10 +223,10 @@ class Ensemble:
     def _all(self, name):
         if name != "event_count":
             self._need(name)
-        elif self.record == ("moments",):
+        elif not self._store.plan.keeps_trajectories:
             raise InputError('`event_count` is not kept with record="moments" alone')
-        columns = self.model.columns
-        need = 8 * self.ntraj * len(self.times) * len(columns.get(name, ()))
+        number = len(columns(self.model, name)) if name in RECORDS else 0
+        need = 8 * self.ntraj * len(self.times) * number
         # Twice, because what is on disk is narrower; in memory it is there already.
         have = available_memory() if self.path else None
         if have is not None and 2 * need > have:
@@ -221,7 +234,7 @@ class Ensemble:
                 f"`{name}` of {self.ntraj} trajectories needs {2 * need / 1e9:.1f} GB of memory, "
                 f"but {have / 1e9:.1f} GB are free; go through `slabs('{name}')` instead"
             )
-        dtype = float if name == "expect" else np.int64
+        dtype = RECORDS[name].dtype if name in RECORDS else np.int64
         return self._store.read(name, 0, self.ntraj).astype(dtype, copy=False)
 
 

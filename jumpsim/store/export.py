@@ -1,44 +1,45 @@
 """An ensemble as labelled data, and in words."""
 
+from typing import TYPE_CHECKING
+
 from .. import units
 from ..errors import InputError
 from ..utils import provenance
 from ..utils.text import readable_bytes
-from . import hdf5_layout
+from . import records
+
+if TYPE_CHECKING:
+    import xarray
+
+    from ..model.base import BaseModel
+    from ..model.initial import Fixed, Mixture, Thermal
+    from .ensemble import Ensemble
 
 
-def dataset(ensemble):
+def dataset(ensemble: "Ensemble") -> "xarray.Dataset":
     """Build the `xarray.Dataset` of `Ensemble.to_xarray`: the variables of the file."""
     try:
         import xarray
     except ImportError:
         raise InputError("to_xarray needs xarray: pip install 'jumpsim[xarray]'") from None
     model = ensemble.model
-    data = {}
-    for name in model.columns:
-        if name in ensemble.record:
-            data[name] = getattr(ensemble, name)
-    if ensemble.record != ("moments",):
-        data["event_count"] = ensemble.event_count
-    if "events" in ensemble.record:
-        times, channels = ensemble._store.read_events(0, ensemble.ntraj)
-        data["event_time"], data["event_channel"] = times, channels
-    if "moments" in ensemble.record:
-        mean, covariance = hdf5_layout.MOMENTS[model.sampled][2:]
-        data[mean], data[covariance] = ensemble.mean(), ensemble.cov()
-    scale, columns = hdf5_layout.SCALES[model.sampled][0], model.columns[model.sampled]
+    chosen = [v for v in ensemble._store.plan.variables if "word" not in v.dimensions]
+    events = iter(_events(ensemble, chosen))
+    averages = iter((ensemble.mean, ensemble.cov))
     variables = {}
-    for name, values in data.items():
-        dimensions, unit, long_name = hdf5_layout.describe(name)
-        variables[name] = (dimensions, values, {"units": unit, "long_name": long_name})
+    for variable in chosen:
+        if variable.per_trajectory:
+            values = ensemble._all(variable.name)
+        else:
+            values = next(events) if variable.per_event else next(averages)()
+        attributes = {"units": variable.units, "long_name": variable.long_name}
+        variables[variable.name] = (variable.dimensions, values, attributes)
+    used = {d for variable in chosen for d in variable.dimensions} | {"time"}
     coordinates = {
         "trajectory": ("trajectory", ensemble.indices),
         "time": ("time", ensemble.times, {"units": "s", "long_name": "time since the start"}),
-        scale: list(columns),
-        f"other_{scale}": list(columns),
-        "channel": list(model.channels),
+        **{name: list(records.labels(model, name)) for name in records.LABELS if name in used},
     }
-    used = {d for dims, _, _ in variables.values() for d in dims} | {"time"}
     attributes = {
         "title": f"Single photon events of {model.name}",
         "run": provenance.canonical_json(ensemble._store.plan.asdict()),
@@ -50,22 +51,25 @@ def dataset(ensemble):
     )
 
 
-def summary(ensemble):
+def _events(ensemble, chosen):
+    """Times and channels of all events, when they are kept."""
+    if any(variable.per_event for variable in chosen):
+        return ensemble._store.read_events(0, ensemble.ntraj)
+    return ()
+
+
+def summary(ensemble: "Ensemble") -> str:
     """What `print(ensemble)` shows."""
     model, times = ensemble.model, ensemble.times
     samples = model.columns[model.sampled]
-    shapes = {
-        **{n: f"({ensemble.ntraj}, {len(times)}, {len(c)})" for n, c in model.columns.items()},
-        "events": f"{ensemble.n_events} times and channels",
-        "moments": f"mean and covariance, {len(times)} times of {len(samples)} columns",
-    }
+    sizes = {"ntraj": ensemble.ntraj, "times": len(times), "events": ensemble.n_events}
     rows = [
         ("pools", ", ".join(model.pools)),
         *([("samples", ", ".join(samples))] if samples != model.pools else []),
         ("channels", f"{len(model.channels)}"),
         ("times", f"{len(times)} from {times[0]:g} s to {times[-1]:g} s"),
         ("start", describe_start(ensemble.initial, model)),
-        *(("kept", f"{name} {shapes[name]}") for name in ensemble.record),
+        *(("kept", f"{name} {records.shown(name, model, **sizes)}") for name in ensemble.record),
         ("events", f"{ensemble.n_events}"),
         ("seed", f"{ensemble.seed}"),
         ("stopped", ensemble.stop_reason or "not finished"),
@@ -75,7 +79,7 @@ def summary(ensemble):
     return "\n".join([head, *(f"  {label:<8}  {text}" for label, text in rows)])
 
 
-def describe_start(initial, model):
+def describe_start(initial: "Thermal | Fixed | Mixture", model: "BaseModel") -> str:
     """One phrase for a start."""
     data = initial.asdict()
     if "counts" in data:
@@ -91,6 +95,6 @@ def describe_start(initial, model):
     return f"thermal, ħΩ/k_B T = {text}{kelvin}, {how}"
 
 
-def file_size(ensemble):
+def file_size(ensemble: "Ensemble") -> str:
     """Bytes on disk, in words."""
     return readable_bytes(sum(p.path.stat().st_size for p in ensemble._store._parts))

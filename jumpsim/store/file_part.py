@@ -1,4 +1,4 @@
-"""One file of trajectories, read with care: what it says is checked before it sizes anything."""
+"""One file of trajectories; what it says is checked before memory is allocated for it."""
 
 import contextlib
 import hashlib
@@ -10,7 +10,8 @@ import numpy as np
 
 from ..errors import DamagedError, StoreError
 from ..statistics.moments import Moments
-from . import chunks, hdf5_layout
+from . import chunks, hdf5_layout, records
+from .outcome import restored
 from .plan import Plan
 
 _MOST_TIMES = 10**8
@@ -44,7 +45,8 @@ class FilePart:
         Trajectory indices (first, last + 1), increasing.
     events : int
         Events simulated.
-    stop_reason : str or None
+    outcome : Outcome or None
+        Why the run ended that wrote it; None for a block.
     context : dict
         Software, machine, command and time.
     checksum : str
@@ -127,30 +129,29 @@ class FilePart:
         if edges != sorted(set(edges)) or edges[0] < 0 or edges[-1] > _MOST_INDEX:
             raise self._damaged("its ranges of trajectories are impossible")
         self.plan = Plan.fromdict(json.loads(run), times)
-        self.stop_reason = str(file.attrs["stop_reason"]) if "stop_reason" in file.attrs else None
+        outcome = json.loads(str(file.attrs.get("outcome", "null")))
+        self.outcome = restored(outcome, str(file.attrs.get("stop_reason", "")))
         self.context = json.loads(str(file.attrs["context"]))
 
     def _check_shapes(self, file):
         """Compare the shape of every variable that is there with what the header says."""
-        model = self.plan.model
-        scale, columns = hdf5_layout.SCALES[model.sampled][0], len(model.columns[model.sampled])
+        variables = self.plan.variables
         sizes = {
             "trajectory": self.rows,
             "time": len(self.plan.times),
-            **{f"{other}{scale}": columns for other in ("", "other_")},
-            "channel": len(model.channels),
             "word": 2,
             "event": self.events,
         }
+        for dimension in records.dimensions(variables) - sizes.keys():
+            sizes[dimension] = len(records.labels(self.plan.model, dimension))
         self.dtypes = {}
-        for name in hdf5_layout.names(self.plan):
+        for variable in variables:
+            name = variable.name
             if name not in file:
                 continue
-            dimensions, _, _ = hdf5_layout.describe(name)
-            types = ("float64",) if hdf5_layout.is_real(name) else ("int16", "int32", "int64")
-            shape = tuple(sizes[d] for d in dimensions)
+            shape = tuple(sizes[d] for d in variable.dimensions)
             # The exact type, because the same bytes in another order are other numbers.
-            if file[name].shape != shape or file[name].dtype not in map(np.dtype, types):
+            if file[name].shape != shape or file[name].dtype not in variable.file_types:
                 raise self._damaged(f"'{name}' has not the shape or type that the header says")
             self.dtypes[name] = file[name].dtype
 
@@ -201,6 +202,11 @@ class FilePart:
         return sum(last - first for first, last in self.ranges)
 
     @property
+    def requested(self) -> int:
+        """Trajectories that the whole run was to have, as far as its outcome says; else 0."""
+        return (self.outcome.requested or 0) if self.outcome else 0
+
+    @property
     def nbytes(self):
         """Bytes on disk."""
         return self.path.stat().st_size
@@ -208,14 +214,12 @@ class FilePart:
     @property
     def sums(self):
         """Moments of the samples, or None when they were not kept."""
-        if "moments" not in self.plan.record:
+        averages = records.averages(self.plan.model)
+        if averages[0] not in self.plan.variables:
             return None
         self._verify_once()
         with self._open() as file:
-            first, second = (
-                self._variable(file, name)[()]
-                for name in hdf5_layout.MOMENTS[self.plan.model.sampled][:2]
-            )
+            first, second = (self._variable(file, v.name)[()] for v in averages[:2])
             return Moments.from_words(self.rows, first, second)
 
     @property
@@ -247,20 +251,20 @@ class FilePart:
                 yield chunks.Chunk(leaves[16 * k : 16 * (k + 1)], data)
 
     def read(self, name, first, last):
-        """Rows first ... last-1 of "counts", "expect", "jumps" or "event_count"."""
+        """Rows first ... last-1 of a variable that has one row for each trajectory."""
         self._verify_once()
         return self.read_unverified(name, first, last)
 
     def read_events(self, first, last):
         """Times and channels of the events of rows first ... last-1, one after the other."""
         self._verify_once()
-        names = ("event_time", "event_channel")
+        names = [variable.name for variable in self.plan.variables if variable.per_event]
         return tuple(self.read_unverified(name, first, last) for name in names)
 
     def read_unverified(self, name, first, last):
         """Rows first ... last-1 of any variable of trajectories, as they stand in the file."""
         with self._open() as file:
-            if name in ("event_time", "event_channel"):
+            if any(v.name == name and v.per_event for v in self.plan.variables):
                 counts = self._variable(file, "event_count")[:last]
                 first, last = int(counts[:first].sum()), int(counts.sum())
             return self._variable(file, name)[first:last]
@@ -273,7 +277,7 @@ class FilePart:
         """Read everything; raises `StoreError` when it is not what was written."""
         digest = hdf5_layout.content_digest(np.array(self.ranges, np.int64))
         with self._open() as file:
-            for name in hdf5_layout.names(self.plan):
+            for name in (variable.name for variable in self.plan.variables):
                 variable = self._variable(file, name)
                 digest.update(name.encode())
                 if variable.chunks is None:  # nothing is in it
@@ -286,11 +290,11 @@ class FilePart:
         self._verified = True
 
     def crc(self):
-        """Of all chunks as they stand in the file; compare `layout.write`."""
+        """Checksum of all chunks as they are stored, as `hdf5_layout.write` returns it."""
         crc = 0
         with self._open() as file:
-            for name in hdf5_layout.names(self.plan):
-                for data in _raw(self._variable(file, name)):
+            for variable in self.plan.variables:
+                for data in _raw(self._variable(file, variable.name)):
                     crc = chunks.crc32(data, crc)
         return crc
 

@@ -1,4 +1,4 @@
-"""The file: plain HDF5 that is also valid netCDF4, written whole and never changed.
+"""The file: plain HDF5 that is also valid netCDF4, written once and never changed.
 
 A block of a run in progress and a finished run have the same layout. Every variable has a
 dimension scale on each axis, `units` and `long_name`; events are CF contiguous ragged arrays. The
@@ -10,18 +10,22 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import h5py
 import numpy as np
 
 from ..utils import provenance
-from . import chunks
+from . import chunks, records
 from .block import narrowest
 from .index_ranges import events, moments
 from .index_ranges import ranges as covered
+from .outcome import Outcome
+from .plan import Plan
 
 FORMAT = "jumpsim trajectories"
 FORMAT_VERSION = 2
@@ -34,109 +38,15 @@ _IN_MEMORY_BYTES = 2**26
 SLAB_BYTES = 2**22
 _PURE_DIMENSION = "This is a netCDF dimension but not a netCDF variable."  # netCDF-4 convention
 
-# name: (dimensions, dtype or None for the narrowest integer, units, long name)
-_VARIABLES = {
-    "event_count": (("trajectory",), np.int64, "1", "number of events of the trajectory"),
-    "counts": (("trajectory", "time", "pool"), None, "1", "quanta in the pool, right-continuous"),
-    "expect": (
-        ("trajectory", "time", "observable"),
-        np.float64,
-        "1",
-        "expectation value in the state of the trajectory, right-continuous",
-    ),
-    "jumps": (
-        ("trajectory", "time", "channel"),
-        None,
-        "1",
-        "events of the channel up to and including this time",
-    ),
-    "event_time": (("event",), np.float64, "s", "time of the event"),
-    "event_channel": (("event",), None, "1", "channel of the event, index into channel"),
-    "count_sum": (
-        ("time", "pool", "word"),
-        np.int64,
-        "1",
-        "sum of the counts over trajectories, as two 64-bit words (high, low)",
-    ),
-    "count_product_sum": (
-        ("time", "pool", "other_pool", "word"),
-        np.int64,
-        "1",
-        "sum of the products of two pools' counts, as two 64-bit words (high, low)",
-    ),
-    "mean": (("time", "pool"), np.float64, "1", "average count over trajectories"),
-    "covariance": (
-        ("time", "pool", "other_pool"),
-        np.float64,
-        "1",
-        "covariance of two pools' counts, divisor n - 1",
-    ),
-    "expect_sum": (
-        ("time", "observable", "word"),
-        np.int64,
-        "1",
-        "sum of the expectation values in whole multiples of 2^-32, as two 64-bit words",
-    ),
-    "expect_product_sum": (
-        ("time", "observable", "other_observable", "word"),
-        np.int64,
-        "1",
-        "sum of their products in multiples of 2^-64, as two 64-bit words (high, low)",
-    ),
-    "expect_mean": (("time", "observable"), np.float64, "1", "average over trajectories"),
-    "expect_covariance": (
-        ("time", "observable", "other_observable"),
-        np.float64,
-        "1",
-        "covariance of two expectation values between trajectories, divisor n - 1",
-    ),
-}
-_OF_RECORD = {
-    "counts": ("counts",),
-    "expect": ("expect",),
-    "jumps": ("jumps",),
-    "events": ("event_time", "event_channel"),
-}
-# Sums, sums of products, averages and covariances of each kind of sample.
-MOMENTS = {
-    "counts": ("count_sum", "count_product_sum", "mean", "covariance"),
-    "expect": ("expect_sum", "expect_product_sum", "expect_mean", "expect_covariance"),
-}
-# Name of the dimension of each kind of sample, and what it is.
-SCALES = {
-    "counts": ("pool", "pool of quanta"),
-    "expect": ("observable", "what the expectation value is of"),
-}
 
-
-def names(plan):
-    """Variables of a file of this plan, in the order of the checksum."""
-    variables = _OF_RECORD | {"moments": MOMENTS[plan.model.sampled]}
-    wanted = {name for r in plan.record for name in variables[r]}
-    if plan.record != ("moments",):
-        wanted.add("event_count")
-    return [name for name in _VARIABLES if name in wanted]
-
-
-def is_real(name):
-    """Whether a variable holds real numbers, not whole ones."""
-    return _VARIABLES[name][1] is np.float64
-
-
-def describe(name):
-    """Dimensions, units and long name of a variable."""
-    dimensions, _, unit, long_name = _VARIABLES[name]
-    return dimensions, unit, long_name
-
-
-def chunk_rows(plan):
+def chunk_rows(plan: Plan) -> int:
     """Trajectories in a chunk: the same for each variable, so that blocks can end with one."""
-    columns = [len(columns) for name, columns in plan.model.columns.items() if name in plan.record]
-    row_bytes = 2 * len(plan.times) * max(columns, default=0)
+    columns = max(len(records.columns(plan.model, name)) for name in plan.record)
+    row_bytes = 2 * len(plan.times) * columns
     return max(1, min(_MOST_ROWS, _CHUNK_BYTES // max(row_bytes, 1)))
 
 
-def write(path, plan, pieces, stop_reason=None):
+def write(path: Path, plan: Plan, pieces: list, outcome: Outcome | None = None) -> tuple[str, int]:
     """Write one new file; the caller renames it once it is safe.
 
     Parameters
@@ -146,7 +56,7 @@ def write(path, plan, pieces, stop_reason=None):
     plan : Plan
     pieces : list of (first, last, part, row)
         Sorted by index, without overlap; `row` is the first row in the part.
-    stop_reason : str, optional
+    outcome : Outcome, optional
         Why a finished run ended.
 
     Returns
@@ -170,23 +80,24 @@ def write(path, plan, pieces, stop_reason=None):
         file.attrs["ranges"] = ranges.ravel()  # netCDF knows no attributes of two dimensions
         file.attrs["events"] = n_events
         file.attrs["header_checksum"] = header_digest(run, plan.times, ranges, n_events)
-        if stop_reason:
-            file.attrs["stop_reason"] = stop_reason
+        if outcome:
+            file.attrs["stop_reason"] = str(outcome)
+            file.attrs["outcome"] = provenance.canonical_json(outcome.asdict())
         contents = _contents(plan, pieces, parts)
         sizes = _write_scales(file, plan, ranges, contents)
-        for name, content in contents.items():
-            crc = _write_variable(file, name, sizes, content, digest, crc)
+        for variable, content in contents:
+            crc = _write_variable(file, variable, sizes, content, digest, crc)
         file.attrs["checksum"] = digest.hexdigest()
     return digest.hexdigest(), crc
 
 
 @contextlib.contextmanager
 def _new_file(path, parts):
-    """Create an HDF5 file that meets a full disk in order.
+    """Create an HDF5 file such that a full disk is an ordinary error.
 
-    HDF5 does not survive a write that fails: it complains on stderr and may crash later. So a file
-    of some megabytes is made in memory and written by the system; for a larger one there must be
-    room before it is begun.
+    HDF5 does not survive a write that fails: it prints to stderr and may crash later. So a file
+    of some megabytes is made in memory and written by the system; for a larger one the free space
+    is checked before it is begun.
     """
     size = sum(part.nbytes for part in parts)
     if size < _IN_MEMORY_BYTES:
@@ -226,17 +137,18 @@ class _Content(NamedTuple):
 
 
 def _contents(plan, pieces, parts):
-    """The `_Content` of each variable, in the order of the checksum."""
+    """Each variable with its `_Content`, in the order of the checksum."""
     number, trajectories = chunk_rows(plan), sum(last - first for first, last, _, _ in pieces)
     number = min(number, max(trajectories, 1))
 
-    def stacked(name):
+    def rows_of(variable):
+        name = variable.name
         dtype = np.result_type(np.int16, *(part.dtype(name) for part in parts))
 
         def slabs():
             at = 0
             for first, last, part, row in pieces:
-                step = max(1, SLAB_BYTES // (8 * _columns(plan, name)))
+                step = max(1, SLAB_BYTES // (8 * _row_numbers(plan, variable)))
                 stop = row + last - first
                 head, tail = _aligned(part, name, row, stop, at, number, dtype)
                 yield from _arrays(part, name, row, head, step)
@@ -246,7 +158,14 @@ def _contents(plan, pieces, parts):
 
         return _Content(trajectories, number, dtype, slabs)
 
-    def ragged(position, dtype):
+    ragged = [v.name for v in plan.variables if v.per_event]
+
+    def events_of(variable):
+        position, dtype = ragged.index(variable.name), np.dtype(variable.dtype or np.int64)
+        if variable.index_into:
+            largest = len(records.labels(plan.model, variable.index_into))
+            dtype = narrowest(np.array([largest]))
+
         def slabs():
             for first, last, part, row in pieces:
                 for a, b in event_slabs(part, row, row + last - first):
@@ -254,27 +173,32 @@ def _contents(plan, pieces, parts):
 
         return _Content(events(pieces), _CHUNK_BYTES // 8, dtype, slabs)
 
-    def once(array):
+    averages = _averages(plan, pieces)
+
+    def average_of(variable):
+        array = averages[variable.name]
         rows = max(1, _CHUNK_BYTES // max(1, array[:1].nbytes))
         return _Content(len(array), rows, array.dtype, lambda: iter([array]))
 
-    averaged = {}
-    if "moments" in plan.record:
-        sums = moments(plan, pieces)
-        unit = plan.model.sample_unit
-        found = (*sums.words(), sums.mean() * unit, sums.cov() * unit**2)
-        averaged = dict(zip(MOMENTS[plan.model.sampled], map(once, found), strict=True))
-    contents = {}
-    for name in names(plan):
-        if name == "event_time":
-            contents[name] = ragged(0, np.dtype(np.float64))
-        elif name == "event_channel":
-            contents[name] = ragged(1, narrowest(np.array([len(plan.model.channels)])))
-        elif name in averaged:
-            contents[name] = averaged[name]
-        else:
-            contents[name] = stacked(name)
+    contents = []
+    for variable in plan.variables:
+        make = average_of
+        if variable.per_trajectory:
+            make = rows_of
+        elif variable.per_event:
+            make = events_of
+        contents.append((variable, make(variable)))
     return contents
+
+
+def _averages(plan, pieces):
+    """Arrays of the record "moments" by the names of their variables."""
+    if not any(records.RECORDS[name].sums for name in plan.record):
+        return {}
+    sums, unit = moments(plan, pieces), plan.model.sample_unit
+    arrays = (*sums.words(), sums.mean() * unit, sums.cov() * unit**2)
+    names = (variable.name for variable in records.averages(plan.model))
+    return dict(zip(names, arrays, strict=True))
 
 
 def _aligned(part, name, row, stop, at, number, dtype):
@@ -289,7 +213,7 @@ def _arrays(part, name, first, last, step):
         yield part.read(name, a, min(a + step, last))
 
 
-def event_slabs(part, first, last):
+def event_slabs(part, first: int, last: int) -> Iterator[tuple[int, int]]:
     """Row ranges of a part whose events fit into a slab, one row at least."""
     counts = part.read("event_count", first, last)
     a, size = first, 0
@@ -302,34 +226,36 @@ def event_slabs(part, first, last):
         yield a, last
 
 
-def _columns(plan, name):
-    columns = plan.model.columns
-    return len(plan.times) * len(columns[name]) if name in columns else 1
+def _row_numbers(plan, variable):
+    """How many numbers a row of a variable has."""
+    lengths = {"time": len(plan.times)}
+    return math.prod(
+        lengths.get(d) or len(records.labels(plan.model, d)) for d in variable.dimensions[1:]
+    )
 
 
 def _write_scales(file, plan, ranges, contents):
+    """Write the variable of each dimension that is used; returns the lengths of the dimensions."""
     indices = [np.arange(first, last) for first, last in ranges]
     text = h5py.string_dtype("utf-8")
-    sampled = plan.model.sampled
-    scale, meaning = SCALES[sampled]
-    columns = np.array(plan.model.columns[sampled], dtype=object)
-    scales = {"time": (plan.times, None, "s", "time since the start")}
-    if "event_count" in contents:
-        scales["trajectory"] = (
+    known = {
+        "time": (plan.times, None, "s", "time since the start"),
+        "trajectory": (
             np.concatenate([np.zeros(0, np.int64), *indices]),
             np.int64,
             "1",
             "index of the trajectory",
-        )
-    averaged = MOMENTS[sampled][2] in contents
-    if sampled in contents or averaged:
-        scales[scale] = (columns, text, None, meaning)
-    if "jumps" in contents or "event_channel" in contents:
-        channels = np.array(plan.model.channels, dtype=object)
-        scales["channel"] = (channels, text, None, "kind of event")
-    if averaged:
-        scales[f"other_{scale}"] = (columns, text, None, meaning)
-        scales["word"] = (np.arange(2), np.int64, "1", "0 for the high word, 1 for the low one")
+        ),
+        "word": (np.arange(2), np.int64, "1", "0 for the high word, 1 for the low one"),
+    }
+    used = records.dimensions(variable for variable, _ in contents) | {"time"}
+    scales = {}
+    for name in records.DIMENSIONS:
+        if name in known and name in used:
+            scales[name] = known[name]
+        elif name in used:
+            labels = np.array(records.labels(plan.model, name), dtype=object)
+            scales[name] = (labels, text, None, records.LABELS[name][0])
     sizes = {}
     for name, (values, dtype, unit, long_name) in scales.items():
         dataset = file.create_dataset(name, data=values, dtype=dtype)
@@ -338,22 +264,23 @@ def _write_scales(file, plan, ranges, contents):
         if unit:
             dataset.attrs["units"] = unit
         sizes[name] = len(values)
-    if "event_time" in contents:
-        sizes["event"] = contents["event_time"][0]
+    lengths = [content.length for variable, content in contents if variable.per_event]
+    if lengths:
+        sizes["event"] = lengths[0]
         dimension = file.create_dataset("event", (sizes["event"],), ">f4")
         dimension.make_scale(f"{_PURE_DIMENSION}{sizes['event']:>10}")
     return sizes
 
 
-def _write_variable(file, name, sizes, content, digest, crc):
-    dimensions, _, unit, long_name = _VARIABLES[name]
+def _write_variable(file, variable, sizes, content, digest, crc):
+    name, dimensions = variable.name, variable.dimensions
     shape = tuple(sizes[d] for d in dimensions)
     rows, empty = min(content.rows, shape[0]), 0 in shape
     filters = {} if empty else chunks.FILTERS | {"chunks": (rows, *shape[1:])}
     dataset = file.create_dataset(name, shape, content.dtype, **filters)
-    dataset.attrs["long_name"] = long_name
-    dataset.attrs["units"] = unit
-    if name == "event_count" and "event" in sizes:
+    dataset.attrs["long_name"] = variable.long_name
+    dataset.attrs["units"] = variable.units
+    if variable is records.EVENT_COUNT and "event" in sizes:
         dataset.attrs["sample_dimension"] = "event"
     for axis, dimension in enumerate(dimensions):
         dataset.dims[axis].attach_scale(file[dimension])

@@ -1,18 +1,20 @@
 """The file of a long run: sums of each block, and where the trajectory is; also valid netCDF4.
 
-It is small, and written anew as a whole each time, under a temporary name that it then sheds.
+It is small, and each time the whole file is written again, under a temporary name at first.
 """
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 from ..errors import DamagedError, StoreError
 from ..utils import provenance
-from .disk import whole_file
+from ..utils.files import new_file
 
 FORMAT, FORMAT_VERSION = "a long run of jumpsim", 1
 
@@ -30,7 +32,13 @@ _VARIABLES = {
 _STATE = ("clock", "stream", "counts", "events")
 
 
-def write(path, run, arrays, state, names):
+def write(
+    path: str | Path,
+    run: dict[str, Any],
+    arrays: dict[str, np.ndarray],
+    state: dict[str, Any],
+    names: dict[str, Sequence[str]],
+) -> None:
     """Write the file.
 
     Parameters
@@ -46,7 +54,7 @@ def write(path, run, arrays, state, names):
         Entries of the dimensions "pool", "other_pool" and "channel".
     """
     path, text = Path(path), provenance.canonical_json(run)
-    with whole_file(path) as temporary:
+    with new_file(path) as temporary:
         with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
             file.attrs["Conventions"] = "CF-1.11"
             file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
@@ -75,7 +83,7 @@ def _fill(file, arrays, names):
             dataset.dims[axis].attach_scale(file[dimension])
 
 
-def read(path):
+def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, Any]]:
     """Read the file; returns run, arrays and state as they were written.
 
     Raises
@@ -106,7 +114,7 @@ def read(path):
         raise DamagedError(f"{path}: cannot be read as a long run ({reason})") from None
 
 
-def is_one(path):
+def is_one(path: str | Path) -> bool:
     """Whether a file is that of a long run."""
     try:
         with h5py.File(path, "r") as file:
@@ -115,7 +123,7 @@ def is_one(path):
         return False
 
 
-def context(path):
+def context(path: str | Path) -> dict[str, Any]:
     """Software, machine and command that wrote a file."""
     with h5py.File(path, "r") as file:
         return json.loads(str(file.attrs["context"]))

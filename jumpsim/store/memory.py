@@ -1,21 +1,22 @@
 """Trajectories in memory."""
 
 from .base import Store
-from .block import join_blocks, neighbours
+from .block import Block, join_blocks, neighbours
+from .outcome import Outcome
 
 
 class MemoryStore(Store):
-    """Blocks in memory; the twin of the store on disk."""
+    """Blocks in memory, with the interface of the store on disk."""
 
-    def write(self, blocks):
+    def write(self, blocks: list[Block]) -> None:
         """Add blocks."""
         self._parts += blocks
-        if self.plan.record == ("moments",):  # or sums would take up room for every block
+        if not self.plan.keeps_trajectories:  # or sums would take up room for every block
             self._join()
 
-    def finish(self, stop_reason, complete):
-        """End a run: note why, and join the blocks."""
-        self.stop_reason = stop_reason
+    def finish(self, outcome: Outcome | None, complete: bool) -> None:
+        """End a run: keep why it ended, and join the blocks of a complete one."""
+        self.outcome = outcome
         if complete:
             self._join()
 

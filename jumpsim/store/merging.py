@@ -1,14 +1,17 @@
 """Unite stores of one run by the index of their trajectories."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
+from ..utils.text import readable_ranges
 from . import index_ranges
 from .disk import FileStore, WritableStore
+from .outcome import Kind, Outcome
 from .paths import store_exists
 
 
-def merge(path, inputs):
+def merge(path: str | Path, inputs: Sequence[str | Path]) -> str:
     """Unite stores of one run; a trajectory that several have must agree, and counts once.
 
     Parameters
@@ -36,6 +39,7 @@ def merge(path, inputs):
     stores = [FileStore(p) for p in others]
     plan = FileStore(path).plan if store_exists(path) else stores[0].plan
     kept = WritableStore(path, plan)
+    outcome = Outcome(Kind.MERGED, stores=len(stores))
     new = complete = False
     try:
         for store in stores:
@@ -43,14 +47,11 @@ def merge(path, inputs):
                 new |= kept.adopt(part)
         complete = new
     finally:
-        kept.finish(f"merged from {len(stores)} stores", complete=complete)
+        kept.finish(outcome, complete=complete)
     ranges = kept.ranges()
     rows = sum(last - first for first, last in ranges)
     if not new:
         return f"{path}: nothing new, {rows} trajectories as before"
-    missing = [
-        f"{first} ... {last - 1}" for first, last in index_ranges.gaps(ranges, ranges[-1][1])
-    ]
-    told = f"; missing {', '.join(missing[:5])}" if missing else ""
-    more = f" and {len(missing) - 5} more ranges" if len(missing) > 5 else ""
-    return f"{path}: {rows} trajectories, merged from {len(stores)} stores{told}{more}"
+    gaps = index_ranges.gaps(ranges, ranges[-1][1])
+    missing = f"; missing {readable_ranges(gaps)}" if gaps else ""
+    return f"{path}: {rows} trajectories, {outcome}{missing}"

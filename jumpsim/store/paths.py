@@ -1,15 +1,33 @@
-"""What the files of a store on disk are called, and what lies beside them."""
+"""Names of the files and folders of a store on disk, and the description of a run in progress."""
 
 import json
+import os
 import re
+import socket
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import StoreError
+from .records import RECORDS, in_order
 
-BLOCK_NAME = re.compile(r"traj-(\d{12,})-(\d{12,})(-c?j?e?m?)?\.h5")
+_LETTERS = {name: record.letter for name, record in RECORDS.items()}
+# In names that earlier versions wrote, "e" stands for "expect" and for "events".
+_EARLIER_LETTERS = {"counts": "c", "expect": "e", "jumps": "j", "events": "e", "moments": "m"}
 
 
-def blocks_folder(path):
+def _some_of(letters):
+    return "".join(f"{letter}?" for letter in letters.values())
+
+
+BLOCK_NAME = re.compile(
+    rf"traj-(\d{{12,}})-(\d{{12,}})(-(?=\w)({_some_of(_LETTERS)}|{_some_of(_EARLIER_LETTERS)}))?\.h5"
+)
+_RUN_FILE = "run.json"
+
+
+def blocks_folder(path: str | Path) -> Path:
     """Folder that holds the blocks of a run in progress."""
     path = Path(path)
     if path.is_dir() or not path.name:
@@ -17,34 +35,93 @@ def blocks_folder(path):
     return path.with_name(path.name + ".blocks")
 
 
-def block_name(first, last, record=()):
-    """File name of the trajectories first ... last-1, with the initials of a record."""
-    initials = "-" + "".join(name[0] for name in record) if record else ""
-    return f"traj-{first:012d}-{last:012d}{initials}.h5"
+def block_name(first: int, last: int, record: Iterable[str] = ()) -> str:
+    """File name of the trajectories first ... last-1, with a letter for each of some records."""
+    return _block_name(first, last, record, _LETTERS)
 
 
-def block_files(folder):
-    """Committed blocks, sorted."""
+def is_block_name(name: str, first: int, last: int, record: Iterable[str]) -> bool:
+    """Whether a block of these trajectories with this record may have the file name `name`."""
+    names = [block_name(first, last), block_name(first, last, record)]
+    if set(record) <= _EARLIER_LETTERS.keys():
+        names.append(_block_name(first, last, record, _EARLIER_LETTERS))
+    return name in names
+
+
+def _block_name(first, last, record, letters):
+    text = "".join(letters[name] for name in in_order(set(record)))
+    return f"traj-{first:012d}-{last:012d}{'-' + text if text else ''}.h5"
+
+
+def block_files(folder: Path) -> list[Path]:
+    """Files of the finished blocks, sorted."""
     if not folder.is_dir():
         return []
     return sorted(f for f in folder.iterdir() if BLOCK_NAME.fullmatch(f.name))
 
 
-def store_exists(path):
+def store_exists(path: str | Path) -> bool:
     """Whether there is a finished file, or blocks of a run in progress."""
     return Path(path).is_file() or bool(block_files(blocks_folder(path)))
 
 
-def read_note(folder):
-    """What the writer noted when it began, or an empty dict."""
-    try:
-        note = json.loads((folder / "run.json").read_text())
-        return {
-            "wanted": int(note["wanted"]),
-            "had": int(note["had"]),
-            "began": float(note["began"]),
-            "pid": int(note["pid"]),
-            "host": str(note["host"]),
-        }
-    except (OSError, ValueError, TypeError, KeyError):
-        return {}
+@dataclass(frozen=True)
+class RunInfo:
+    """What a run in progress writes beside its blocks when it begins.
+
+    Attributes
+    ----------
+    requested : int
+        Number of trajectories that the store is to hold in the end.
+    present : int
+        Number of trajectories that were there when the run began.
+    began : float
+        Seconds since 1970.
+    pid : int
+        Process.
+    host : str
+        Machine.
+    """
+
+    requested: int
+    present: int
+    began: float
+    pid: int
+    host: str
+
+    @classmethod
+    def of_this_process(cls, requested: int, present: int) -> "RunInfo":
+        """Describe a run that begins now in this process."""
+        return cls(requested, present, time.time(), os.getpid(), socket.gethostname())
+
+    @classmethod
+    def read(cls, folder: Path) -> "RunInfo | None":
+        """Read the description from a folder of blocks; None when there is none."""
+        try:
+            data = json.loads(run_file(folder).read_text())
+            return cls(
+                int(data["wanted"]),
+                int(data["had"]),
+                float(data["began"]),
+                int(data["pid"]),
+                str(data["host"]),
+            )
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def text(self) -> str:
+        """Text of the file; `read` is its inverse."""
+        return json.dumps(
+            {
+                "wanted": self.requested,
+                "pid": self.pid,
+                "host": self.host,
+                "began": self.began,
+                "had": self.present,
+            }
+        )
+
+
+def run_file(folder: Path) -> Path:
+    """File in a folder of blocks that describes the run in progress."""
+    return folder / _RUN_FILE

@@ -11,8 +11,8 @@ from ..model import initial as start
 from ..model.model import Model
 from ..systems.twolevel.quantum_jumps import model_fromdict
 from ..units import as_times
-
-RECORDS = ("counts", "expect", "jumps", "events", "moments")
+from . import records
+from .records import RECORDS, Variable
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Plan:
         Seconds, increasing.
     seed : int
     record : tuple of str
-        Any of `RECORDS`.
+        Names of `records.RECORDS`, in their order.
     versions : tuple of int
         (engine version, stream version).
     """
@@ -41,6 +41,16 @@ class Plan:
     seed: int
     record: tuple
     versions: tuple = (ENGINE_VERSION, streams.STREAM_VERSION)
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """Variables of a file of this plan, in the order of the checksum."""
+        return records.variables(self.model, self.record)
+
+    @property
+    def keeps_trajectories(self) -> bool:
+        """Whether anything is kept of single trajectories, and not their sums alone."""
+        return records.of_trajectories(self.record)
 
     def asdict(self):
         """Plain dict of everything but the times, which a file keeps as a variable."""
@@ -101,11 +111,11 @@ def as_record(record, model=None):
     for name in names:
         if name not in RECORDS:
             raise InputError(f"`record`: unknown {name!r}; " + choices(name, RECORDS))
-        if model is not None and name not in (*model.columns, "events", "moments"):
+        if model is not None and name not in records.offered(model):
             raise InputError(
                 f'`record`: {model.name} has no {name}; its samples are "{model.sampled}"'
             )
-    return tuple(r for r in RECORDS if r in names)
+    return records.in_order(names)
 
 
 def _compare(a, b, where, lines):

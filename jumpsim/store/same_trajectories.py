@@ -55,9 +55,7 @@ def check_common(part, store):
 
 def _check_rows(part, store, row, offset, first, count):
     """Compare `count` trajectories from index `first`: rows of the part and of the store."""
-    names = [
-        n for n in hdf5_layout.names(part.plan) if n in ("event_count", *part.plan.model.columns)
-    ]
+    names = [variable.name for variable in part.plan.variables if variable.per_trajectory]
     wide = len(part.plan.times) * len(part.plan.model.channels)
     step = max(1, hdf5_layout.SLAB_BYTES // (8 * wide))
     for a in range(0, count, step):
@@ -65,7 +63,7 @@ def _check_rows(part, store, row, offset, first, count):
         for name in names:
             mine = part.read(name, row + a, row + b)
             _check(mine == store.read(name, offset + a, offset + b), part, first + a)
-    if "events" in part.plan.record:
+    if any(variable.per_event for variable in part.plan.variables):
         for a, b in hdf5_layout.event_slabs(part, row, row + count):
             mine = part.read_events(a, b)
             theirs = store.read_events(offset + a - row, offset + b - row)

@@ -1,4 +1,4 @@
-"""Parts of a run that know nothing of each other: shard k of K owns a fixed range of indices."""
+"""Independent parts of one run: shard k of K has a fixed range of the trajectory indices."""
 
 import re
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Shard:
     of: int
 
     @classmethod
-    def parse(cls, text):
-        """Understand "3/7"."""
+    def parse(cls, text: str) -> "Shard":
+        """Make a shard of a text such as "3/7"."""
         found = re.fullmatch(r"(\d{1,7})/(\d{1,7})", str(text).strip(), re.ASCII)
         number, of = map(int, found.groups()) if found else (0, 0)
         if not 1 <= number <= of <= _MOST:
@@ -29,39 +29,27 @@ class Shard:
             )
         return cls(number, of)
 
-    def span(self, ntraj):
+    def span(self, ntraj: int) -> tuple[int, int]:
         """First and last + 1 of its indices among `ntraj`: all shards cover them, each once."""
         return (self.number - 1) * ntraj // self.of, self.number * ntraj // self.of
 
-    def path(self, path):
+    def path(self, path: str | Path) -> Path:
         """File of this shard of the run that has the output `path`."""
         path = Path(path)
         width = len(str(self.of))  # sorted by name is sorted by index
         return path.with_name(f"{path.stem}.shard-{self.number:0{width}d}-of-{self.of}.h5")
 
-    def done(self, ntraj):
-        """Why its run ended when all is there; `wanted` reads it again."""
-        first, last = self.span(ntraj)
-        span = f"{first} ... {last - 1}" if first < last else "none"
-        return f"shard {self.number} of {self.of}: trajectories {span} of {ntraj} are there"
-
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.number}/{self.of}"
 
 
-def wanted(stop_reason):
-    """Trajectories that a whole run was to have, from why a part of it ended; else 0."""
-    found = re.search(r" of (\d+)(?: trajectories)? are there$", stop_reason or "", re.ASCII)
-    return int(found[1]) if found else 0
-
-
-def shard_of(path):
+def shard_of(path: str | Path) -> Shard | None:
     """Shard that a file is by its name, or None."""
     found = re.search(_NAME + "$", Path(path).name, re.ASCII)
     return Shard(int(found[1]), int(found[2])) if found else None
 
 
-def shards(path):
+def shards(path: str | Path) -> list[tuple[Shard, Path]]:
     """Shards of the run that has the output `path`.
 
     Returns

@@ -1,4 +1,4 @@
-"""Questions to a store that change nothing: how far it is, whether it can be repeated, its cost."""
+"""How far a run is: what is there, what is missing or damaged, and who is writing."""
 
 import os
 import socket
@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import StoreError
-from ..utils.text import readable_bytes
+from ..utils.text import readable_bytes, readable_ranges
 from .file_part import FilePart
 from .index_ranges import gaps, select
 from .index_ranges import ranges as covered
-from .paths import block_files, blocks_folder, read_note
+from .paths import RunInfo, block_files, blocks_folder
 from .same_trajectories import intersect
-from .shard import Shard, shard_of, shards, wanted
+from .shard import Shard, shard_of, shards
 
-_MOST_GAPS = 5
 _MOST_SHARDS = 10
 
 
@@ -26,9 +25,9 @@ class Status:
     ----------
     path : pathlib.Path
     done : int
-        Sound trajectories.
+        Number of trajectories that are there and not damaged.
     wanted : int
-        As many were asked for.
+        Number of trajectories that were asked for.
     missing : list of (first, last + 1)
     damaged : list of str
         One line for each file that is not what was written.
@@ -55,10 +54,7 @@ class Status:
     def __str__(self):
         state = f", {self.running}" if self.running else ""
         lines = [f"{self.path}: {self.done} of {self.wanted} trajectories{state}"]
-        gaps = [f"{first} ... {last - 1}" for first, last in self.missing[:_MOST_GAPS]]
-        if len(self.missing) > _MOST_GAPS:
-            gaps.append(f"and {len(self.missing) - _MOST_GAPS} more ranges")
-        lines.append(f"  missing   {', '.join(gaps) or 'nothing'}")
+        lines.append(f"  missing   {readable_ranges(self.missing) or 'nothing'}")
         if self.rate:
             left = (self.wanted - self.done) / self.rate
             lines.append(f"  rate      {self.rate:.4g} trajectories/s, about {left:.3g} s left")
@@ -70,7 +66,7 @@ class Status:
         return "\n".join(lines)
 
 
-def status(path):
+def status(path: str | Path) -> Status:
     """Look at a run, finished, in progress or given up; every file is read and verified.
 
     Parameters
@@ -84,13 +80,13 @@ def status(path):
     """
     path = Path(path)
     looks = [_Look.at(path), *(_Look.at(file) for _, file in shards(path))]
-    if not any(look.files or look.note for look in looks):
+    if not any(look.files or look.run for look in looks):
         raise StoreError(f"{path}: no such file, and no blocks or shards of a run in progress")
-    whole = max(look.whole for look in looks)
+    requested = max(look.requested for look in looks)
     shard = shard_of(path)
-    span = shard.span(whole) if shard else (0, whole)
+    span = shard.span(requested) if shard else (0, requested)
     ranges = covered(select([part for look in looks for part in look.parts]))
-    missing = intersect(gaps(ranges, whole), [span])
+    missing = intersect(gaps(ranges, requested), [span])
     return Status(
         path,
         sum(last - first for first, last in ranges),
@@ -100,8 +96,8 @@ def status(path):
         sum(look.files for look in looks),
         sum(look.bytes for look in looks),
         sum(filter(None, map(_rate, looks))) or None,
-        _writer(looks[0].note),
-        _lacking_shards(path, {look.path: look for look in looks[1:]}, whole, missing),
+        _writer(looks[0].run),
+        _incomplete_shards(path, {look.path: look for look in looks[1:]}, requested, missing),
     )
 
 
@@ -110,7 +106,7 @@ class _Look:
     """What was found of one store."""
 
     path: Path
-    note: dict
+    run: RunInfo | None
     parts: list
     damaged: list
     files: int
@@ -121,7 +117,7 @@ class _Look:
         folder = blocks_folder(path)
         files = [path] if path.exists() else []
         files += block_files(folder)
-        note = read_note(folder)
+        run = RunInfo.read(folder)
         parts, damaged, size = [], [], 0
         for file in files:
             try:
@@ -132,48 +128,48 @@ class _Look:
             except (StoreError, FileNotFoundError) as error:
                 if file.exists():  # else it was taken up into the finished file meanwhile
                     damaged.append(str(error))
-        return cls(path, note, parts, damaged, len(files), size)
+        return cls(path, run, parts, damaged, len(files), size)
 
     @property
-    def whole(self):
+    def requested(self):
         """Trajectories that its run was to have, with all shards, as far as it knows."""
-        reasons = [wanted(part.stop_reason) for part in self.parts]
-        lasts = [part.ranges[-1][1] for part in self.parts]
-        return max([self.note.get("wanted", 0), *reasons, *lasts])
+        known = [max(part.requested, part.ranges[-1][1]) for part in self.parts]
+        return max([self.run.requested if self.run else 0, *known])
 
 
-def _lacking_shards(path, looks, whole, missing):
+def _incomplete_shards(path, looks, requested, missing):
     """One line for each shard that lacks something, also where nothing is there of it."""
     lines = []
     for of in sorted({shard_of(file).of for file in looks}):
         for shard in (Shard(number, of) for number in range(1, of + 1)):
-            lacks = sum(b - a for a, b in intersect(missing, [shard.span(whole)]))
+            lacks = sum(b - a for a, b in intersect(missing, [shard.span(requested)]))
             if lacks:
                 look = looks.get(shard.path(path))
-                state = "not begun" if look is None else _writer(look.note) or "ended"
-                first, last = shard.span(whole)
+                state = "not begun" if look is None else _writer(look.run) or "ended"
+                first, last = shard.span(requested)
                 lines.append(f"{shard} lacks {lacks} of {last - first}, {state}")
     return lines
 
 
 def _rate(look):
     """Trajectories per second of a run in progress, or None."""
-    note, done = look.note, sum(b - a for a, b in covered(select(look.parts)))
+    run, done = look.run, sum(b - a for a, b in covered(select(look.parts)))
     blocks = [part.path for part in look.parts if part.path != look.path]
     written = [file.stat().st_mtime for file in blocks if file.exists()]
-    if not note or not written or max(written) <= note["began"] or done <= note["had"]:
+    if not run or not written or max(written) <= run.began or done <= run.present:
         return None
-    return (done - note["had"]) / (max(written) - note["began"])
+    return (done - run.present) / (max(written) - run.began)
 
 
-def _writer(note):
-    if not note:
+def _writer(run):
+    """Who writes to a store, or wrote to it last, in words."""
+    if not run:
         return None
-    who = f"process {note['pid']} on {note['host']}"
-    if note["host"] != socket.gethostname():
+    who = f"process {run.pid} on {run.host}"
+    if run.host != socket.gethostname():
         return f"perhaps still running as {who}"
     try:
-        os.kill(note["pid"], 0)
+        os.kill(run.pid, 0)
     except ProcessLookupError:
         return "not running: run the same command again to go on"
     except PermissionError:

@@ -1,4 +1,6 @@
-"""Numbers in words."""
+"""Numbers as readable text."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -26,3 +28,17 @@ def readable_times(times):
         if longest * factor >= 1:
             return factor, unit
     return (1.0, "s") if longest == 0 else (1e15, "fs")
+
+
+def readable_ranges(ranges: Sequence[tuple[int, int]], most: int = 5) -> str:
+    """Ranges (first, last + 1) in words, such as "85 ... 113, 120 ... 130 and 3 more ranges".
+
+    Parameters
+    ----------
+    ranges : sequence of (int, int)
+    most : int
+        Number of ranges that are written out.
+    """
+    text = ", ".join(f"{first} ... {last - 1}" for first, last in ranges[:most])
+    more = len(ranges) - most
+    return f"{text} and {more} more ranges" if more > 0 else text

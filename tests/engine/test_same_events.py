@@ -168,15 +168,15 @@ def test_events_counts_and_jumps(name, seed, index):
     block = simulate(model, start, grid, seed, index)
     times, channels = reference.trajectory(rates, changes, start, end, seed, index)
     assert len(times) > 20
-    np.testing.assert_array_equal(block.event_channel, channels)
-    np.testing.assert_allclose(block.event_time, times, rtol=1e-12, atol=0)
-    assert block.event_count.tolist() == [len(times)]
+    np.testing.assert_array_equal(block.arrays["event_channel"], channels)
+    np.testing.assert_allclose(block.arrays["event_time"], times, rtol=1e-12, atol=0)
+    assert block.arrays["event_count"].tolist() == [len(times)]
 
     counts = sampled(np.array(start), np.array(changes)[channels], times, grid)
-    np.testing.assert_array_equal(block.counts[0], counts)
+    np.testing.assert_array_equal(block.arrays["counts"][0], counts)
     fired = np.eye(len(changes), dtype=int)[channels]
     jumps = sampled(np.zeros(len(changes), int), fired, times, grid)
-    np.testing.assert_array_equal(block.jumps[0], jumps)
+    np.testing.assert_array_equal(block.arrays["jumps"][0], jumps)
 
 
 @every_system
@@ -190,14 +190,14 @@ def test_model_tells_the_same_rates_and_changes(name):
 def test_sample_at_the_instant_of_an_event_includes_it(name):
     model, start, end, (_, changes) = SYSTEMS[name]
     first = simulate(model, start, [end], 3, 5)
-    times, channels = first.event_time[:60], first.event_channel[:60]
+    times, channels = first.arrays["event_time"][:60], first.arrays["event_channel"][:60]
     before, after = np.nextafter(times, 0), np.nextafter(times, np.inf)
     grid = np.unique(np.concatenate([before, times, after]))
     block = simulate(model, start, grid, 3, 5)
     path = np.array(start) + np.cumsum(np.array(changes)[channels], axis=0)
-    np.testing.assert_array_equal(block.counts[0][np.isin(grid, times)], path)
-    np.testing.assert_array_equal(block.counts[0, 0], start)
-    fired = block.jumps[0][np.isin(grid, times)].sum(axis=1)
+    np.testing.assert_array_equal(block.arrays["counts"][0][np.isin(grid, times)], path)
+    np.testing.assert_array_equal(block.arrays["counts"][0, 0], start)
+    fired = block.arrays["jumps"][0][np.isin(grid, times)].sum(axis=1)
     np.testing.assert_array_equal(fired, np.arange(1, len(times) + 1))
     # An event at the very last time belongs to the record.
     last = simulate(model, start, times, 3, 5)
@@ -250,14 +250,14 @@ def test_golden_events():
     """Frozen bits: seed 1, trajectory 0. Other numbers mean a new ENGINE_VERSION."""
     model, start, end, _ = SYSTEMS["published waveguide"]
     block = simulate(model, start, [end], 1, 0)
-    assert block.event_time[:5].tolist() == [
+    assert block.arrays["event_time"][:5].tolist() == [
         5.595474490269398e-10,
         4.018975561204286e-09,
         5.433729493599526e-09,
         5.79153659486684e-09,
         6.205213236295307e-09,
     ]
-    assert [model.channels[c] for c in block.event_channel[:5]] == [
+    assert [model.channels[c] for c in block.arrays["event_channel"][:5]] == [
         "emit B via 1",
         "absorb A via 1",
         "emit B via 1",

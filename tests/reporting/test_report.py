@@ -21,6 +21,7 @@ from jumpsim.cli.options import parser
 from jumpsim.reporting import markup, page, sections
 from jumpsim.run.block_task import run_block
 from jumpsim.store import WritableStore, hdf5_layout
+from jumpsim.store.outcome import Outcome
 from jumpsim.store.plan import Plan
 from jumpsim.utils import provenance
 
@@ -179,7 +180,7 @@ def hostile_store(path, monkeypatch, pools):
     monkeypatch.setattr(provenance, "context", lambda: texts)
     made = plan(model)
     pieces = [(0, 60, run_block(made, 0, 60)[0], 0)]
-    hdf5_layout.write(path, made, pieces, f"{evil}\x1b\u202e")
+    hdf5_layout.write(path, made, pieces, Outcome.from_text(f"{evil}\x1b\u202e"))
 
 
 @pytest.mark.parametrize("pools", [("a__b", "_"), ("אב", "_x'")])
@@ -202,7 +203,8 @@ def test_nothing_from_a_store_becomes_a_tag(tmp_path, monkeypatch, pools):
 def test_provenance_of_any_shape(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "context", lambda: [1, {"host": None}])
     made = plan(record=("counts",))
-    hdf5_layout.write(tmp_path / "a.h5", made, [(0, 9, run_block(made, 0, 9)[0], 0)], "all is well")
+    outcome = Outcome.from_text("all is well")
+    hdf5_layout.write(tmp_path / "a.h5", made, [(0, 9, run_block(made, 0, 9)[0], 0)], outcome)
     parsed = Page(js.report(tmp_path / "a.h5"))
     assert parsed.text.count("not known") >= 6
 
@@ -230,7 +232,7 @@ def test_a_partial_store_says_so_at_the_top(tmp_path):
     assert "This run is not whole: partial" in top(parsed)
     assert "50 of 100 trajectories are there; missing are 30 ... 39, 60 ... 99." in top(parsed)
     assert f"; running as process {os.getpid()}" in top(parsed)
-    store.finish("timeout", complete=False)
+    store.finish(None, complete=False)
     assert "The run has not ended" in top(Page(js.report(tmp_path / "run.h5")))
 
 
@@ -238,7 +240,8 @@ def test_a_partial_store_says_so_at_the_top(tmp_path):
 def test_a_run_that_ended_early_says_so_at_the_top(tmp_path):
     made = plan(record=("counts",))
     reason = "target_sem reached with 9 trajectories: largest standard error 0.3"
-    hdf5_layout.write(tmp_path / "a.h5", made, [(0, 9, run_block(made, 0, 9)[0], 0)], reason)
+    outcome = Outcome.from_text(reason)
+    hdf5_layout.write(tmp_path / "a.h5", made, [(0, 9, run_block(made, 0, 9)[0], 0)], outcome)
     told = top(Page(js.report(tmp_path / "a.h5")))
     assert f"Ended early: The run ended for another reason: {reason}." in told
     assert "not whole" not in told
@@ -366,7 +369,7 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(js.StoreError, match=r"page\.html: cannot be written \(No space"):
+        with pytest.raises(js.StoreError, match=r"page\.html: no space left on the disk"):
             page._write(target, b"<!doctype html>new")
     assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
     assert target.read_bytes() == b"<!doctype html>old"

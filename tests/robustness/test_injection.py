@@ -1,7 +1,6 @@
 """A failure at every step of writing: one line is told, nothing is lost, and the run goes on."""
 
 import builtins
-import concurrent.futures as cf
 import errno
 import fcntl
 import hashlib
@@ -12,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 from conftest import PUBLISHED
+from support.executors import Serial
 from support.killed_runs import assert_nothing_left, assert_same, blocks_folder, in_child, indices
 
 import jumpsim as js
@@ -72,16 +72,6 @@ def die():
 
 
 FAILURES = (no_space, no_space_as_hdf5_says_it, input_output_error, interrupt, die)
-
-
-class Serial(cf.Executor):
-    """Does the work at once, so that every run makes the same calls."""
-
-    def submit(self, function, /, *arguments):
-        """Call the function."""
-        future = cf.Future()
-        future.set_result(function(*arguments))
-        return future
 
 
 def simulate(path, record=RECORDS, workers=1):
@@ -265,7 +255,7 @@ def stop_after_some(path):
     store = WritableStore(path, plan)
     for first, last in ((0, 2), (2, 3), (5, 6)):
         store.write([block_task.run_block(plan, first, last)[0]])
-    store.finish("stopped", complete=False)
+    store.finish(None, complete=False)
 
 
 @pytest.mark.slow
@@ -311,7 +301,7 @@ def write_altered(path):
     model = js.systems.open_waveguide(**PUBLISHED)
     plan = Plan(model, js.Thermal(1.0), TIMES, 5, ("counts",))
     block, _ = block_task.run_block(plan, 0, NTRAJ)
-    block.counts[3, 2, 1] += 1
+    block.arrays["counts"][3, 2, 1] += 1
     hdf5_layout.write(path, plan, [(0, NTRAJ, block, 0)])
     FilePart(path).verify()
 

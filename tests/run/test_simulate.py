@@ -78,7 +78,7 @@ def test_any_trajectory_alone(whole):
     plan = Plan(MODEL, THERMAL, np.array(TIMES), 9, ("counts",))
     for i in (0, 63, 199):
         block, _ = run_block(plan, i, i + 1)
-        np.testing.assert_array_equal(block.counts[0], whole.counts[i])
+        np.testing.assert_array_equal(block.arrays["counts"][0], whole.counts[i])
 
 
 def test_averages_are_those_of_the_counts(whole):
@@ -168,7 +168,7 @@ def test_timeout_returns_what_is_done(whole):
     plan = Plan(MODEL, THERMAL, np.array(TIMES), 9, ("counts",))
     for row in (len(indices) // 2, len(indices) - 1):
         block, _ = run_block(plan, indices[row], indices[row] + 1)
-        np.testing.assert_array_equal(ensemble.counts[row], block.counts[0])
+        np.testing.assert_array_equal(ensemble.counts[row], block.arrays["counts"][0])
     np.testing.assert_allclose(ensemble.mean(), ensemble.counts.mean(axis=0), rtol=1e-12)
 
 

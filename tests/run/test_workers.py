@@ -325,7 +325,10 @@ def test_workers_write_to_a_shared_folder(tmp_path, reference, plan, monkeypatch
     written, _ = work(order, 0, 4, False, store.block_name(0, 4))
     store.admit(written)
     assert store.ranges() == [(0, 4)]
-    for other in (replace(order, note="another"), replace(order, folder=str(tmp_path / "none"))):
+    for other in (
+        replace(order, run_text="another"),
+        replace(order, folder=str(tmp_path / "none")),
+    ):
         with pytest.raises(js.InputError, match="is not shared: a worker"):
             work(other, 4, 8, False, store.block_name(4, 8))
     assert len(list(store.folder.glob("traj-*"))) == 1

@@ -10,8 +10,10 @@ import jumpsim as js
 from jumpsim.run import block_task, scheduler
 from jumpsim.store import FileStore, WritableStore, chunks, hdf5_layout
 from jumpsim.store.block import Block, narrowest
+from jumpsim.store.outcome import Kind, Outcome
 from jumpsim.store.plan import Plan
 
+DONE = Outcome(Kind.COMPLETE, 43)
 TYPES = (np.int16, np.int32, np.int64, np.float64)
 
 
@@ -93,7 +95,7 @@ def stored(path, plan, spans, packed=True):
     for first, last in spans:
         chunk_rows = store.chunk_rows if packed else None
         store.write([block_task.run_block(plan, first, last, chunk_rows=chunk_rows)[0]])
-    store.finish("done", complete=True)
+    store.finish(DONE, complete=True)
     return FileStore(path)
 
 
@@ -107,8 +109,8 @@ def test_any_blocks_make_the_same_file(spans, packed, plan, tmp_path):
     once, _ = block_task.run_block(plan, 0, 43)
     part = store.parts[0]
     part.verify()
-    assert np.array_equal(part.read("counts", 0, 43), once.counts)
-    assert np.array_equal(part.read("jumps", 0, 43), once.jumps)
+    assert np.array_equal(part.read("counts", 0, 43), once.arrays["counts"])
+    assert np.array_equal(part.read("jumps", 0, 43), once.arrays["jumps"])
     assert part.checksum == stored(tmp_path / "b.h5", plan, [(0, 43)]).parts[0].checksum
 
 
@@ -152,15 +154,15 @@ def test_a_run_compresses_each_trajectory_once_and_in_its_workers(
         (32, 48),
         (48, 64),
     ]
-    assert all(isinstance(block.counts, chunks.PackedRows) for block in delivered)
+    assert all(isinstance(block.arrays["counts"], chunks.PackedRows) for block in delivered)
     assert sum(encoded) == 3 * 64
 
 
 @pytest.mark.parametrize("together", [True, False])
 def test_larger_numbers_in_a_later_block_widen_the_file(together, plan, tmp_path):
     one, two = (block_task.run_block(plan, first, first + 8)[0] for first in (0, 8))
-    two = Block(8, 16, two.events, counts=two.counts + np.int32(2**20), jumps=two.jumps,
-                event_count=two.event_count)  # fmt: skip
+    larger = two.arrays["counts"] + np.int32(2**20)
+    two = Block(8, 16, two.events, {**two.arrays, "counts": larger})
     store = WritableStore(tmp_path / "a.h5", plan)
     if together:
         store.write([one.packed(8), two.packed(8)])
@@ -168,11 +170,12 @@ def test_larger_numbers_in_a_later_block_widen_the_file(together, plan, tmp_path
         store.write([one.packed(8)])
         store.write([two.packed(8)])
         assert [part.dtype("counts") for part in store.parts] == [np.int16, np.int32]
-    store.finish("done", complete=True)
+    store.finish(DONE, complete=True)
     part = FileStore(tmp_path / "a.h5").parts[0]
     part.verify()
     assert part.dtype("counts") == np.int32
-    assert np.array_equal(part.read("counts", 0, 16), np.concatenate([one.counts, two.counts]))
+    both = np.concatenate([one.arrays["counts"], larger])
+    assert np.array_equal(part.read("counts", 0, 16), both)
 
 
 def test_chunks_of_another_size_are_not_taken_over(plan, tmp_path, monkeypatch):
@@ -181,7 +184,7 @@ def test_chunks_of_another_size_are_not_taken_over(plan, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(hdf5_layout, "_CHUNK_BYTES", 2 * hdf5_layout._CHUNK_BYTES)
         store.write([block_task.run_block(plan, 0, 32)[0]])
-    store.finish("done", complete=True)
+    store.finish(DONE, complete=True)
     part = FileStore(tmp_path / "b.h5").parts[0]
     part.verify()
     assert part.checksum == once.checksum

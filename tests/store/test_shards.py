@@ -125,7 +125,7 @@ def half_done(number, of):
 def test_a_shard_that_was_killed_is_seen_and_goes_on(folder, reference):
     assert run("1/3") == 0
     store = half_done(2, 3)
-    store.finish("killed", complete=False)
+    store.finish(None, complete=False)
     status = js.status("out.h5")
     assert status.missing == [(76, NTRAJ)]
     assert [line.split(",")[0] for line in status.shards] == [
@@ -146,7 +146,7 @@ def test_compact_waits_for_nobody_and_mixes_nothing(folder, capsys):
     store = half_done(2, 3)
     with pytest.raises(js.StoreError, match=r"shard-2-of-3.h5: another process is writing to it"):
         js.compact("out.h5")
-    store.finish("killed", complete=False)
+    store.finish(None, complete=False)
     assert run("3/3", "--seed", "8") == 0
     capsys.readouterr()
     assert main(["compact", "out.h5"]) == 2

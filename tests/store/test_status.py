@@ -16,6 +16,7 @@ from jumpsim import engine
 from jumpsim.run.block_task import run_block
 from jumpsim.run.estimate import estimate
 from jumpsim.store import WritableStore, hdf5_layout
+from jumpsim.store.outcome import Kind, Outcome
 from jumpsim.store.plan import Plan
 
 RECORDS = ("counts", "jumps", "events", "moments")
@@ -98,7 +99,7 @@ def test_rerun_makes_the_stored_trajectory_again(tmp_path, run, record):
     assert False not in again.equal.values()
     if "counts" in record:
         assert again.equal["counts"] is True
-        assert np.array_equal(again.block.counts[0], stored.counts[17])
+        assert np.array_equal(again.block.arrays["counts"][0], stored.counts[17])
     if "events" in record:
         assert again.equal["event_time"] is True
         assert again.equal["event_channel"] is True
@@ -110,7 +111,7 @@ def test_rerun_works_without_the_stored_numbers(tmp_path, run):
         del file["counts"]
     again = js.rerun(tmp_path / "a.h5", 17)
     assert again.equal == {"event_count": True, "counts": None, "jumps": True}
-    assert np.array_equal(again.block.counts[0], counts[17])
+    assert np.array_equal(again.block.arrays["counts"][0], counts[17])
     assert "stored counts: not stored" in str(again)
 
 
@@ -132,7 +133,7 @@ def test_rerun_of_an_index_that_is_not_stored(tmp_path, run):
     whole = run(tmp_path / "b.h5", ntraj=100)
     again = js.rerun(tmp_path / "a.h5", 99)
     assert again.equal == {"event_count": None, "counts": None}
-    assert np.array_equal(again.block.counts[0], whole.counts[99])
+    assert np.array_equal(again.block.arrays["counts"][0], whole.counts[99])
 
 
 @pytest.mark.parametrize(("engine_version", "stream_version"), [(0, 1), (1, 99)])
@@ -143,7 +144,7 @@ def test_other_versions_can_be_read_but_neither_rerun_nor_extended(
     other = dataclasses.replace(plan, versions=(engine_version, stream_version), record=("counts",))
     block = run_block(other, 0, 5)[0]
     hdf5_layout.write(path, other, [(0, 5, block, 0)])
-    assert np.array_equal(js.open(path).counts, block.counts)
+    assert np.array_equal(js.open(path).counts, block.arrays["counts"])
     with pytest.raises(js.StoreError, match="makes other trajectories"):
         js.rerun(path, 0)
     with pytest.raises(js.StoreError, match=r"belongs to another run: (engine|stream)_version"):
@@ -223,7 +224,7 @@ def test_merge_of_sums_alone(tmp_path, run):
 def test_merge_finds_a_trajectory_that_differs(tmp_path, run, plan, name):
     run(tmp_path / "a.h5", ntraj=25, record=ALL)
     block = run_block(plan, 20, 40)[0]
-    getattr(block, name)[0] += 1
+    block.arrays[name][0] += 1
     hdf5_layout.write(tmp_path / "b.h5", plan, [(20, 40, block, 0)])
     before = (tmp_path / "a.h5").read_bytes()
     with pytest.raises(js.StoreError, match="trajectory 20 differs"):
@@ -263,7 +264,7 @@ def test_adding_to_a_record_finds_a_stored_number_that_is_wrong(tmp_path, run, p
     path = tmp_path / "a.h5"
     counts_only = dataclasses.replace(plan, record=("counts",))
     block = run_block(counts_only, 0, 20)[0]
-    block.counts[13, 2, 1] += 1
+    block.arrays["counts"][13, 2, 1] += 1
     hdf5_layout.write(path, counts_only, [(0, 20, block, 0)])  # with a checksum that fits
     before = path.read_bytes()
     with pytest.raises(js.StoreError, match="trajectory 13 differs"):
@@ -277,5 +278,5 @@ def test_a_second_writer_is_told(tmp_path, run, plan):
     first = WritableStore(tmp_path / "a.h5", plan)
     with pytest.raises(js.StoreError, match="another process is writing to it"):
         run(tmp_path / "a.h5", ntraj=50)
-    first.finish("done", complete=True)
+    first.finish(Outcome(Kind.COMPLETE, 40), complete=True)
     assert run(tmp_path / "a.h5", ntraj=50).ntraj == 50

@@ -16,6 +16,7 @@ from jumpsim.engine import trajectories
 from jumpsim.run.block_task import run_block
 from jumpsim.store import FileStore, MemoryStore, WritableStore, disk, hdf5_layout
 from jumpsim.store.file_part import FilePart
+from jumpsim.store.outcome import Kind, Outcome
 from jumpsim.store.plan import Plan
 
 RECORDS = ("counts", "jumps", "events", "moments")
@@ -57,21 +58,21 @@ def test_both_stores_give_back_what_was_written(store, plan):
     whole = run_block(plan, 0, 40)[0]
     rows = np.r_[0:15, 30:40]
     for name in ("counts", "jumps", "event_count"):
-        assert np.array_equal(store.read(name, 0, 25), getattr(whole, name)[rows])
-        assert np.array_equal(store.read(name, 12, 17), getattr(whole, name)[rows[12:17]])
+        assert np.array_equal(store.read(name, 0, 25), whole.arrays[name][rows])
+        assert np.array_equal(store.read(name, 12, 17), whole.arrays[name][rows[12:17]])
     times, channels = store.read_events(14, 16)
     first, last = whole.read_events(14, 15), whole.read_events(30, 31)
     assert np.array_equal(times, np.concatenate([first[0], last[0]]))
     assert np.array_equal(channels, np.concatenate([first[1], last[1]]))
-    expected = js.statistics.Moments.of(whole.counts[rows])
+    expected = js.statistics.Moments.of(whole.arrays["counts"][rows])
     assert (store.moments().second == expected.second).all()
-    assert store.events == whole.event_count[rows].sum()
+    assert store.events == whole.arrays["event_count"][rows].sum()
 
 
 def test_a_finished_store_reads_as_before(store, plan):
     store.write([run_block(plan, 0, 9)[0], run_block(plan, 9, 20)[0]])
     before = store.read("counts", 0, 20), store.moments().cov()
-    store.finish("all there", complete=True)
+    store.finish(Outcome(Kind.COMPLETE, 20), complete=True)
     assert np.array_equal(store.read("counts", 0, 20), before[0])
     assert np.array_equal(store.moments().cov(), before[1])
     assert store.ranges() == [(0, 20)]
@@ -185,13 +186,13 @@ def test_blocks_can_be_read_while_the_run_goes_on(tmp_path, plan):
     seen = js.open(tmp_path / "s.h5")
     assert list(seen.indices) == [5, 6, 7, 8]
     assert "not finished" in str(seen)
-    assert np.array_equal(seen.counts, run_block(plan, 5, 9)[0].counts)
+    assert np.array_equal(seen.counts, run_block(plan, 5, 9)[0].arrays["counts"])
 
 
 def test_the_checksum_notices_any_changed_number(tmp_path, reference):
     part = FileStore(reference)._parts[0]
     part.verify()
-    for name in hdf5_layout.names(part.plan):
+    for name in (variable.name for variable in part.plan.variables):
         copy = tmp_path / f"{name}.h5"
         shutil.copy(reference, copy)
         with h5py.File(copy, "r+") as file:

@@ -7,9 +7,7 @@ stay arguments. With a known structure the rates are computed without loops and 
 import functools
 import hashlib
 import importlib.util
-import os
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...utils.files import new_file
 from .cache import cache_folder
 
 # For each channel: the pools of its factors; and pairs (pool, change).
@@ -176,13 +175,7 @@ def written(file: Path, text: str) -> Path:
     """Write a source file unless it exists; several processes may do so at the same time."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
-        with open(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-        try:
-            os.link(temporary, file)  # unlike a rename it never touches what is there
-        except FileExistsError:
-            pass
-        finally:
-            os.unlink(temporary)
+        # numba's cache depends on the time of the last change: a file that is there stays as it is.
+        with new_file(file, replace=False) as temporary:
+            temporary.write_text(text, "utf-8")
     return file

@@ -1,0 +1,342 @@
+"""Every record of a run, declared once; all that depends on it is derived from the declaration.
+
+A record is what the argument `record` of `simulate` may name. Its declaration says what the engine
+must fill for it, which variables of a file it becomes, and how it is printed. How a variable is
+stored, joined, merged and compared follows from its first dimension:
+
+- "trajectory": one row for each trajectory,
+- "event": one entry for each event, those of one trajectory after those of the one before,
+- any other: a sum or an average over all trajectories.
+
+To add a record, declare it in `RECORDS`, and let the kernels fill its buffer.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..model.base import BaseModel
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of a file.
+
+    Attributes
+    ----------
+    name : str
+    dimensions : tuple of str
+        The first one says how the variable is stored, see this module's text.
+    dtype : type or None
+        Type in a file; None stands for the narrowest signed integer type that holds the numbers.
+    long_name : str
+    units : str
+    buffer : str
+        Attribute of `engine.Rows` that holds it; "" for sums and averages.
+    index_into : str
+        Dimension whose entries the numbers are indices of; "" for none.
+    """
+
+    name: str
+    dimensions: tuple[str, ...]
+    dtype: type | None
+    long_name: str
+    units: str = "1"
+    buffer: str = ""
+    index_into: str = ""
+
+    @property
+    def per_trajectory(self) -> bool:
+        """Whether there is one row for each trajectory."""
+        return self.dimensions[0] == "trajectory"
+
+    @property
+    def per_event(self) -> bool:
+        """Whether there is one entry for each event."""
+        return self.dimensions[0] == "event"
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether it is stored in the narrowest type that holds the numbers."""
+        return self.dtype is None and not self.index_into
+
+    @property
+    def file_types(self) -> tuple[np.dtype, ...]:
+        """Types that the variable may have in a file."""
+        real = self.dtype is np.float64
+        return tuple(map(np.dtype, (np.float64,) if real else (np.int16, np.int32, np.int64)))
+
+    @property
+    def memory_type(self) -> type:
+        """Type of the array that a user is given."""
+        return self.dtype or np.int64
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record.
+
+    Attributes
+    ----------
+    name : str
+    letter : str
+        Stands for the record in the names of block files; no two records have the same.
+    keep : str
+        What `engine.run` is asked to keep.
+    shown : str
+        How the record is printed; {ntraj}, {times}, {columns} and {events} are filled in.
+    variables : tuple of Variable
+        What it becomes in a file. Those of "moments" depend on what a model's samples are.
+    averages : tuple of Variable
+        Of samples: their sums, sums of products, averages and covariances, in this order.
+    """
+
+    name: str
+    letter: str
+    keep: str
+    shown: str
+    variables: tuple[Variable, ...] = ()
+    averages: tuple[Variable, ...] = ()
+
+    @property
+    def sums(self) -> bool:
+        """Whether it is made of sums over trajectories, and holds nothing of single ones."""
+        return not self.variables
+
+    @property
+    def sampled(self) -> bool:
+        """Whether it is there only for models whose samples it holds."""
+        return bool(self.averages)
+
+    @property
+    def dimension(self) -> str:
+        """Dimension of its columns, at each of the stored times; "" when it has none."""
+        rows = self.variables and self.variables[0].per_trajectory
+        return self.variables[0].dimensions[-1] if rows else ""
+
+    @property
+    def dtype(self) -> type:
+        """Type of the array that a user is given, when it has columns."""
+        return self.variables[0].memory_type
+
+
+_ARRAY = "({ntraj}, {times}, {columns})"
+EVENT_COUNT = Variable(
+    "event_count",
+    ("trajectory",),
+    np.int64,
+    "number of events of the trajectory",
+    buffer="event_count",
+)
+RECORDS = {
+    record.name: record
+    for record in (
+        Record(
+            "counts",
+            "c",
+            "samples",
+            _ARRAY,
+            (
+                Variable(
+                    "counts",
+                    ("trajectory", "time", "pool"),
+                    None,
+                    "quanta in the pool, right-continuous",
+                    buffer="samples",
+                ),
+            ),
+            (
+                Variable(
+                    "count_sum",
+                    ("time", "pool", "word"),
+                    np.int64,
+                    "sum of the counts over trajectories, as two 64-bit words (high, low)",
+                ),
+                Variable(
+                    "count_product_sum",
+                    ("time", "pool", "other_pool", "word"),
+                    np.int64,
+                    "sum of the products of two pools' counts, as two 64-bit words (high, low)",
+                ),
+                Variable("mean", ("time", "pool"), np.float64, "average count over trajectories"),
+                Variable(
+                    "covariance",
+                    ("time", "pool", "other_pool"),
+                    np.float64,
+                    "covariance of two pools' counts, divisor n - 1",
+                ),
+            ),
+        ),
+        Record(
+            "expect",
+            "x",
+            "samples",
+            _ARRAY,
+            (
+                Variable(
+                    "expect",
+                    ("trajectory", "time", "observable"),
+                    np.float64,
+                    "expectation value in the state of the trajectory, right-continuous",
+                    buffer="samples",
+                ),
+            ),
+            (
+                Variable(
+                    "expect_sum",
+                    ("time", "observable", "word"),
+                    np.int64,
+                    "sum of the expectation values in whole multiples of 2^-32, as two 64-bit "
+                    "words",
+                ),
+                Variable(
+                    "expect_product_sum",
+                    ("time", "observable", "other_observable", "word"),
+                    np.int64,
+                    "sum of their products in multiples of 2^-64, as two 64-bit words (high, low)",
+                ),
+                Variable(
+                    "expect_mean",
+                    ("time", "observable"),
+                    np.float64,
+                    "average over trajectories",
+                ),
+                Variable(
+                    "expect_covariance",
+                    ("time", "observable", "other_observable"),
+                    np.float64,
+                    "covariance of two expectation values between trajectories, divisor n - 1",
+                ),
+            ),
+        ),
+        Record(
+            "jumps",
+            "j",
+            "jumps",
+            _ARRAY,
+            (
+                Variable(
+                    "jumps",
+                    ("trajectory", "time", "channel"),
+                    None,
+                    "events of the channel up to and including this time",
+                    buffer="jumps",
+                ),
+            ),
+        ),
+        Record(
+            "events",
+            "e",
+            "events",
+            "{events} times and channels",
+            (
+                Variable(
+                    "event_time",
+                    ("event",),
+                    np.float64,
+                    "time of the event",
+                    "s",
+                    buffer="event_time",
+                ),
+                Variable(
+                    "event_channel",
+                    ("event",),
+                    None,
+                    "channel of the event, index into channel",
+                    buffer="event_channel",
+                    index_into="channel",
+                ),
+            ),
+        ),
+        Record(
+            "moments", "m", "samples", "mean and covariance, {times} times of {columns} columns"
+        ),
+    )
+}
+OF_TRAJECTORIES = (EVENT_COUNT, *(v for record in RECORDS.values() for v in record.variables))
+"""Variables that hold something of single trajectories, in the order of the checksum."""
+
+# What the entries of a dimension are, and their names for a model.
+_LABELS: dict[str, tuple[str, Callable[["BaseModel"], tuple[str, ...]]]] = {
+    "pool": ("pool of quanta", lambda model: model.pools),
+    "observable": ("what the expectation value is of", lambda model: model.observables),
+    "channel": ("kind of event", lambda model: model.channels),
+}
+LABELS = _LABELS | {f"other_{name}": _LABELS[name] for name in ("pool", "observable")}
+# Dimensions that have a variable of their own, in the order in which they are written.
+DIMENSIONS = (
+    "time",
+    "trajectory",
+    "pool",
+    "observable",
+    "channel",
+    "other_pool",
+    "other_observable",
+    "word",
+)
+
+
+def labels(model: "BaseModel", dimension: str) -> tuple[str, ...]:
+    """Names of the entries of a dimension, such as those of the pools of a model."""
+    return LABELS[dimension][1](model)
+
+
+def in_order(names: Collection[str]) -> tuple[str, ...]:
+    """Names of records in the order of `RECORDS`."""
+    return tuple(name for name in RECORDS if name in names)
+
+
+def offered(model: "BaseModel") -> tuple[str, ...]:
+    """Names of the records that a model can have."""
+    return tuple(
+        name for name, record in RECORDS.items() if not record.sampled or name == model.sampled
+    )
+
+
+def columns(model: "BaseModel", name: str) -> tuple[str, ...]:
+    """Names of the columns of a record at each stored time; () when it has no such columns."""
+    dimension = RECORDS[name].dimension
+    return labels(model, dimension) if dimension else ()
+
+
+def averages(model: "BaseModel") -> tuple[Variable, ...]:
+    """Variables of the record "moments" for a model: sums, products, averages, covariances."""
+    return RECORDS[model.sampled].averages
+
+
+def variables(model: "BaseModel", names: Iterable[str]) -> tuple[Variable, ...]:
+    """Variables of a file that has these records, in the order of the checksum."""
+    names = in_order(set(names))
+    found = (EVENT_COUNT,) if of_trajectories(names) else ()
+    for name in names:
+        found += RECORDS[name].variables or averages(model)
+    return found
+
+
+def of_trajectories(names: Iterable[str]) -> bool:
+    """Whether anything is kept of single trajectories, and not their sums alone."""
+    return any(not RECORDS[name].sums for name in names)
+
+
+def dimensions(chosen: Iterable[Variable]) -> set[str]:
+    """Dimensions that some variables have, or whose entries they are indices of."""
+    return {d for v in chosen for d in (*v.dimensions, v.index_into) if d}
+
+
+def engine_keeps(model: "BaseModel", names: Iterable[str]) -> set[str]:
+    """What the engine must keep for these records, see `keep` of `engine.run`."""
+    names = set(names)
+    keep = {RECORDS[name].keep for name in names}
+    # Sums of whole numbers are exact in any order: the engine may add up what nobody keeps.
+    if any(RECORDS[name].sums for name in names) and model.sampled not in names:
+        keep |= {"sums"} if model.sample_unit == 1 else set()
+    return keep
+
+
+def shown(name: str, model: "BaseModel", **sizes: int) -> str:
+    """Describe the size of a record in words; `sizes` are ntraj, times and events."""
+    number = len(columns(model, name) or columns(model, model.sampled))
+    return RECORDS[name].shown.format(columns=number, **sizes)
