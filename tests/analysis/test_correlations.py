@@ -112,7 +112,7 @@ def test_nothing_that_fluctuates():
     [
         (TIMES, 20, "jumps", 4.0, "need the counts, but this run kept jumps"),
         (TIMES, 15, "counts", 4.0, "errors need 16 trajectories at least, but there are 15"),
-        (TIMES, 20, "counts", 7.5, "only 3 stored times lie after 7.5 s, but 4 are needed"),
+        (TIMES, 20, "counts", 7.5, "at least 4 of the stored times from 7.5 s on, but there are 3"),
         (TIMES, 20, "counts", -1.0, "`after` must be a finite time"),
         ([1, 2, 4, 8, 16], 20, "counts", 1.0, "need equally spaced times"),
     ],

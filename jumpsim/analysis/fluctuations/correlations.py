@@ -12,6 +12,7 @@ from ...store.ensemble import Ensemble
 from ...theory.linear_noise import StationaryNoise, stationary_noise
 from ...utils.tables import columns
 from ...utils.text import readable_times
+from ...utils.times import first_row
 from ..requirements import need, need_trajectories
 
 _GROUPS = 64
@@ -192,11 +193,8 @@ def _stretch(ensemble, after):
     """First sample of the stretch at rest, and the spacing of the samples."""
     need(ensemble, "counts", "correlations need the counts")
     need_trajectories(ensemble)
-    first = int(np.searchsorted(ensemble.times, after))
-    times = ensemble.times[first:]
-    if len(times) < 4:
-        raise InputError(f"only {len(times)} stored times lie after {after:g} s, but 4 are needed")
-    steps = np.diff(times)
+    first = first_row(ensemble.times, after, least=4)
+    steps = np.diff(ensemble.times[first:])
     if not np.allclose(steps, steps[0], rtol=1e-6):
         raise InputError("correlations need equally spaced times; store them with linear spacing")
     return first, float(steps[0])

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ... import units
 from ...errors import InputError
 from ...statistics.intervals import proportion_interval
 from ...store.ensemble import Ensemble
 from ...theory.master_equation import master_equation
 from ...utils.tables import columns
 from ...utils.text import readable_times
-from ..requirements import if_small, need, stored_time
+from ...utils.times import stored_row
+from ..requirements import if_small, need
 
 _SMALL = 20_000
 _MOST_LINES = 40
@@ -119,12 +119,12 @@ def distribution(ensemble, pool, time, max_states=_SMALL):
     -------
     Distribution
     """
-    model, time = ensemble.model, units.time(time, "time")
+    model = ensemble.model
     model.pool(pool)  # refuses what there is not
     need(ensemble, "counts", "a histogram needs the counts")
     if ensemble.ntraj == 0:
         raise InputError("there is no trajectory; run more")
-    k = stored_time(ensemble.times, time, "time")
+    k = stored_row(ensemble.times, time, "time")
     p = model.pools.index(pool)
     samples = np.concatenate([counts[:, k, p].copy() for counts in ensemble.slabs("counts")])
     first, last = int(samples.min()), int(samples.max())
