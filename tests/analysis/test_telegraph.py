@@ -13,8 +13,7 @@ START = {"N": 6, "m": 2}
 PAIRS = js.Model(
     [js.Pool.bosonic("N", 5), js.Pool.tls("m", 6)],
     [
-        js.Channel("two up", 1.0, {"N": 1}, {"m": 2}, reverse="two down"),
-        js.Channel("two down", 1.0, {"m": 2}, {"N": 1}, reverse="two up"),
+        *js.Channel.reversible("two up", "two down", 1.0, {"N": 1}, {"m": 2}),
     ],
 )
 
