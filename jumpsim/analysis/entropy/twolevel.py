@@ -26,7 +26,7 @@ from ...store.ensemble import Ensemble
 from ...systems.twolevel.parameters import ModeParameters
 from ...theory.twolevel.classical_field import field_state
 from ...theory.twolevel.quantised_mode import steady
-from ...utils.tables import columns
+from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times
 from ...utils.times import first_row
 from ..requirements import need, need_trajectories
@@ -134,7 +134,7 @@ class LevelThermodynamics:
 
     def _window_table(self, factor, unit):
         rows = []
-        for k in np.unique(np.geomspace(1, len(self.windows), 8).round().astype(int) - 1):
+        for k in log_spaced_rows(len(self.windows), 8):
             entropies = [_told(self.entropy[a][:, k]) for a in self.entropy]
             precision, error = (v[k] for v in self.precision)
             rows.append(

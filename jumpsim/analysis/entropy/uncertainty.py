@@ -21,7 +21,7 @@ from ...theory.counting_statistics import channel_weights, count_cumulants
 from ...theory.exponential_average import mean_production
 from ...theory.stationary import stationary
 from ...thermo import ratio_production
-from ...utils.tables import columns
+from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times
 from ...utils.times import first_row
 from ..requirements import counted_words, drifting, if_small, need, need_trajectories
@@ -67,7 +67,7 @@ class Uncertainty:
     def __str__(self):
         factor, unit = readable_times(self.ensemble.times)
         rows = []
-        for k in np.unique(np.geomspace(1, len(self.windows), 8).round().astype(int) - 1):
+        for k in log_spaced_rows(len(self.windows), 8):
             row = [f"{self.windows[k] * factor:.4g}"]
             found = (
                 (self.kinetic, self.kinetic_error),

@@ -7,7 +7,7 @@ import numpy as np
 from ...statistics.jackknife import cumulants_of_groups, power_sums
 from ...store.ensemble import Ensemble
 from ...theory.counting_statistics import CountCumulants, channel_weights, count_cumulants
-from ...utils.tables import columns
+from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times
 from ...utils.times import first_row_or_start
 from ..requirements import counted_words, if_small, need, need_trajectories
@@ -50,9 +50,8 @@ class Counting:
 
     def __str__(self):
         factor, unit = readable_times(self.ensemble.times)
-        later = np.geomspace(1, len(self.windows), 8).round().astype(int) - 1
         rows = []
-        for k in np.unique(later):
+        for k in log_spaced_rows(len(self.windows), 8):
             cells = [
                 f"{v:.5g} ± {e:.2g}"
                 for v, e in zip(self.cumulants[:, k], self.errors[:, k], strict=True)

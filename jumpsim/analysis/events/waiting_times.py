@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import units
 from ...errors import InputError, whole_number
-from ...statistics.intervals import product_limit
+from ...statistics.intervals import survival_function
 from ...statistics.jackknife import jackknife_error
 from ...store.ensemble import Ensemble
 from ...theory.first_passage import Passage, waiting_time
@@ -206,13 +206,11 @@ def _waits(ensemble, wanted, origin, after, end):
 
 def _kaplan_meier(durations, ended, group, times):
     """Product-limit estimate at some times, with errors by leaving out groups of trajectories."""
-    order = np.lexsort((~ended, durations))  # of equal durations, ended waits come first
-    durations, ended, group = durations[order], ended[order], group[order]
-    last = np.searchsorted(durations, times, side="right")
-    survival = product_limit(np.ones(len(durations)), ended, last)
-    left = np.array([product_limit(1.0 * (group != g), ended, last) for g in np.unique(group)])
-    at_risk = len(durations) - last
-    arrived = np.append(0, np.cumsum(ended))[last]
+    survival = survival_function(durations, ended, times)
+    others = (group != g for g in np.unique(group))
+    left = np.array([survival_function(durations[k], ended[k], times) for k in others])
+    at_risk = len(durations) - np.searchsorted(np.sort(durations), times, side="right")
+    arrived = np.searchsorted(np.sort(durations[ended]), times, side="right")
     # Not less than independent waits allow, so that few or no arrivals have an error as well.
     number = arrived + at_risk + 4
     part = (arrived + 2) / number
