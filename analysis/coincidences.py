@@ -1,6 +1,6 @@
 """g² of counted events of a run at rest: a table, and a figure as PNG and PDF.
 
-    python analysis/coincidences.py run.h5 "end 1" --begin "2 us"
+    python analysis/coincidences.py run.h5 "end 1" --after "2 us"
 
 The same as `jumpsim coincidences`; all its options are understood. Reads a store, never simulates.
 """

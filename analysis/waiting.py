@@ -1,6 +1,6 @@
 """Waiting times between events: a table of the probability still to wait.
 
-    python analysis/waiting.py run.h5 emission --after absorption --begin "2 us"
+    python analysis/waiting.py run.h5 emission --since absorption --after "2 us"
 
 The same as `jumpsim waiting`; all its options are understood. Reads a store, never simulates.
 """

@@ -138,6 +138,7 @@ def bose(x):
 
 def fermi(x):
     """Probability 1/(e^x + 1) that a two-level system is excited, x = ħΩ/k_B T (BM 13)."""
+    # Not scipy.special.expit: it rounds differently, and starts drawn from it would change.
     with np.errstate(over="ignore"):
         return 1 / (np.exp(x) + 1)
 

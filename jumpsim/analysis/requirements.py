@@ -44,17 +44,6 @@ def need_production(ensemble):
         need(ensemble, "events", "the entropy of single trajectories needs every event")
 
 
-def stored_time(times, wanted, name):
-    """Index of a stored time; refuses one that is not stored."""
-    k = int(np.abs(times - wanted).argmin())
-    if not np.isclose(times[k], wanted, rtol=1e-9, atol=0):
-        raise InputError(
-            f"`{name}` must be one of the stored times, but the nearest to {wanted:g} s is "
-            f"{times[k]:g} s"
-        )
-    return k
-
-
 def counted_words(counted):
     """What is counted, in words: a bath, channels, or channels with weights."""
     if isinstance(counted, dict):

@@ -189,7 +189,7 @@ def waiting(options):
     from .. import plotting
     from ..analysis.events.waiting_times import waiting_times as measure
 
-    where = (options.channels, options.after, options.begin)
+    where = (options.channels, options.since, options.after)
     return _tell(options, measure, plotting.waiting, *where)
 
 
@@ -206,7 +206,7 @@ def coincidences(options):
     from .. import plotting
     from ..analysis.events.coincidences import coincidences as measure
 
-    where = (options.begin, options.longest, options.bins)
+    where = (options.after, options.longest, options.bins)
     return _tell(options, measure, plotting.coincidences, options.first, options.second, *where)
 
 

@@ -163,8 +163,8 @@ def _add_questions(functions, commands):
 
     add = question("waiting", "waiting times between events")
     add("channels", metavar="CHANNEL", nargs="+", help="what is waited for")
-    add("--after", metavar="CHANNEL", help="wait from every event of this one")
-    add("--begin", **time, default=0.0, help="leave out events before")
+    add("--since", metavar="CHANNEL", help="wait from every event of this one")
+    add("--after", **time, default=0.0, help="leave out earlier events")
 
     add = question("passage", "first passages of the counts")
     add("target", metavar="CONDITION", nargs="+", help="such as 'm <= 10'; all must be met")
@@ -172,7 +172,7 @@ def _add_questions(functions, commands):
     add = question("coincidences", "g² of counted events at rest")
     add("first", metavar="CHANNEL|BATH")
     add("second", metavar="CHANNEL|BATH", nargs="?", help="the same if left out")
-    add("--begin", **time, default=0.0, help="where the rest begins")
+    add("--after", **time, default=0.0, help="where the rest begins")
     add("--longest", **time, help="longest lag")
     add("--bins", metavar="N", type=_whole(1), default=10)
 

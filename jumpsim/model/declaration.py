@@ -135,3 +135,45 @@ class Channel:
         for part in ("reverse", "bath"):
             if getattr(self, part) is not None:
                 one_line(getattr(self, part), f"`{part}` {where}")
+
+    @classmethod
+    def reversible(
+        cls,
+        name: str,
+        reverse: str,
+        rate: float | str,
+        takes: Mapping[str, int],
+        gives: Mapping[str, int],
+        through: Mapping[str, int] | None = None,
+        *,
+        reverse_rate: float | str | None = None,
+        bath: str | None = None,
+    ) -> tuple["Channel", "Channel"]:
+        """Declare a channel together with the channel that undoes it.
+
+        Parameters
+        ----------
+        name, reverse : str
+            Name of the channel, and of its reverse.
+        rate : float or str
+            Constant of the channel.
+        takes, gives : mapping of str to int
+            Quanta destroyed and created by the channel; the reverse exchanges both.
+        through : mapping of str to int, optional
+            Bosonic modes that stimulate the channel and its reverse.
+        reverse_rate : float or str, optional
+            Constant of the reverse; by default that of the channel.
+        bath : str, optional
+            The bath that exchanges the difference in energy in both directions.
+
+        Returns
+        -------
+        tuple of Channel
+            The channel and its reverse.
+        """
+        way = through or {}
+        rate_back = rate if reverse_rate is None else reverse_rate
+        return (
+            cls(name, rate, takes, gives, way, reverse=reverse, bath=bath),
+            cls(reverse, rate_back, gives, takes, way, reverse=name, bath=bath),
+        )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..statistics.intervals import product_limit
+from ..statistics.intervals import survival_function
 from ..utils.text import readable_times
 from .style import look, sheet
 
@@ -84,7 +84,7 @@ def _dwell_panel(axis, result, factor):
         durations, ended = result.begun(state)
         if ended.any():
             style, _ = look(k)
-            longer = product_limit(np.ones(len(durations)), ended, np.arange(1, len(durations) + 1))
+            longer = survival_function(durations, ended, durations)
             axis.step(
                 np.append(0, durations) * factor, np.append(1, longer), where="post",
                 label=f"{name}: {len(durations)} stretches", **style,

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..statistics.intervals import proportion_interval
+from ..utils.tables import log_spaced_rows
 from ..utils.text import readable_times
 from .style import COLOURS, look, sheet, thinned
 
@@ -107,7 +108,7 @@ def _entropy_panel(axis, result, factor):
 def _theorem_panel(axis, result, factor, unit):
     """Logarithm of the odds of N against -N, for three windows, and the theorem's line."""
     drawn = [0.0]
-    places = np.unique(np.geomspace(1, len(result.windows), 3).round().astype(int) - 1)
+    places = log_spaced_rows(len(result.windows), 3)
     for k, place in enumerate(places):
         net = result.net[:, place]
         counts = {n: (int((net == n).sum()), int((net == -n).sum())) for n in range(1, 40)}

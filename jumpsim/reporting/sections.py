@@ -20,6 +20,7 @@ from ..errors import InputError
 from ..theory.mean_field import mean_field
 from ..thermo.second_law.audit import audit
 from ..utils.text import readable_times
+from ..utils.times import first_row
 
 _LEAST_FOR_A_TAIL = 50
 _LARGEST_DRIFT = 0.1  # of the mean, in standard deviations of the count, for a run at rest
@@ -164,7 +165,7 @@ def _baths_later(ensemble):
 
 def _later_half(ensemble):
     times = ensemble.times
-    return [(f"{float(times[np.searchsorted(times, times[-1] / 2)])!r} s",)]
+    return [(f"{float(times[first_row(times, times[-1] / 2)])!r} s",)]
 
 
 def _correlations(ensemble, after):

@@ -1,6 +1,7 @@
 """Statistics of samples: exact mergeable moments, intervals, jackknife errors. No model in here."""
 
-from .intervals import median_interval, product_limit, proportion_interval
+from .chi_square import chi_square_p_value
+from .intervals import median_interval, proportion_interval, survival_function
 from .jackknife import (
     covariance_of_groups,
     cumulants_of_groups,
@@ -15,6 +16,7 @@ from .moments import Moments
 
 __all__ = [
     "Moments",
+    "chi_square_p_value",
     "covariance_of_groups",
     "cumulants_of_groups",
     "detailed_slope",
@@ -23,7 +25,7 @@ __all__ = [
     "jackknife_error",
     "median_interval",
     "power_sums",
-    "product_limit",
     "product_sums",
     "proportion_interval",
+    "survival_function",
 ]

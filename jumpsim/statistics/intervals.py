@@ -50,22 +50,24 @@ def median_interval(samples, confidence=0.95):
     return ordered[rank - 1], ordered[n - rank]
 
 
-def product_limit(weight, ended, last):
-    """Probability still to wait, by Kaplan and Meier, from waits sorted by their duration.
+def survival_function(durations: np.ndarray, ended: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Estimate the probability that a wait lasts longer than given times (Kaplan and Meier).
 
     Parameters
     ----------
-    weight : ndarray, shape (n,)
+    durations : ndarray, shape (n,)
+        How long each wait was observed.
     ended : ndarray of bool, shape (n,)
-        False for waits that were cut short.
-    last : ndarray of int
-        Numbers of waits that are over at the times of interest.
+        False for waits that were still going on when the observation stopped (right-censored).
+    times : array_like
+        In the unit of `durations`.
 
     Returns
     -------
     ndarray
-        Π (1 - weight/at risk) over the ended waits before each place.
+        Of the shape of `times`.
     """
-    at_risk = np.cumsum(weight[::-1])[::-1]
-    step = np.where(ended & (weight > 0), 1 - weight / np.maximum(at_risk, 1e-300), 1.0)
-    return np.append(1.0, np.cumprod(step))[last]
+    from scipy.stats import CensoredData, ecdf  # here, because they take long to load
+
+    waits = CensoredData(uncensored=durations[ended], right=durations[~ended])
+    return ecdf(waits).sf.evaluate(times)

@@ -145,18 +145,20 @@ def detailed_slope(production):
     slope, error : float
         NaN with fewer than 50 values of either sign.
     """
+    from scipy.special import expit  # here, because it takes long to load
+
     known = production[np.isfinite(production) & (np.abs(production) > 1e-12)]
     size, positive = np.abs(known), known > 0
     if min(positive.sum(), (~positive).sum()) < _LEAST_UNUSUAL:
         return np.nan, np.nan
     slope = 0.0
     for _ in range(100):
-        p = 1 / (1 + np.exp(-np.minimum(slope * size, 700)))
+        p = expit(slope * size)
         step = (size * (positive - p)).sum() / (size**2 * p * (1 - p)).sum()
         slope += np.clip(step, -0.5, 0.5)
         if abs(step) < 1e-10:
             break
-    p = 1 / (1 + np.exp(-np.minimum(slope * size, 700)))
+    p = expit(slope * size)
     information = (size**2 * p * (1 - p)).sum()
     # Allows for a wrong model: the spread of the score as it was found.
     return slope, np.sqrt(((size * (positive - p)) ** 2).sum()) / information

@@ -122,12 +122,9 @@ def closed_waveguide(
 
 
 def _pair(name, back, constant, source, sink, through=None):
-    """An event and its reverse, by the same way."""
+    """One quantum from source to sink, and back, both stimulated by the same mode."""
     way = {through: 1} if through else {}
-    return [
-        Channel(name, constant, {source: 1}, {sink: 1}, way, reverse=back),
-        Channel(back, constant, {sink: 1}, {source: 1}, way, reverse=name),
-    ]
+    return Channel.reversible(name, back, constant, {source: 1}, {sink: 1}, way)
 
 
 def _exchange(pool, r, constant, long_path):

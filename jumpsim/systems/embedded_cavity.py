@@ -50,17 +50,11 @@ def embedded_cavity(tls, modes_a, modes_c, gamma_4, gamma_5, gamma_6, wavelength
     modes_a, modes_c = positive_number(modes_a, "modes_a"), positive_number(modes_c, "modes_c")
     groups = tls_groups(tls, gamma_5=_rates(gamma_5, "gamma_5"), gamma_6=_rates(gamma_6, "gamma_6"))
     constant = modes_a * units.rate(gamma_4, "gamma_4")
-    channels = [
-        Channel("A→C", constant, {"A": 1}, {"C": 1}, reverse="C→A"),
-        Channel("C→A", constant, {"C": 1}, {"A": 1}, reverse="A→C"),
-    ]
+    channels = [*Channel.reversible("A→C", "C→A", constant, {"A": 1}, {"C": 1})]
     for pool, (gamma_5, gamma_6) in groups:
         for q, constant, way in (("C", modes_c * gamma_5, {}), ("A", modes_a * gamma_6, {"C": 2})):
             emit, absorb = f"emit {q}{by(pool)}", f"absorb {q}{by(pool)}"
-            channels += [
-                Channel(emit, constant, {pool.name: 1}, {q: 1}, way, reverse=absorb),
-                Channel(absorb, constant, {q: 1}, {pool.name: 1}, way, reverse=emit),
-            ]
+            channels += Channel.reversible(emit, absorb, constant, {pool.name: 1}, {q: 1}, way)
     return Model(
         [Pool.bosonic("A", modes_a), Pool.bosonic("C", modes_c), *(pool for pool, _ in groups)],
         channels,

@@ -44,10 +44,7 @@ def hohlraum(tls, modes, gamma_tilde, wavelength=None):
     channels = []
     for pool, (rate,) in groups:
         m, emission, absorption = pool.name, f"emission{by(pool)}", f"absorption{by(pool)}"
-        channels += [
-            Channel(emission, rate, {m: 1}, {"N": 1}, reverse=absorption),
-            Channel(absorption, rate, {"N": 1}, {m: 1}, reverse=emission),
-        ]
+        channels += Channel.reversible(emission, absorption, rate, {m: 1}, {"N": 1})
     return Model(
         [Pool.bosonic("N", modes), *(pool for pool, _ in groups)],
         channels,

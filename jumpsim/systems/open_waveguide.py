@@ -82,7 +82,14 @@ def open_waveguide(
     open_to_light = any(n.values())
     channels = [
         *(_loss(*loss, n, open_to_light) for loss in losses),
-        *(_transfer(source, sink, modes * gamma_0 * (1 + n[r])) for r, source, sink in _WAYS),
+        *Channel.reversible(
+            "transfer A→B",
+            "transfer B→A",
+            modes * gamma_0 * (1 + n[1]),
+            {"A": 1},
+            {"B": 1},
+            reverse_rate=modes * gamma_0 * (1 + n[2]),
+        ),
     ]
     for pool, (rates, _) in groups:
         for r, source, sink in _WAYS:
@@ -114,11 +121,6 @@ def _gain(pool, constant, r, n):
         reverse=f"loss {pool} via {r}",
         bath=f"end {r}",
     )
-
-
-def _transfer(source, sink, constant):
-    back = f"transfer {sink}→{source}"
-    return Channel(f"transfer {source}→{sink}", constant, {source: 1}, {sink: 1}, reverse=back)
 
 
 def _exchange(pool, r, source, sink, constant):

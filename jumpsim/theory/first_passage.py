@@ -90,7 +90,7 @@ def first_passage(model, times, initial, target, truncate=None, max_states=MOST_
 
 
 def waiting_time(
-    model, times, initial, channels, after=None, truncate=None, max_states=MOST_STATES
+    model, times, initial, channels, since=None, truncate=None, max_states=MOST_STATES
 ):
     """Law of the time until the next event of one of some channels.
 
@@ -100,10 +100,10 @@ def waiting_time(
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        The start of the wait; with `after` the start from which the stationary law is reached.
+        The start of the wait; with `since` the start from which the stationary law is reached.
     channels : str or list of str
         What is waited for.
-    after : str, optional
+    since : str, optional
         Wait from an event of this channel at rest, instead of from the start.
     truncate, max_states
         As for `master_equation`.
@@ -118,13 +118,13 @@ def waiting_time(
         raise InputError("`channels` must name a channel to wait for")
     places = [_channel(model, name) for name in names]
     what = " or ".join(f"'{n}'" for n in names)
-    if after is None:
+    if since is None:
         space = reachable(model, initial, truncate, max_states)
         start = space.start
     else:
         law = stationary(model, initial, truncate, max_states)
-        space, what = law.space, f"{what} after '{after}'"
-        start = _just_after(space, law.probabilities, _channel(model, after))
+        space, what = law.space, f"{what} after '{since}'"
+        start = _just_after(space, law.probabilities, _channel(model, since))
     nowhere = np.zeros(len(space), bool)
     return _passage(space, times, start, space.matrix(silent=places), nowhere, what, places)
 

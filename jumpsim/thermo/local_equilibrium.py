@@ -95,15 +95,17 @@ def entropies(model, counts, si=False):
     ndarray, shape (..., n_pools)
         In k_B; NaN for mass-action pools.
     """
+    from scipy.special import xlogy  # here, because it takes long to load
+
     counts = _array(model, counts)
     out = np.full(counts.shape, np.nan, counts.dtype)
     for p, pool in enumerate(model.pool_specs):
         if pool.kind != "mass_action":
             n = counts[..., p] / pool.size
             if pool.kind == "bosonic":
-                out[..., p] = pool.size * ((1 + n) * np.log1p(n) - _xlogx(n))
+                out[..., p] = pool.size * ((1 + n) * np.log1p(n) - xlogy(n, n))
             else:
-                out[..., p] = -pool.size * (_xlogx(n) + _xlogx(1 - n))
+                out[..., p] = -pool.size * (xlogy(n, n) + xlogy(1 - n, 1 - n))
     return out * entropy_unit(model, si)[0]
 
 
@@ -150,8 +152,3 @@ def _array(model, counts):
             f"({', '.join(model.pools)}) along its last axis"
         )
     return counts if counts.dtype.kind == "c" else counts.astype(float)
-
-
-def _xlogx(x):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(x == 0, 0, x * np.log(x))

@@ -32,7 +32,7 @@ def test_a_single_emitter_is_antibunched():
 def test_trajectories_of_a_single_emitter():
     """Ten bins of 400 trajectories within 4.5 errors; the first one far below 1."""
     ensemble = js.simulate(pumped(), [40.0], 400, {"m": 0}, 1, "events")
-    found = js.coincidences(ensemble, "outside", begin=3.0, longest=1.0)
+    found = js.coincidences(ensemble, "outside", after=3.0, longest=1.0)
     assert (np.abs(found.g2 - found.exact) < 4.5 * found.error).all()
     assert found.error.max() < 0.03
     assert found.g2[0] < 0.4
@@ -42,7 +42,7 @@ def test_trajectories_of_a_single_emitter():
 def test_two_channels_against_the_master_equation():
     ensemble = js.simulate(SMALL, [25.0], 600, START, 2, "events")
     for second in ("absorption", None):
-        found = js.coincidences(ensemble, "emission", second, begin=5.0, longest=1.0, bins=5)
+        found = js.coincidences(ensemble, "emission", second, after=5.0, longest=1.0, bins=5)
         assert (np.abs(found.g2 - found.exact) < 4.5 * found.error).all()
         assert found.error.max() < 0.02
 
@@ -50,7 +50,7 @@ def test_two_channels_against_the_master_equation():
 def test_poisson_events_are_independent():
     model = js.Model([js.Pool.mass_action("X")], [js.Channel("birth", 4.0, {}, {"X": 1})])
     ensemble = js.simulate(model, [30.0], 300, (0,), 3, "events")
-    found = js.coincidences(ensemble, "birth", begin=1.0, longest=2.0)
+    found = js.coincidences(ensemble, "birth", after=1.0, longest=2.0)
     assert found.exact is None
     assert (np.abs(found.g2 - 1) < 4.5 * found.error).all()
 
@@ -106,7 +106,7 @@ def test_events_that_never_happen():
 
 def test_the_figure_shows_what_was_measured():
     ensemble = js.simulate(SMALL, [4.0], 60, START, 1, "events")
-    found = js.coincidences(ensemble, "emission", begin=1.0, longest=0.4, bins=4)
+    found = js.coincidences(ensemble, "emission", after=1.0, longest=0.4, bins=4)
     (axis,) = js.plotting.coincidences(found).axes
     bars = axis.containers[0]
     x, y = bars.lines[0].get_data()

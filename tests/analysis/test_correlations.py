@@ -1,5 +1,6 @@
 """Correlations at rest: the exact two-time covariance, identities, coverage, refusals."""
 
+import tracemalloc
 from itertools import combinations
 
 import numpy as np
@@ -7,12 +8,13 @@ import pytest
 
 import jumpsim as js
 from jumpsim import plotting
-from jumpsim.analysis.fluctuations.correlations import _geometric, _lagged, _periodogram_of
+from jumpsim.analysis.fluctuations.correlations import _lagged_products, _periodogram
 from jumpsim.cli.main import main
 from jumpsim.model.initial import Thermal
 from jumpsim.plotting.style import thinned
 from jumpsim.statistics.jackknife import jackknife_error
 from jumpsim.theory.master_equation import evolve
+from jumpsim.utils.tables import log_spaced_rows
 
 SMALL = js.systems.hohlraum(8, 5, 1.0)
 START = {"N": 5, "m": 3}
@@ -40,7 +42,7 @@ def test_against_the_exact_two_time_covariance():
     np.testing.assert_allclose(found.covariance[:, 0], found.covariance[:, 1], rtol=1e-9)
     # Linear noise is within a few per cent already for 8 systems.
     assert found.expected[0, 1] == pytest.approx(expected[0], rel=0.06)
-    power = _periodogram_of(expected[:, None], found.lags, found.frequencies)[:, 0]
+    power = _periodogram(expected[:, None], found.lags[1])[:, 0]
     assert (np.abs(found.power[:, 1] - power) < 4.5 * found.power_error[:, 1]).all()
     step = found.lags[1]
     area = step * (expected.sum() - expected[0] / 2) / expected[0]
@@ -48,15 +50,50 @@ def test_against_the_exact_two_time_covariance():
     assert "correlation times: N: " in str(found)
 
 
-def test_the_periodogram_is_that_of_the_samples():
+@pytest.mark.parametrize("n", [4, 5, 12, 37])
+def test_the_periodogram_is_that_of_the_samples(n):
     rng = np.random.default_rng(1)
-    x, step = rng.standard_normal((1, 12, 1)), 0.25
-    lags = step * np.arange(12)
-    omega = np.array([0.0, 0.7, 3.0])
-    covariance = np.array([products[0, 0] for products in _lagged(x)])
-    found = _periodogram_of(covariance, lags, omega)[:, 0]
-    direct = np.abs(np.exp(1j * np.outer(omega, lags)) @ x[0, :, 0]) ** 2 * step / 12
-    np.testing.assert_allclose(found, direct, rtol=1e-10)
+    x, step = rng.standard_normal((3, n, 2)), 0.25
+    lags = step * np.arange(n)
+    omega = np.pi / step * np.linspace(0, 1, n // 2 + 1)
+    covariance = np.diagonal(_lagged_products(x), axis1=-2, axis2=-1)
+    found = _periodogram(covariance, step)
+    direct = np.abs(np.exp(1j * np.outer(omega, lags)) @ x) ** 2 * step / n
+    np.testing.assert_allclose(found, direct, rtol=1e-12, atol=1e-12 * direct.max())
+    weight = (1 - np.arange(n) / n) * step * np.where(np.arange(n) == 0, 1, 2)
+    cosines = np.cos(np.outer(omega, lags)) @ (weight[:, None] * covariance)
+    np.testing.assert_allclose(found, cosines, rtol=1e-12, atol=1e-12 * cosines.max())
+
+
+def test_lagged_products_are_the_direct_sums():
+    """Counts of hundreds that fluctuate by tens: to 1e-12 of the product at lag 0."""
+    rng = np.random.default_rng(2)
+    for n_times in (4, 41, 128, 301):
+        x = rng.poisson(400, (5, n_times, 3)) - 400.25
+        found = _lagged_products(x)
+        assert found.shape == (5, n_times, 3, 3)
+        for k in range(n_times):
+            later, earlier = x[:, k:], x[:, : n_times - k]
+            direct = np.einsum("itp,itq->ipq", later, earlier) / (n_times - k)
+            largest = (x**2).sum() / (n_times - k) / len(x)
+            np.testing.assert_allclose(found[:, k], direct, rtol=1e-12, atol=1e-12 * largest)
+
+
+def test_many_times_need_little_memory():
+    """20,000 times: a matrix of times by times would take 3.2 GB."""
+    n_times = 20_000
+    x = np.random.default_rng(3).standard_normal((2, n_times, 1))
+    tracemalloc.start()
+    products = _lagged_products(x)
+    power = _periodogram(products[..., 0], 0.5)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 * x.nbytes
+    assert power.shape == (2, n_times // 2 + 1, 1)
+    # The mean over all frequencies, of either sign, is the mean square.
+    mean = (power[:, 0, 0] + power[:, -1, 0] + 2 * power[:, 1:-1, 0].sum(axis=1)) / n_times / 0.5
+    np.testing.assert_allclose(mean, products[:, 0, 0, 0], rtol=1e-12)
+    np.testing.assert_allclose(products[:, 0, 0, 0], (x[:, :, 0] ** 2).mean(axis=1), rtol=1e-12)
 
 
 def test_variance_has_divisor_n_minus_one():
@@ -112,7 +149,7 @@ def test_nothing_that_fluctuates():
     [
         (TIMES, 20, "jumps", 4.0, "need the counts, but this run kept jumps"),
         (TIMES, 15, "counts", 4.0, "errors need 16 trajectories at least, but there are 15"),
-        (TIMES, 20, "counts", 7.5, "only 3 stored times lie after 7.5 s, but 4 are needed"),
+        (TIMES, 20, "counts", 7.5, "at least 4 of the stored times from 7.5 s on, but there are 3"),
         (TIMES, 20, "counts", -1.0, "`after` must be a finite time"),
         ([1, 2, 4, 8, 16], 20, "counts", 1.0, "need equally spaced times"),
     ],
@@ -209,7 +246,7 @@ def test_between_pools():
         np.testing.assert_allclose(y, found.between[shown, p, q] / scale)
         np.testing.assert_allclose(line.get_ydata(), expected[:, p, q] / scale)
     told = [line.split() for line in str(found).splitlines()]
-    k = np.unique([0, *_geometric(len(found.lags), 3)])[1]
+    k = log_spaced_rows(len(found.lags), 3, from_zero=True)[1]
     theory = found.noise.correlation(found.lags[[k]])[0]
     for p, q in ((a, b), (b, a)):
         value, error = found.between[k, p, q], found.between_error[k, p, q]

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import jumpsim as js
-from jumpsim.analysis.fluctuations.distribution import _chi_square
+from jumpsim.statistics import chi_square_p_value
 
 SMALL = js.systems.hohlraum(8, 5, 1.0)
 START = {"N": 7, "m": 1}
@@ -47,9 +47,9 @@ def test_p_values_are_uniform():
 
 def test_a_wrong_law_is_seen():
     expected = 2000 * stats.binom.pmf(np.arange(9), 8, 0.4)
-    assert _chi_square(np.rint(expected), expected) > 0.99
-    assert _chi_square(np.roll(np.rint(expected), 1), expected) < 1e-10
-    assert _chi_square(np.array([5]), np.array([5.0])) is None
+    assert chi_square_p_value(np.rint(expected), expected, 8) > 0.99
+    assert chi_square_p_value(np.roll(np.rint(expected), 1), expected, 8) < 1e-10
+    assert chi_square_p_value(np.array([5]), np.array([5.0]), 8) is None
 
 
 def test_slabs_change_nothing(monkeypatch):

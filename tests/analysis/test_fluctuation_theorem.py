@@ -223,8 +223,7 @@ def test_what_truncation_loses_has_no_weight():
     model = js.Model(
         [js.Pool.mass_action("X")],
         [
-            js.Channel("in", 1.0, {}, {"X": 1}, reverse="out"),
-            js.Channel("out", 0.5, {"X": 1}, {}, reverse="in"),
+            *js.Channel.reversible("in", "out", 1.0, {}, {"X": 1}, reverse_rate=0.5),
         ],
     )
     n = np.arange(4)

@@ -91,11 +91,11 @@ def test_correlations():
 
 
 def test_waits_passages_and_coincidences(events):
-    found = js.waiting_times(events, "emission", begin=0.0)
+    found = js.waiting_times(events, "emission", after=0.0)
     near(found.survival[1:-4], found.exact.survival[1:-4], found.error[1:-4], 0.1)
     first = js.first_passages(events, "m = 7")
     near(first.survival[1:], first.exact.survival[1:], first.error[1:], 0.02)
-    g2 = js.coincidences(events, "emission", "absorption", begin=3.0, longest=1.0)
+    g2 = js.coincidences(events, "emission", "absorption", after=3.0, longest=1.0)
     near(g2.g2, g2.exact, g2.error, 5e-3)
     fine = np.linspace(0, 1, 41)
     chosen = [channel_weights(MODEL, name) != 0 for name in ("emission", "absorption")]

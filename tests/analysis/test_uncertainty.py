@@ -17,8 +17,9 @@ def two_baths(left=(2.0, 1.0), right=(0.3, 1.5), size=3):
     channels = []
     for name, (up, down) in (("L", left), ("R", right)):
         channels += [
-            js.Channel(f"in {name}", up, {}, {"m": 1}, bath=name, reverse=f"out {name}"),
-            js.Channel(f"out {name}", down, {"m": 1}, {}, bath=name, reverse=f"in {name}"),
+            *js.Channel.reversible(
+                f"in {name}", f"out {name}", up, {}, {"m": 1}, reverse_rate=down, bath=name
+            ),
         ]
     return js.Model([js.Pool.tls("m", size=size)], channels, name="two_baths")
 
@@ -106,7 +107,7 @@ def test_conditions():
     [
         ((CURRENT, AFTER), "counts", 100, "a current needs the jumps"),
         ((CURRENT, AFTER), "jumps", 10, "errors need 64 trajectories"),
-        ((CURRENT, 11.0), "jumps", 100, "fewer than 3 stored times"),
+        ((CURRENT, 11.0), "jumps", 100, "at least 3 of the stored times from 11 s on"),
         (("in X", AFTER), "jumps", 100, "unknown channel or bath 'in X'"),
     ],
 )

@@ -12,24 +12,24 @@ SMALL = js.systems.hohlraum(4, 2.5, 1.0)
 START = {"N": 5, "m": 1}
 
 
-def plain(ensemble, wanted, after, begin):
+def plain(ensemble, wanted, since, after):
     """Waits found by a loop over every event."""
     found, end = [], ensemble.times[-1]
     names = ensemble.model.channels
     for i in range(ensemble.ntraj):
-        events = [(t, names[c]) for t, c in zip(*ensemble.events(i), strict=True) if t >= begin]
-        begins = [begin] if after is None else [t for t, name in events if name == after]
+        events = [(t, names[c]) for t, c in zip(*ensemble.events(i), strict=True) if t >= after]
+        begins = [after] if since is None else [t for t, name in events if name == since]
         for start in begins:
             later = [
                 t for t, name in events
-                if name in wanted and (t > start or (after is None and t >= start))
+                if name in wanted and (t > start or (since is None and t >= start))
             ]  # fmt: skip
             found.append((min(later) - start, True) if later else (end - start, False))
     return sorted(found)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "after", "begin"),
+    ("wanted", "since", "after"),
     [
         (["emission"], "absorption", 1.0),
         (["emission"], None, 0.0),
@@ -37,13 +37,13 @@ def plain(ensemble, wanted, after, begin):
         (["absorption"], "absorption", 1.5),
     ],
 )
-def test_waits_are_those_of_a_plain_loop(wanted, after, begin, monkeypatch):
+def test_waits_are_those_of_a_plain_loop(wanted, since, after, monkeypatch):
     ensemble = js.simulate(SMALL, [2.0], 60, START, 1, "events")
     for size in (50, 10**6):
         monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", size)
-        found = js.waiting_times(ensemble, wanted, after, begin)
+        found = js.waiting_times(ensemble, wanted, since, after)
         got = sorted(zip(found.durations.tolist(), found.ended.tolist(), strict=True))
-        expected = plain(ensemble, wanted, after, begin)
+        expected = plain(ensemble, wanted, since, after)
         assert len(got) == len(expected)
         np.testing.assert_allclose([d for d, _ in got], [d for d, _ in expected], atol=1e-12)
         assert sum(e for _, e in got) == sum(e for _, e in expected)
@@ -76,8 +76,8 @@ def test_against_the_master_equation():
     rest = js.simulate(SMALL, [12.0], 1500, START, 2, "events")
     for found in (
         js.waiting_times(first, "emission"),
-        js.waiting_times(rest, "emission", after="absorption", begin=5.0),
-        js.waiting_times(rest, ["emission", "absorption"], after="emission", begin=5.0),
+        js.waiting_times(rest, "emission", since="absorption", after=5.0),
+        js.waiting_times(rest, ["emission", "absorption"], since="emission", after=5.0),
     ):
         assert found.exact is not None
         known = np.isfinite(found.survival)
@@ -90,7 +90,7 @@ def test_against_the_master_equation():
 
 def test_the_exact_law_at_rest_needs_a_beginning():
     ensemble = js.simulate(SMALL, [2.0], 60, START, 1, "events")
-    assert js.waiting_times(ensemble, "emission", after="absorption").exact is None
+    assert js.waiting_times(ensemble, "emission", since="absorption").exact is None
     assert js.waiting_times(ensemble, "emission", max_states=0).exact is None
 
 
@@ -124,7 +124,7 @@ def test_errors_cover():
         (("emision",), "events", "unknown channel 'emision'; did you mean 'emission'"),
         (("emission", "absorb"), "events", "unknown channel 'absorb'"),
         (([],), "events", "`channels` must name a channel"),
-        (("emission", None, 3.0), "events", "`begin` must lie before the end of the run at 2 s"),
+        (("emission", None, 3.0), "events", "`after` must lie before the end of the run at 2 s"),
         (("emission",), "events", "errors need 16 trajectories at least, but there are 10"),
     ],
 )
@@ -146,7 +146,7 @@ def test_on_the_command_line(tmp_path, capsys):
         main(["run", "data/hohlraum.toml", "-o", out, "-n", "80", "--record", "events", "-q"]) == 0
     )
     capsys.readouterr()
-    arguments = ["emission", "--after", "absorption", "--begin", "2 us"]
+    arguments = ["emission", "--since", "absorption", "--after", "2 us"]
     assert main(["waiting", out, *arguments]) == 0
     told = capsys.readouterr()
     assert "waits for 'emission' after 'absorption' in 80 trajectories of hohlraum" in told.out
@@ -159,7 +159,7 @@ def test_the_other_commands_on_events(tmp_path, capsys):
     assert main(run) == 0
     capsys.readouterr()
     for arguments, told in (
-        (["coincidences", out, "emission", "--begin", "2 us", "--bins", "3"], "g²"),
+        (["coincidences", out, "emission", "--after", "2 us", "--bins", "3"], "g²"),
         (["distribution", out, "m", "5 us"], "χ² against the master equation: p = "),
         (["telegraph", out, "--row", "3"], "flips of 20 two-level systems 'm'"),
     ):
@@ -167,7 +167,7 @@ def test_the_other_commands_on_events(tmp_path, capsys):
         printed = capsys.readouterr()
         assert told in printed.out
         assert printed.err == ""
-    more = ["--begin", "2 us", "--bins", "3", "--longest", "0.6 us"]
+    more = ["--after", "2 us", "--bins", "3", "--longest", "0.6 us"]
     assert main(["coincidences", out, "emission", "absorption", *more]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "coincidences of emission and absorption"

@@ -308,7 +308,7 @@ def test_figures_hold_the_command_that_made_them(folder, capsys, monkeypatch):
         (["passage", "out.h5", "m >= 6", "N < 20"],
          js.first_passages(ensemble, ["m >= 6", "N < 20"])),
         (["clausius", "out.h5", "--begin", "1 us", "--end", "3 us"], js.clausius([window])),
-        (["waiting", "out.h5", "emission", "--begin", "2 us"],
+        (["waiting", "out.h5", "emission", "--after", "2 us"],
          js.waiting_times(ensemble, "emission", None, "2 us")),
         (["counting", "out.h5", "emission", "--after", "2 us"], counting),
     ):  # fmt: skip

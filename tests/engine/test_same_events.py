@@ -108,8 +108,7 @@ SYSTEMS = {
         js.Model(
             [BOSONIC("N", 4), js.Pool.fermionic("f")],
             [
-                Channel("emit", 2.0, {"f": 1}, {"N": 1}, reverse="absorb"),
-                Channel("absorb", 2.0, {"N": 1}, {"f": 1}, reverse="emit"),
+                *Channel.reversible("emit", "absorb", 2.0, {"f": 1}, {"N": 1}),
                 Channel("pump", 3.0, {}, {"f": 1}),
                 Channel("loss", 2.5, {"N": 1}),
             ],

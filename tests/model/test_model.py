@@ -26,8 +26,7 @@ def dimerisation():
     return Model(
         [P, P2],
         [
-            Channel("dimerise", 3, {"P": 2}, {"P2": 1}, reverse="split"),
-            Channel("split", 5, {"P2": 1}, {"P": 2}, reverse="dimerise"),
+            *Channel.reversible("dimerise", "split", 3, {"P": 2}, {"P2": 1}, reverse_rate=5),
         ],
         name="dimerisation",
     )
@@ -215,3 +214,16 @@ def test_scaled_catalogue():
     assert published().scaled(1.1) == published(110)  # 100 × 1.1 is 110.00000000000001
     large = dimerisation().scaled(4)
     assert [c.rate for c in large.channel_specs] == [3 / 4, 5]
+
+
+def test_a_channel_with_its_reverse():
+    pair = Channel.reversible(
+        "up", "down", "3 MHz", {"P": 2}, {"P2": 1}, {"A": 1}, reverse_rate=5, bath="cold"
+    )
+    assert pair == (
+        Channel("up", 3e6, {"P": 2}, {"P2": 1}, {"A": 1}, "down", "cold"),
+        Channel("down", 5, {"P2": 1}, {"P": 2}, {"A": 1}, "up", "cold"),
+    )
+    forward, backward = Channel.reversible("up", "down", 2.0, {}, {"P": 1})
+    assert forward == Channel("up", 2.0, gives={"P": 1}, reverse="down")
+    assert backward == Channel("down", 2.0, takes={"P": 1}, reverse="up")

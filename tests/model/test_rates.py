@@ -232,8 +232,7 @@ def test_mass_action_pool_needs_no_size():
     model = Model(
         [Pool.mass_action("P"), Pool.mass_action("P2")],
         [
-            Channel("dimerise", 3, {"P": 2}, {"P2": 1}, reverse="split"),
-            Channel("split", 5, {"P2": 1}, {"P": 2}, reverse="dimerise"),
+            *Channel.reversible("dimerise", "split", 3, {"P": 2}, {"P2": 1}, reverse_rate=5),
             Channel("source", 7, gives={"P": 1}),
         ],
     )

@@ -67,8 +67,7 @@ def leaky(name="leaky cavity", pools=("A", "m"), bath="outside", leak="leak"):
     return Model(
         pools=[Pool.bosonic(a, modes=5), Pool.tls(m, size=3)],
         channels=[
-            Channel("absorb", "2 MHz", takes={a: 1}, gives={m: 1}, reverse="emit"),
-            Channel("emit", "2 MHz", takes={m: 1}, gives={a: 1}, reverse="absorb"),
+            *Channel.reversible("absorb", "emit", "2 MHz", {a: 1}, {m: 1}),
             Channel(leak, "5 MHz", takes={a: 1}, bath=bath),
         ],
         name=name,

@@ -15,8 +15,7 @@ LOOP = js.systems.closed_waveguide(3, 2, 2, 1.0, 1.0, 1.0, (1.0, 0), (1.0, 0))
 DIMERS = js.Model(
     [js.Pool.mass_action("P"), js.Pool.mass_action("P2"), js.Pool.mass_action("X")],
     [
-        js.Channel("pair", 0.02, {"P": 2}, {"P2": 1}, reverse="split"),
-        js.Channel("split", 0.5, {"P2": 1}, {"P": 2}, reverse="pair"),
+        *js.Channel.reversible("pair", "split", 0.02, {"P": 2}, {"P2": 1}, reverse_rate=0.5),
         js.Channel("twice", 0.1, {"X": 1}, {"X": 2}),
         js.Channel("gone", 0.12, {"X": 1}),
         js.Channel("never", 0.0, {"X": 1}),

@@ -61,7 +61,7 @@ def test_waits_between_events_at_rest():
     emission, absorption = jumps
     after = absorption @ law.probabilities
     after /= after.sum()
-    found = js.waiting_time(model, TIMES, (5, 1), "emission", after="absorption")
+    found = js.waiting_time(model, TIMES, (5, 1), "emission", since="absorption")
     silent = generator - emission
     laws = np.array([expm(silent * t) @ after for t in TIMES])
     np.testing.assert_allclose(found.survival, laws.sum(1), atol=1e-12)
@@ -78,7 +78,7 @@ def test_mean_wait_at_rest_is_one_over_the_rate():
     law = js.stationary(model, (2, 1, 1, 0, 1))
     for name in ("absorb A via 1", "2→A", "emit 1"):
         rate = law.average(model.rates(law.states)[:, model.channels.index(name)])
-        found = js.waiting_time(model, TIMES, (2, 1, 1, 0, 1), name, after=name)
+        found = js.waiting_time(model, TIMES, (2, 1, 1, 0, 1), name, since=name)
         assert found.mean == pytest.approx(1 / rate, rel=1e-9)
 
 
@@ -128,7 +128,7 @@ def test_against_trajectories():
         (lambda m: js.first_passage(m, [1], (5, 1), 3), "must be a condition such as"),
         (lambda m: js.first_passage(m, [1], (5, 1), lambda _: 1), "must return True or False"),
         (lambda m: js.waiting_time(m, [1], (5, 1), "emision"), "did you mean 'emission'"),
-        (lambda m: js.waiting_time(m, [1], (5, 1), "emission", after="x"), "unknown channel 'x'"),
+        (lambda m: js.waiting_time(m, [1], (5, 1), "emission", since="x"), "unknown channel 'x'"),
         (lambda m: js.waiting_time(m, [1], (5, 1), []), "`channels` must name"),
     ],
 )
@@ -139,4 +139,4 @@ def test_refused(call, match):
 
 def test_no_wait_after_what_never_happens():
     with pytest.raises(js.InputError, match="'loss m via 1' never fires at rest"):
-        js.waiting_time(decay(), [1], (1, 0, 1), "loss A via 1", after="loss m via 1")
+        js.waiting_time(decay(), [1], (1, 0, 1), "loss A via 1", since="loss m via 1")

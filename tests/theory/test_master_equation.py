@@ -213,8 +213,7 @@ def test_far_times_and_slow_channels():
     model = js.Model(
         [js.Pool.bosonic("N", 2), js.Pool.tls("m", 2)],
         [
-            js.Channel("emission", 1e6, {"m": 1}, {"N": 1}, reverse="absorption"),
-            js.Channel("absorption", 1e6, {"N": 1}, {"m": 1}, reverse="emission"),
+            *js.Channel.reversible("emission", "absorption", 1e6, {"m": 1}, {"N": 1}),
             js.Channel("loss", 2.0, {"N": 1}),
         ],
     )

@@ -231,8 +231,7 @@ def test_first_law():
     model = js.Model(
         [js.Pool.bosonic("N", 5, energy=1.0), js.Pool.tls("m", 6, energy=1.5)],
         [
-            js.Channel("up", 1.0, {"N": 1}, {"m": 1}, reverse="down"),
-            js.Channel("down", 1.0, {"m": 1}, {"N": 1}, reverse="up"),
+            *js.Channel.reversible("up", "down", 1.0, {"N": 1}, {"m": 1}),
             js.Channel("loss", 1.0, {"m": 1}, bath="cold"),
         ],
     )
@@ -251,8 +250,7 @@ def loop_of_three(excess):
     for k, (p, q) in enumerate(zip(names, ("B", "C", "A"), strict=True)):
         rate = 1.0 + excess if k == 0 else 1.0
         channels += [
-            js.Channel(f"{p}→{q}", rate, {p: 1}, {q: 1}, reverse=f"{q}→{p}"),
-            js.Channel(f"{q}→{p}", 1.0, {q: 1}, {p: 1}, reverse=f"{p}→{q}"),
+            *js.Channel.reversible(f"{p}→{q}", f"{q}→{p}", rate, {p: 1}, {q: 1}, reverse_rate=1.0),
         ]
     return js.Model([js.Pool.bosonic(n, 3) for n in names], channels)
 
@@ -274,8 +272,7 @@ def test_a_square_that_does_not_close():
         [
             js.Channel("emit", 1.0, {"m": 1}, {"N": 1}, {"W": 1}, reverse="absorb"),
             js.Channel("absorb", 1.0, {"N": 1}, {"m": 1}, reverse="emit"),
-            js.Channel("W out", 2.0, {"W": 1}, reverse="W in"),
-            js.Channel("W in", 1.0, {}, {"W": 1}, reverse="W out"),
+            *js.Channel.reversible("W out", "W in", 2.0, {"W": 1}, {}, reverse_rate=1.0),
         ],
     )
     states = np.array([[10, 4, 30]])
@@ -319,8 +316,7 @@ def test_mass_action_has_no_sigma():
     model = js.Model(
         [X],
         [
-            js.Channel("birth", 3.0, {}, {"X": 1}, reverse="death"),
-            js.Channel("death", 1.0, {"X": 1}, reverse="birth"),
+            *js.Channel.reversible("birth", "death", 3.0, {}, {"X": 1}, reverse_rate=1.0),
         ],
     )
     found = judged(model, (2,))

@@ -140,8 +140,7 @@ def test_energies_of_quanta():
     model = js.Model(
         [js.Pool.bosonic("N", 4, energy=2.5), js.Pool.tls("m", 6, energy=2.5)],
         [
-            js.Channel("emit", 3.0, {"m": 1}, {"N": 1}, reverse="absorb"),
-            js.Channel("absorb", 3.0, {"N": 1}, {"m": 1}, reverse="emit"),
+            *js.Channel.reversible("emit", "absorb", 3.0, {"m": 1}, {"N": 1}),
             js.Channel("loss", 2.0, {"N": 1}, bath="cold"),
         ],
         wavelength="10 um",
@@ -479,16 +478,14 @@ def test_ratios_of_ensembles_are_those_along_each_trajectory():
     fast = js.Model(
         [js.Pool.tls("m", 9), js.Pool.bosonic("N", 5)],
         [
-            js.Channel("up", 1.0, {"N": 1}, {"m": 1}, reverse="down"),
-            js.Channel("down", 10.0, {"m": 1}, {"N": 1}, reverse="up"),
+            *js.Channel.reversible("up", "down", 1.0, {"N": 1}, {"m": 1}, reverse_rate=10.0),
         ],
     )
     # At m = 6 it happens at once, so that no stored time shows a state in which it can.
     one_way = js.Model(
         [*fast.pool_specs],
         [
-            js.Channel("up", 1.0, {"N": 1}, {"m": 1}, reverse="down"),
-            js.Channel("down", 1.0, {"m": 1}, {"N": 1}, reverse="up"),
+            *js.Channel.reversible("up", "down", 1.0, {"N": 1}, {"m": 1}),
             js.Channel("six down", 1e6, {"m": 6}, {"N": 6}),
         ],
     )
@@ -500,8 +497,7 @@ def test_ratios_of_ensembles_are_those_along_each_trajectory():
         [*fast.pool_specs],
         [
             *one_way.channel_specs[:2],
-            js.Channel("two up", 1.0, {"N": 2}, {"m": 2}, reverse="two down"),
-            js.Channel("two down", 3.0, {"m": 2}, {"N": 2}, reverse="two up"),
+            *js.Channel.reversible("two up", "two down", 1.0, {"N": 2}, {"m": 2}, reverse_rate=3.0),
         ],
     )
     later = js.simulate(two, [0.0, 1.0], 50, {"m": 1, "N": 1}, 1)

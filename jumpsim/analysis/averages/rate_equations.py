@@ -8,7 +8,7 @@ import numpy as np
 from ...theory.linear_noise import linear_noise
 from ...theory.master_equation import master_equation
 from ...theory.mean_field import MeanField, mean_field
-from ...utils.tables import columns
+from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times
 from ..requirements import if_small
 from .density_matrix import compare_density_matrix
@@ -78,8 +78,7 @@ class Comparison(Residuals):
         """Table of some times, and the verdict."""
         model, times = self.ensemble.model, self.ensemble.times
         # Early times closely, late ones sparsely: that is how the systems change.
-        later = np.geomspace(1, max(1, len(times) - 1), 12).round().astype(int)
-        shown = np.unique([0, *later[later < len(times)]])
+        shown = log_spaced_rows(len(times), 12, from_zero=True)
         factor, unit = readable_times(times)
         head = [f"time ({unit})"]
         for pool in model.pools:

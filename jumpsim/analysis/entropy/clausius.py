@@ -16,7 +16,8 @@ from ...theory.mean_field import mean_field
 from ...thermo import entropies, entropy_production, internal_production
 from ...utils.tables import columns
 from ...utils.text import readable_times
-from ..requirements import ROUNDING, need_production, scaled_copies, stored_time
+from ...utils.times import stored_row_or_start
+from ..requirements import ROUNDING, need_production, scaled_copies
 
 _FINE = 2001  # times at which the rate equations' entropy production is integrated
 
@@ -157,11 +158,12 @@ def window_production(ensemble, begin=0.0, end=None):
         raise InputError(f"an average needs 2 trajectories, but there are {ensemble.ntraj}")
     last = ensemble.times[-1] if end is None else units.time(end, "end")
     first, last = units.time(begin, "begin"), float(last)
-    places = [_place(ensemble.times, t, name) for t, name in ((first, "begin"), (last, "end"))]
+    ends = {"begin": first, "end": last}
+    rows = [stored_row_or_start(ensemble.times, time, name) for name, time in ends.items()]
     if not last > first:
         raise InputError(f"`end` must lie after `begin` = {first:g} s, but is {last:g} s")
     produced = internal_production(ensemble)
-    gain = produced[:, places[1]] - (produced[:, places[0]] if places[0] >= 0 else 0.0)
+    gain = produced[:, rows[1]] - (produced[:, rows[0]] if rows[0] >= 0 else 0.0)
     size = max(float(pool.size or 1) for pool in ensemble.model.pool_specs)
     return WindowProduction(ensemble, first, last, size, gain, _expected(ensemble, first, last))
 
@@ -204,13 +206,6 @@ def _scaled(one, other):
     except InputError:
         return False
     return True
-
-
-def _place(times, wanted, name):
-    """Index of a stored time; -1 for the start."""
-    if wanted == 0 and times[0] > 0:
-        return -1
-    return stored_time(times, wanted, name)
 
 
 def _expected(ensemble, begin, end):

@@ -17,6 +17,7 @@ from ...theory.linear_noise import StationaryNoise, stationary_noise
 from ...thermo import entropies, inverse_temperatures
 from ...utils.tables import columns
 from ...utils.text import readable_times
+from ...utils.times import first_row
 from ..requirements import drifting, need, need_trajectories
 
 _GROUPS = 32
@@ -161,9 +162,7 @@ def sorting(ensemble, after):
     need(ensemble, "counts", "sorting needs the counts")
     need_trajectories(ensemble)
     model, after = ensemble.model, units.time(after, "after")
-    first = int(np.searchsorted(ensemble.times, after * (1 - 1e-9)))
-    if first >= len(ensemble.times):
-        raise InputError(f"no stored time lies after {after:g} s")
+    first = first_row(ensemble.times, after)
     asymmetry = _asymmetry(model)
     difference = _difference(model)
     found = []

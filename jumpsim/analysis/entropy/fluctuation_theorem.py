@@ -25,7 +25,7 @@ from ...store.ensemble import Ensemble
 from ...theory.exponential_average import BOUNDARIES, exponential_average
 from ...theory.master_equation import master_equation
 from ...thermo import ratio_production, ratios_are_entropy
-from ...utils.tables import columns
+from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times
 from ..requirements import if_small, need
 
@@ -97,9 +97,8 @@ class FluctuationTheorem:
 
     def __str__(self):
         factor, unit = readable_times(self.ensemble.times)
-        later = np.geomspace(1, len(self.ensemble.times), 8).round().astype(int) - 1
         verdicts, rows = self.verdicts, []
-        for k in np.unique(later):
+        for k in log_spaced_rows(len(self.ensemble.times), 8):
             told = f"{self.average[k]:.4f} ± {self.error[k]:.2g}" if self.decided[k] else "-"
             slope = f"{self.slope[k]:.3f} ± {self.slope_error[k]:.2g}"
             row = [

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ... import units
 from ...errors import InputError
 from ...statistics.jackknife import (
     cumulants_of_groups,
@@ -27,8 +26,9 @@ from ...store.ensemble import Ensemble
 from ...systems.twolevel.parameters import ModeParameters
 from ...theory.twolevel.classical_field import field_state
 from ...theory.twolevel.quantised_mode import steady
-from ...utils.tables import columns
+from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times
+from ...utils.times import first_row
 from ..requirements import need, need_trajectories
 from .fluctuation_theorem import LEAST, MOST_VARIANCE, sample_variance
 
@@ -134,7 +134,7 @@ class LevelThermodynamics:
 
     def _window_table(self, factor, unit):
         rows = []
-        for k in np.unique(np.geomspace(1, len(self.windows), 8).round().astype(int) - 1):
+        for k in log_spaced_rows(len(self.windows), 8):
             entropies = [_told(self.entropy[a][:, k]) for a in self.entropy]
             precision, error = (v[k] for v in self.precision)
             rows.append(
@@ -200,9 +200,7 @@ def level_thermodynamics(ensemble, after=0.0):
     for record in ("expect", "jumps"):
         need(ensemble, record, f"flows need {record}")
     need_trajectories(ensemble, _LEAST)
-    first = int(np.searchsorted(times, units.time(after, "after") * (1 - 1e-9)))
-    if first > len(times) - 2:
-        raise InputError(f"no stored time lies beyond {times[-1]:g} s, so there is no window")
+    first = first_row(times, after, least=2)
     kept = first + np.unique(
         np.linspace(1, len(times) - 1 - first, min(_MOST_WINDOWS, len(times) - 1 - first)).round()
     ).astype(int)

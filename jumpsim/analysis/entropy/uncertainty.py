@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ... import units
 from ...errors import InputError
 from ...statistics.jackknife import group_sums, jackknife_error
 from ...store.ensemble import Ensemble
@@ -22,8 +21,9 @@ from ...theory.counting_statistics import channel_weights, count_cumulants
 from ...theory.exponential_average import mean_production
 from ...theory.stationary import stationary
 from ...thermo import ratio_production
-from ...utils.tables import columns
+from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times
+from ...utils.times import first_row
 from ..requirements import counted_words, drifting, if_small, need, need_trajectories
 
 _GROUPS = 64
@@ -67,7 +67,7 @@ class Uncertainty:
     def __str__(self):
         factor, unit = readable_times(self.ensemble.times)
         rows = []
-        for k in np.unique(np.geomspace(1, len(self.windows), 8).round().astype(int) - 1):
+        for k in log_spaced_rows(len(self.windows), 8):
             row = [f"{self.windows[k] * factor:.4g}"]
             found = (
                 (self.kinetic, self.kinetic_error),
@@ -129,11 +129,9 @@ def uncertainty(ensemble, counted, after, max_states=_SMALL):
         )
     need(ensemble, "jumps", "a current needs the jumps")
     need_trajectories(ensemble, _LEAST)
-    model, after = ensemble.model, units.time(after, "after")
+    model = ensemble.model
     weights = channel_weights(model, counted)
-    first = int(np.searchsorted(ensemble.times, after * (1 - 1e-9)))
-    if first > len(ensemble.times) - 3:
-        raise InputError(f"fewer than 3 stored times lie after {after:g} s")
+    first = first_row(ensemble.times, after, least=3)
     windows = ensemble.times[first + 1 :] - ensemble.times[first]
     current, activity, change = _counted(ensemble, weights, first)
     _check_rest(model, change)
@@ -157,7 +155,7 @@ def _counted(ensemble, weights, first):
     The last is, for every channel, events per second in the later half less those in the earlier.
     """
     times, parts = ensemble.times[first:] - ensemble.times[first], []
-    half = int(np.searchsorted(times, times[-1] / 2))
+    half = first_row(times, times[-1] / 2)
     for jumps in ensemble.slabs("jumps"):
         done = jumps[:, first:] - jumps[:, first : first + 1]
         early = done[:, half] / times[half]

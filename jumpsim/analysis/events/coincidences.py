@@ -55,7 +55,7 @@ class Coincidences:
         return "\n".join([f"coincidences of {self.what}", "", *columns(rows, head, right=(0,))])
 
 
-def coincidences(ensemble, first, second=None, begin=0.0, longest=None, bins=10, max_states=_SMALL):
+def coincidences(ensemble, first, second=None, after=0.0, longest=None, bins=10, max_states=_SMALL):
     """Measure g²(τ) of the events of some channels, or of those into a bath, at rest.
 
     Parameters
@@ -64,8 +64,8 @@ def coincidences(ensemble, first, second=None, begin=0.0, longest=None, bins=10,
         Recorded with "events"; 16 trajectories at least.
     first, second : str or list of str
         A bath (every event that gives heat to it) or channels; `second` is `first` by default.
-    begin : float or str
-        Where the rest begins; events before are left out.
+    after : float or str
+        Where the stationary part of the run begins; earlier events are left out.
     longest : float or str, optional
         Longest lag; a tenth of the stretch by default.
     bins : int
@@ -78,22 +78,22 @@ def coincidences(ensemble, first, second=None, begin=0.0, longest=None, bins=10,
         Printable.
     """
     need(ensemble, "events", "coincidences need every event")
-    model, begin = ensemble.model, units.time(begin, "begin")
+    model, after = ensemble.model, units.time(after, "after")
     end = float(ensemble.times[-1])
-    longest = (end - begin) / 10 if longest is None else units.time(longest, "longest")
-    if not begin + longest < end or not longest > 0:
+    longest = (end - after) / 10 if longest is None else units.time(longest, "longest")
+    if not after + longest < end or not longest > 0:
         raise InputError(
-            f"`begin` and `longest` must leave a stretch before the end of the run at {end:g} s"
+            f"`after` and `longest` must leave a stretch before the end of the run at {end:g} s"
         )
     edges = np.linspace(0, longest, whole_number(bins, "bins", 1, 10_000) + 1)
     chosen = [channel_weights(model, what) != 0 for what in (first, second or first)]
     need_trajectories(ensemble)
-    pairs, firsts, seconds = _counted(ensemble, *chosen, begin, end, edges)
+    pairs, firsts, seconds = _counted(ensemble, *chosen, after, end, edges)
     numbers = np.bincount(np.arange(ensemble.ntraj) % _GROUPS, minlength=_GROUPS)
 
     def ratio(kept):
         """Give g² of some groups: pairs over those expected of independent events."""
-        rate = seconds[kept].sum() / (numbers[kept].sum() * (end - begin))
+        rate = seconds[kept].sum() / (numbers[kept].sum() * (end - after))
         with np.errstate(divide="ignore", invalid="ignore"):
             return pairs[kept].sum(axis=0) / (firsts[kept].sum() * rate * np.diff(edges))
 
@@ -109,7 +109,7 @@ def coincidences(ensemble, first, second=None, begin=0.0, longest=None, bins=10,
     )  # fmt: skip
 
 
-def _counted(ensemble, first, second, begin, end, edges):
+def _counted(ensemble, first, second, after, end, edges):
     """Pairs in each bin, first and second events, by group of trajectories."""
     pairs = np.zeros((_GROUPS, len(edges) - 1))
     firsts, seconds = np.zeros(_GROUPS), np.zeros(_GROUPS)
@@ -117,7 +117,7 @@ def _counted(ensemble, first, second, begin, end, edges):
         bounds = np.concatenate([[0], np.cumsum(numbers)])
         for k in range(len(numbers)):
             t, c = times[bounds[k] : bounds[k + 1]], channels[bounds[k] : bounds[k + 1]]
-            here = t >= begin
+            here = t >= after
             start = t[first[c] & here & (t < end - edges[-1])]
             later = t[second[c] & here]
             group = (row + k) % _GROUPS

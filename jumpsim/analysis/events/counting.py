@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ... import units
-from ...errors import InputError
 from ...statistics.jackknife import cumulants_of_groups, power_sums
 from ...store.ensemble import Ensemble
 from ...theory.counting_statistics import CountCumulants, channel_weights, count_cumulants
-from ...utils.tables import columns
+from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times
+from ...utils.times import first_row_or_start
 from ..requirements import counted_words, if_small, need, need_trajectories
 
 _GROUPS = 64
@@ -51,9 +50,8 @@ class Counting:
 
     def __str__(self):
         factor, unit = readable_times(self.ensemble.times)
-        later = np.geomspace(1, len(self.windows), 8).round().astype(int) - 1
         rows = []
-        for k in np.unique(later):
+        for k in log_spaced_rows(len(self.windows), 8):
             cells = [
                 f"{v:.5g} ± {e:.2g}"
                 for v, e in zip(self.cumulants[:, k], self.errors[:, k], strict=True)
@@ -99,20 +97,16 @@ def counting(ensemble, counted, after=0.0, max_states=_SMALL):
     """
     need(ensemble, "jumps", "counting needs the jumps")
     need_trajectories(ensemble, _LEAST, "four cumulants need")
-    model, after = ensemble.model, units.time(after, "after")
+    model, times = ensemble.model, ensemble.times
     weights = channel_weights(model, counted)
-    first = int(np.searchsorted(ensemble.times, after)) if after > 0 else -1
-    begin = ensemble.times[first] if first >= 0 and first < len(ensemble.times) else 0.0
-    ends = ensemble.times[first + 1 :] if first >= 0 else ensemble.times
-    ends = ends[ends > begin]
-    if first >= len(ensemble.times) or not len(ends):
-        raise InputError(f"no stored time lies beyond {after:g} s, so there is no window")
-    kept = np.flatnonzero(np.isin(ensemble.times, ends))
+    first = first_row_or_start(times, after, "after", least=2)
+    begin = times[first] if first >= 0 else 0.0
+    kept = np.arange(first + 1, len(times))
     middle = next(_counted(ensemble, weights, first, kept)).mean(axis=0)  # near enough the mean
     counts = _counted(ensemble, weights, first, kept)
     groups = power_sums(counts, min(_GROUPS, ensemble.ntraj), middle)
     values, errors, fano, fano_error = cumulants_of_groups(*groups, middle)
-    windows = ends - begin
+    windows = times[kept] - begin
     exact = if_small(
         count_cumulants, model, windows, ensemble.initial, counted,
         max_states=max_states if begin == 0.0 else 0,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import InputError
+from ...statistics.chi_square import chi_square_p_value
 from ...store.ensemble import Ensemble
 from ...systems import two_level
 from ...systems.twolevel.parameters import ModeParameters
@@ -142,21 +143,11 @@ def _laws(ensemble, times):
 
 
 def _chi_square(numbers, n, survival):
-    """Chance of so large a χ² of numbers in bins against a law, late bins put together."""
-    from scipy.stats import chi2
-
+    """p-value of numbers in bins, and of waits that go on after the last bin, by χ²."""
     expected = np.append(-np.diff(survival), survival[-1]) * n
     observed = np.append(numbers, n - numbers.sum()).astype(float)
-    groups, total = [], 0.0
-    for k, value in enumerate(expected):
-        if total == 0.0:
-            groups.append(k)
-        total = 0.0 if total + value >= _LEAST_EXPECTED else total + value
-    if total > 0 and len(groups) > 1:
-        groups.pop()  # too few are left for a bin of their own
-    expected, observed = (np.add.reduceat(v, groups) for v in (expected, observed))
-    statistic = ((observed - expected) ** 2 / expected).sum()
-    return float(chi2.sf(statistic, len(groups) - 1))
+    p = chi_square_p_value(observed, expected, _LEAST_EXPECTED)
+    return np.nan if p is None else p
 
 
 def _judged(p):

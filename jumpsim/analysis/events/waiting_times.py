@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import units
 from ...errors import InputError, whole_number
-from ...statistics.intervals import product_limit
+from ...statistics.intervals import survival_function
 from ...statistics.jackknife import jackknife_error
 from ...store.ensemble import Ensemble
 from ...theory.first_passage import Passage, waiting_time
@@ -95,7 +95,7 @@ class WaitingTimes:
         )
 
 
-def waiting_times(ensemble, channels, after=None, begin=0.0, points=41, max_states=SMALL):
+def waiting_times(ensemble, channels, since=None, after=0.0, points=41, max_states=SMALL):
     """Measure the time until the next event of one of some channels.
 
     Parameters
@@ -104,11 +104,11 @@ def waiting_times(ensemble, channels, after=None, begin=0.0, points=41, max_stat
         Recorded with "events"; 16 trajectories at least.
     channels : str or list of str
         What is waited for.
-    after : str, optional
-        Wait from every event of this channel; otherwise once in each trajectory, from `begin` on.
-    begin : float or str
-        Events before are left out. With `after` the exact law is that of a run at rest, and is
-        given only for begin > 0.
+    since : str, optional
+        Wait from every event of this channel; otherwise once in each trajectory, from `after` on.
+    after : float or str
+        Earlier events are left out. With `since` the exact distribution is that of the stationary
+        process, and is given only for after > 0.
     points : int
         Number of times at which the survival is told, up to the longest completed wait.
     max_states : int
@@ -120,36 +120,36 @@ def waiting_times(ensemble, channels, after=None, begin=0.0, points=41, max_stat
         Printable.
     """
     need(ensemble, "events", "waiting times need every event")
-    model, begin = ensemble.model, units.time(begin, "begin")
+    model, after = ensemble.model, units.time(after, "after")
     names = [channels] if isinstance(channels, str) else list(channels)
-    for name in [*names, *([after] if after is not None else [])]:
+    for name in [*names, *([since] if since is not None else [])]:
         model.channel(name)  # refuses what there is not
     if not names:
         raise InputError("`channels` must name a channel to wait for")
     end = float(ensemble.times[-1])
-    if begin >= end:
-        raise InputError(f"`begin` must lie before the end of the run at {end:g} s")
+    if after >= end:
+        raise InputError(f"`after` must lie before the end of the run at {end:g} s")
     wanted = np.isin(np.arange(len(model.channels)), [model.channels.index(n) for n in names])
-    origin = None if after is None else model.channels.index(after)
-    waits = _waits(ensemble, wanted, origin, begin, end)
-    what = " or ".join(f"'{n}'" for n in names) + (f" after '{after}'" if after else "")
-    known = begin == 0 if after is None else begin > 0
+    origin = None if since is None else model.channels.index(since)
+    waits = _waits(ensemble, wanted, origin, after, end)
+    what = " or ".join(f"'{n}'" for n in names) + (f" after '{since}'" if since else "")
+    known = after == 0 if since is None else after > 0
 
     def solve(times):
         if model.sampled == "expect":
-            return _quantum_law(ensemble, times, names, after) if known else None
+            return _quantum_law(ensemble, times, names, since) if known else None
         return if_small(
-            waiting_time, model, times, ensemble.initial, names, after,
+            waiting_time, model, times, ensemble.initial, names, since,
             max_states=max_states if known else 0,
         )  # fmt: skip
 
     return estimated(ensemble, what, waits, points, solve)
 
 
-def _quantum_law(ensemble, times, names, after):
+def _quantum_law(ensemble, times, names, since):
     """Law of the density matrix; None where it is not known."""
     try:
-        return waiting_law(ensemble.model, times, ensemble.initial, names, after)
+        return waiting_law(ensemble.model, times, ensemble.initial, names, since)
     except InputError:
         return None
 
@@ -180,18 +180,18 @@ def estimated(ensemble, what, waits, points, solve):
     return WaitingTimes(ensemble, what, durations, ended, row, times, survival, error, solve(times))
 
 
-def _waits(ensemble, wanted, origin, begin, end):
+def _waits(ensemble, wanted, origin, after, end):
     """Durations, whether they ended, and the row of their trajectory."""
     parts = [(np.zeros(0), np.zeros(0, bool), np.zeros(0, int))]
     for row, numbers, times, channels in ensemble.event_slabs():
         trajectory = row + np.repeat(np.arange(len(numbers)), numbers)
-        hits = np.flatnonzero(wanted[channels] & (times >= begin))
+        hits = np.flatnonzero(wanted[channels] & (times >= after))
         if origin is None:
             owners = row + np.arange(len(numbers))
-            starts = np.full(len(numbers), begin)
+            starts = np.full(len(numbers), after)
             following = np.searchsorted(trajectory[hits], owners)
         else:
-            places = np.flatnonzero((channels == origin) & (times >= begin))
+            places = np.flatnonzero((channels == origin) & (times >= after))
             owners, starts = trajectory[places], times[places]
             following = np.searchsorted(hits, places, side="right")
         found = np.minimum(following, max(len(hits) - 1, 0))
@@ -206,13 +206,11 @@ def _waits(ensemble, wanted, origin, begin, end):
 
 def _kaplan_meier(durations, ended, group, times):
     """Product-limit estimate at some times, with errors by leaving out groups of trajectories."""
-    order = np.lexsort((~ended, durations))  # of equal durations, ended waits come first
-    durations, ended, group = durations[order], ended[order], group[order]
-    last = np.searchsorted(durations, times, side="right")
-    survival = product_limit(np.ones(len(durations)), ended, last)
-    left = np.array([product_limit(1.0 * (group != g), ended, last) for g in np.unique(group)])
-    at_risk = len(durations) - last
-    arrived = np.append(0, np.cumsum(ended))[last]
+    survival = survival_function(durations, ended, times)
+    others = (group != g for g in np.unique(group))
+    left = np.array([survival_function(durations[k], ended[k], times) for k in others])
+    at_risk = len(durations) - np.searchsorted(np.sort(durations), times, side="right")
+    arrived = np.searchsorted(np.sort(durations[ended]), times, side="right")
     # Not less than independent waits allow, so that few or no arrivals have an error as well.
     number = arrived + at_risk + 4
     part = (arrived + 2) / number

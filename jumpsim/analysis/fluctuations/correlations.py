@@ -7,11 +7,12 @@ import numpy as np
 
 from ... import units
 from ...errors import InputError
-from ...statistics.jackknife import jackknife, jackknife_error
+from ...statistics.jackknife import group_sums, jackknife, jackknife_error
 from ...store.ensemble import Ensemble
 from ...theory.linear_noise import StationaryNoise, stationary_noise
-from ...utils.tables import columns
+from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times
+from ...utils.times import first_row
 from ..requirements import need, need_trajectories
 
 _GROUPS = 64
@@ -73,18 +74,17 @@ class Correlations:
 
         Sums the covariance over the same finite stretch, so that leakage and aliasing are in it.
         """
-        return _periodogram_of(self.expected, self.lags, self.frequencies)
+        return _periodogram(self.expected, self.lags[1])
 
     def __str__(self):
         factor, unit = readable_times(self.ensemble.times)
-        expected = self.expected
+        shown = log_spaced_rows(len(self.lags), 8, from_zero=True)
+        expected = np.diagonal(self.noise.correlation(self.lags[shown]), axis1=-2, axis2=-1)
         rows = []
-        for k in np.unique([0, *_geometric(len(self.lags), 8)]):
+        for k, predicted in zip(shown, expected, strict=True):
             row = [f"{self.lags[k] * factor:.4g}"]
-            for p in range(expected.shape[1]):
-                row += [
-                    f"{self.covariance[k, p]:.4g} ± {self.error[k, p]:.2g}", f"{expected[k, p]:.4g}"
-                ]  # fmt: skip
+            for p, value in enumerate(predicted):
+                row += [f"{self.covariance[k, p]:.4g} ± {self.error[k, p]:.2g}", f"{value:.4g}"]
             rows.append(row)
         head = [f"lag ({unit})"]
         for name in self.ensemble.model.pools:
@@ -112,7 +112,7 @@ class Correlations:
 
     def _between_pools(self, factor, unit):
         """Lines on pairs of pools at a few lags."""
-        pools, few = self.ensemble.model.pools, np.unique([0, *_geometric(len(self.lags), 3)])
+        pools, few = self.ensemble.model.pools, log_spaced_rows(len(self.lags), 3, from_zero=True)
         expected = self.noise.correlation(self.lags[few])
         rows = [
             (
@@ -127,12 +127,6 @@ class Correlations:
         ]
         head = (f"lag ({unit})", "later, earlier pool", "covariance", "linear noise")
         return ["", *columns(rows, head, right=(0,))] if rows else []
-
-
-def _geometric(n, number):
-    """Places of later samples, closely at first."""
-    places = np.geomspace(1, max(1, n - 1), number).round().astype(int)
-    return places[places < n]
 
 
 def correlations(ensemble, after):
@@ -161,25 +155,14 @@ def correlations(ensemble, after):
     groups = min(_GROUPS, ensemble.ntraj)
     mean = ensemble.mean()[first:]
     _check_rest(ensemble, mean, first)
-    numbers = np.zeros(groups)
-    pools = mean.shape[1]
-    sums = np.zeros((groups, len(lags), pools, pools))
-    row = 0
-    for counts in ensemble.slabs("counts"):
-        member = np.eye(groups)[(row + np.arange(len(counts))) % groups].T
-        numbers += member.sum(axis=1)
-        for k, products in enumerate(_lagged(counts[:, first:] - mean)):
-            sums[:, k] += np.tensordot(member, products, axes=1)
-        row += len(counts)
+    deviations = (counts[:, first:] - mean for counts in ensemble.slabs("counts"))
+    numbers, sums = group_sums(map(_lagged_products, deviations), groups)
     # The mean is the sample's own: n - 1 trajectories' worth of fluctuation is left.
     lost = 1 - 1 / ensemble.ntraj
     between, between_error = jackknife(numbers, sums / lost)
     own = np.diagonal(sums, axis1=-2, axis2=-1) / lost
     frequencies = np.pi / step * np.linspace(0, 1, len(lags) // 2 + 1)
-    power, power_error = jackknife(
-        numbers,
-        np.array([_periodogram_of(s, lags, frequencies) for s in own]),
-    )
+    power, power_error = jackknife(numbers, _periodogram(own, step))
     diagonals = (np.diagonal(x, axis1=-2, axis2=-1) for x in (between, between_error))
     time, time_error = _times(numbers, own, *diagonals, step)
     return Correlations(
@@ -192,11 +175,8 @@ def _stretch(ensemble, after):
     """First sample of the stretch at rest, and the spacing of the samples."""
     need(ensemble, "counts", "correlations need the counts")
     need_trajectories(ensemble)
-    first = int(np.searchsorted(ensemble.times, after))
-    times = ensemble.times[first:]
-    if len(times) < 4:
-        raise InputError(f"only {len(times)} stored times lie after {after:g} s, but 4 are needed")
-    steps = np.diff(times)
+    first = first_row(ensemble.times, after, least=4)
+    steps = np.diff(ensemble.times[first:])
     if not np.allclose(steps, steps[0], rtol=1e-6):
         raise InputError("correlations need equally spaced times; store them with linear spacing")
     return first, float(steps[0])
@@ -215,19 +195,59 @@ def _check_rest(ensemble, mean, first):
         )
 
 
-def _lagged(deviations):
-    """Give, lag by lag, products of pools averaged over time origins, (n, n_pools, n_pools)."""
-    later = np.ascontiguousarray(deviations.transpose(0, 2, 1))
-    for k in range(deviations.shape[1]):
-        origins = deviations.shape[1] - k
-        yield later[:, :, k:] @ deviations[:, :origins] / origins
+def _lagged_products(deviations):
+    """Products of two pools a lag apart, averaged over all time origins.
+
+    By fast Fourier transform, of samples followed by as many zeros, so that no product joins the
+    end of a trajectory to its beginning.
+
+    Parameters
+    ----------
+    deviations : ndarray, shape (n, n_times, n_pools)
+
+    Returns
+    -------
+    ndarray, shape (n, n_times, n_pools, n_pools)
+        [i, k, p, q]: pool p at a time, and pool q earlier by k samples.
+    """
+    from scipy import fft  # here, because it takes long to load
+
+    n_times, pools = deviations.shape[1:]
+    length = fft.next_fast_len(2 * n_times - 1, real=True)
+    transform = fft.rfft(deviations, length, axis=1)
+    products = np.empty((*deviations.shape, pools))
+    for p in range(pools):
+        for q in range(pools):
+            product = transform[:, :, p] * transform[:, :, q].conj()
+            products[:, :, p, q] = fft.irfft(product, length, axis=1)[:, :n_times]
+    return products / (n_times - np.arange(n_times))[:, None, None]
 
 
-def _periodogram_of(covariance, lags, frequencies):
-    """Mean periodogram of samples with these autocovariances: Σ (1 - |k|/n) C_k cos(ω τ_k) Δ."""
-    n, step = len(lags), lags[1]
+def _periodogram(covariance, step):
+    """Mean periodogram of n samples with given autocovariances C_k.
+
+    Σ_k (1 - |k|/n) C_k cos(ω_j k Δ) Δ over all lags of either sign, at ω_j = π j/(m Δ) for
+    j = 0 ... m = n // 2.
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (..., n, n_pools)
+    step : float
+        Spacing Δ of the samples, seconds.
+
+    Returns
+    -------
+    ndarray, shape (..., n // 2 + 1, n_pools)
+    """
+    from scipy import fft
+
+    n = covariance.shape[-2]
     weight = (1 - np.arange(n) / n) * step * np.where(np.arange(n) == 0, 1.0, 2.0)
-    return np.cos(np.outer(frequencies, lags)) @ (weight[:, None] * covariance)
+    terms = weight[:, None] * covariance
+    period = 2 * (n // 2)  # of the cosine, in samples
+    folded = terms[..., :period, :].copy()
+    folded[..., : n - period, :] += terms[..., period:, :]
+    return fft.rfft(folded, axis=-2).real
 
 
 def _times(numbers, sums, covariance, error, step):

@@ -14,7 +14,7 @@ from ...statistics.jackknife import (
 from ...store.ensemble import Ensemble
 from ...theory.linear_noise import LinearNoise, linear_noise
 from ...theory.master_equation import MasterEquation, master_equation
-from ...utils.tables import columns
+from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times
 from ..requirements import if_small, need, need_trajectories
 
@@ -99,9 +99,8 @@ class Fluctuations:
     def __str__(self):
         model, times, expected = self.ensemble.model, self.ensemble.times, self.expected
         factor, unit = readable_times(times)
-        later = np.geomspace(1, max(1, len(times) - 1), 6).round().astype(int)
         rows = []
-        for k in np.unique([0, *later[later < len(times)]]):
+        for k in log_spaced_rows(len(times), 6, from_zero=True):
             for p, name in enumerate(model.pools):
                 values = [
                     f"{value:.5g} ± {error:.2g}"

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ... import units
 from ...errors import InputError
+from ...statistics.chi_square import chi_square_p_value
 from ...statistics.intervals import proportion_interval
 from ...store.ensemble import Ensemble
 from ...theory.master_equation import master_equation
 from ...utils.tables import columns
 from ...utils.text import readable_times
-from ..requirements import if_small, need, stored_time
+from ...utils.times import stored_row
+from ..requirements import if_small, need
 
 _SMALL = 20_000
 _MOST_LINES = 40
@@ -119,12 +120,12 @@ def distribution(ensemble, pool, time, max_states=_SMALL):
     -------
     Distribution
     """
-    model, time = ensemble.model, units.time(time, "time")
+    model = ensemble.model
     model.pool(pool)  # refuses what there is not
     need(ensemble, "counts", "a histogram needs the counts")
     if ensemble.ntraj == 0:
         raise InputError("there is no trajectory; run more")
-    k = stored_time(ensemble.times, time, "time")
+    k = stored_row(ensemble.times, time, "time")
     p = model.pools.index(pool)
     samples = np.concatenate([counts[:, k, p].copy() for counts in ensemble.slabs("counts")])
     first, last = int(samples.min()), int(samples.max())
@@ -138,28 +139,10 @@ def distribution(ensemble, pool, time, max_states=_SMALL):
         law = np.append(law, np.zeros(max(0, last + 1 - len(law))))[first : last + 1]
     number = np.bincount(samples - first, minlength=last - first + 1)
     low, high = proportion_interval(number, len(samples))
-    p_value = None if law is None else _chi_square(number, law * len(samples))
+    p_value = (
+        None if law is None else chi_square_p_value(number, law * len(samples), _LEAST_EXPECTED)
+    )
     return Distribution(
         ensemble, pool, float(ensemble.times[k]), np.arange(first, last + 1),
         number / len(samples), low, high, law, p_value,
     )  # fmt: skip
-
-
-def _chi_square(observed, expected):
-    """p-value; None when fewer than two classes are large enough."""
-    from scipy.stats import chi2
-
-    classes = [[0.0, 0.0]]
-    for o, e in zip(observed, expected, strict=True):
-        if classes[-1][1] >= _LEAST_EXPECTED:
-            classes.append([0.0, 0.0])
-        classes[-1][0] += o
-        classes[-1][1] += e
-    if len(classes) > 1 and classes[-1][1] < _LEAST_EXPECTED:
-        o, e = classes.pop()
-        classes[-1][0] += o
-        classes[-1][1] += e
-    o, e = np.array(classes).T
-    if len(e) < 2:
-        return None
-    return float(chi2.sf(((o - e) ** 2 / e).sum(), len(e) - 1))

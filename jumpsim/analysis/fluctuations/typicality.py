@@ -303,9 +303,8 @@ def _fit(terms, y, error):
         if not np.isfinite(y[:, p]).all() or not (error[:, p] > 0).all():
             continue
         weighted = terms / error[:, p, None]
-        covariance = np.linalg.inv(weighted.T @ weighted)
-        fit[:, p] = covariance @ weighted.T @ (y[:, p] / error[:, p])
-        errors[:, p] = np.sqrt(np.diagonal(covariance))
+        fit[:, p] = np.linalg.lstsq(weighted, y[:, p] / error[:, p])[0]
+        errors[:, p] = np.linalg.norm(np.linalg.pinv(weighted), axis=1)
         chi[p] = (((y[:, p] - terms @ fit[:, p]) / error[:, p]) ** 2).sum()
     return fit, errors, chi
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ... import units
 from ...errors import finite_number, positive_number
 from ...plotting.style import LINES, look, sheet
 from ...theory import twolevel
@@ -56,10 +57,9 @@ def gain(parameters, case, detuning):
     -------
     Gain
     """
-    from scipy.special import expit
 
     def subband(potential):
-        return lambda energy: expit((potential - energy) / case["T"])
+        return lambda energy: units.fermi((energy - potential) / case["T"])
 
     f_u, f_l, energy = subband(case["mu_u"]), subband(case["mu_l"]), parameters["E_k"]
     widths = parameters["gamma_u"], parameters["gamma_l"]

@@ -5,9 +5,9 @@ A. Wacker, *Nonresonant two-level transitions* (2022), Eqs. (17), (18), Appendix
 
 from ... import units
 from ...errors import InputError, finite_number, whole_number
-from ...model.declaration import Pool
+from ...model.declaration import Channel, Pool
 from ...model.model import Model
-from .quantum_jumps import bath_channels, electron_channels, exchange
+from .quantum_jumps import bath_channels, electron_channels
 
 
 def two_level(g, delta_cav, gamma_u, gamma_l, gamma_b, f_u, f_l, n_b, emitters=1):
@@ -76,12 +76,11 @@ def two_level(g, delta_cav, gamma_u, gamma_l, gamma_b, f_u, f_l, n_b, emitters=1
 
 def _light(alpha, upper, lower):
     """Emission and absorption by what holds an electron in u alone, or in l alone."""
-    names = "emission", "absorption"
-    return exchange(names, (alpha, alpha), {upper: 1}, {lower: 1, "photon": 1})
+    return Channel.reversible("emission", "absorption", alpha, {upper: 1}, {lower: 1, "photon": 1})
 
 
 def _one(alpha, rates, fillings):
-    channels = electron_channels(rates, fillings) + _light(alpha, "u", "l")
+    channels = [*electron_channels(rates, fillings), *_light(alpha, "u", "l")]
     return [Pool.fermionic("u", 1.0), Pool.fermionic("l", 0.0)], channels
 
 
@@ -93,9 +92,10 @@ def _several(alpha, rates, fillings):
         ("l", rates[1], fillings[1], (("empty", "lower"), ("upper", "both"))),
     ):
         for low, high in moves:
-            names = f"into {level} of {low}", f"out of {level} of {high}"
-            channels += exchange(names, (gamma * f, gamma * (1 - f)), {low: 1}, {high: 1}, level)
+            channels += Channel.reversible(
+                f"into {level} of {low}", f"out of {level} of {high}", gamma * f,
+                {low: 1}, {high: 1}, reverse_rate=gamma * (1 - f), bath=level,
+            )  # fmt: skip
     energies = {"empty": 0.0, "upper": 1.0, "lower": 0.0, "both": 1.0}
-    return [Pool.mass_action(n, e) for n, e in energies.items()], channels + _light(
-        alpha, "upper", "lower"
-    )
+    channels += _light(alpha, "upper", "lower")
+    return [Pool.mass_action(n, e) for n, e in energies.items()], channels

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ... import units
 from ...errors import InputError
 
 ENERGIES = ("effective", "bare")
@@ -71,8 +72,7 @@ def fillings(given, levels, energies):
                 f"the {energies} photon energy must be > 0 for a thermal filling, but is "
                 f"{_told(np.asarray(energy))}"
             )
-        with np.errstate(over="ignore"):
-            found[name] = 1 / (np.exp(y) + 1) if sign > 0 else 1 / np.expm1(y)
+        found[name] = units.fermi(y) if sign > 0 else units.bose(y)
     return found
 
 

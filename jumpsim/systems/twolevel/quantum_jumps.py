@@ -36,38 +36,23 @@ class CoherentRates(NamedTuple):
     mode: bool  # whether the light is a mode that holds photons
 
 
-def exchange(names, constants, takes, gives, bath=None):
-    """Declare an event and its reverse as channels.
-
-    Parameters
-    ----------
-    names, constants : pair
-        Of the event and of its reverse.
-    takes, gives : dict
-        Of the event.
-    bath : str, optional
-        That gives and takes the difference in energy.
-    """
-    (name, back), (rate, rate_back) = names, constants
-    return [
-        Channel(name, rate, takes, gives, reverse=back, bath=bath),
-        Channel(back, rate_back, gives, takes, reverse=name, bath=bath),
-    ]
-
-
 def electron_channels(gammas, fillings):
     """Exchange of the levels u and l with their reservoirs: γ f (1 - n) and γ (1 - f) n."""
     channels = []
     for level, gamma, f in zip("ul", gammas, fillings, strict=True):
-        names = f"into {level}", f"out of {level}"
-        channels += exchange(names, (gamma * f, gamma * (1 - f)), {}, {level: 1}, level)
+        channels += Channel.reversible(
+            f"into {level}", f"out of {level}", gamma * f, {}, {level: 1},
+            reverse_rate=gamma * (1 - f), bath=level,
+        )  # fmt: skip
     return channels
 
 
 def bath_channels(gamma_b, n_b):
     """Exchange of the mode with its bath: γ_b n_b (1 + n) and γ_b (1 + n_b) n."""
-    names = "photon from bath", "photon to bath"
-    return exchange(names, (gamma_b * n_b, gamma_b * (1 + n_b)), {}, {"photon": 1}, "b")
+    return Channel.reversible(
+        "photon from bath", "photon to bath", gamma_b * n_b, {}, {"photon": 1},
+        reverse_rate=gamma_b * (1 + n_b), bath="b",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, init=False, eq=False)

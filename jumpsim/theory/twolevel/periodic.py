@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ... import units
 from ...errors import InputError, positive_number, whole_number
 from ...systems.twolevel.parameters import ENERGIES, check_rates
 
@@ -172,9 +173,9 @@ def periodic(
     bare = system.bare
     energy = bare if start is None else np.broadcast_to(np.asarray(start, float), (size,))
     if energies == "bare":
-        return system.state(_fermi(bare, T, mu), T, mu)
+        return system.state(units.fermi((bare - mu) / T), T, mu)
     for step in range(1, whole_number(max_iterations, "max_iterations", 1, 10**8) + 1):
-        state = system.state(_fermi(energy, T, mu), T, mu, step)
+        state = system.state(units.fermi((energy - mu) / T), T, mu, step)
         found = np.where(gamma > 0, _energies(state), energy)
         if np.abs(found - energy).max() < tolerance:
             return state
@@ -249,7 +250,7 @@ def periodic_solutions(
     def state(energy):
         every = bare.copy()
         every[used] = energy
-        return system.state(_fermi(every, T, mu), T, mu)
+        return system.state(units.fermi((every - mu) / T), T, mu)
 
     def mismatch(energy):
         found = state(energy)
@@ -369,11 +370,6 @@ def _reservoirs(T, mu, size):
     if not ((T > 0) & np.isfinite(T) & np.isfinite(mu)).all():
         raise InputError("`T` must be > 0, and `T` and `mu` finite")
     return T, mu
-
-
-def _fermi(energy, T, mu):
-    with np.errstate(over="ignore"):
-        return 1 / (np.exp((energy - mu) / T) + 1)
 
 
 def _row(values):
