@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import plotting, thermo
 from ..errors import InputError, StoreError, choices
-from ..plotting.style import COLOURS, LINES, MARKS, STYLE
+from ..plotting.style import COLOURS, LINES, MARKERS, STYLE
 from ..run.parameter_file import load_spec
 from ..run.simulate import simulate
 from ..store.ensemble import open as open_ensemble
@@ -20,7 +20,7 @@ from ..utils.text import readable_times
 from . import wacker
 
 _SHOWN = 4  # single trajectories in a figure
-_MOST_MARKS = 25
+_MAX_MARKERS = 25
 
 
 def draw_figures(names, data, stores, output, read_only=False, ntraj=None, progress=None):
@@ -113,7 +113,7 @@ class _Run:
     def marks(self):
         """Indices of the points that are drawn."""
         n = len(self.ensemble.times)
-        return np.unique(np.linspace(0, n - 1, min(n, _MOST_MARKS)).round().astype(int))
+        return np.unique(np.linspace(0, n - 1, min(n, _MAX_MARKERS)).round().astype(int))
 
 
 def _drawn(draw, run):
@@ -159,7 +159,7 @@ def _pools(axis, run, pools, line, mean, error, single, **single_style):
         axis.plot(times, single[..., p].T, color=colour, linewidth=0.4, alpha=0.6, **single_style)
         axis.plot(run.fine.times * factor, line[:, p], color=colour, linestyle=LINES[k])
         axis.errorbar(
-            times[shown], mean[shown, p], error[shown, p], fmt=MARKS[k], color=colour,
+            times[shown], mean[shown, p], error[shown, p], fmt=MARKERS[k], color=colour,
             mfc="white", zorder=3, label="TLS" if run.model.pool(name).kind == "tls" else name,
         )  # fmt: skip
     _time_axis(axis, run)
@@ -218,7 +218,7 @@ def _entropy_production(run):
     left.plot(run.fine.times * factor, sigma, color="black", label="rate equations")
     left.errorbar(
         times[shown], averages.sigma[shown] / factor, averages.sigma_sem[shown] / factor,
-        fmt=MARKS[0], color=COLOURS[0], mfc="white", label="from average counts",
+        fmt=MARKERS[0], color=COLOURS[0], mfc="white", label="from average counts",
     )  # fmt: skip
     left.set_ylabel(f"σ ($k_B$/{unit})")
     right.axhline(0, color="0.6", linewidth=0.8)
@@ -227,7 +227,7 @@ def _entropy_production(run):
     integral *= np.diff(run.fine.times * factor)[0]
     right.plot(run.fine.times * factor, integral, color="black", label="∫σ dt")
     right.errorbar(
-        times[shown], mean[shown], sem[shown], fmt=MARKS[1], color=COLOURS[1], mfc="white",
+        times[shown], mean[shown], sem[shown], fmt=MARKERS[1], color=COLOURS[1], mfc="white",
         label=r"$\sum\Delta S_B$ of internal events",
     )  # fmt: skip
     right.set_ylabel("entropy produced within ($k_B$)")
@@ -277,7 +277,7 @@ def _total_entropy(run):
     axis.plot(run.fine.times * factor, line, color="black", label="S, rate equations")
     axis.errorbar(
         times[shown], averages.entropy[shown], averages.entropy_sem[shown],
-        fmt=MARKS[0], color=COLOURS[0], mfc="white", label="S of average counts",
+        fmt=MARKERS[0], color=COLOURS[0], mfc="white", label="S of average counts",
     )  # fmt: skip
     axis.set_ylabel("entropy ($k_B$)")
     _time_axis(axis, run)

@@ -1,7 +1,16 @@
-"""Figures from results. Nothing is simulated in here.
+"""Figures of results; nothing is simulated here.
 
-Lines are theories, marks with bars are what trajectories gave, with standard errors; pools differ
-by mark and line style as well as by colour, so that a grey print can be read.
+Lines are theoretical curves; markers with error bars are averages over trajectories with standard
+errors. Pools differ by marker and line style as well as by colour, so that figures can be read in
+grey. Every function returns a `matplotlib.figure.Figure`; `save` writes it.
+
+Examples
+--------
+>>> import jumpsim as js
+>>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
+>>> run = js.simulate(model, [0, 1e-7], 100, {"N": 10, "m": 5}, seed=1)
+>>> figure = js.plotting.distribution(js.distribution(run, "m"))
+>>> files = js.plotting.save(figure, "m", "100 trajectories")  # doctest: +SKIP
 """
 
 from .averages import comparison

@@ -1,26 +1,40 @@
-"""Ensemble averages beside the rate equations: black lines are the rate equations."""
+"""Figure of ensemble averages and the rate equations (black lines)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from .. import thermo
 from ..utils.text import readable_times
-from .style import COLOURS, LINES, MARKS, STYLE, titled, upright
+from .style import COLOURS, LINES, MARKERS, STYLE, indexed_symbol, wrapped_title
 from .twolevel import density_matrix
 
-_MOST_MARKS = 30  # more would touch each other
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from ..analysis.averages.density_matrix import DensityMatrixComparison
+    from ..analysis.averages.rate_equations import Comparison
+    from ..model.declaration import Pool
+
+_MAX_MARKERS = 30  # more would overlap
 
 
-def comparison(result):
-    """Draw an ensemble against the rate equations; quantum jumps against the density matrix.
+def comparison(result: Comparison | DensityMatrixComparison) -> Figure:
+    """Draw ensemble averages and the rate equations, or, for quantum jumps, the density matrix.
 
-    Above, for every pool, the average count with its standard error, the spread of single
-    trajectories (one standard deviation), the rate equations, and underneath the residuals in
-    standard errors. Below, the local temperatures (BM Fig. 2) and the occupations per mode on a
-    logarithmic axis (BM Fig. 3).
+    The upper panels show for every pool the average count with its standard error, the standard
+    deviation of single trajectories, the rate equations and, below, the residuals in standard
+    errors. The lower panels show the local temperatures (BM Fig. 2) and the occupations per mode
+    on a logarithmic axis (BM Fig. 3).
 
     Parameters
     ----------
-    result : inference.compare.Comparison or inference.densitymatrix.DensityMatrixComparison
+    result : Comparison or DensityMatrixComparison
+        Result of `jumpsim.compare`.
 
     Returns
     -------
@@ -31,18 +45,19 @@ def comparison(result):
 
     model = result.ensemble.model
     if model.sampled == "expect":
-        return density_matrix(result)
+        return density_matrix(cast("DensityMatrixComparison", result))
+    result = cast("Comparison", result)
     columns = min(3, len(model.pools))
     rows = -(-len(model.pools) // columns)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.5 * columns, 3.1 * rows + 3.2), layout="constrained")
-        upper, lower = figure.subfigures(2, 1, height_ratios=(3.1 * rows, 3.2))
+        upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(3.1 * rows, 3.2))[:, 0]
         axes = upper.subplots(2 * rows, columns, sharex=True, squeeze=False,
                               height_ratios=[2.6, 1] * rows)  # fmt: skip
         for p in range(rows * columns):
             pair = axes[2 * (p // columns) : 2 * (p // columns) + 2, p % columns]
             if p < len(model.pools):
-                _pool_panel(*pair, result, p)
+                _pool_panel(pair[0], pair[1], result, p)
             else:
                 for axis in pair:
                     axis.set_axis_off()
@@ -55,7 +70,9 @@ def comparison(result):
         )
         figure.legend(
             *axes[0, 0].get_legend_handles_labels(),
-            title=titled(title, 0.8 * figure.get_figwidth()),  # larger letters
+            title=wrapped_title(
+                title, 0.8 * figure.get_figwidth()
+            ),  # the font of the legend's title is larger
             title_fontsize=11,
             loc="outside upper center",
             ncols=3,
@@ -63,20 +80,20 @@ def comparison(result):
     return figure
 
 
-def _pool_panel(above, below, result, p):
+def _pool_panel(above: Axes, below: Axes, result: Comparison, p: int) -> None:
     times, fine, _ = _times(result)
     model = result.ensemble.model
     pool = model.pool_specs[p]
     mean, sem = result.mean[:, p], result.sem[:, p]
     spread = result.spread[:, p]
-    few = _thinned(result)
+    marked = _marked_times(result)
     above.fill_between(
         times, np.maximum(mean - spread, 0), mean + spread,
         color="0.85", linewidth=0, label="± one standard deviation",
     )  # fmt: skip
     above.errorbar(
-        times[few], mean[few], sem[few],
-        fmt=MARKS[0], color=COLOURS[0], mfc="white", label="average ± standard error",
+        times[marked], mean[marked], sem[marked],
+        fmt=MARKERS[0], color=COLOURS[0], mfc="white", label="average ± standard error",
     )  # fmt: skip
     above.plot(fine, result.curve.counts[:, p], color="black", label="rate equations")
     above.set_ylim(bottom=0)
@@ -93,8 +110,8 @@ def _pool_panel(above, below, result, p):
     _time_axis(below, result)
 
 
-def _temperature_panel(axis, result):
-    """Local temperatures; inverse ones when a TLS pool is inverted, because T diverges there."""
+def _temperature_panel(axis: Axes, result: Comparison) -> None:
+    """Local temperatures, or their inverses when a TLS pool is inverted and T diverges."""
     times, fine, _ = _times(result)
     model = result.ensemble.model
     factor, name = thermo.temperature_unit(model)
@@ -104,15 +121,15 @@ def _temperature_panel(axis, result):
     if inverted:
         with np.errstate(divide="ignore", invalid="ignore"):
             mean, error, theory, factor = 1 / mean, error / mean**2, 1 / theory, 1.0
-    few = _thinned(result)
+    marked = _marked_times(result)
     for p, pool in enumerate(model.pool_specs):
         if pool.kind == "mass_action":
             continue
-        label = upright("T", "TLS" if pool.kind == "tls" else pool.name)
+        label = indexed_symbol("T", "TLS" if pool.kind == "tls" else pool.name)
         axis.plot(fine, factor * theory[:, p], color=COLOURS[p % 6], linestyle=LINES[p % 6])
         axis.errorbar(
-            times[few], factor * mean[few, p], factor * error[few, p],
-            fmt=MARKS[p % 6], color=COLOURS[p % 6], mfc="white", linestyle="none", label=label,
+            times[marked], factor * mean[marked, p], factor * error[marked, p],
+            fmt=MARKERS[p % 6], color=COLOURS[p % 6], mfc="white", linestyle="none", label=label,
         )  # fmt: skip
     _time_axis(axis, result)
     if inverted:
@@ -126,24 +143,24 @@ def _temperature_panel(axis, result):
     axis.legend()
 
 
-def _occupation_panel(axis, result):
+def _occupation_panel(axis: Axes, result: Comparison) -> None:
     times, fine, _ = _times(result)
     model = result.ensemble.model
-    few = _thinned(result)
+    marked = _marked_times(result)
     for p, pool in enumerate(model.pool_specs):
         size = pool.size or 1
         mean, error = result.mean[:, p] / size, result.sem[:, p] / size
-        seen = mean > 0
+        positive = mean > 0
         axis.plot(
             fine, result.curve.counts[:, p] / size,
             color=COLOURS[p % 6], linestyle=LINES[p % 6],
         )  # fmt: skip
-        shown = few[seen[few]]
-        # A bar down to nothing would leave the logarithmic axis.
+        shown = marked[positive[marked]]
+        # An error bar that reaches zero cannot be drawn on a logarithmic axis.
         low = np.minimum(error[shown], 0.9 * mean[shown])
         axis.errorbar(
             times[shown], mean[shown], [low, error[shown]],
-            fmt=MARKS[p % 6], color=COLOURS[p % 6], mfc="white", label=_occupation(pool),
+            fmt=MARKERS[p % 6], color=COLOURS[p % 6], mfc="white", label=_occupation(pool),
         )  # fmt: skip
     axis.set_yscale("log")
     _time_axis(axis, result)
@@ -152,14 +169,14 @@ def _occupation_panel(axis, result):
     axis.legend()
 
 
-def _occupation(pool):
+def _occupation(pool: Pool) -> str:
     if pool.kind == "bosonic":
-        return upright("n", pool.name)
+        return indexed_symbol("n", pool.name)
     label = f"{pool.name}/{pool.size}" if pool.size else pool.name
-    return f" {label}" if label.startswith("_") else label  # else the legend leaves it out
+    return f" {label}" if label.startswith("_") else label  # else not in the legend
 
 
-def _pool_title(pool):
+def _pool_title(pool: Pool) -> str:
     if pool.kind == "bosonic":
         return f"{pool.name}: reservoir, {pool.size:g} modes"
     if pool.kind == "tls":
@@ -167,25 +184,26 @@ def _pool_title(pool):
     return pool.name
 
 
-def _times(result):
+def _times(result: Comparison) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
     factor, unit = readable_times(result.ensemble.times)
     return result.ensemble.times * factor, result.curve.times * factor, unit
 
 
-def _linear_width(result):
-    """Time up to which the axis is linear, logarithmic later; None for a linear axis.
+def _linear_width(result: Comparison) -> float | None:
+    """Time up to which the time axis is linear; later it is logarithmic. None: linear throughout.
 
-    Logarithmic where half of all change happens in the first tenth of the window.
+    The axis is logarithmic when half of the total change of the counts happens in the first tenth
+    of the window.
     """
     _, fine, _ = _times(result)
     counts = result.curve.counts
-    way = np.abs(np.diff(counts, axis=0)) / np.maximum(np.ptp(counts, axis=0), 1e-300)
-    share = np.cumsum(way.sum(axis=1)) / max(way.sum(), 1e-300)
-    early = fine[1:][np.searchsorted(share, 0.5)] if way.sum() > 0 else 0
-    return 10 ** np.round(np.log10(2 * early)) if 0 < early < 0.1 * fine[-1] else None
+    variation = np.abs(np.diff(counts, axis=0)) / np.maximum(np.ptp(counts, axis=0), 1e-300)
+    share = np.cumsum(variation.sum(axis=1)) / max(variation.sum(), 1e-300)
+    early = fine[1:][np.searchsorted(share, 0.5)] if variation.sum() > 0 else 0
+    return float(10 ** np.round(np.log10(2 * early))) if 0 < early < 0.1 * fine[-1] else None
 
 
-def _time_axis(axis, result):
+def _time_axis(axis: Axes, result: Comparison) -> None:
     _, fine, unit = _times(result)
     axis.set_xlabel(f"time ({unit})")
     width = _linear_width(result)
@@ -201,10 +219,10 @@ def _time_axis(axis, result):
     axis.set_xlabel(f"time ({unit}), logarithmic beyond {width:g}")
 
 
-def _thinned(result):
-    """Indices of the marks: all of a few times, chosen evenly along the axis from many."""
+def _marked_times(result: Comparison) -> NDArray[np.int64]:
+    """Indices of the stored times that get a marker, evenly spaced along the axis."""
     times, _, _ = _times(result)
     width = _linear_width(result)
     places = times if width is None else np.arcsinh(times / width)
-    wanted = np.linspace(places[0], places[-1], _MOST_MARKS)
+    wanted = np.linspace(places[0], places[-1], _MAX_MARKERS)
     return np.unique(np.abs(places[:, None] - wanted).argmin(axis=0))

@@ -1,21 +1,32 @@
-"""Figures of one count's law and of single two-level systems."""
+"""Figures of the distribution of one count and of single two-level systems."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..statistics.intervals import survival_function
 from ..utils.text import readable_times
-from .style import look, sheet
+from .style import panel_figure, series_style
 
-_MOST_CLASSES = 60
-_MOST_SYSTEMS = 40  # rows that can be told apart
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ..analysis.events.telegraph import Telegraph
+    from ..analysis.fluctuations.distribution import Distribution
+
+_MAX_CLASSES = 60
+_MAX_SYSTEMS = 40  # more rows cannot be distinguished
 
 
-def distribution(result):
-    """Draw the histogram of a count with intervals beside the master equation.
+def distribution(result: Distribution) -> Figure:
+    """Draw the distribution of a count with confidence intervals, and the master equation.
 
     Parameters
     ----------
-    result : inference.distribution.Distribution
+    result : analysis.fluctuations.distribution.Distribution
 
     Returns
     -------
@@ -25,12 +36,12 @@ def distribution(result):
     factor, unit = readable_times(ensemble.times)
     title = (
         f"{result.pool} of {ensemble.ntraj} trajectories of {ensemble.model.name} at "
-        f"{result.time * factor:.4g} {unit}\nwith 95 % intervals (marks)"
+        f"{result.time * factor:.4g} {unit}\nwith 95 % confidence intervals (markers)"
     )
     title += "" if result.exact is None else ", master equation (line)"
-    with sheet(1, title, width=4.6) as (figure, (axis,)):
-        style, marks = look(0)
-        first, last, observed, low, high, exact = result.grouped(_MOST_CLASSES)
+    with panel_figure(1, title, width=4.6) as (figure, (axis,)):
+        style, marks = series_style(0)
+        first, last, observed, low, high, exact = result.grouped(_MAX_CLASSES)
         axis.errorbar((first + last) / 2, observed, [observed - low, high - observed], **marks)
         if exact is not None:
             axis.stairs(exact, np.append(first, last[-1] + 1) - 0.5, **style)
@@ -42,24 +53,24 @@ def distribution(result):
     return figure
 
 
-def telegraph(result):
-    """Draw when each two-level system is excited, and how long its stretches last.
+def telegraph(result: Telegraph) -> Figure:
+    """Draw the telegraph signal of each two-level system and the distribution of its dwell times.
 
     Parameters
     ----------
-    result : inference.telegraph.Telegraph
+    result : analysis.events.telegraph.Telegraph
 
     Returns
     -------
     matplotlib.figure.Figure
-        Bars where a system is excited (the first 40 systems); the probability that a
-        stretch of any system lasts longer than a time.
+        Left, bars while a system is excited (the first 40 systems); right, the probability that a
+        dwell time in the excited or in the ground state exceeds a time (product-limit estimate).
     """
     factor, unit = readable_times(np.append(result.times, result.end))
     number = len(result.start)
     title = f"{number} two-level systems '{result.pool}' of one trajectory of {result.model.name}"
-    with sheet(2, title, width=4.2) as (figure, (rows, dwells)):
-        for k in range(min(number, _MOST_SYSTEMS)):
+    with panel_figure(2, title, width=4.2) as (figure, (rows, dwells)):
+        for k in range(min(number, _MAX_SYSTEMS)):
             edges, states = result.states_of(k)
             spans = [
                 (a * factor, (b - a) * factor)
@@ -68,29 +79,29 @@ def telegraph(result):
             ]
             rows.broken_barh(spans, (k + 0.1, 0.8), color="0.15", linewidth=0)
         rows.set_xlim(0, result.end * factor)
-        rows.set_ylim(0, min(number, _MOST_SYSTEMS))
+        rows.set_ylim(0, min(number, _MAX_SYSTEMS))
         rows.yaxis.get_major_locator().set_params(integer=True)
         rows.set_xlabel(f"time ({unit})")
         rows.set_ylabel("two-level system (bars: excited)")
         _dwell_panel(dwells, result, factor)
-        dwells.set_xlabel(f"duration ({unit})")
-        dwells.set_ylabel("probability to last longer")
+        dwells.set_xlabel(f"dwell time ({unit})")
+        dwells.set_ylabel("probability of a longer dwell time")
     return figure
 
 
-def _dwell_panel(axis, result, factor):
-    """Draw how long stretches that began in the run last; cut ones count while they were seen."""
+def _dwell_panel(axis: Axes, result: Telegraph, factor: float) -> None:
+    """Survival function of dwell times that begin in the run; those cut at its end are censored."""
     for k, (state, name) in enumerate(((True, "excited"), (False, "ground"))):
         durations, ended = result.begun(state)
         if ended.any():
-            style, _ = look(k)
+            style, _ = series_style(k)
             longer = survival_function(durations, ended, durations)
             axis.step(
                 np.append(0, durations) * factor, np.append(1, longer), where="post",
-                label=f"{name}: {len(durations)} stretches", **style,
+                label=f"{name}: {len(durations)} dwell times", **style,
             )  # fmt: skip
     if axis.lines:
         axis.set_ylim(0, 1.02)
         axis.legend()
     else:
-        axis.text(0.5, 0.5, "no stretch ended", ha="center", transform=axis.transAxes)
+        axis.text(0.5, 0.5, "no dwell time ended", ha="center", transform=axis.transAxes)

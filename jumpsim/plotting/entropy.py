@@ -1,76 +1,89 @@
-"""Figures of the second law along trajectories."""
+"""Figures of entropy production and of the second law along single trajectories."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..utils.text import readable_times
-from .style import LINES, look, plain, sheet, thinned
+from .style import LINES, escaped_name, evenly_spaced, panel_figure, series_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ..analysis.entropy.clausius import Clausius
+    from ..analysis.entropy.demon import Demon
+    from ..analysis.entropy.fluctuation_theorem import FluctuationTheorem
 
 _CLASSES = 40
 
 
-def clausius(result):
-    """Draw how often entropy falls: two families of systems, as they grow.
+def clausius(result: Clausius) -> Figure:
+    """Draw the fraction of trajectories with negative entropy production against system size.
 
     Parameters
     ----------
-    result : inference.clausius.Clausius
+    result : analysis.entropy.clausius.Clausius
 
     Returns
     -------
     matplotlib.figure.Figure
-        For each family the histograms of the entropy produced, divided by the size; then the
-        fraction of trajectories that lose entropy, against the size.
+        For each family of systems, histograms of the entropy production divided by the system
+        size; in the last panel the fraction of trajectories with negative entropy production.
     """
     run = result.families[0][0]
     factor, unit = readable_times(np.array([run.begin, run.end]))
     title = (
-        f"entropy produced within single trajectories, {run.begin * factor:g} to "
+        f"internal entropy production of single trajectories, {run.begin * factor:g} to "
         f"{run.end * factor:g} {unit}"
     )
-    with sheet(len(result.families) + 1, title) as (figure, axes):
+    with panel_figure(len(result.families) + 1, title) as (figure, axes):
         for f, axis in enumerate(axes[:-1]):
             _histograms(axis, result, f)
         for f, runs in enumerate(result.families):
             part, low, high = np.array([run.falling for run in runs]).T
             sizes = [run.size for run in runs]
-            style, marks = look(f, plain(result.label(f), 30))
+            style, marks = series_style(f, escaped_name(result.label(f), 30))
             axes[-1].errorbar(sizes, part, [part - low, high - part], **marks)
             axes[-1].plot(sizes, part, **style)
         axes[-1].axhline(0.5, color="0.6", linewidth=0.8)
         axes[-1].set_xscale("log")
         axes[-1].set_ylim(-0.04, 1.04)
-        axes[-1].set_xlabel("size (two-level systems or modes)")
-        axes[-1].set_ylabel("trajectories that lose entropy")
+        axes[-1].set_xlabel("system size (number of TLS or modes)")
+        axes[-1].set_ylabel("fraction with negative entropy production")
         axes[-1].legend(loc="center right", bbox_to_anchor=(1.0, 0.66))
     return figure
 
 
-def _histograms(axis, result, family):
+def _histograms(axis: Axes, result: Clausius, family: int) -> None:
     runs = result.families[family]
-    # The smallest system's entropy takes a few values only, which hide the others.
-    shown = [runs[k] for k in thinned(len(runs), 5)]
+    # Small systems have few values of the entropy; their high peaks would hide the others.
+    shown = [runs[k] for k in evenly_spaced(len(runs), 5)]
     shown = shown[len(shown) > 3 :]
     every = np.concatenate([run.produced / run.size for run in shown])
-    edges = np.linspace(*np.quantile(every, [0.002, 0.998]), _CLASSES + 1)
-    if not edges[-1] > edges[0]:
-        edges = np.linspace(edges[0] - 0.5, edges[0] + 0.5, _CLASSES + 1)
+    low, high = np.quantile(every, [0.002, 0.998])
+    if not high > low:
+        low, high = low - 0.5, low + 0.5
+    edges = np.linspace(low, high, _CLASSES + 1)
     for k, run in enumerate(shown):
         density, _ = np.histogram(run.produced / run.size, edges, density=True)
         shade = str(0.75 * (1 - (k + 1) / len(shown)))
         axis.stairs(density, edges, color=shade, linestyle=LINES[k], label=f"size {run.size:g}")
     axis.axvline(0, color="0.6", linewidth=0.8)
     axis.set_yticks([])
-    axis.set_xlabel("entropy produced / size ($k_B$)")
-    axis.set_ylabel(f"frequency, {plain(result.label(family), 30)}")
+    axis.set_xlabel("entropy production / size ($k_B$)")
+    axis.set_ylabel(f"probability density, {escaped_name(result.label(family), 30)}")
     axis.legend(fontsize=7)
 
 
-def theorem(result):
-    """Draw the integral theorem against time, and the detailed one at the last decided time.
+def theorem(result: FluctuationTheorem) -> Figure:
+    """Draw the integral fluctuation theorem against time and the detailed one at a late time.
 
     Parameters
     ----------
-    result : inference.theorem.FluctuationTheorem
+    result : analysis.entropy.fluctuation_theorem.FluctuationTheorem
 
     Returns
     -------
@@ -78,7 +91,7 @@ def theorem(result):
     """
     ensemble = result.ensemble
     title = f"fluctuation theorem: {ensemble.ntraj} trajectories of {ensemble.model.name}"
-    with sheet(3, title) as (figure, axes):
+    with panel_figure(3, title) as (figure, axes):
         _integral(axes[0], result)
         decided = np.flatnonzero(result.decided)
         k = int(decided[-1]) if len(decided) else len(ensemble.times) - 1
@@ -87,23 +100,23 @@ def theorem(result):
     return figure
 
 
-def _integral(axis, result):
+def _integral(axis: Axes, result: FluctuationTheorem) -> None:
     factor, unit = readable_times(result.ensemble.times)
     times, decided = result.ensemble.times * factor, result.decided
-    style, marks = look(0, r"$\langle e^{-\Sigma}\rangle$")
+    style, marks = series_style(0, r"$\langle e^{-\Sigma}\rangle$")
     axis.errorbar(times[decided], result.average[decided], result.error[decided], **marks)
     if result.exact is not None:
         axis.plot(times, result.exact, label="master equation", **style)
     if result.lost[:, 0].any():
-        style, _ = look(1)
-        axis.plot(times, 1 - result.lost[:, 0], label="1 - part without reverse", **style)
+        style, _ = series_style(1)
+        axis.plot(times, 1 - result.lost[:, 0], label="1 - irreversible fraction", **style)
     axis.axhline(1, color="0.6", linewidth=0.8)
     axis.set_xlabel(f"time ({unit})")
     axis.set_ylabel("exponential average")
     axis.legend()
 
 
-def _frequencies(axis, result, k):
+def _frequencies(axis: Axes, result: FluctuationTheorem, k: int) -> None:
     sigma = result.production[:, k]
     sigma = sigma[np.isfinite(sigma)]
     factor, unit = readable_times(result.ensemble.times)
@@ -114,43 +127,46 @@ def _frequencies(axis, result, k):
         axis.stairs(density, edges, color="black", fill=False)
     axis.axvline(0, color="0.6", linewidth=0.8)
     axis.set_xlabel(r"$\Sigma$ ($k_B$)")
-    axis.set_ylabel(f"frequency at {result.ensemble.times[k] * factor:.4g} {unit}")
+    axis.set_ylabel(f"probability density at {result.ensemble.times[k] * factor:.4g} {unit}")
 
 
-def _detailed(axis, result, k):
-    """Log ratio of frequencies of Σ and -Σ in classes of equal numbers."""
+def _detailed(axis: Axes, result: FluctuationTheorem, k: int) -> None:
+    """Logarithm of P(Σ)/P(-Σ) in classes of |Σ| with equal numbers of trajectories."""
     sigma = result.production[:, k]
     sigma = sigma[np.isfinite(sigma) & (np.abs(sigma) > 1e-12)]
-    size = np.abs(sigma).round(9)  # equal heats, equal up to rounding, stay together
-    edges = np.unique(np.quantile(size, np.linspace(0, 1, 16), method="lower")) if len(size) else []
+    size = np.abs(sigma).round(9)  # equal values, up to rounding, belong to one class
+    edges = np.empty(0)
+    if len(size):
+        edges = np.unique(np.quantile(size, np.linspace(0, 1, 16), method="lower"))
     place = np.searchsorted(edges, size)
     for c in range(len(edges)):
         up, down = (sigma[place == c] > 0).sum(), (sigma[place == c] < 0).sum()
         if min(up, down) >= 5:
             ratio, error = np.log(up / down), np.sqrt(1 / up + 1 / down)
-            axis.errorbar(size[place == c].mean(), ratio, error, **look(0)[1])
+            axis.errorbar(size[place == c].mean(), ratio, error, **series_style(0)[1])
     if len(edges):
         axis.plot([0, edges[-1]], [0, edges[-1]], color="black", label="slope 1")
     if np.isfinite(result.slope[k]):
-        told = f"fit: {result.slope[k]:.3f} ± {result.slope_error[k]:.3f}"
-        axis.plot([], [], linestyle="none", label=told)
+        fit = f"fit: {result.slope[k]:.3f} ± {result.slope_error[k]:.3f}"
+        axis.plot([], [], linestyle="none", label=fit)
     axis.set_xlabel(r"$\Sigma$ ($k_B$)")
     axis.set_ylabel(r"$\ln P(\Sigma)/P(-\Sigma)$")
     if axis.get_legend_handles_labels()[0]:
         axis.legend()
 
 
-def demon(result):
-    """Draw what loops of different asymmetry sort, the entropy it costs, and how they fluctuate.
+def demon(result: Demon) -> Figure:
+    """Draw the photon imbalance of asymmetric loops, their entropy deficit and fluctuations.
 
     Parameters
     ----------
-    result : inference.demon.Demon
+    result : analysis.entropy.demon.Demon
 
     Returns
     -------
     matplotlib.figure.Figure
-        Lines are the rate equations and linear noise at the same asymmetries.
+        Against the asymmetry γ̃_2/γ̃_1: ⟨N_B - N_A⟩, entropy deficit, standard deviation of
+        N_B - N_A; lines are the rate equations and linear noise.
     """
     runs = result.runs
     x = [run.asymmetry for run in runs]
@@ -160,10 +176,13 @@ def demon(result):
         ("entropy deficit ($k_B$)", "deficit", "deficit_error", expected[:, 2]),
         (r"standard deviation of $N_B - N_A$", "spread", "spread_error", expected[:, 1]),
     )
-    title = f"{runs[0].ensemble.model.name} at rest: trajectories (marks), rate equations and noise"
-    with sheet(3, title) as (figure, axes):
+    title = (
+        f"{runs[0].ensemble.model.name} in the steady state: trajectories (markers), rate "
+        "equations and linear noise (lines)"
+    )
+    with panel_figure(3, title) as (figure, axes):
         for k, (axis, (label, value, error, line)) in enumerate(zip(axes, panels, strict=True)):
-            style, marks = look(k)
+            style, marks = series_style(k)
             axis.errorbar(
                 x, [getattr(r, value) for r in runs], [getattr(r, error) for r in runs], **marks
             )

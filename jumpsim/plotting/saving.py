@@ -1,25 +1,38 @@
-"""Writing figures, with what they were made from."""
+"""Writing figures together with a description of their source."""
 
+from __future__ import annotations
+
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import StoreError
 from .style import STYLE
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def save(figure, path, source):
+
+def save(figure: Figure, path: str | PathLike[str], source: str) -> list[Path]:
     """Save a figure as PNG and PDF.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
     path : path
-        Without an ending.
+        Without a suffix.
     source : str
-        What it was made from and how; kept in the files.
+        Data and command from which the figure was made; written to the metadata of the files.
 
     Returns
     -------
     list of pathlib.Path
+        The PNG and the PDF file.
+
+    Raises
+    ------
+    StoreError
+        When a file cannot be written.
     """
     import matplotlib as mpl
 

@@ -1,15 +1,21 @@
-"""How figures look: pools differ by mark and line as well as by colour, for a grey print."""
+"""Style of the figures: series differ by marker and line style as well as by colour."""
 
 import textwrap
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLOURS = ("#0b5394", "#c1440e", "#3d7a35", "#7b3f9e", "#8a6d00", "#444444")
-MARKS = ("o", "s", "^", "D", "v", "P")
+MARKERS = ("o", "s", "^", "D", "v", "P")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)))
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.spines.top": False,
@@ -25,34 +31,71 @@ STYLE = {
 _LETTERS_PER_INCH = 14  # of a title
 
 
-def plain(name, longest=60):
-    """Write a name so that a dollar sign in it begins no formula, cut where it is long."""
+def escaped_name(name: str, longest: int = 60) -> str:
+    """Shorten a long name, and escape dollar signs so that they do not start a formula.
+
+    Parameters
+    ----------
+    name : str
+    longest : int
+        Number of characters after which the name is cut.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> escaped_name("two-level systems", 9)
+    'two-level ...'
+    """
     name = name if len(name) <= longest else f"{name[:longest]} ..."
     return name.replace("$", r"\$")
 
 
-def upright(symbol, name):
-    """Write a symbol with a pool's name as its index."""
-    index = name.replace("_", r"\_")  # else "a__b" is a formula that cannot be read
+def indexed_symbol(symbol: str, name: str) -> str:
+    r"""Formula of a symbol with the name of a pool as its index.
+
+    Examples
+    --------
+    >>> indexed_symbol("n", "A")
+    '$n_\\mathrm{A}$'
+    """
+    index = name.replace("_", r"\_")  # otherwise "a__b" is not a valid formula
     return f"${symbol}_\\mathrm{{{index}}}$"
 
 
-def titled(title, inches):
-    """Write a title in lines that fit a width; a dollar sign in a name begins no formula."""
+def wrapped_title(title: str, inches: float) -> str:
+    """Break a title into lines that fit a width in inches, and escape dollar signs.
+
+    Examples
+    --------
+    >>> wrapped_title("open_waveguide", 5)
+    'open waveguide'
+    """
     lines, width = title.replace("_", " ").split("\n"), int(_LETTERS_PER_INCH * inches)
     return "\n".join(textwrap.fill(line, width) for line in lines).replace("$", r"\$")
 
 
 @contextmanager
-def sheet(panels, title, width=3.7, height=3.6):
-    """Give a figure and its panels side by side; letters them, and titles the whole.
+def panel_figure(
+    panels: int, title: str, width: float = 3.7, height: float = 3.6
+) -> "Iterator[tuple[Figure, NDArray[np.object_]]]":
+    """Create a figure with panels side by side, panel letters and a title.
 
     Parameters
     ----------
     panels : int
+        Number of panels.
     title : str
+        Title of the whole figure.
     width, height : float
-        Of each panel, inches.
+        Size of each panel in inches.
+
+    Yields
+    ------
+    figure : matplotlib.figure.Figure
+    axes : ndarray of matplotlib.axes.Axes, shape (panels,)
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -64,17 +107,37 @@ def sheet(panels, title, width=3.7, height=3.6):
         if panels > 1:
             for axis, letter in zip(axes, "abcdef", strict=False):
                 axis.set_title(f"({letter})", loc="left")
-        figure.suptitle(titled(title, figure.get_figwidth()), fontsize=9)
+        figure.suptitle(wrapped_title(title, figure.get_figwidth()), fontsize=9)
 
 
-def look(p, name=None):
-    """Line of the theory and marks of the p-th pool."""
+def series_style(p: int, name: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Line style of a theory and marker style of simulated values for the p-th series.
+
+    Parameters
+    ----------
+    p : int
+        Number of the pool or series; styles repeat after six.
+    name : str, optional
+        Label of the markers in the legend.
+
+    Returns
+    -------
+    line, markers : dict
+        Keyword arguments of `Axes.plot` and of `Axes.errorbar`.
+    """
     colour = COLOURS[p % 6]
-    label = f" {name}" if name and name.startswith("_") else name  # else legends leave it out
-    marks = {"fmt": MARKS[p % 6], "color": colour, "mfc": "white", "label": label}
+    # Matplotlib leaves labels that start with an underscore out of the legend.
+    label = f" {name}" if name and name.startswith("_") else name
+    marks = {"fmt": MARKERS[p % 6], "color": colour, "mfc": "white", "label": label}
     return {"color": colour, "linestyle": LINES[p % 6]}, marks
 
 
-def thinned(n, most):
-    """Places of at most `most` of n marks, evenly."""
+def evenly_spaced(n: int, most: int) -> NDArray[np.int64]:
+    """Indices of at most `most` of `n` points, evenly spaced.
+
+    Examples
+    --------
+    >>> evenly_spaced(101, 5)
+    array([  0,  25,  50,  75, 100])
+    """
     return np.unique(np.linspace(0, n - 1, min(most, n)).round().astype(int))

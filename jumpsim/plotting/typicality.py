@@ -1,41 +1,61 @@
-"""Figures of single trajectories beside the rate equations."""
+"""Figures of single trajectories and the rate equations: how typical a trajectory is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..utils.text import readable_times
-from .style import COLOURS, LINES, look, sheet
+from .style import COLOURS, LINES, panel_figure, series_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ..analysis.entropy.production_signs import SignScaling
+    from ..analysis.fluctuations.gaussian_tail import GaussianTail
+    from ..analysis.fluctuations.typicality import Scaling, Typicality
 
 
-def typicality(runs, tail=None, scaling=None, signs=None):
-    """Draw how typical trajectories are.
+def typicality(
+    runs: list[Typicality],
+    tail: GaussianTail | None = None,
+    scaling: Scaling | None = None,
+    signs: SignScaling | None = None,
+) -> Figure:
+    """Draw deviations of single trajectories from the rate equations.
 
-    For the smallest system the most typical and the most atypical trajectory with quantile bands
-    and the rate equations; the tail of the deviations against linear noise; deviations against
-    size with the fitted power law; how often entropy production has the unusual sign.
+    The panels show, for the smallest system, the most typical and the most atypical trajectory
+    with quantile bands and the rate equations; the tail of the distribution of deviations and that
+    of linear noise; deviations against system size with the fitted power law; how often the
+    entropy production has the atypical sign.
 
     Parameters
     ----------
-    runs : list of inference.typicality.Typicality
-    tail : inference.tail.GaussianTail, optional
+    runs : list of analysis.fluctuations.typicality.Typicality
+    tail : analysis.fluctuations.gaussian_tail.GaussianTail, optional
         Of the first run.
-    scaling : inference.typicality.Scaling, optional
-    signs : inference.signs.SignScaling, optional
+    scaling : analysis.fluctuations.typicality.Scaling, optional
+    signs : analysis.entropy.production_signs.SignScaling, optional
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    drawn = [(_tail, tail), (_scaling, scaling), (_signs, signs)]
-    drawn = [(_portrait, runs[0]), *((draw, what) for draw, what in drawn if what is not None)]
+    optional = ((_tail, tail), (_scaling, scaling), (_signs, signs))
+    drawn: list[tuple[Callable[..., None], Any]] = [(_portrait, runs[0])]
+    drawn += [(draw, result) for draw, result in optional if result is not None]
     title = f"{runs[0].ensemble.model.name}: typicality of {runs[0].ntraj} trajectories"
-    with sheet(len(drawn), title) as (figure, axes):
-        for axis, (draw, what) in zip(axes, drawn, strict=True):
-            draw(axis, what)
+    with panel_figure(len(drawn), title) as (figure, axes):
+        for axis, (draw, result) in zip(axes, drawn, strict=True):
+            draw(axis, result)
     return figure
 
 
-def _portrait(axis, run):
-    """Draw the pool in which the most atypical trajectory strays most from what is usual."""
+def _portrait(axis: Axes, run: Typicality) -> None:
+    """Draw the pool in which the most atypical trajectory has its largest relative deviation."""
     ensemble = run.ensemble
     average = run.deviations.mean(axis=0)
     unusual = run.deviations[run.most_atypical] / np.where(average > 0, average, np.inf)
@@ -61,48 +81,48 @@ def _portrait(axis, run):
     axis.legend(fontsize=7)
 
 
-def _tail(axis, tail):
+def _tail(axis: Axes, tail: GaussianTail) -> None:
     for p, pool in enumerate(tail.run.ensemble.model.pool_specs):
-        style, marks = look(p, pool.name)
+        style, marks = series_style(p, pool.name)
         observed = tail.observed[:, p]
         bars = [observed - tail.low[:, p], tail.high[:, p] - observed]
         axis.plot(tail.levels[:, p], tail.predicted[:, p], **style)
         axis.errorbar(tail.levels[:, p], observed, bars, markersize=3, **marks)
     axis.set_yscale("log")
     axis.set_ylim(bottom=0.2 / tail.run.ntraj)
-    axis.set_xlabel("largest deviation / size")
-    axis.set_ylabel("fraction of trajectories beyond")
+    axis.set_xlabel("largest deviation / system size")
+    axis.set_ylabel("fraction with a larger deviation")
     axis.plot([], [], color="0.4", label="linear noise")
     axis.legend(loc="upper right")
 
 
-def _scaling(axis, scaling):
+def _scaling(axis: Axes, scaling: Scaling) -> None:
     factors = np.geomspace(scaling.factors[0], scaling.factors[-1], 60)
     fitted = scaling.fitted(factors)
     for p, name in enumerate(scaling.model.pools):
         error = scaling.typical[:, p] * scaling.error[:, p]
         label = f"{name}: {scaling.exponents[p]:+.4f} ± {scaling.exponent_errors[p]:.4f}"
-        style, marks = look(p, label)
+        style, marks = series_style(p, label)
         axis.errorbar(scaling.factors, scaling.typical[:, p], error, **marks)
         axis.plot(factors, fitted[:, p], **style)
     axis.set_xscale("log")
     axis.set_yscale("log")
-    axis.set_xlabel("size, relative to the smallest")
-    axis.set_ylabel("typical largest deviation / size")
+    axis.set_xlabel("system size, relative to the smallest")
+    axis.set_ylabel("typical largest deviation / system size")
     axis.legend(title="exponent ± s.e.")
 
 
-def _signs(axis, signs):
-    style, marks = look(0, "share of the time")
+def _signs(axis: Axes, signs: SignScaling) -> None:
+    style, marks = series_style(0, "fraction of the time")
     axis.errorbar(signs.factors, signs.share, signs.share_error, **marks)
     axis.plot(signs.factors, signs.share, **style)
-    style, marks = look(1, "trajectories, ever")
+    style, marks = series_style(1, "fraction of trajectories, at any time")
     ever = signs.ever[:, 0]
     axis.errorbar(signs.factors, ever, np.abs(signs.ever[:, 1:].T - ever), **marks)
     axis.plot(signs.factors, ever, **style)
     axis.set_xscale("log")
     axis.set_yscale("symlog", linthresh=1e-3)
     axis.set_ylim(0, 1.5)
-    axis.set_xlabel("size, relative to the smallest")
-    axis.set_ylabel("unusual sign of entropy production")
+    axis.set_xlabel("system size, relative to the smallest")
+    axis.set_ylabel("atypical sign of entropy production")
     axis.legend()

@@ -11,7 +11,7 @@ from jumpsim import plotting
 from jumpsim.analysis.fluctuations.correlations import _lagged_products, _periodogram
 from jumpsim.cli.main import main
 from jumpsim.model.initial import Thermal
-from jumpsim.plotting.style import thinned
+from jumpsim.plotting.style import evenly_spaced
 from jumpsim.statistics.jackknife import jackknife_error
 from jumpsim.theory.master_equation import evolve
 from jumpsim.utils.tables import log_spaced_rows
@@ -191,7 +191,7 @@ def test_the_figure_shows_what_was_measured():
     )
     assert decay.get_xlabel() == "lag (ms)"
     assert spectrum.get_ylabel() == "power (quanta² ms)"
-    half, shown, some = 11, thinned(11, 12), thinned(11, 25)
+    half, shown, some = 11, evenly_spaced(11, 12), evenly_spaced(11, 25)
     later, earlier = between.containers
     for bars, sign, a, b in ((later, 1, 1, 0), (earlier, -1, 0, 1)):
         x, y = bars.lines[0].get_data()
@@ -235,7 +235,7 @@ def test_between_pools():
     a, b = model.pools.index("A"), model.pools.index("B")
     lead = found.between[1:4, a, b] - found.between[1:4, b, a]
     assert np.abs(lead).max() > 5 * found.between_error[1, a, b]
-    between, half, shown = plotting.correlations(found).axes[1], 21, thinned(21, 12)
+    between, half, shown = plotting.correlations(found).axes[1], 21, evenly_spaced(21, 12)
     expected = found.noise.correlation(found.lags[:half])
     lines = [x for x in between.lines if len(x.get_xdata()) == half]
     orders = [o for p, q in combinations(range(5), 2) for o in ((1, q, p), (-1, p, q))]

@@ -309,9 +309,9 @@ def test_the_figure_shows_what_was_measured():
     exact = next(x for x in integral.lines if x.get_label() == "master equation")
     np.testing.assert_allclose(exact.get_ydata(), [0.9, 0.6, 0.5])
     np.testing.assert_allclose(integral.containers[0].lines[0].get_ydata(), found.average[:2])
-    line = next(x for x in integral.lines if x.get_label() == "1 - part without reverse")
+    line = next(x for x in integral.lines if x.get_label() == "1 - irreversible fraction")
     np.testing.assert_allclose(line.get_ydata(), [0.9, 0.8, 0.7])
-    assert frequencies.get_ylabel() == "frequency at 0.3 s"
+    assert frequencies.get_ylabel() == "probability density at 0.3 s"
 
 
 @pytest.mark.slow

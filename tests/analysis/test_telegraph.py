@@ -204,4 +204,4 @@ def test_the_figure_shows_what_was_measured():
     excited, ground = dwells.lines
     np.testing.assert_allclose(excited.get_xydata(), [(0, 1), (1, 1), (7, 1), (7.5, 0)])
     np.testing.assert_allclose(ground.get_xydata(), [(0, 1), (0.5, 0.5), (1, 0)])
-    assert excited.get_label() == "excited: 3 stretches"
+    assert excited.get_label() == "excited: 3 dwell times"

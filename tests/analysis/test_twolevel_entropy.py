@@ -788,7 +788,7 @@ def test_figure_of_averages():
     result = js.compare(run)
     figure = plotting.comparison(result)
     factor = {"s": 1.0, "ms": 1e3}[re.search(r"\((\w+)\)", figure.axes[0].get_xlabel())[1]]
-    labels = {"occupation": (0, 1), "photons": (2,), "exchange with the light": (3, 4)}
+    labels = {"occupation": (0, 1), "photons": (2,), "coherence": (3, 4)}
     assert [axis.get_ylabel() for axis in figure.axes] == list(labels)
     for axis, columns in zip(figure.axes, labels.values(), strict=True):
         assert len(axis.containers) == len(columns)
@@ -855,7 +855,7 @@ def test_figure_of_rabi_oscillation():
     found = replace(found, edges=found.edges * 1e-3, fine=found.fine * 1e-3)
     figure = plotting.rabi_onset(found)
     assert "(ms)" in figure.axes[0].get_xlabel()
-    assert figure.axes[0].get_ylabel() == "density (1/ms)"
+    assert figure.axes[0].get_ylabel() == "probability density (1/ms)"
     for k, axis in enumerate(figure.axes):
         x, y, below, above = bars(axis.containers[0])
         np.testing.assert_allclose(x, 1e3 * (found.edges[:-1] + np.diff(found.edges) / 2))

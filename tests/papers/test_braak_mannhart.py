@@ -176,15 +176,15 @@ def test_scripts(stores, tmp_path):
 def test_names_are_drawn_as_they_stand():
     from matplotlib.figure import Figure
 
-    from jumpsim.plotting.style import look, titled, upright
+    from jumpsim.plotting.style import indexed_symbol, series_style, wrapped_title
 
     figure = Figure()
     for k, name in enumerate(("a__b", "_", "a_", "m'", "'_'", "~*+-")):
-        figure.text(0, k / 6, upright("n", name))
-        figure.add_subplot().errorbar([0], [1], [1], **look(k, name)[1])
-    figure.suptitle(titled("$x_{ of $\\frac $ and\n$", 2))
+        figure.text(0, k / 6, indexed_symbol("n", name))
+        figure.add_subplot().errorbar([0], [1], [1], **series_style(k, name)[1])
+    figure.suptitle(wrapped_title("$x_{ of $\\frac $ and\n$", 2))
     figure.canvas.draw()  # no name is a formula that cannot be read
-    assert titled("a_b $x$ c", 10) == "a b \\$x\\$ c"
-    assert max(map(len, titled("word " * 40, 2).split("\n"))) <= 30
+    assert wrapped_title("a_b $x$ c", 10) == "a b \\$x\\$ c"
+    assert max(map(len, wrapped_title("word " * 40, 2).split("\n"))) <= 30
     labels = [label for axis in figure.axes for label in axis.get_legend_handles_labels()[1]]
     assert [label.strip() for label in labels] == ["a__b", "_", "a_", "m'", "'_'", "~*+-"]

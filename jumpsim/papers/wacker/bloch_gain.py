@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import units
 from ...errors import finite_number, positive_number
-from ...plotting.style import LINES, look, sheet
+from ...plotting.style import LINES, panel_figure, series_style
 from ...theory import twolevel
 from .parameter_files import count, interval, word
 
@@ -83,7 +83,7 @@ def draw(settings):
     parameters, scan = settings["parameters"], settings["scan"]
     detuning, unit = np.linspace(*scan["detuning"], scan["points"]), parameters["gamma_l"]
     title, findings = f"{settings['title']} (ħ = k = 1); gain shaded", []
-    with sheet(len(settings["cases"]), title, width=3.3) as (figure, axes):
+    with panel_figure(len(settings["cases"]), title, width=3.3) as (figure, axes):
         for axis, case in zip(axes, settings["cases"], strict=True):
             found = gain(parameters, case, detuning)
             _panel(axis, found, unit, sum((parameters["gamma_u"], unit)) / 2)
@@ -104,7 +104,7 @@ def _panel(axis, found, unit, half):
     axis.fill_between(x, np.maximum(found.exact, 0), color="0.9", linewidth=0)
     axis.plot(x, found.bare, color="0.5", linewidth=0.8, label="bare energies")
     for k, (name, label) in enumerate((("exact", "exact"), ("effective", "effective energies"))):
-        axis.plot(x, getattr(found, name), label=label, **look(k)[0])
+        axis.plot(x, getattr(found, name), label=label, **series_style(k)[0])
     axis.set_xlabel(r"detuning $\Delta/\gamma_l$")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import InputError, finite_number, positive_number
-from ...plotting.style import look, sheet
+from ...plotting.style import panel_figure, series_style
 from ...theory import twolevel
 from .parameter_files import count, filling, interval
 
@@ -114,7 +114,7 @@ def draw(settings):
         f"{settings['title']} (ħ = 1): closed form (lines), energy per particle out of the density "
         "matrix (marks), bare energies (grey)"
     )
-    with sheet(2, title, width=3.9, height=4.0) as (figure, axes):
+    with panel_figure(2, title, width=3.9, height=4.0) as (figure, axes):
         for axis, energies, index in zip(axes, found, (r"", r"_{cav}"), strict=True):
             _panel(axis, energies, unit)
             axis.set_xlabel(rf"detuning $\Delta{index}/\gamma_l$")
@@ -134,7 +134,7 @@ def draw(settings):
 def _panel(axis, energies, unit):
     x = energies.detuning / unit
     for k, name in enumerate(energies.closed):
-        line, marks = look(k)
+        line, marks = series_style(k)
         axis.plot(x, energies.bare[name] / unit, color="0.7", linewidth=0.8)
         axis.plot(x, energies.closed[name] / unit, **line)
         axis.errorbar(x, energies.flows[name] / unit, **marks)

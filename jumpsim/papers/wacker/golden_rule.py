@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import finite_number, positive_number, whole_number
-from ...plotting.style import LINES, look, sheet
+from ...plotting.style import LINES, panel_figure, series_style
 from ...systems import two_level
 from ...theory import twolevel
 from ...theory.master_equation import master_equation
@@ -142,7 +142,7 @@ def draw(settings):
     """
     found = compare(settings["random"])
     title = f"{settings['title']} (ħ = 1); {len(found.s)} random parameter sets"
-    with sheet(3, title, width=3.5, height=3.8) as (figure, axes):
+    with panel_figure(3, title, width=3.5, height=3.8) as (figure, axes):
         _means_panel(axes[0], found)
         _g2_panel(axes[1], found)
         transient_findings = _transient_panel(axes[2], settings["transient"])
@@ -175,7 +175,7 @@ def _g2_panel(axis, found):
 
 
 def _points(axis, s, errors, k, label):
-    marks = look(k)[1]
+    marks = series_style(k)[1]
     axis.plot(
         s, errors, marks["fmt"], color=marks["color"], markersize=2,
         mfc="white" if k else marks["color"], mew=0.6, label=label, rasterized=True,
@@ -193,7 +193,7 @@ def _transient_panel(axis, settings):
     unit = settings["gamma_l"]
     times, exact, golden = transient(settings)
     for k, name in enumerate((r"$\langle n_u\rangle$", r"$\langle n\rangle$")):
-        colour = look(k)[0]["color"]
+        colour = series_style(k)[0]["color"]
         axis.plot(times * unit, exact[k], color=colour)
         axis.plot(times * unit, golden[k], color=colour, linestyle=LINES[1])
         axis.annotate(name, (times[-1] * unit, exact[k, -1]), (-4, 5), color=colour, ha="right",

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from ...errors import finite_number, positive_number
-from ...plotting.style import look, sheet
+from ...plotting.style import panel_figure, series_style
 from ...theory import twolevel
 from .parameter_files import count, interval, numbers, scales
 
@@ -106,7 +106,7 @@ def draw(settings):
     )  # fmt: skip
     along = machines(parameters, np.linspace(*cuts["voltage"], cuts["points"]), cuts["T_b"])
     title = f"{settings['title']} (ħ = k = 1); (b): solar cell up to the peak, diode beyond"
-    with sheet(2, title, width=4.2, height=4.0) as (figure, (left, right)):
+    with panel_figure(2, title, width=4.2, height=4.0) as (figure, (left, right)):
         _map_panel(left, found, parameters["T"])
         _cut_panel(right, along, parameters["T"])
     return figure, [*_map_findings(found, parameters["T"]), *_cut_findings(along, parameters["T"])]
@@ -155,7 +155,7 @@ def _cut_panel(axis, along, T):
     x = along.voltage / along.modes[0, 0].E_ph
     part = along.values("efficiency") / along.values("bound")
     for k, hot in enumerate(along.T_b):
-        line, marks = look(k)
+        line, marks = series_style(k)
         axis.plot(x, part[k], label=f"$T_b$ = {hot / T:g} $T$", **line)
         best = _best(along, k)
         if best is not None:

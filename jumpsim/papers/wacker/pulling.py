@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import InputError, finite_number, positive_number
-from ...plotting.style import LINES, look, sheet
+from ...plotting.style import LINES, panel_figure, series_style
 from ...theory import twolevel
 from .parameter_files import count, filling, interval, numbers
 
@@ -162,14 +162,14 @@ def draw(settings):
     """
     found, lasers = through_threshold(settings["threshold"]), pulled(settings["pulling"])
     title = f"{settings['title']} (ħ = 1): semiclassical (lines), quantised mode (marks)"
-    with sheet(3, title, width=3.5) as (figure, axes):
+    with panel_figure(3, title, width=3.5) as (figure, axes):
         _threshold_panels(*axes[:2], found)
         _pulling_panel(axes[2], lasers, settings["pulling"]["gamma_l"])
     return figure, [*_threshold_told(found), *(_pulling_told(laser) for laser in lasers)]
 
 
 def _threshold_panels(left, middle, found):
-    line, marks = look(0, r"quantised mode, $\langle n\rangle$")
+    line, marks = series_style(0, r"quantised mode, $\langle n\rangle$")
     for axis in (left, middle):
         axis.axvline(
             found.threshold, color="0.6", linewidth=0.8, linestyle=LINES[1], label="threshold"
@@ -183,7 +183,7 @@ def _threshold_panels(left, middle, found):
     left.legend(loc="lower right", frameon=True, framealpha=1, edgecolor="none")
     for level in (1, 2):
         middle.axhline(level, color="0.8", linewidth=0.8)
-    middle.errorbar(found.inversion, found.g2, **look(0)[1])
+    middle.errorbar(found.inversion, found.g2, **series_style(0)[1])
     middle.set_ylabel("$g^2(0)$ of the quantised mode")
 
 
@@ -195,7 +195,7 @@ def _pulling_panel(axis, lasers, unit):
         axis.annotate(name, (x[-1], height), (0, 4), color="0.4", ha="right",
                       textcoords="offset points")  # fmt: skip
     for k, laser in enumerate(lasers):
-        line, marks = look(k)
+        line, marks = series_style(k)
         axis.plot(x, laser.omega / unit, label=f"{laser.ratio:g}", **line)
         axis.errorbar(x, laser.carried / unit, **marks)
     axis.set_xlabel(r"detuning of the cavity $\Delta_{cav}/\gamma_l$")

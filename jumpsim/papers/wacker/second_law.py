@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import InputError, finite_number, positive_number
-from ...plotting.style import look, sheet
+from ...plotting.style import panel_figure, series_style
 from ...statistics.intervals import proportion_interval
 from ...theory import twolevel
 from .parameter_files import count, interval, scales, seed
@@ -106,7 +106,7 @@ def draw(settings):
     """
     title = f"{settings['title']} (ħ = k = 1); second law broken where shaded"
     found = sample(settings["random"])
-    with sheet(2, title, width=3.9) as (figure, (left, right)):
+    with panel_figure(2, title, width=3.9) as (figure, (left, right)):
         findings = _example(left, settings["parameters"], settings["scan"])
         _distribution(right, found)
     for kind in KINDS:
@@ -126,7 +126,7 @@ def _example(axis, parameters, scan):
     curves, at = production(parameters, omega), production(parameters, scan["marked"])
     axis.axhline(0, color="0.6", linewidth=0.8)
     for k, kind in enumerate(KINDS):
-        line, marks = look(k)
+        line, marks = series_style(k)
         sigma, marked = curves[kind].entropy_production, float(at[kind].entropy_production)
         axis.fill_between(omega / unit, np.minimum(sigma, 0) / unit, color="0.85", linewidth=0)
         axis.plot(omega / unit, sigma / unit, label=f"{kind} energies", **line)
@@ -147,7 +147,7 @@ def _distribution(axis, found):
     axis.axvspan(min(every.min(), 0), 0, color="0.85", linewidth=0)
     for k, kind in enumerate(KINDS):
         negative, decided = found.negative(kind)
-        line, marks = look(k, f"{100 * negative / decided:.3g} % negative")
+        line, marks = series_style(k, f"{100 * negative / decided:.3g} % negative")
         sigma = np.sort(found.sigma[kind][found.decided[kind]])
         part = np.arange(1, decided + 1) / decided
         axis.step(sigma, part, where="post", **line)
