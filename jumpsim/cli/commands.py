@@ -1,6 +1,5 @@
 """Commands that read, judge and draw; those that simulate are in `cli`."""
 
-import inspect
 import shlex
 from pathlib import Path
 
@@ -92,7 +91,7 @@ def levels(options):
 
 def audit(options):
     """Audit the model of a parameter file, or of a store, against the second law."""
-    from ..systems.couplings import validity
+    from ..systems import CATALOGUE
     from ..thermo.second_law.audit import audit as judge
 
     if options.spec.endswith(".toml"):
@@ -104,10 +103,9 @@ def audit(options):
 
         run = open_ensemble(options.spec)
     print(judge(run.model, run.initial, options.until and [options.until]))
-    if getattr(run, "system", None) in ("open_waveguide", "closed_waveguide"):
-        names = inspect.signature(validity).parameters
-        print("\npremises of the golden rule")
-        print(validity(**{n: v for n, v in run.parameters.items() if n in names}))
+    system = CATALOGUE.get(getattr(run, "system", None))  # a store does not keep the parameters
+    if system and (premises := system.check_premises(run.parameters)):
+        print(f"\npremises of the golden rule\n{premises}")
     return DONE
 
 

@@ -172,9 +172,9 @@ def demon(result: Demon) -> Figure:
     x = [run.asymmetry for run in runs]
     expected = np.array([run.expected for run in runs])
     panels = (
-        (r"$\langle N_B - N_A\rangle$", "sorted_photons", "sorted_error", expected[:, 0]),
+        (f"⟨{runs[0].difference}⟩", "sorted_photons", "sorted_error", expected[:, 0]),
         ("entropy deficit ($k_B$)", "deficit", "deficit_error", expected[:, 2]),
-        (r"standard deviation of $N_B - N_A$", "spread", "spread_error", expected[:, 1]),
+        (f"standard deviation of {runs[0].difference}", "spread", "spread_error", expected[:, 1]),
     )
     title = (
         f"{runs[0].ensemble.model.name} in the steady state: trajectories (markers), rate "

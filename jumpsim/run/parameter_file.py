@@ -151,7 +151,7 @@ def _catalogue_model(data):
         raise InputError(f"unknown `system` {name!r}; " + choices(name, CATALOGUE))
     if "pools" in data or "channels" in data:
         raise InputError("give either a `system` or `pools` and `channels`, not both")
-    return _call(CATALOGUE[name], one_table(data, "parameters"), "[parameters]")
+    return _call(CATALOGUE[name].declare, one_table(data, "parameters"), "[parameters]")
 
 
 def _own_model(data):

@@ -13,7 +13,7 @@ from jumpsim.systems import CATALOGUE
 
 def independent_decay(x=1.0):
     """Without stimulated emission the rate equations are the exact mean."""
-    model = CATALOGUE["open_waveguide"](50, 40, 1e4, 0, (0, 0), (1e5, 0))
+    model = CATALOGUE["open_waveguide"].declare(50, 40, 1e4, 0, (0, 0), (1e5, 0))
     return model, js.Thermal(x)
 
 

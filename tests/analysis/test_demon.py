@@ -118,10 +118,10 @@ def test_deficit():
 @pytest.mark.parametrize(
     ("model", "begin", "match"),
     [
-        (js.systems.hohlraum(5, 5, 1.0), {"N": 3, "m": 2}, "between reservoirs A and B"),
+        (js.systems.hohlraum(5, 5, 1.0), {"N": 3, "m": 2}, "between two reservoirs of a closed"),
         (
             js.systems.open_waveguide(5, 5, 1.0, 1.0, (1.0, 0), (1.0, 0)), (2, 2, 2),
-            "for a closed waveguide with γ̃_1 > 0",
+            "with γ̃_1 > 0, but in open_waveguide 'loss A via 1' exchanges",
         ),
     ],
 )  # fmt: skip

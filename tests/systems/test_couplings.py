@@ -156,3 +156,16 @@ def test_bad_couplings(change, match):
     Couplings(**good)
     with pytest.raises(js.InputError, match=match):
         Couplings(**{**good, **change})
+
+
+def test_the_catalogue_knows_which_systems_have_premises():
+    arguments = {
+        "tls": 5, "modes": 5, "gamma_dec": 1.0, "gamma_0": 1.0, "gamma_tilde": (1.0, 0.0),
+        "gamma_tilde_wg": (1.0, 0.0),
+    }  # fmt: skip
+    found = js.systems.CATALOGUE["open_waveguide"].check_premises(arguments)
+    names = ("gamma_dec", "gamma_0", "gamma_tilde", "gamma_tilde_wg", "modes")
+    assert str(found) == str(validity(**{name: arguments[name] for name in names}))
+    assert js.systems.CATALOGUE["hohlraum"].check_premises({"modes": 5}) is None
+    with_check = [name for name, system in js.systems.CATALOGUE.items() if system.premises]
+    assert with_check == ["open_waveguide", "closed_waveguide"]

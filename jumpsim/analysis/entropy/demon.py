@@ -13,6 +13,7 @@ from ...errors import InputError
 from ...model.initial import Thermal
 from ...statistics.jackknife import group_sums, jackknife_error
 from ...store.ensemble import Ensemble
+from ...systems.chiral_loop import ChiralLoop, chiral_loop
 from ...theory.linear_noise import StationaryNoise, stationary_noise
 from ...thermo import entropies, inverse_temperatures
 from ...utils.tables import columns
@@ -33,8 +34,8 @@ class Sorting:
     ensemble : Ensemble
     after : float
         Seconds; where the rest begins.
-    asymmetry : float
-        γ̃_2/γ̃_1: 1 for a reciprocal loop, 0 for a fully chiral one.
+    loop : ChiralLoop
+        The reservoirs A and B (`source`, `sink`), and the asymmetry of the loop.
     counts : ndarray, shape (n_pools,)
         Averages at rest, over trajectories and times.
     sorted_photons, sorted_error : float
@@ -49,7 +50,7 @@ class Sorting:
 
     ensemble: Ensemble
     after: float
-    asymmetry: float
+    loop: ChiralLoop
     counts: np.ndarray
     sorted_photons: float
     sorted_error: float
@@ -60,9 +61,19 @@ class Sorting:
     noise: StationaryNoise
 
     @property
+    def asymmetry(self) -> float:
+        """γ̃_2/γ̃_1: 1 for a reciprocal loop, 0 for a fully chiral one."""
+        return self.loop.asymmetry
+
+    @property
+    def difference(self) -> str:
+        """The difference of counts that is analysed, such as "N_B-N_A"."""
+        return f"N_{self.loop.sink}-N_{self.loop.source}"
+
+    @property
     def expected(self):
         """Sorted photons, spread and deficit of the rate equations and linear noise."""
-        difference = _difference(self.ensemble.model)
+        difference = _difference(self.ensemble.model, self.loop)
         return (
             float(difference @ self.noise.counts),
             float(np.sqrt(difference @ self.noise.covariance @ difference)),
@@ -85,8 +96,8 @@ class Sorting:
     def last_photon(self):
         """What one photon more from A to B would change the entropy by, x_B - x_A in k_B."""
         model = self.ensemble.model
-        x = inverse_temperatures(model, self.counts)
-        return float(x[model.pools.index("B")] - x[model.pools.index("A")])
+        x = dict(zip(model.pools, inverse_temperatures(model, self.counts), strict=True))
+        return float(x[self.loop.sink] - x[self.loop.source])
 
     def __str__(self):
         return str(Demon([self]))
@@ -123,8 +134,8 @@ class Demon:
                 )
             )
         head = (
-            "γ̃_2/γ̃_1", "⟨N_B-N_A⟩", "rate eq.", "spread", "lin. noise", "deficit (k_B)",
-            "rate eq.", "per photon", "last photon",
+            "γ̃_2/γ̃_1", f"⟨{self.runs[0].difference}⟩", "rate eq.", "spread", "lin. noise",
+            "deficit (k_B)", "rate eq.", "per photon", "last photon",
         )  # fmt: skip
         run = self.runs[0]
         factor, unit = readable_times(run.ensemble.times)
@@ -140,12 +151,13 @@ class Demon:
 
 
 def sorting(ensemble, after):
-    """Measure how far a waveguide with reservoirs A and B sorts photons at rest.
+    """Measure how far a loop with two reservoirs sorts photons in the steady state.
 
     Parameters
     ----------
     ensemble : Ensemble
-        Of a closed waveguide; recorded with "counts".
+        Of a closed waveguide, or of a model of its structure (`systems.chiral_loop`); recorded
+        with "counts".
     after : float or str
         Where the rest begins; the means must not change any more.
 
@@ -163,8 +175,8 @@ def sorting(ensemble, after):
     need_trajectories(ensemble)
     model, after = ensemble.model, units.time(after, "after")
     first = first_row(ensemble.times, after)
-    asymmetry = _asymmetry(model)
-    difference = _difference(model)
+    loop = chiral_loop(model)
+    difference = _difference(model, loop)
     found = []
     for counts in ensemble.slabs("counts"):
         rest = counts[:, first:]
@@ -173,7 +185,7 @@ def sorting(ensemble, after):
         squares = (sorted_photons**2.0).mean(axis=1)
         found.append(np.column_stack([rest.mean(axis=1), squares, change]))
     found = np.concatenate(found)
-    _check_rest(found[:, -1:])
+    _check_rest(found[:, -1:], loop)
     numbers, sums = group_sums([found], _GROUPS)
     total, n = sums.sum(axis=0), numbers.sum()
     left = (total - sums) / (n - numbers)[:, None]
@@ -183,7 +195,7 @@ def sorting(ensemble, after):
     left_spread = np.sqrt(np.maximum(left_squares - (left @ difference) ** 2, 0.0))
     deficits = np.array([_deficit(model, counts) for counts in left])
     return Sorting(
-        ensemble, after, asymmetry, mean, float(mean @ difference),
+        ensemble, after, loop, mean, float(mean @ difference),
         float(jackknife_error(left @ difference)), float(spread),
         float(jackknife_error(left_spread)), _deficit(model, mean),
         float(jackknife_error(deficits)), stationary_noise(model, ensemble.initial),
@@ -207,38 +219,16 @@ def demon(runs):
     return Demon(sorted(runs, key=lambda run: -run.asymmetry))
 
 
-def _difference(model):
-    """Weights of the pools in N_B - N_A."""
-    if not {"A", "B"} <= set(model.pools):
-        raise InputError(
-            f"sorting is between reservoirs A and B, but {model.name} has the pools "
-            f"{', '.join(model.pools)}"
-        )
-    weights = np.zeros(len(model.pools))
-    weights[model.pools.index("B")], weights[model.pools.index("A")] = 1.0, -1.0
-    return weights
+def _difference(model, loop):
+    """Weights of the pools in the sorted number, sink less source."""
+    return np.array([(name == loop.sink) - 1.0 * (name == loop.source) for name in model.pools])
 
 
-def _asymmetry(model):
-    """γ̃_2/γ̃_1, from the rates at which the two-level systems absorb through each channel."""
-    _difference(model)
-    rates = [
-        sum(c.rate for c in model.channel_specs if c.name.endswith(f"via {r}")
-            and c.name.startswith(f"absorb {q}"))
-        for q, r in (("A", 1), ("B", 2))
-    ]  # fmt: skip
-    if any(c.bath is not None for c in model.channel_specs) or not rates[0] > 0:
-        raise InputError(
-            f"sorting at rest is told for a closed waveguide with γ̃_1 > 0, not for {model.name}"
-        )
-    return rates[1] / rates[0]
-
-
-def _check_rest(drift):
+def _check_rest(drift, loop):
     if (found := drifting(drift)) is not None:
         raise InputError(
-            f"the run is not at rest: N_B - N_A still changes by {found[1]:.4g} on average; "
-            "begin later, or run longer"
+            f"the run is not at rest: N_{loop.sink} - N_{loop.source} still changes by "
+            f"{found[1]:.4g} on average; begin later, or run longer"
         )
 
 

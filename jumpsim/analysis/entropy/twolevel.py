@@ -234,11 +234,12 @@ def _counted(ensemble, first, kept):
     """
     model = ensemble.model
     baths = [channel.bath for channel in model.channel_specs]
-    into = np.equal.outer(baths, list(dict.fromkeys(baths))) * model.changes.sum(axis=1)[:, None]
+    reservoirs = [name for name in "ulb" if name in baths]
+    into = np.equal.outer(baths, reservoirs) * model.changes.sum(axis=1)[:, None]
     net, numbers, sums, products = [], [], 0.0, 0.0
     for jumps in ensemble.slabs("jumps"):
         counts = (jumps[:, kept] - jumps[:, [first]]) @ into
-        net.append(counts[:, :, 0].astype(np.int32))
+        net.append(counts[:, :, reservoirs.index("u")].astype(np.int32))
         numbers.append(counts[:, -1])
         sums = sums + counts.sum(axis=0)
         products = products + np.einsum("nwp,nwq->wpq", counts, counts)
@@ -256,16 +257,16 @@ def _flows(ensemble, numbers, first):
     weights = np.zeros(len(ensemble.times))  # the trapezoidal rule
     weights[first:-1] += np.diff(ensemble.times[first:]) / (2 * span)
     weights[first + 1 :] += np.diff(ensemble.times[first:]) / (2 * span)
-    state, given = [], []
+    average, given, light = [], [], model.observables.index("photon")
     for samples in ensemble.slabs("expect"):
-        state.append(np.einsum("t,nto->no", weights, samples))
-        given.append((samples[:, -1, 2] - samples[:, first, 2]) / span)
-    upper, lower, photon, exchange, rate = np.concatenate(state).T
-    exchange, rate = model.coupling * exchange, 2 * model.coupling * rate
+        average.append(np.einsum("t,nto->no", weights, samples))
+        given.append((samples[:, -1, light] - samples[:, first, light]) / span)
+    state = dict(zip(model.observables, np.concatenate(average).T, strict=True))
+    exchange, rate = model.coupling * state["Re c"], 2 * model.coupling * state["Im c"]
     of_state = [
-        p.E_u * p.gamma_u * (p.f_u - upper) - p.gamma_u * exchange,
-        p.E_l * p.gamma_l * (p.f_l - lower) - p.gamma_l * exchange,
-        p.omega_cav * p.gamma_b * (p.n_b - photon) - p.gamma_b * exchange
+        p.E_u * p.gamma_u * (p.f_u - state["u"]) - p.gamma_u * exchange,
+        p.E_l * p.gamma_l * (p.f_l - state["l"]) - p.gamma_l * exchange,
+        p.omega_cav * p.gamma_b * (p.n_b - state["photon"]) - p.gamma_b * exchange
         if mode
         else -p.omega * rate,
     ]

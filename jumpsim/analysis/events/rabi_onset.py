@@ -9,6 +9,7 @@ from ...statistics.chi_square import chi_square_p_value
 from ...store.ensemble import Ensemble
 from ...systems import two_level
 from ...systems.twolevel.parameters import ModeParameters
+from ...systems.twolevel.quantum_jumps import PHOTON_LOSS
 from ...theory.first_passage import waiting_time
 from ...theory.twolevel.waiting_times import waiting_law
 from ...utils.tables import columns
@@ -16,7 +17,6 @@ from ..averages.hotelling import FALSE_ALARM
 from ..requirements import need, need_trajectories
 from .waiting_times import waiting_times
 
-CHANNEL = "photon to bath"
 _LEAST = 500
 _BINS = 40
 _LEAST_EXPECTED = 10  # waits in a bin of the χ² test
@@ -70,8 +70,8 @@ class RabiOnset:
         head = ("coupling g", "4g/Γ", "trajectories", "density matrix", "golden rule")
         return "\n".join(
             [
-                f"first '{CHANNEL}' of quantum-jump trajectories (χ² of the histogram; noise alone "
-                f"gives p < {FALSE_ALARM:g} in {FALSE_ALARM:.0%} of runs)",
+                f"first '{PHOTON_LOSS}' of quantum-jump trajectories (χ² of the histogram; noise "
+                f"alone gives p < {FALSE_ALARM:g} in {FALSE_ALARM:.0%} of runs)",
                 "",
                 *columns(rows, head, right=(0, 1, 2)),
             ]
@@ -124,7 +124,7 @@ def _check(ensemble, first):
 
 def _histogram(ensemble, edges):
     """Numbers of first photons, and their density with its error."""
-    waits = waiting_times(ensemble, CHANNEL, max_states=0)
+    waits = waiting_times(ensemble, PHOTON_LOSS, max_states=0)
     numbers, _ = np.histogram(waits.durations[waits.ended], edges)
     each = ensemble.ntraj * np.diff(edges)
     part = (numbers + 1) / (ensemble.ntraj + 2)  # so that no count has no error
@@ -135,10 +135,10 @@ def _histogram(ensemble, edges):
 def _laws(ensemble, times):
     """Laws of the density matrix and of the golden rule."""
     p, initial = ensemble.model.parameters, ensemble.initial
-    exact = waiting_law(ensemble.model, times, initial, [CHANNEL])
+    exact = waiting_law(ensemble.model, times, initial, [PHOTON_LOSS])
     model = two_level(abs(p.g), p.detuning, p.gamma_u, p.gamma_l, p.gamma_b, p.f_u, p.f_l, p.n_b)
-    most = int(initial.draw(model, 0, 0, 1000)[:, 2].max()) + _PHOTONS
-    golden = waiting_time(model, times, initial, CHANNEL, truncate={"photon": most})
+    most = int(initial.draw(model, 0, 0, 1000)[:, model.pools.index("photon")].max()) + _PHOTONS
+    golden = waiting_time(model, times, initial, PHOTON_LOSS, truncate={"photon": most})
     return exact, golden
 
 

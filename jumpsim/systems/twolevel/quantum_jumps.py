@@ -20,6 +20,7 @@ from ...utils.tables import columns
 from .parameters import FieldParameters, ModeParameters, field_parameters, mode_parameters
 
 OBSERVABLES = ("u", "l", "photon", "Re c", "Im c")
+PHOTON_LOSS = "photon to bath"  # name of the channel by which photons leave the mode
 
 
 class CoherentRates(NamedTuple):
@@ -50,7 +51,7 @@ def electron_channels(gammas, fillings):
 def bath_channels(gamma_b, n_b):
     """Exchange of the mode with its bath: γ_b n_b (1 + n) and γ_b (1 + n_b) n."""
     return Channel.reversible(
-        "photon from bath", "photon to bath", gamma_b * n_b, {}, {"photon": 1},
+        "photon from bath", PHOTON_LOSS, gamma_b * n_b, {}, {"photon": 1},
         reverse_rate=gamma_b * (1 + n_b), bath="b",
     )  # fmt: skip
 

@@ -38,12 +38,14 @@ def expectations(model, times, initial):
         upper, lower, coherence = field.evolve(times, start)
         y = np.conj(p.epsilon) * coherence
     c = y / model.coupling if model.coupling else 0 * y
-    return np.stack([upper, lower, photon, c.real, c.imag], axis=-1)
+    found = {"u": upper, "l": lower, "photon": photon, "Re c": c.real, "Im c": c.imag}
+    return np.stack([found[name] for name in model.observables], axis=-1)
 
 
 def start_populations(model, initial):
     """Populations (4, n + 1) of empty, u, l, both with n photons, from a start of trajectories."""
     states, weights = start_states(model, initial, np.full(len(model.pools), 2**53), _MOST_STATES)
-    first = np.zeros((4, states[:, 2].max() + 1))
-    np.add.at(first, (states[:, 0] + 2 * states[:, 1], states[:, 2]), weights)
+    upper, lower, photons = (states[:, model.pools.index(name)] for name in ("u", "l", "photon"))
+    first = np.zeros((4, photons.max() + 1))
+    np.add.at(first, (upper + 2 * lower, photons), weights)
     return first
