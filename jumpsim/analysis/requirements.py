@@ -1,16 +1,21 @@
-"""What several questions to an ensemble share."""
+"""Checks and small steps that several analyses of an ensemble share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..store.ensemble import Ensemble
 
-ROUNDING = 1e-9  # k_B; what sums of logarithms leave where the entropy came back to its value
-_LEAST = 16  # trajectories, for an error by leaving out one group of them after the other
-_DRIFT = 5.0  # standard errors
+ROUNDING = 1e-9  # k_B; rounding error of sums of logarithms, below which a change of entropy is 0
+_LEAST = 16  # trajectories; fewer give no usable jackknife error
+_DRIFT = 5.0  # standard errors above which a change is significant
 
 
-def need(ensemble, record, what):
-    """Refuse an ensemble that does not hold what a question needs, and say how to add it.
+def need(ensemble: Ensemble, record: str, what: str) -> None:
+    """Check that a run holds the record that an analysis needs.
 
     Parameters
     ----------
@@ -18,7 +23,12 @@ def need(ensemble, record, what):
     record : str
         "counts", "jumps" or "events".
     what : str
-        The beginning of the message, such as "typicality needs the counts".
+        The beginning of the error message, such as "typicality needs the counts".
+
+    Raises
+    ------
+    InputError
+        When the record is missing; the message says how to add it.
     """
     if record not in (*ensemble.model.columns, "events"):
         raise InputError(
@@ -32,37 +42,60 @@ def need(ensemble, record, what):
         )
 
 
-def need_trajectories(ensemble, least=_LEAST, what="errors need"):
-    """Refuse fewer trajectories than a question needs; by default than errors over them need."""
+def need_trajectories(ensemble: Ensemble, least: int = _LEAST, what: str = "errors need") -> None:
+    """Check that a run has enough trajectories.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    least : int
+        Smallest number; by default that for jackknife errors over trajectories.
+    what : str
+        The beginning of the error message.
+
+    Raises
+    ------
+    InputError
+        When there are fewer.
+    """
     if ensemble.ntraj < least:
         raise InputError(f"{what} {least} trajectories at least, but there are {ensemble.ntraj}")
 
 
-def need_production(ensemble):
-    """Refuse an ensemble from which the entropy produced within cannot be found."""
+def need_production(ensemble: Ensemble) -> None:
+    """Check that the internal entropy production of single trajectories can be calculated.
+
+    It follows from the counts when no channel exchanges heat with a bath, else from the events.
+
+    Raises
+    ------
+    InputError
+        When the record that is needed is missing.
+    """
     if "counts" not in ensemble.record or any(c.bath for c in ensemble.model.channel_specs):
         need(ensemble, "events", "the entropy of single trajectories needs every event")
 
 
-def counted_words(counted):
-    """What is counted, in words: a bath, channels, or channels with weights."""
-    if isinstance(counted, dict):
+def counted_words(counted: str | Sequence[str] | Mapping[str, float]) -> str:
+    """Describe what is counted: a bath, channels, or channels with weights ("+1 in, -1 out")."""
+    if isinstance(counted, Mapping):
         return ", ".join(f"{weight:+g} {name}" for name, weight in counted.items())
     return counted if isinstance(counted, str) else ", ".join(counted)
 
 
-def drifting(change):
-    """Find what changes on average beyond noise between two parts of a run.
+def significant_drift(change: NDArray[np.float64]) -> tuple[int, float] | None:
+    """Find the quantity whose average changes most significantly between two parts of a run.
 
     Parameters
     ----------
-    change : ndarray, shape (ntraj, n)
-        Of each quantity in each trajectory.
+    change : ndarray, shape (ntraj, n_quantities)
+        Change of each quantity in each trajectory.
 
     Returns
     -------
-    (int, float) or None
-        Place and average change of the one that is furthest beyond.
+    tuple of (int, float), or None
+        Index of the quantity and its average change; None when no average change exceeds five
+        standard errors.
     """
     mean, error = change.mean(axis=0), change.std(axis=0, ddof=1) / np.sqrt(len(change))
     beyond = np.abs(mean) - _DRIFT * error
@@ -70,8 +103,25 @@ def drifting(change):
     return (worst, float(mean[worst])) if beyond[worst] > 0 else None
 
 
-def if_small(solve, *arguments, max_states, **more):
-    """Return what a theory says about a small system; None for a large one, or max_states = 0."""
+def if_small(
+    solve: Callable[..., Any], *arguments: Any, max_states: int, **more: Any
+) -> Any | None:
+    """Call an exact solution that enumerates the states of the system, if it has few states.
+
+    Parameters
+    ----------
+    solve : callable
+        Takes the arguments and `max_states`; raises `InputError` when there are more states.
+    *arguments, **more
+        Passed on.
+    max_states : int
+        Largest number of states; 0 for no solution at all.
+
+    Returns
+    -------
+    object or None
+        What `solve` returns; None when there are too many states.
+    """
     if not max_states:
         return None
     try:
@@ -80,8 +130,8 @@ def if_small(solve, *arguments, max_states, **more):
         return None
 
 
-def scaled_copies(ensembles):
-    """Order ensembles of one system by size; refuse those that are not the same physics, larger.
+def scaled_copies(ensembles: Sequence[Ensemble]) -> tuple[list[int], NDArray[np.float64]]:
+    """Order runs of one system at several sizes by the size, see `Model.scaled`.
 
     Parameters
     ----------
@@ -93,6 +143,12 @@ def scaled_copies(ensembles):
         From the smallest to the largest.
     factors : ndarray
         How many times larger than the smallest, in this order.
+
+    Raises
+    ------
+    InputError
+        When two systems are equally large, or one is not a scaled copy of the smallest at the same
+        times.
     """
     sizes = [max(float(pool.size or 1) for pool in e.model.pool_specs) for e in ensembles]
     order = sorted(range(len(sizes)), key=sizes.__getitem__)

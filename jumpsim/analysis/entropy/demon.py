@@ -19,7 +19,7 @@ from ...thermo import entropies, inverse_temperatures
 from ...utils.tables import columns
 from ...utils.text import readable_times
 from ...utils.times import first_row
-from ..requirements import drifting, need, need_trajectories
+from ..requirements import need, need_trajectories, significant_drift
 
 _GROUPS = 32
 _LEAST_MOVED = 5.0  # standard errors of the sorted number from which a ratio to it is told
@@ -225,7 +225,7 @@ def _difference(model, loop):
 
 
 def _check_rest(drift, loop):
-    if (found := drifting(drift)) is not None:
+    if (found := significant_drift(drift)) is not None:
         raise InputError(
             f"the run is not at rest: N_{loop.sink} - N_{loop.source} still changes by "
             f"{found[1]:.4g} on average; begin later, or run longer"

@@ -24,7 +24,7 @@ from ...thermo import ratio_production
 from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times
 from ...utils.times import first_row
-from ..requirements import counted_words, drifting, if_small, need, need_trajectories
+from ..requirements import counted_words, if_small, need, need_trajectories, significant_drift
 
 _GROUPS = 64
 _LEAST = 64
@@ -166,7 +166,7 @@ def _counted(ensemble, weights, first):
 
 def _check_rest(model, change):
     """Refuse a run in which the rate of some events differs between both halves of the rest."""
-    if (found := drifting(change)) is not None:
+    if (found := significant_drift(change)) is not None:
         c, mean = found
         raise InputError(
             f"the run is not at rest: '{model.channels[c]}' changes by {mean:.4g} events per "

@@ -8,7 +8,6 @@ its declared reverse.
 """
 
 import itertools
-from collections import deque
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -177,41 +176,30 @@ class _Graph:
         return list(found.values())
 
     def _path(self, start, goal):
-        """States on a shortest way of events, or None."""
-        before, queue = {start: None}, deque([start])
-        while queue:
-            i = queue.popleft()
-            if i == goal:
-                path = [i]
-                while before[path[-1]] is not None:
-                    path.append(before[path[-1]])
-                return path[::-1]
-            for j in self.ways[i]:
-                if j not in before:
-                    before[j] = i
-                    queue.append(j)
-        return None
+        """States on a shortest sequence of events, or None."""
+        from scipy.sparse.csgraph import breadth_first_order
+
+        _, before = breadth_first_order(_matrix(self.ways), start)
+        path = [goal]
+        while path[-1] != start:
+            if before[path[-1]] < 0:
+                return None
+            path.append(int(before[path[-1]]))
+        return path[::-1]
 
     def _open_cycle(self):
         """Give a short cycle whose steps can all be undone, but do not balance, or None."""
-        potential, parent = {}, {}
-        for root in range(len(self.ways)):
-            if root in potential:
-                continue
-            potential[root], parent[root], queue = 0.0, None, deque([root])
-            while queue:
-                i = queue.popleft()
-                for j in self.ways[i]:
-                    if i not in self.ways[j]:
-                        continue
-                    step = self.log_ratio(i, j)
-                    if j not in potential:
-                        potential[j], parent[j] = potential[i] + step, i
-                        queue.append(j)
-                        continue
-                    excess = abs(potential[i] + step - potential[j])
-                    if excess > _CLOSED * (1 + abs(potential[j])):
-                        return self._short_cycle(i, j) or self._tree_cycle(i, j, parent)
+        undone = [[j for j in to if i in self.ways[j]] for i, to in enumerate(self.ways)]
+        order, parent = _spanning_forest(undone)
+        potential = {}
+        for j in order:
+            i = parent[j]
+            potential[j] = 0.0 if i is None else potential[i] + self.log_ratio(i, j)
+        for i in order:
+            for j in undone[i]:
+                excess = abs(potential[i] + self.log_ratio(i, j) - potential[j])
+                if excess > _CLOSED * (1 + abs(potential[j])):
+                    return self._short_cycle(i, j) or self._tree_cycle(i, j, parent)
         return None
 
     def _short_cycle(self, i, j):
@@ -258,3 +246,32 @@ class _Graph:
             tuple(tuple(int(n) for n in self.states[i]) for i, _ in steps),
             float(affinity),
         )
+
+
+def _spanning_forest(ways):
+    """Visit every state, each connected set of states breadth first from its first state.
+
+    Returns
+    -------
+    order : list of int
+        The states, one connected set after the other.
+    parent : dict of int
+        The state from which each one is reached; None for the first of a set.
+    """
+    from scipy.sparse.csgraph import breadth_first_order, connected_components
+
+    label = connected_components(_matrix(ways), directed=False)[1]
+    roots, top = np.unique(label, return_index=True)[1].tolist(), len(ways)
+    # One more state that leads to the first state of each set, so that one search visits them all.
+    order, before = breadth_first_order(_matrix([*ways, roots]), top)
+    order = order[1:][np.argsort(label[order[1:]], kind="stable")].tolist()
+    return order, {j: None if before[j] == top else int(before[j]) for j in order}
+
+
+def _matrix(ways):
+    """Sparse matrix with an entry for each step, from the targets of the steps from each state."""
+    from scipy.sparse import csr_array
+
+    targets = [j for to in ways for j in to]
+    ends = np.cumsum([0, *map(len, ways)])
+    return csr_array((np.ones(len(targets)), targets, ends), shape=(len(ways), len(ways)))
