@@ -47,10 +47,6 @@ class RateTable:
     Examples
     --------
     >>> import numpy as np
-    from numpy.typing import ArrayLike, NDArray
-
-    from .base import BaseModel
-    from .declaration import Channel, Pool
     >>> import jumpsim as js
     >>> table = js.systems.hohlraum(tls=20, modes=10, gamma_tilde=1.0).table
     >>> table.jump_rates(np.array([12, 3]))  # 3 (1 + 12/10) and (20 - 3) 12/10

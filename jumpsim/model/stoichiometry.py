@@ -51,7 +51,6 @@ def null_space(rows: NDArray[np.int64]) -> list[list[int]]:
     Examples
     --------
     >>> import numpy as np
-    from numpy.typing import NDArray
     >>> null_space(np.array([[1, -1, 0], [0, 1, -1]]))
     [[1, 1, 1]]
     """
