@@ -179,31 +179,38 @@ class Channel:
         reverse_rate: float | str | None = None,
         bath: str | None = None,
     ) -> tuple["Channel", "Channel"]:
-        """Declare a channel together with the channel that undoes it.
+        """A channel and its reverse channel.
 
         Parameters
         ----------
         name, reverse : str
-            Name of the channel, and of its reverse.
+            Names of the channel and of its reverse.
         rate : float or str
-            Constant of the channel.
+            Rate constant of the channel.
         takes, gives : mapping of str to int
-            Quanta destroyed and created by the channel; the reverse exchanges both.
+            Quanta destroyed and created by the channel; exchanged in its reverse.
         through : mapping of str to int, optional
-            Bosonic modes that stimulate the channel and its reverse.
+            Bosonic modes with a factor 1 + n in both channels.
         reverse_rate : float or str, optional
-            Constant of the reverse; by default that of the channel.
+            Rate constant of the reverse; by default that of the channel.
         bath : str, optional
-            The bath that exchanges the difference in energy in both directions.
+            Name of the bath that receives the energy of both events.
 
         Returns
         -------
         tuple of Channel
             The channel and its reverse.
+
+        Examples
+        --------
+        >>> import jumpsim as js
+        >>> up, down = js.Channel.reversible("up", "down", 1.0, {"N": 1}, {"m": 1})
+        >>> down.takes, down.reverse
+        ({'m': 1}, 'up')
         """
-        way = through or {}
+        passed = through or {}
         rate_back = rate if reverse_rate is None else reverse_rate
         return (
-            cls(name, rate, takes, gives, way, reverse=reverse, bath=bath),
-            cls(reverse, rate_back, gives, takes, way, reverse=name, bath=bath),
+            cls(name, rate, takes, gives, passed, reverse=reverse, bath=bath),
+            cls(reverse, rate_back, gives, takes, passed, reverse=name, bath=bath),
         )
