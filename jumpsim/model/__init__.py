@@ -1,1 +1,1 @@
-"""What is simulated: pools, channels, the model that they make, its rates and its starts."""
+"""Models: pools, channels, jump rates and initial states."""

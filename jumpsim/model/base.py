@@ -1,7 +1,7 @@
-"""What every kind of model has in common: pools, channels, starts, and what its samples are.
+"""Common base of all models: pools, channels, checks of counts, and the sampled quantities.
 
-A model names its engine, once, in `BaseModel.engine`; nothing outside the package `engine` looks at
-that name.
+Every class of models names the engine that simulates it in `BaseModel.engine`; only the package
+`engine` uses that name.
 """
 
 from abc import ABC, abstractmethod
@@ -17,16 +17,17 @@ from .declaration import Channel, Pool
 
 
 class Samples(NamedTuple):
-    """What is sampled along a trajectory.
+    """Description of the quantities that are sampled along a trajectory.
 
     Attributes
     ----------
     record : str
-        Name of the record that keeps them: "counts" or "expect".
+        Name of the record that stores the samples: "counts" or "expect".
     names : tuple of str
-        One for each column.
+        Name of each sampled quantity.
     unit : float
-        Samples are whole multiples of it when they are summed, so that sums are exact.
+        Samples are rounded to multiples of this unit before they are summed, so that the sums are
+        exact.
     """
 
     record: str
@@ -45,15 +46,15 @@ class BaseModel(ABC):
     pool_specs : tuple of Pool
     channel_specs : tuple of Channel
     name : str
-        What the system is called in tables and figures; not part of a model's identity.
+        Name of the system in tables and figures; not used when models are compared.
     """
 
     pool_specs: tuple[Pool, ...]
     channel_specs: tuple[Channel, ...]
     name: str = field(compare=False)
 
-    engine: ClassVar[str]  # name of the engine that simulates it, in `engine.ENGINES`
-    without_rates: ClassVar[str] = ""  # of a model without jump rates: why, and what to use
+    engine: ClassVar[str]  # a key of `engine.ENGINES`
+    without_rates: ClassVar[str] = ""  # reason, for models without jump rates
 
     def __init__(self, pools: Any, channels: Any, name: str) -> None:
         for part, given, kind in (("pools", pools, Pool), ("channels", channels, Channel)):
@@ -78,38 +79,38 @@ class BaseModel(ABC):
     @property
     @abstractmethod
     def samples(self) -> Samples:
-        """What is sampled along a trajectory."""
+        """Description of the quantities sampled along a trajectory."""
 
     @property
     @abstractmethod
     def engine_input(self) -> Any:
-        """What the engine takes of the model, see `engine.Engine`."""
+        """Input of the engine for this model, see `engine.Engine`."""
 
     @abstractmethod
     def asdict(self) -> dict[str, Any]:
-        """Plain dict of everything that defines the model."""
+        """Plain dict for JSON of everything that defines the model."""
 
     @property
     def pools(self) -> tuple[str, ...]:
-        """Names of the pools: the order of all counts."""
+        """Names of the pools, in the order of all counts."""
         return tuple(p.name for p in self.pool_specs)
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """Names of the channels: the order of all rates and jumps."""
+        """Names of the channels, in the order of all rates and jumps."""
         return tuple(c.name for c in self.channel_specs)
 
     def pool(self, name: str) -> Pool:
-        """The `Pool` of that name."""
+        """Pool with this name; `InputError` for unknown names."""
         return _find(self.pool_specs, name, "pool")
 
     def channel(self, name: str) -> Channel:
-        """The `Channel` of that name."""
+        """Channel with this name; `InputError` for unknown names."""
         return _find(self.channel_specs, name, "channel")
 
     @property
     def sampled(self) -> str:
-        """Name of the record that keeps the samples."""
+        """Name of the record that stores the samples."""
         return self.samples.record
 
     @property
@@ -119,12 +120,12 @@ class BaseModel(ABC):
 
     @property
     def columns(self) -> dict[str, tuple[str, ...]]:
-        """Names of the columns of samples and of jumps, by the name of the record."""
+        """Names of the columns of the samples and of the jumps, by record."""
         return {self.samples.record: self.samples.names, "jumps": self.channels}
 
     @property
     def changes(self) -> NDArray[np.int64]:
-        """What each channel adds to the counts, (n_channels, n_pools)."""
+        """Change of the counts by one event of each channel, shape (n_channels, n_pools)."""
         return np.array(
             [
                 [c.gives.get(pool, 0) - c.takes.get(pool, 0) for pool in self.pools]
@@ -135,15 +136,17 @@ class BaseModel(ABC):
 
     @property
     def energy_changes(self) -> NDArray[np.float64]:
-        """What each event adds to the energy of the pools, (n_channels,) in ħΩ."""
+        """Change of the energy of the pools by one event of each channel, (n_channels,), in ħΩ."""
         return self.changes @ np.array([pool.energy for pool in self.pool_specs])
 
     @property
     def irreversible(self) -> tuple[str, ...]:
-        """Names of the channels that can happen and that no other can undo, in their order."""
+        """Names of the channels with a rate > 0 and without a reverse channel of a rate > 0."""
         rates = {channel.name: channel.rate for channel in self.channel_specs}
         return tuple(
-            c.name for c in self.channel_specs if c.rate > 0 and not rates.get(c.reverse, 0) > 0
+            c.name
+            for c in self.channel_specs
+            if c.rate > 0 and not rates.get(c.reverse or "", 0) > 0
         )
 
     def _check_channel(self, channel: Channel) -> None:
@@ -163,8 +166,8 @@ class BaseModel(ABC):
         for name in channel.takes:
             if name in channel.gives and self.pool(name).kind != "mass_action":
                 raise InputError(
-                    f"{where}: pool '{name}' is both taken and given; only mass-action pools can "
-                    "be (X -> 2X). A mode that is passed belongs into `through`"
+                    f"{where}: pool '{name}' is both taken and given, which only mass-action pools "
+                    "can be (X -> 2X); a mode that quanta pass belongs in `through`"
                 )
         if channel.reverse is None:
             return
@@ -181,14 +184,23 @@ class BaseModel(ABC):
             )
 
     def as_counts(self, counts: Any, whole: bool = False) -> NDArray[Any]:
-        """Counts in pool order as an array, checked against the pools' limits.
+        """Counts as an array in the order of `pools`, checked against the limits of the pools.
 
         Parameters
         ----------
         counts : mapping or array_like
             By pool name, or in pool order along the last axis.
         whole : bool
-            Demand whole numbers, and return int64.
+            Require whole numbers and return int64 instead of float64.
+
+        Returns
+        -------
+        ndarray, shape (n_pools,) or (..., n_pools)
+
+        Raises
+        ------
+        InputError
+            When pools are missing or unknown, or when a count is out of range.
         """
         names = self.pools
         if isinstance(counts, Mapping):
@@ -225,7 +237,7 @@ class BaseModel(ABC):
         return array.astype(np.int64) if whole else array.astype(float)
 
     def as_start(self, counts: ArrayLike) -> NDArray[Any]:
-        """Counts of a start that is given as a sequence, in the order of `pools`."""
+        """Initial counts that are given as a sequence, in the order of `pools`."""
         return self.as_counts(counts)
 
 

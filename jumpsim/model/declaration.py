@@ -1,4 +1,4 @@
-"""Pools and channels: what a model is made of."""
+"""Pools and channels, the parts of a model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,19 +20,32 @@ KINDS = ("bosonic", "tls", "fermionic", "mass_action")
 
 @dataclass(frozen=True)
 class Pool:
-    """A pool of quanta; made by `Pool.bosonic`, `.tls`, `.fermionic` or `.mass_action`.
+    """A pool of quanta; use `Pool.bosonic`, `.tls`, `.fermionic` or `.mass_action` to create one.
 
     Attributes
     ----------
     name : str
-        One word.
+        A single word, unique in the model.
     kind : str
         "bosonic", "tls", "fermionic" or "mass_action".
     size : float, int or None
-        Number of modes 𝒩 > 0 (bosonic, need not be whole), of systems M ≥ 1 (tls), 1 (fermionic),
-        None (mass action).
+        Number of modes 𝒩 > 0, not necessarily whole (bosonic); number M ≥ 1 of two-level systems
+        (tls); 1 (fermionic); None (mass action).
     energy : float
         Energy of one quantum in ħΩ.
+
+    Raises
+    ------
+    InputError
+        When the name, the kind, the size or the energy is not valid.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> js.Pool.bosonic("A", modes=100).size
+    100.0
+    >>> js.Pool.tls("m", 20).capacity
+    20
     """
 
     name: str
@@ -40,7 +53,7 @@ class Pool:
     size: float | int | None = None
     energy: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         one_word(self.name, "a pool's name")
         if self.kind not in KINDS:
             raise InputError(
@@ -63,60 +76,77 @@ class Pool:
         object.__setattr__(self, "size", size)
 
     @classmethod
-    def bosonic(cls, name, modes, energy=1.0):
-        """A reservoir of whole photons in `modes` modes; occupation n = N/𝒩."""
+    def bosonic(cls, name: str, modes: float, energy: float = 1.0) -> "Pool":
+        """Photons in a reservoir of 𝒩 = `modes` modes; the count is N, the occupation n = N/𝒩."""
         return cls(name, "bosonic", modes, energy)
 
     @classmethod
-    def tls(cls, name, size, energy=1.0):
-        """An ensemble of `size` two-level systems; the count is the number excited."""
+    def tls(cls, name: str, size: int, energy: float = 1.0) -> "Pool":
+        """Ensemble of M = `size` two-level systems; the count m is the number of excited ones."""
         return cls(name, "tls", size, energy)
 
     @classmethod
-    def fermionic(cls, name, energy=1.0):
-        """A single level that holds 0 or 1 particle."""
+    def fermionic(cls, name: str, energy: float = 1.0) -> "Pool":
+        """A single electronic level; the count is 0 or 1."""
         return cls(name, "fermionic", 1, energy)
 
     @classmethod
-    def mass_action(cls, name, energy=0.0):
-        """A species of a chemical network; no upper limit, no stimulated creation."""
+    def mass_action(cls, name: str, energy: float = 0.0) -> "Pool":
+        """Species of a chemical reaction network: no largest count and no stimulated creation."""
         return cls(name, "mass_action", None, energy)
 
     @property
-    def capacity(self):
-        """Largest count, or None when there is no limit."""
+    def capacity(self) -> float | int | None:
+        """Largest possible count, or None when there is no limit."""
         return self.size if self.kind in ("tls", "fermionic") else None
 
 
 @dataclass(frozen=True)
 class Channel:
-    """One kind of event: who loses quanta, who gains them, which modes stimulate, a constant.
+    """One kind of event: the quanta it destroys and creates, and its rate constant.
+
+    The jump rate is the rate constant times a factor for each quantum, by the golden rule: n for a
+    photon destroyed, 1 + n for a photon created or a mode passed through, m for a TLS de-excited,
+    M - m for a TLS excited; see `rates.RateTable`.
 
     Attributes
     ----------
     name : str
-        Readable, unique in the model.
+        One line of text, unique in the model.
     rate : float or str
-        Constant of the channel, events per second or "10 MHz"; multiplies the occupations.
+        Rate constant in events per second, or a string such as "10 MHz"; ≥ 0.
     takes, gives : mapping of str to int
-        Quanta destroyed and created, by pool.
+        Number of quanta destroyed and created, by the name of the pool.
     through : mapping of str to int
-        Bosonic modes passed through, each a factor (1 + n).
+        Number of factors 1 + n, by the name of a bosonic pool that the quanta pass through without
+        changing its count (stimulated second-order events, BM 53).
     reverse : str, optional
-        Name of the channel that undoes this one.
+        Name of the channel that is the reverse event of this one.
     bath : str, optional
-        The bath that receives the difference in energy; None means an internal event.
+        Name of the bath that receives the energy of the event; None for an internal event.
+
+    Raises
+    ------
+    InputError
+        When an argument is not valid.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> emission = js.Channel("emission", "10 MHz", takes={"m": 1}, gives={"N": 1})
+    >>> emission.rate
+    10000000.0
     """
 
     name: str
     rate: float
-    takes: Mapping = field(default_factory=dict)
-    gives: Mapping = field(default_factory=dict)
-    through: Mapping = field(default_factory=dict)
+    takes: Mapping[str, int] = field(default_factory=dict)
+    gives: Mapping[str, int] = field(default_factory=dict)
+    through: Mapping[str, int] = field(default_factory=dict)
     reverse: str | None = None
     bath: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         one_line(self.name, "a channel's name")
         where = f"of channel '{self.name}'"
         object.__setattr__(self, "rate", units.rate(self.rate, f"rate {where}"))
@@ -149,31 +179,38 @@ class Channel:
         reverse_rate: float | str | None = None,
         bath: str | None = None,
     ) -> tuple["Channel", "Channel"]:
-        """Declare a channel together with the channel that undoes it.
+        """A channel and its reverse channel.
 
         Parameters
         ----------
         name, reverse : str
-            Name of the channel, and of its reverse.
+            Names of the channel and of its reverse.
         rate : float or str
-            Constant of the channel.
+            Rate constant of the channel.
         takes, gives : mapping of str to int
-            Quanta destroyed and created by the channel; the reverse exchanges both.
+            Quanta destroyed and created by the channel; exchanged in its reverse.
         through : mapping of str to int, optional
-            Bosonic modes that stimulate the channel and its reverse.
+            Bosonic modes with a factor 1 + n in both channels.
         reverse_rate : float or str, optional
-            Constant of the reverse; by default that of the channel.
+            Rate constant of the reverse; by default that of the channel.
         bath : str, optional
-            The bath that exchanges the difference in energy in both directions.
+            Name of the bath that receives the energy of both events.
 
         Returns
         -------
         tuple of Channel
             The channel and its reverse.
+
+        Examples
+        --------
+        >>> import jumpsim as js
+        >>> up, down = js.Channel.reversible("up", "down", 1.0, {"N": 1}, {"m": 1})
+        >>> down.takes, down.reverse
+        ({'m': 1}, 'up')
         """
-        way = through or {}
+        passed = through or {}
         rate_back = rate if reverse_rate is None else reverse_rate
         return (
-            cls(name, rate, takes, gives, way, reverse=reverse, bath=bath),
-            cls(reverse, rate_back, gives, takes, way, reverse=name, bath=bath),
+            cls(name, rate, takes, gives, passed, reverse=reverse, bath=bath),
+            cls(reverse, rate_back, gives, takes, passed, reverse=name, bath=bath),
         )

@@ -167,7 +167,7 @@ class Model(BaseModel):
 
     def asdict(self) -> dict[str, Any]:
         """Plain dict of everything that defines the model; `Model.fromdict` is its inverse."""
-        out = {"name": self.name, "wavelength": self.wavelength}
+        out: dict[str, Any] = {"name": self.name, "wavelength": self.wavelength}
         for part, items in (("pools", self.pool_specs), ("channels", self.channel_specs)):
             out[part] = [
                 {

@@ -1,75 +1,91 @@
-"""Lower a model to flat arrays, and evaluate every deterministic view from those arrays alone.
+"""Jump rates of a model as flat arrays, and the rate equations that follow from them.
 
-Each channel's jump rate is
+The jump rate of a channel is
 
     constant × Π_f (offset_f + slope_f · count[pool_f])
 
-where quanta that are destroyed, quanta that are created and modes that are passed through give one
-affine factor each (golden rule: occupation, 1 + occupation or free places, 1 + occupation). Two
-equal quanta give a falling (destroyed) or rising (created) factorial, again affine factor by affine
-factor. The rate equations use the same product on real numbers with those ±1 shifts dropped, and
-keep the vacuum's 1.
+with one affine factor for each quantum destroyed, each quantum created and each mode passed through
+(golden rule: occupation; 1 + occupation or number of unoccupied states; 1 + occupation). Two
+equal quanta give a falling (destroyed) or rising (created) factorial, which is again a product of
+affine factors. The rate equations use the same products of real numbers without the shifts of the
+factorials, which are small in large systems; the 1 of spontaneous emission remains.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .base import BaseModel
+from .declaration import Channel, Pool
+
+Factor = tuple[str, float, float, float]  # name of the pool, offset, slope, mean offset
 
 
 @dataclass(frozen=True, eq=False)
 class RateTable:
-    """One model as flat arrays; factor f of channel c lies at first[c] ≤ f < first[c+1].
+    """Jump rates as flat arrays; channel c has the factors first[c] ≤ f < first[c+1].
 
     Attributes
     ----------
     constants : ndarray of float64, shape (C,)
-        Constant of each channel, events per second.
+        Rate constant of each channel, events per second.
     first : ndarray of int64, shape (C + 1,)
-        Where each channel's factors begin.
+        Index of the first factor of each channel.
     pools : ndarray of int64, shape (F,)
-        Pool of each factor.
+        Index of the pool of each factor.
     offsets, slopes : ndarray of float64, shape (F,)
-        Factor = offset + slope · count.
+        The factor is offset + slope · count.
     mean_offsets : ndarray of float64, shape (F,)
-        Offsets in the large-system limit: without the shifts of equal quanta.
+        Offsets in the large-system limit, without the shifts of the factorials.
     changes : ndarray of int64, shape (C, P)
-        What each channel adds to the counts.
+        Change of the counts by one event of each channel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import jumpsim as js
+    >>> table = js.systems.hohlraum(tls=20, modes=10, gamma_tilde=1.0).table
+    >>> table.jump_rates(np.array([12, 3]))  # 3 (1 + 12/10) and (20 - 3) 12/10
+    array([ 6.6, 20.4])
     """
 
-    constants: np.ndarray
-    first: np.ndarray
-    pools: np.ndarray
-    offsets: np.ndarray
-    slopes: np.ndarray
-    mean_offsets: np.ndarray
-    changes: np.ndarray
+    constants: NDArray[np.float64]
+    first: NDArray[np.int64]
+    pools: NDArray[np.int64]
+    offsets: NDArray[np.float64]
+    slopes: NDArray[np.float64]
+    mean_offsets: NDArray[np.float64]
+    changes: NDArray[np.int64]
 
-    def jump_rates(self, counts):
-        """Events per second of each channel, shape (..., C), for counts of shape (..., P)."""
+    def jump_rates(self, counts: ArrayLike) -> NDArray[np.float64]:
+        """Jump rate of each channel in events per second, shape (..., C), at counts (..., P)."""
         return self._product(np.asarray(counts), self.offsets)
 
-    def rate_of(self, channel, counts):
-        """Events per second of one channel (its index), shape (...), for counts (..., P)."""
+    def rate_of(self, channel: int, counts: ArrayLike) -> NDArray[np.float64]:
+        """Jump rate of the channel with this index, shape (...), at counts (..., P)."""
         rate = np.full(np.shape(counts)[:-1], self.constants[channel])
         for f in range(self.first[channel], self.first[channel + 1]):
             rate *= self.offsets[f] + self.slopes[f] * np.asarray(counts)[..., self.pools[f]]
         return rate
 
-    def mean_rates(self, counts):
-        """The same in the large-system limit, for real (or complex) counts."""
+    def mean_rates(self, counts: ArrayLike) -> NDArray[Any]:
+        """Rates in the large-system limit, shape (..., C), at real or complex counts (..., P)."""
         return self._product(np.asarray(counts), self.mean_offsets)
 
-    def drift(self, counts):
+    def drift(self, counts: ArrayLike) -> NDArray[Any]:
         """Right-hand side of the rate equations, counts per second, shape (..., P)."""
         return self.mean_rates(counts) @ self.changes
 
-    def diffusion(self, counts):
-        """Σ rate · change · changeᵀ, shape (..., P, P): noise strength of the linear theory."""
+    def diffusion(self, counts: ArrayLike) -> NDArray[Any]:
+        """Diffusion matrix Σ rate · change · changeᵀ of linear noise, shape (..., P, P)."""
         return np.einsum("...c,cp,cq->...pq", self.mean_rates(counts), self.changes, self.changes)
 
-    def jacobian(self, counts):
-        """Exact ∂drift_p/∂count_q by the product rule, shape (..., P, P)."""
+    def jacobian(self, counts: ArrayLike) -> NDArray[Any]:
+        """Jacobian ∂drift_p/∂count_q, exact by the product rule, shape (..., P, P)."""
         counts = np.asarray(counts)
         factors = self._factors(counts, self.mean_offsets)
         gradient = np.zeros(
@@ -84,10 +100,10 @@ class RateTable:
                 )
         return np.einsum("cp,...cq->...pq", self.changes, gradient)
 
-    def _factors(self, counts, offsets):
+    def _factors(self, counts: NDArray[Any], offsets: NDArray[np.float64]) -> NDArray[Any]:
         return offsets + self.slopes * counts[..., self.pools]
 
-    def _product(self, counts, offsets):
+    def _product(self, counts: NDArray[Any], offsets: NDArray[np.float64]) -> NDArray[Any]:
         factors = self._factors(counts, offsets)
         rates = np.empty((*counts.shape[:-1], len(self.constants)), factors.dtype)
         for c, constant in enumerate(self.constants):
@@ -98,13 +114,18 @@ class RateTable:
         return rates
 
 
-def lower(model):
-    """Lower a model to a `RateTable`.
+def lower(model: BaseModel) -> RateTable:
+    """Convert a model to a `RateTable`.
 
     Parameters
     ----------
     model : Model
-        Anything with `pool_specs` and `channel_specs`, already validated.
+        Its pools and channels are already checked.
+
+    Returns
+    -------
+    RateTable
+        With read-only arrays.
     """
     place = {pool.name: p for p, pool in enumerate(model.pool_specs)}
     constants, first, rows, changes = [], [0], [], []
@@ -126,37 +147,48 @@ def lower(model):
         np.array(mean_offsets, float),
         np.array(changes, np.int64).reshape(len(model.channel_specs), len(model.pool_specs)),
     )
-    for array in arrays:  # shared by every view of the model
+    for array in arrays:  # all views of the model share them
         array.flags.writeable = False
     return RateTable(*arrays)
 
 
-def channel_factors(channel, pools):
-    """Constant and affine factors of one channel.
+def channel_factors(
+    channel: Channel, pools: Sequence[Pool]
+) -> tuple[float, list[tuple[str, float, float, float]]]:
+    """Rate constant and affine factors of one channel.
+
+    Parameters
+    ----------
+    channel : Channel
+    pools : sequence of Pool
+        All pools of the model, in their order.
 
     Returns
     -------
     constant : float
-        Events per second; mass action divides by k! for k equal quanta (``P(P-1)/2``).
+        Events per second; divided by k! for k equal mass-action quanta (``P(P-1)/2``).
     factors : list of (pool name, offset, slope, mean offset)
-        In the order of the pools: destroyed, then created, then passed through.
+        First those of quanta destroyed, then created, then of modes passed through, each in the
+        order of the pools.
     """
     constant = channel.rate
-    factors = []
+    factors: list[Factor] = []
+    sizes = {pool.name: cast(float, pool.size) for pool in pools}  # None only for mass action
     for pool in pools:
         number = channel.takes.get(pool.name, 0)
-        slope = 1 / pool.size if pool.kind == "bosonic" else 1.0
+        slope = 1 / sizes[pool.name] if pool.kind == "bosonic" else 1.0
         factors += [(pool.name, -j * slope, slope, 0.0) for j in range(number)]
         if pool.kind == "mass_action":
             constant = constant / math.factorial(number)
     for pool in pools:
         number = channel.gives.get(pool.name, 0)
         if pool.kind == "bosonic":
-            factors += [(pool.name, 1 + j / pool.size, 1 / pool.size, 1.0) for j in range(number)]
+            size = sizes[pool.name]
+            factors += [(pool.name, 1 + j / size, 1 / size, 1.0) for j in range(number)]
         elif pool.kind in ("tls", "fermionic"):
-            size = float(pool.size)
+            size = float(sizes[pool.name])
             factors += [(pool.name, size - j, -1.0, size) for j in range(number)]
     for pool in pools:
         number = channel.through.get(pool.name, 0)
-        factors += [(pool.name, 1.0, 1 / pool.size, 1.0) for _ in range(number)]
+        factors += [(pool.name, 1.0, 1 / sizes[pool.name], 1.0) for _ in range(number)]
     return constant, factors

@@ -1,16 +1,48 @@
-"""A model as a table: what print(model) shows."""
+"""Reaction table of a model, as text."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
 
 from ..utils.tables import columns
+from .declaration import Channel, Pool
+
+if TYPE_CHECKING:
+    from .model import Model
 
 
-def reaction_table(model):
-    """What `print(model)` shows: the pools, every channel with its event and rate, what is kept.
+def reaction_table(model: "Model") -> str:
+    """Table of pools, channels and conserved totals, as printed by `print(model)`.
 
-    n_q stands for N_q/𝒩_q, the occupation per mode of a bosonic pool.
+    In the column of factors, n_q = N_q/𝒩_q is the occupation per mode of a bosonic pool q.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    str
+        Several lines.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> print(js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz"))
+    hohlraum: 2 pools, 2 channels
+    <BLANKLINE>
+    pool  kind         size  energy/ħΩ
+    N     bosonic  10 modes          1
+    m     tls            20          1
+    <BLANKLINE>
+    channel     event  constant (1/s)  factors     reverse     bath
+    emission    m → N           1e+07  m (1+n_N)   absorption  -
+    absorption  N → m           1e+07  n_N (20-m)  emission    -
+    <BLANKLINE>
+    conserved: N + m
     """
     pools = [(p.name, p.kind, _size(p), f"{p.energy:g}") for p in model.pool_specs]
     channels = [
-        (c.name, _event(c), f"{c.rate:.6g}", _law(c, model), c.reverse or "-", c.bath or "-")
+        (c.name, _event(c), f"{c.rate:.6g}", _factors(c, model), c.reverse or "-", c.bath or "-")
         for c in model.channel_specs
     ]
     head = f"{model.name}: {len(pools)} pools, {len(channels)} channels"
@@ -24,7 +56,7 @@ def reaction_table(model):
             *columns(pools, ("pool", "kind", "size", "energy/ħΩ"), right=(2, 3)),
             "",
             *columns(
-                channels, ("channel", "event", "constant (1/s)", "times", "reverse", "bath"), (2,)
+                channels, ("channel", "event", "constant (1/s)", "factors", "reverse", "bath"), (2,)
             ),
             "",
             f"conserved: {'; '.join(conserved)}",
@@ -32,42 +64,42 @@ def reaction_table(model):
     )
 
 
-def _size(pool):
+def _size(pool: Pool) -> str:
     if pool.kind == "bosonic":
         return f"{pool.size:g} modes"
     return "-" if pool.size is None else f"{pool.size}"
 
 
-def _side(quanta):
+def _side(quanta: Mapping[str, int]) -> str:
     return " + ".join(name if k == 1 else f"{k} {name}" for name, k in quanta.items()) or "·"
 
 
-def _event(channel):
+def _event(channel: Channel) -> str:
     return f"{_side(channel.takes)} → {_side(channel.gives)}"
 
 
-def _law(channel, model):
-    """The rate's factors as the papers write them."""
+def _factors(channel: Channel, model: "Model") -> str:
+    """Factors of the jump rate, written as in BM."""
     kinds = {p.name: p for p in model.pool_specs}
-    words = []
+    factors = []
     for name, k in channel.takes.items():
         symbol = f"n_{name}" if kinds[name].kind == "bosonic" else name
         shift = "/𝒩" if kinds[name].kind == "bosonic" else ""
-        words += [symbol] + [f"({symbol}-{j}{shift})" for j in range(1, k)]
+        factors += [symbol] + [f"({symbol}-{j}{shift})" for j in range(1, k)]
         if kinds[name].kind == "mass_action" and k > 1:
-            words.append(f"/{k}!")
+            factors.append(f"/{k}!")
     for name, k in channel.gives.items():
         pool = kinds[name]
         if pool.kind == "bosonic":
-            words += [f"(1+n_{name})"] + [f"(1+n_{name}+{j}/𝒩)" for j in range(1, k)]
+            factors += [f"(1+n_{name})"] + [f"(1+n_{name}+{j}/𝒩)" for j in range(1, k)]
         elif pool.kind != "mass_action":
-            words += [f"({pool.size - j}-{name})" for j in range(k)]
+            factors += [f"({cast(int, pool.size) - j}-{name})" for j in range(k)]
     for name, k in channel.through.items():
-        words += [f"(1+n_{name})"] * k
-    return " ".join(words) or "1"
+        factors += [f"(1+n_{name})"] * k
+    return " ".join(factors) or "1"
 
 
-def _total(total):
+def _total(total: Mapping[str, int]) -> str:
     text = ""
     for name, k in total.items():
         sign = ("-" if k < 0 else "") if not text else (" - " if k < 0 else " + ")

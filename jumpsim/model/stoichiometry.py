@@ -1,39 +1,64 @@
-"""Whole numbers of quanta, and what a set of events conserves."""
+"""Numbers of quanta by pool, and the linear combinations that a set of events conserves."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 
-class Quanta(Mapping):
-    """Whole numbers of quanta by pool name; immutable, hashable."""
+class Quanta(Mapping[str, int]):
+    """Number of quanta of each pool by name: an immutable and hashable mapping.
 
-    def __init__(self, numbers=()):
+    Examples
+    --------
+    >>> Quanta({"A": 1, "B": 2})["B"]
+    2
+    """
+
+    def __init__(self, numbers: Mapping[str, int] | Iterable[tuple[str, int]] = ()) -> None:
         self._numbers = dict(numbers)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> int:
         return self._numbers[name]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._numbers)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._numbers)
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(frozenset(self._numbers.items()))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return repr(self._numbers)
 
 
-def null_space(rows):
-    """Whole-number basis of {v : rows · v = 0}, by exact elimination."""
+def null_space(rows: NDArray[np.int64]) -> list[list[int]]:
+    """Integer basis of the null space {v : rows · v = 0}, by exact Gaussian elimination.
+
+    Parameters
+    ----------
+    rows : ndarray of int, shape (n, P)
+
+    Returns
+    -------
+    list of list of int
+        Basis vectors of length P.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> null_space(np.array([[1, -1, 0], [0, 1, -1]]))
+    [[1, 1, 1]]
+    """
     width = rows.shape[1]
-    matrix = [[Fraction(int(x)) for x in row] for row in np.unique(rows, axis=0)]
-    pivots = []
+    matrix: list[list[Fraction]] = [
+        [Fraction(int(x)) for x in row] for row in np.unique(rows, axis=0)
+    ]
+    pivots: list[int] = []
     for column in range(width):
         pivot = next((r for r in range(len(pivots), len(matrix)) if matrix[r][column]), None)
         if pivot is None:

@@ -9,7 +9,7 @@ Examples
 >>> import jumpsim as js
 >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
 >>> run = js.simulate(model, [0, 1e-7], 100, {"N": 10, "m": 5}, seed=1)
->>> figure = js.plotting.distribution(js.distribution(run, "m"))
+>>> figure = js.plotting.distribution(js.distribution(run, "m", 1e-7))
 >>> files = js.plotting.save(figure, "m", "100 trajectories")  # doctest: +SKIP
 """
 

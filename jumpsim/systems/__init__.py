@@ -1,9 +1,19 @@
-"""Ready-made declarations of the systems of the papers, one file per system."""
+"""Ready-made models of the systems of both papers, one file for each system.
+
+Examples
+--------
+>>> import jumpsim as js
+>>> js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz").pools
+('N', 'm')
+>>> sorted(js.systems.CATALOGUE)[:3]
+['closed_waveguide', 'embedded_cavity', 'hohlraum']
+"""
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..model.base import BaseModel
 from .closed_waveguide import closed_waveguide
 from .couplings import Validity, validity
 from .embedded_cavity import embedded_cavity
@@ -25,7 +35,7 @@ class System:
         Checks the premises of the golden rule for some of these arguments.
     """
 
-    declare: Callable
+    declare: Callable[..., BaseModel]
     premises: Callable[..., Validity] | None = None
 
     def check_premises(self, parameters: dict) -> Validity | None:

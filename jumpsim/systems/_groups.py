@@ -1,26 +1,43 @@
-"""Groups of two-level systems that differ in their couplings."""
+"""Groups of two-level systems with different couplings."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from ..errors import InputError, whole_number
 from ..model.declaration import Pool
 
 
-def tls_groups(tls, **rates):
-    """Split a system's two-level systems into groups of equal ones.
+def tls_groups(
+    tls: int | Sequence[int], **rates: Sequence[Any]
+) -> list[tuple[Pool, tuple[Any, ...]]]:
+    """Pools and rates of groups of identical two-level systems.
 
     Parameters
     ----------
     tls : int or list of int
-        Number of two-level systems M, or of each group.
-    **rates : list
-        Already parsed rates by name, one entry for each group.
+        Number M of two-level systems, or the number in each group.
+    **rates : sequence
+        Checked rates by name, one entry for each group.
 
     Returns
     -------
     list of (Pool, tuple)
-        The pool of each group, "m" alone or "m1", "m2", ..., and its rates in the order given.
+        For each group its pool, "m" or "m1", "m2", ..., and its rates in the given order.
+
+    Raises
+    ------
+    InputError
+        When the numbers of groups and of rates differ.
+
+    Examples
+    --------
+    >>> for pool, rates in tls_groups([20, 10], gamma=[1.0, 2.0]):
+    ...     print(pool.name, pool.size, rates)
+    m1 20 (1.0,)
+    m2 10 (2.0,)
     """
     several = isinstance(tls, list | tuple)
-    sizes = list(tls) if several else [tls]
+    sizes = list(tls) if isinstance(tls, list | tuple) else [tls]
     if not sizes:
         raise InputError("`tls` must give at least one group of two-level systems")
     for name, values in rates.items():
@@ -39,6 +56,6 @@ def tls_groups(tls, **rates):
     return list(zip(pools, zip(*rates.values(), strict=True), strict=True))
 
 
-def by(pool):
-    """What a channel's name says of its group: nothing when there is only one."""
+def group_suffix(pool: Pool) -> str:
+    """Suffix of channel names for the group of a pool; empty when there is only one group."""
     return "" if pool.name == "m" else f" by {pool.name}"

@@ -1,18 +1,30 @@
-"""A small cavity inside a larger one that also holds M two-level systems.
+"""Small cavity inside a larger cavity that also contains M two-level systems.
 
 D. Braak and J. Mannhart, *Fermi's golden rule and the second law of thermodynamics*,
 Eqs. (100)-(109), Fig. 9; below "BM".
 """
 
+from collections.abc import Sequence
+
 from .. import units
 from ..errors import positive_number
 from ..model.declaration import Channel, Pool
 from ..model.model import Model
-from ._groups import by, tls_groups
+from ._groups import group_suffix, tls_groups
+
+Rates = float | str | Sequence[float | str]  # one rate, or one for each group of TLS
 
 
-def embedded_cavity(tls, modes_a, modes_c, gamma_4, gamma_5, gamma_6, wavelength=None):
-    """Cavity A inside cavity C, and M two-level systems m in C.
+def embedded_cavity(
+    tls: int | Sequence[int],
+    modes_a: float,
+    modes_c: float,
+    gamma_4: float | str,
+    gamma_5: Rates,
+    gamma_6: Rates,
+    wavelength: float | str | None = None,
+) -> Model:
+    """Embedded cavity: cavity A inside cavity C, and M two-level systems m in C.
 
     ========================== ================================== ==========
     event                      rate                               BM
@@ -25,7 +37,7 @@ def embedded_cavity(tls, modes_a, modes_c, gamma_4, gamma_5, gamma_6, wavelength
     absorption from A via C    𝒩_A γ_6 (M - m) n_A (1 + n_C)²     (107)
     ========================== ================================== ==========
 
-    BM print no equation for m; it follows from the conservation of A + C + m.
+    BM give no equation for m; it follows from the conservation of A + C + m.
 
     Parameters
     ----------
@@ -44,17 +56,30 @@ def embedded_cavity(tls, modes_a, modes_c, gamma_4, gamma_5, gamma_6, wavelength
     Returns
     -------
     Model
-        Pools A, C, m (or m1, m2, ...). Their total is conserved; the stationary law is
+        Pools A, C, m (or m1, m2, ...). Their total is conserved; the stationary distribution is
         microcanonical.
+
+    Raises
+    ------
+    InputError
+        When a parameter is not valid.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> js.systems.embedded_cavity(
+    ...     tls=50, modes_a=10, modes_c=40, gamma_4="1 MHz", gamma_5="1 MHz", gamma_6="1 MHz"
+    ... ).conserved
+    ({'A': 1, 'C': 1, 'm': 1},)
     """
     modes_a, modes_c = positive_number(modes_a, "modes_a"), positive_number(modes_c, "modes_c")
     groups = tls_groups(tls, gamma_5=_rates(gamma_5, "gamma_5"), gamma_6=_rates(gamma_6, "gamma_6"))
     constant = modes_a * units.rate(gamma_4, "gamma_4")
     channels = [*Channel.reversible("A→C", "C→A", constant, {"A": 1}, {"C": 1})]
-    for pool, (gamma_5, gamma_6) in groups:
-        for q, constant, way in (("C", modes_c * gamma_5, {}), ("A", modes_a * gamma_6, {"C": 2})):
-            emit, absorb = f"emit {q}{by(pool)}", f"absorb {q}{by(pool)}"
-            channels += Channel.reversible(emit, absorb, constant, {pool.name: 1}, {q: 1}, way)
+    for pool, (rate_c, rate_a) in groups:
+        for q, constant, passed in (("C", modes_c * rate_c, {}), ("A", modes_a * rate_a, {"C": 2})):
+            emit, absorb = f"emit {q}{group_suffix(pool)}", f"absorb {q}{group_suffix(pool)}"
+            channels += Channel.reversible(emit, absorb, constant, {pool.name: 1}, {q: 1}, passed)
     return Model(
         [Pool.bosonic("A", modes_a), Pool.bosonic("C", modes_c), *(pool for pool, _ in groups)],
         channels,
@@ -63,6 +88,6 @@ def embedded_cavity(tls, modes_a, modes_c, gamma_4, gamma_5, gamma_6, wavelength
     )
 
 
-def _rates(given, name):
-    given = given if isinstance(given, list | tuple) else [given]
-    return [units.rate(rate, name) for rate in given]
+def _rates(given: Rates, name: str) -> list[float]:
+    rates = given if isinstance(given, list | tuple) else [given]
+    return [units.rate(rate, name) for rate in rates]

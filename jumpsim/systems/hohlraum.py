@@ -1,18 +1,25 @@
-"""A closed hohlraum: one reservoir of black-body radiation and M two-level systems.
+"""Closed hohlraum: one reservoir of black-body radiation and M two-level systems.
 
 D. Braak and J. Mannhart, *Fermi's golden rule and the second law of thermodynamics*,
 Eqs. (1)-(7), (30)-(33); below "BM".
 """
 
+from collections.abc import Sequence
+
 from .. import units
 from ..errors import positive_number
 from ..model.declaration import Channel, Pool
 from ..model.model import Model
-from ._groups import by, tls_groups
+from ._groups import group_suffix, tls_groups
 
 
-def hohlraum(tls, modes, gamma_tilde, wavelength=None):
-    """One reservoir N and M two-level systems m that exchange single photons.
+def hohlraum(
+    tls: int | Sequence[int],
+    modes: float,
+    gamma_tilde: float | str | Sequence[float | str],
+    wavelength: float | str | None = None,
+) -> Model:
+    """Hohlraum: a reservoir N and M two-level systems m that exchange single photons.
 
     ========== ================== ==============
     event      rate               BM
@@ -28,22 +35,39 @@ def hohlraum(tls, modes, gamma_tilde, wavelength=None):
     modes : float
         Number of modes 𝒩 of the reservoir in the resonant window; n = N/𝒩.
     gamma_tilde : float or str, or a list of them
-        Rate γ̃ seen from one two-level system (the paper's γ'), for each group; γ = γ̃/𝒩 is the
-        same seen per mode (BM 70).
+        Rate γ̃ per two-level system (γ' in BM), for each group; γ = γ̃/𝒩 is the rate per mode
+        (BM 70).
     wavelength : float or str, optional
         Vacuum wavelength of the transition.
 
     Returns
     -------
     Model
-        Pools N, m (or m1, m2, ...). The total is conserved; the stationary law is microcanonical.
+        Pools N, m (or m1, m2, ...). Their total is conserved; the stationary distribution is
+        microcanonical.
+
+    Raises
+    ------
+    InputError
+        When a parameter is not valid.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="1 Hz")
+    >>> model.rates({"N": 12, "m": 3})  # emission 3 (1 + 12/10), absorption (20 - 3) 12/10
+    array([ 6.6, 20.4])
     """
     modes = positive_number(modes, "modes")
     given = gamma_tilde if isinstance(gamma_tilde, list | tuple) else [gamma_tilde]
     groups = tls_groups(tls, gamma_tilde=[units.rate(g, "gamma_tilde") for g in given])
     channels = []
     for pool, (rate,) in groups:
-        m, emission, absorption = pool.name, f"emission{by(pool)}", f"absorption{by(pool)}"
+        m, emission, absorption = (
+            pool.name,
+            f"emission{group_suffix(pool)}",
+            f"absorption{group_suffix(pool)}",
+        )
         channels += Channel.reversible(emission, absorption, rate, {m: 1}, {"N": 1})
     return Model(
         [Pool.bosonic("N", modes), *(pool for pool, _ in groups)],

@@ -1,24 +1,33 @@
-"""The open chiral waveguide between two reservoirs, with M two-level systems.
+"""Open chiral waveguide between two reservoirs, with M two-level systems.
 
 D. Braak and J. Mannhart, *Fermi's golden rule and the second law of thermodynamics*,
 Eqs. (8)-(24), (41)-(72), Figs. 1-4; below "BM".
 """
 
+from collections.abc import Mapping, Sequence
+
 from .. import units
 from ..errors import InputError, finite_number, positive_number
 from ..model.declaration import Channel, Pool
 from ..model.model import Model
-from ._groups import by, tls_groups
-from .couplings import rate_pairs, warn_unless_derivable
+from ._groups import group_suffix, tls_groups
+from .couplings import RatePairs, rate_pairs, warn_unless_derivable
 
 
 def open_waveguide(
-    tls, modes, gamma_dec, gamma_0, gamma_tilde, gamma_tilde_wg, wavelength=None, n_env=(0, 0)
-):
-    """Reservoirs A and B, joined by a waveguide with open ends, and M two-level systems m.
+    tls: int | Sequence[int],
+    modes: float,
+    gamma_dec: float | str,
+    gamma_0: float | str,
+    gamma_tilde: RatePairs,
+    gamma_tilde_wg: RatePairs,
+    wavelength: float | str | None = None,
+    n_env: Sequence[float] = (0, 0),
+) -> Model:
+    """Open waveguide: reservoirs A and B joined by a waveguide, and M two-level systems m.
 
-    Channel 1 runs from A to B, channel 2 from B to A. A wave packet from A can be absorbed only
-    through channel 1, one emitted towards A only through channel 2.
+    Channel 1 leads from A to B, channel 2 from B to A. A wave packet from A can be absorbed only
+    through channel 1, and a wave packet can be emitted towards A only through channel 2.
 
     ======================== ============================== =======
     event                    rate                           BM
@@ -35,8 +44,8 @@ def open_waveguide(
     gain of the TLS by r     γ̃_1r (M - m) n_r               (84)
     ======================== ============================== =======
 
-    BM print (62), (63) and (67) with the opposite sign; (69) is right. A channel whose constant
-    is 0 stays in the table, so that reverses and event indices can refer to it.
+    BM print (62), (63) and (67) with the opposite sign; (69) is correct. A channel whose rate
+    constant is 0 remains in the model, so that reverses and event indices can refer to it.
 
     Parameters
     ----------
@@ -55,8 +64,8 @@ def open_waveguide(
     wavelength : float or str, optional
         Vacuum wavelength of the transition.
     n_env : pair of float
-        Fixed occupations (n_1, n_2) of the channels, which come in through the ends; BM have
-        (0, 0), ends at T = 0, and then the table holds no gains.
+        Fixed occupations (n_1, n_2) of the channels by light that enters through the open ends;
+        in BM (0, 0), an environment at T = 0, for which the model has no gain channels.
 
     Returns
     -------
@@ -67,6 +76,21 @@ def open_waveguide(
     -----
     PhysicsWarning
         When no microscopic couplings give these rates (BM 57).
+
+    Raises
+    ------
+    InputError
+        When a parameter is not valid.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.open_waveguide(
+    ...     tls=100, modes=100, gamma_dec="10 kHz", gamma_0="10 kHz",
+    ...     gamma_tilde=("10 MHz", 0), gamma_tilde_wg=("10 MHz", 0),
+    ... )
+    >>> float(model.rates({"A": 58, "B": 58, "m": 27})[0])  # loss A via 1: γ_dec N_A
+    580000.0
     """
     modes = positive_number(modes, "modes")
     gamma_dec = units.rate(gamma_dec, "gamma_dec")
@@ -92,7 +116,7 @@ def open_waveguide(
         ),
     ]
     for pool, (rates, _) in groups:
-        for r, source, sink in _WAYS:
+        for r, source, sink in _PATHS:
             channels += _exchange(pool, r, source, sink, rates[r - 1] * (1 + n[r]))
     channels += [_loss(*loss, n, open_to_light) for loss in tls_losses]
     if open_to_light:
@@ -100,10 +124,10 @@ def open_waveguide(
     return Model(pools, channels, name="open_waveguide", wavelength=wavelength)
 
 
-_WAYS = ((1, "A", "B"), (2, "B", "A"))  # channel, the reservoir it comes from, the one it leads to
+_PATHS = ((1, "A", "B"), (2, "B", "A"))  # channel, reservoirs at its start and at its end
 
 
-def _loss(pool, constant, r, n, reversible):
+def _loss(pool: str, constant: float, r: int, n: Mapping[int, float], reversible: bool) -> Channel:
     return Channel(
         f"loss {pool} via {r}",
         constant * (1 + n[r]),
@@ -113,7 +137,7 @@ def _loss(pool, constant, r, n, reversible):
     )
 
 
-def _gain(pool, constant, r, n):
+def _gain(pool: str, constant: float, r: int, n: Mapping[int, float]) -> Channel:
     return Channel(
         f"gain {pool} via {r}",
         constant * n[r],
@@ -123,31 +147,31 @@ def _gain(pool, constant, r, n):
     )
 
 
-def _exchange(pool, r, source, sink, constant):
-    """Absorption from where channel r comes from, emission to where it leads to.
+def _exchange(pool: Pool, r: int, source: str, sink: str, constant: float) -> list[Channel]:
+    """Absorption from the reservoir at the start of channel r, emission to that at its end.
 
-    The reverse of what one channel does is what the other does: that is the chirality.
+    The reverse event of each one uses the other channel, because the waveguide is chiral.
     """
-    m, who, back = pool.name, by(pool), 3 - r
+    m, suffix, other = pool.name, group_suffix(pool), 3 - r
     return [
         Channel(
-            f"absorb {source}{who} via {r}",
+            f"absorb {source}{suffix} via {r}",
             constant,
             takes={source: 1},
             gives={m: 1},
-            reverse=f"emit {source}{who} via {back}",
+            reverse=f"emit {source}{suffix} via {other}",
         ),
         Channel(
-            f"emit {sink}{who} via {r}",
+            f"emit {sink}{suffix} via {r}",
             constant,
             takes={m: 1},
             gives={sink: 1},
-            reverse=f"absorb {sink}{who} via {back}",
+            reverse=f"absorb {sink}{suffix} via {other}",
         ),
     ]
 
 
-def _occupations(n_env):
+def _occupations(n_env: Sequence[float]) -> list[float]:
     if isinstance(n_env, str) or not hasattr(n_env, "__len__") or len(n_env) != 2:
         raise InputError(
             f"`n_env` must be a pair of occupations, for channels 1 and 2, but is {n_env!r}"

@@ -138,9 +138,9 @@ def _tops(model, truncate):
 def start_states(model, initial, tops, max_states):
     """States of the start and their probabilities, without the tails of drawn pools."""
     if isinstance(initial, Mixture):
-        return initial.law(model)
+        return initial.distribution(model)
     counts, weights = [], []
-    for (least, law), top in zip(initial.laws(model), tops, strict=True):
+    for (least, law), top in zip(initial.distributions(model), tops, strict=True):
         above = np.cumsum(law[::-1])[::-1]
         keep = (np.cumsum(law) > _TAIL / 2) & (above > _TAIL / 2)
         values = least + np.flatnonzero(keep)

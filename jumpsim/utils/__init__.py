@@ -1,1 +1,1 @@
-"""Tools of no physics: text tables, progress bars, memory and cores, where a result came from."""
+"""Utilities without physics: text tables, progress bars, resources, provenance of results."""

@@ -1,26 +1,33 @@
-"""Progress bars on stderr: what is done, how fast, and the time left."""
+"""Progress bars on stderr: work done, speed, and remaining time."""
 
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-_DELAY = 0.5  # seconds
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+_DELAY = 0.5  # seconds before the bar of a read appears
 
 
-def reading(ntraj, what, show=None):
-    """Bar over trajectories that are read from a store; appears only when it takes a while.
+def reading(ntraj: int, what: str, show: bool | None = None) -> "tqdm[Any]":
+    """Progress bar for trajectories read from a store; appears only when reading takes a while.
 
     Parameters
     ----------
     ntraj : int
+        Number of trajectories to read.
     what : str
+        Name of the data in the label of the bar.
     show : bool or None
-        None shows a bar when stderr is a terminal.
+        None shows the bar when stderr is a terminal.
 
     Returns
     -------
-    context manager
-        A `tqdm.tqdm`, whose `update(n)` counts.
+    tqdm.tqdm
+        A context manager; ``update(n)`` counts n trajectories.
     """
     from tqdm import tqdm
 
@@ -30,36 +37,49 @@ def reading(ntraj, what, show=None):
     )  # fmt: skip
 
 
-def step(text, show=None):
-    """Say on stderr what is being done; unless told otherwise when that is a terminal."""
+def step(text: str, show: bool | None = None) -> None:
+    """Print a message about the current step to stderr; by default only on a terminal."""
     if sys.stderr.isatty() if show is None else show:
         print(text, file=sys.stderr, flush=True)
 
 
 class Progress:
-    """A bar on stderr, or nothing; counted up from any thread, drawn by the main one.
+    """Progress bar of a run on stderr; any thread may count, only the main thread draws.
 
     Parameters
     ----------
     ntraj : int
-        Trajectories that are wanted.
+        Number of trajectories of the complete run.
     missing : list of (first, last)
-        Those that are not there yet.
+        Ranges of trajectories that are still to be simulated.
     show : bool or None
-        None shows a bar when stderr is a terminal.
+        None shows the bar when stderr is a terminal.
     unit : str
-        What is counted.
+        Name of the counted items.
 
     Attributes
     ----------
     note : str
-        Shown before the rate.
+        Text before the number of events per second.
+
+    Examples
+    --------
+    >>> with Progress(100, [(0, 100)], show=False) as progress:
+    ...     progress.count(rows=50, events=1000)
+    ...     progress.refresh()
     """
 
-    def __init__(self, ntraj, missing, show=None, unit="traj"):
+    def __init__(
+        self,
+        ntraj: int,
+        missing: Sequence[tuple[int, int]],
+        show: bool | None = None,
+        unit: str = "traj",
+    ) -> None:
         self._lock = threading.Lock()
         self._rows = self._events = 0
-        self._bar, self.note = None, ""
+        self._bar: Any = None
+        self.note = ""
         if sys.stderr.isatty() if show is None else show:
             from tqdm import tqdm
 
@@ -69,24 +89,24 @@ class Progress:
                 file=sys.stderr,
             )  # fmt: skip
             self._bar.set_postfix_str("preparing the kernel")
-        self._began = None
+        self._began: float | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.refresh()
         if self._bar is not None:
             self._bar.close()
 
-    def count(self, rows, events):
+    def count(self, rows: int, events: int) -> None:
         """Add finished trajectories and events."""
         with self._lock:
             self._rows += rows
             self._events += events
 
-    def refresh(self):
-        """Draw what has been counted."""
+    def refresh(self) -> None:
+        """Draw the bar with all that has been counted."""
         if self._bar is None:
             return
         with self._lock:

@@ -1,6 +1,6 @@
-"""Where a result came from: software, machine and time, as plain data for a file's attributes.
+"""Provenance of a result: software, machine and time, as plain data for the metadata of a file.
 
-What defines the numbers themselves is in `plan.Plan`; nothing in here changes one.
+The numerical result depends only on `store.plan.Plan`, not on anything in this module.
 """
 
 import datetime
@@ -13,17 +13,18 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 _PACKAGES = ("numpy", "numba", "llvmlite", "scipy", "h5py")
 
 
-def context():
+def context() -> dict[str, Any]:
     """Versions, machine, command and time of this process.
 
     Returns
     -------
     dict
-        Strings and numbers only.
+        Of strings, None and dicts of strings.
     """
     from .. import __version__
 
@@ -41,32 +42,39 @@ def context():
 
 
 @functools.cache
-def software():
-    """What must be the same wherever trajectories of one run are made.
+def software() -> dict[str, str]:
+    """Software versions that must be the same on all machines that simulate one run.
 
     Returns
     -------
     dict of str to str
-        Of this package version and digest of its sources; versions of what draws and compiles.
+        Version of this package with a digest of its sources, and the versions of the packages
+        that draw random numbers and compile kernels.
     """
     from .. import __version__
 
     digest = hashlib.blake2b(digest_size=4)
     for file in sorted(Path(__file__).parent.parent.rglob("*.py")):
-        if "__pycache__" not in file.parts:  # where engines put what they write
+        if "__pycache__" not in file.parts:  # generated code of the engines
             digest.update(file.read_bytes())
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "llvmlite")}
     return {"jumpsim": f"{__version__} (sources {digest.hexdigest()})", **versions}
 
 
-def canonical_json(data):
-    """One text for one content: sorted keys, no spaces, no NaN."""
+def canonical_json(data: Any) -> str:
+    """JSON text that is the same for equal data: sorted keys, no spaces, no NaN.
+
+    Examples
+    --------
+    >>> canonical_json({"b": 1, "a": [1.5]})
+    '{"a":[1.5],"b":1}'
+    """
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 @functools.cache
-def _commit():
-    """Commit of the source tree that runs, with a '+' when it was edited; None without one."""
+def _commit() -> str | None:
+    """Git commit of the sources, with '+' for uncommitted changes; None outside a repository."""
     folder = Path(__file__).parents[2]
     if not (folder / ".git").exists():
         return None
@@ -88,7 +96,7 @@ def _commit():
 
 
 @functools.cache
-def _cpu():
+def _cpu() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

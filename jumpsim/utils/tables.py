@@ -1,27 +1,44 @@
-"""Plain text tables: the reaction table of a model, and aligned columns for the terminal."""
+"""Plain text tables with aligned columns."""
+
+from collections.abc import Container, Iterable, Sequence
 
 import numpy as np
 
 
-def columns(rows, head, right=()):
-    """Lines of aligned columns.
+def columns(
+    rows: Iterable[Sequence[str]], head: Sequence[str], right: Container[int] = ()
+) -> list[str]:
+    """Lines of a table with aligned columns.
 
     Parameters
     ----------
-    rows : list of sequence of str
+    rows : iterable of sequence of str
     head : sequence of str
         Titles of the columns.
     right : collection of int
-        Columns that are aligned to the right.
+        Indices of the columns that are aligned to the right.
+
+    Returns
+    -------
+    list of str
+        The line of titles, then one line for each row.
+
+    Examples
+    --------
+    >>> for line in columns([("A", "12"), ("m", "3")], ("pool", "count"), right=[1]):
+    ...     print(line)
+    pool  count
+    A        12
+    m         3
     """
-    rows = [tuple(head), *map(tuple, rows)]
-    widths = [max(len(row[c]) for row in rows) for c in range(len(head))]
+    lines = [tuple(head), *map(tuple, rows)]
+    widths = [max(len(line[c]) for line in lines) for c in range(len(head))]
     return [
         "  ".join(
             cell.rjust(width) if c in right else cell.ljust(width)
-            for c, (cell, width) in enumerate(zip(row, widths, strict=True))
+            for c, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
-        for row in rows
+        for line in lines
     ]
 
 

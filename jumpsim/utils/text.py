@@ -3,10 +3,17 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def readable_bytes(size):
-    """Bytes in words, such as "3.31 MB"."""
+def readable_bytes(size: float) -> str:
+    """Size in bytes with a readable unit.
+
+    Examples
+    --------
+    >>> readable_bytes(3_310_000)
+    '3.31 MB'
+    """
     unit = "bytes"
     for larger in ("kB", "MB", "GB", "TB"):
         if size >= 1000:
@@ -14,14 +21,24 @@ def readable_bytes(size):
     return f"{size:.4g} {unit}"
 
 
-def readable_times(times):
-    """Factor and unit that make a list of times readable: (1e6, "µs") for 10 µs.
+def readable_times(times: ArrayLike) -> tuple[float, str]:
+    """Factor and unit in which a list of times is readable.
+
+    Parameters
+    ----------
+    times : array_like
+        Seconds.
 
     Returns
     -------
     factor : float
-        What to multiply seconds by.
+        Number of units in a second.
     unit : str
+
+    Examples
+    --------
+    >>> readable_times([0, 10e-6])
+    (1000000.0, 'µs')
     """
     longest = float(np.max(times))
     for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns"), (1e12, "ps")):

@@ -186,7 +186,7 @@ def test_round_trip_through_json(start):
 
 @pytest.mark.parametrize("data", [{}, {"thermal": 1.0}, {"counts": [1]}, {"spread": True, "x": 1}])
 def test_foreign_dicts_are_refused(data):
-    with pytest.raises(InputError, match="not a start's dict"):
+    with pytest.raises(InputError, match="not the dict of an initial state"):
         fromdict(data)
 
 
@@ -291,7 +291,7 @@ def test_fixed_needs_names():
 def test_probabilities_are_those_of_the_law(x):
     model = js.systems.hohlraum(6, 2.5, 1.0)
     start = js.Thermal(x)
-    (first, light), (low, systems) = start.laws(model)
+    (first, light), (low, systems) = start.distributions(model)
     for n in (0, 1, 4):
         for m in (0, 3, 6):
             inside = 0 <= m - low < len(systems)
@@ -337,7 +337,7 @@ def test_draws_of_a_mixture():
 
 def test_averages_and_law_of_a_mixture():
     model = hohlraum(6, 2.5, 1.0)
-    states, weights = TWICE.law(model)
+    states, weights = TWICE.distribution(model)
     rows = counted(model, [s for s, _ in TWICE.states])
     assert states.tolist() == rows[:3]  # a state that is named twice is one
     np.testing.assert_array_equal(weights, [0.5, 0.25, 0.25])

@@ -55,7 +55,7 @@ def test_printed_table():
         "pool  kind          size  energy/ħΩ",
         "A     bosonic  100 modes          1",
         "m     tls            100          1",
-        "channel         event  constant (1/s)  times        reverse         bath",
+        "channel         event  constant (1/s)  factors      reverse         bath",
         "loss A via 1    A → ·           1e+06  n_A          -               end 1",
         "transfer A→B    A → B           1e+06  n_A (1+n_B)  transfer B→A    -",
         "absorb A via 1  A → m           1e+07  n_A (100-m)  emit A via 2    -",
