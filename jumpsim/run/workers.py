@@ -1,31 +1,33 @@
-"""Who does the work of a run: threads in here, or the workers of any executor.
+"""Workers that simulate the blocks of a run: threads of this process, or those of any executor.
 
-They take index ranges, a few at a time, and tell what has become of them. A worker that dies costs
-what it had in hand; a pool that is broken is made again, or told of, and never waited for.
+Each is given ranges of indices, a few at a time. Of a worker that dies, only its unfinished blocks
+are lost; a broken pool is made again, or is an error, but is never waited for.
 """
 
 import pickle
 import time
 import warnings
 import weakref
-from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 
 from ..errors import InputError, WorkersError, WorkersWarning, choices
+from ..store.plan import Plan
 from ..utils.resources import usable_cores
 from . import block_task
 from .worker_process import Order, Task
 
-_BLOCK_SECONDS = 1.0  # work in one block: the most that a crash can cost, but of many workers
-_BLOCKS_PER_SECOND = 50.0  # as many as a driver may take in without becoming the slowest of all
+_BLOCK_SECONDS = 1.0  # work in one block: with few workers, the most that a crash can cost
+_BLOCKS_PER_SECOND = 50.0  # that the driver can receive without slowing down the workers
 _FILE_SECONDS = 10.0  # work in one block that is a file of its own
-_MOST_POOLS = 3  # made one after the other although none has delivered anything
-_LOOK_SECONDS = 2.0  # between looks at a cluster
-_AWAY_SECONDS = 60.0  # that a scheduler may be away, if its client has not given up before
-_PATIENCE_SECONDS = 5.0  # without workers before somebody is told
+_MOST_POOLS = 3  # made one after the other without any result
+_LOOK_SECONDS = 2.0  # between two requests for the number of workers of a cluster
+_AWAY_SECONDS = 60.0  # without connection to a scheduler, unless its client gives up before
+_PATIENCE_SECONDS = 5.0  # without workers before a warning
 
 
 class ThreadWorkers:
-    """Threads of this process, which ask after every slice whether to go on.
+    """Threads of this process, which check after every slice whether to go on.
 
     Attributes
     ----------
@@ -36,17 +38,30 @@ class ThreadWorkers:
     calls_proceed = True
     block_seconds = _BLOCK_SECONDS
 
-    def __init__(self, number, executor=None):
+    def __init__(self, number: int, executor: ThreadPoolExecutor | None = None):
         self.number = number
         self._given = executor
 
-    def begin(self, plan, max_events, chunk_rows, shared):  # noqa: ARG002 - they need no folder
-        """Get ready for the work of a plan."""
+    def begin(
+        self,
+        plan: Plan,
+        max_events: int | None,
+        chunk_rows: int | None,
+        shared: tuple[str, str] | None,  # noqa: ARG002 - threads need no folder
+    ) -> None:
+        """Prepare for the blocks of a plan."""
         self.plan, self.max_events, self.chunk_rows = plan, max_events, chunk_rows
         self._executor = self._given or ThreadPoolExecutor(self.number)
 
-    def submit(self, first, last, compiled, proceed, name):  # noqa: ARG002 - they write no files
-        """Hand a range of indices to a worker; returns a future."""
+    def submit(
+        self,
+        first: int,
+        last: int,
+        compiled: bool,
+        proceed: Callable[[int, int], bool],
+        name: str | None,  # noqa: ARG002 - threads write no files
+    ) -> Future:
+        """Give a range of indices to a worker; returns a future."""
         return self._executor.submit(
             block_task.run_block,
             self.plan,
@@ -58,20 +73,20 @@ class ThreadWorkers:
             self.chunk_rows,
         )
 
-    def loss(self, future):
-        """Say why a future came to nothing through no fault of its work, or None."""
+    def loss(self, future: Future) -> str | None:
+        """Why a task was lost although the task itself has no error; None when it was not."""
 
-    def recover(self):
-        """See to it that work goes on after a loss."""
+    def recover(self) -> None:
+        """Make further work possible after a loss."""
 
-    def end(self):
-        """Let go of what `begin` made."""
+    def end(self) -> None:
+        """Shut down what `begin` made."""
         if self._given is None:
             self._executor.shutdown(wait=True)
 
 
 class ExecutorWorkers:
-    """Workers of an executor, which share nothing with this process.
+    """Workers of an executor, which share no memory with this process.
 
     Parameters
     ----------
@@ -89,29 +104,42 @@ class ExecutorWorkers:
         self._number = number
         self._handed_out = weakref.WeakSet()  # to the pool that there is now
         self._broken = None
-        self._barren = 0  # pools that broke since one delivered something
+        self._barren = 0  # pools that broke since the last result
 
     @property
-    def number(self):
-        """Workers; 0 while there is none."""
+    def number(self) -> int:
+        """Number of workers; 0 while there is none."""
         known = ("num_workers", "_max_workers")  # of MPI; of the standard library
         found = (getattr(self._executor, name, None) for name in known)
         return self._number or next(filter(None, found), None) or usable_cores()
 
     @property
-    def block_seconds(self):
-        """Work in one block: so much that the driver is not asked too often."""
+    def block_seconds(self) -> float:
+        """Work in one block: so much that the driver does not receive too many blocks."""
         least = _FILE_SECONDS if self._order.folder else _BLOCK_SECONDS
         return max(least, self.number / _BLOCKS_PER_SECOND)
 
-    def begin(self, plan, max_events, chunk_rows, shared):
-        """Get ready for the work of a plan; `shared` may be a folder to write to and its note."""
+    def begin(
+        self,
+        plan: Plan,
+        max_events: int | None,
+        chunk_rows: int | None,
+        shared: tuple[str, str] | None,
+    ) -> None:
+        """Prepare for the blocks of a plan; `shared` is what `WritableStore.shared` returns."""
         self._order = Order.of(plan, max_events, chunk_rows, *(shared or ()))
         if self._make:
             self._executor = _made(self._make)
 
-    def submit(self, first, last, compiled, proceed, name):  # noqa: ARG002 - nobody to ask from there
-        """Hand a range of indices to a worker; returns a future, or None when nobody takes it."""
+    def submit(
+        self,
+        first: int,
+        last: int,
+        compiled: bool,
+        proceed: Callable[[int, int], bool],  # noqa: ARG002 - cannot be called from there
+        name: str | None,
+    ) -> Future | None:
+        """Give a range of indices to a worker; returns a future, or None of a broken pool."""
         task = pickle.dumps(Task((self._order, first, last, compiled, name)))
         try:
             future = self._send(pickle.loads, task)
@@ -124,8 +152,8 @@ class ExecutorWorkers:
     def _send(self, *task):
         return self._executor.submit(*task)
 
-    def loss(self, future):
-        """Say why a future came to nothing through no fault of its work, or None."""
+    def loss(self, future: Future) -> str | None:
+        """Why a task was lost although the task itself has no error; None when it was not."""
         if future.cancelled():
             return "it was cancelled"
         error = future.exception()
@@ -140,8 +168,8 @@ class ExecutorWorkers:
         self._barren = self._barren if error else 0
         return None
 
-    def recover(self):
-        """See to it that work goes on after a loss; raises `WorkersError` when it cannot."""
+    def recover(self) -> None:
+        """Make further work possible after a loss; raises `WorkersError` when it cannot."""
         if self._broken is None:
             return
         self._barren += 1
@@ -151,14 +179,14 @@ class ExecutorWorkers:
         self._executor, self._broken = _made(self._make), None
         self._handed_out.clear()
 
-    def end(self):
-        """Let go of what `begin` made."""
+    def end(self) -> None:
+        """Shut down what `begin` made."""
         if self._make:
             self._executor.shutdown(wait=True)
 
 
 class DaskWorkers(ExecutorWorkers):
-    """Workers of a Dask cluster, which come and go; a lost scheduler is given time to return."""
+    """Workers of a Dask cluster, which may come and go; a lost connection may be restored."""
 
     def __init__(self, executor, number):
         super().__init__(executor, number)
@@ -167,12 +195,12 @@ class DaskWorkers(ExecutorWorkers):
             raise InputError("`executor` is of a Dask client that is closed; connect again")
         self._address = self._client.scheduler.address
         self._threads, self._looked = 0, -_LOOK_SECONDS
-        self._alone_since, self._told = None, False
+        self._alone_since, self._warned = None, False
         self._away_since = None
 
     @property
-    def number(self):
-        """Threads of all workers, as the scheduler told a moment ago; 0 while it is away."""
+    def number(self) -> int:
+        """Threads of all workers, as of a few seconds ago; 0 without a connection."""
         now = time.monotonic()
         if self._client.status != "running":
             self.recover()
@@ -184,13 +212,13 @@ class DaskWorkers(ExecutorWorkers):
                 self._threads = sum(self._client.nthreads(callback_timeout=1).values())
             except (OSError, RuntimeError):  # it is just going away, or too busy to answer
                 return self._threads
-            self._tell_when_alone(now)
+            self._warn_when_alone(now)
         return min(self._number or self._threads, self._threads)
 
-    def _tell_when_alone(self, now):
+    def _warn_when_alone(self, now):
         self._alone_since = None if self._threads else self._alone_since or now
-        if not self._told and self._alone_since and now - self._alone_since > _PATIENCE_SECONDS:
-            self._told = True
+        if not self._warned and self._alone_since and now - self._alone_since > _PATIENCE_SECONDS:
+            self._warned = True
             text = f"no worker is connected to {self._address}: waiting for one"
             warnings.warn(text, WorkersWarning, stacklevel=2)
 
@@ -203,14 +231,14 @@ class DaskWorkers(ExecutorWorkers):
                 raise
             raise BrokenExecutor(str(error)) from None  # it has just gone away
 
-    def loss(self, future):
-        """Say why a future came to nothing through no fault of its work, or None."""
+    def loss(self, future: Future) -> str | None:
+        """Why a task was lost although the task itself has no error; None when it was not."""
         if not future.cancelled() and type(future.exception()).__name__ == "KilledWorker":
             return "every worker that had it died"
         return super().loss(future)
 
-    def recover(self):
-        """See to it that work goes on after a loss; raises `WorkersError` when it cannot."""
+    def recover(self) -> None:
+        """Make further work possible after a loss; raises `WorkersError` when it cannot."""
         now = time.monotonic()
         self._away_since = self._away_since or now
         gone = self._client.status in ("closed", "closing")
@@ -219,7 +247,9 @@ class DaskWorkers(ExecutorWorkers):
         self._broken = None
 
 
-def as_workers(executor, number):
+def as_workers(
+    executor: Executor | Callable[[], Executor] | None, number: int | None
+) -> ThreadWorkers | ExecutorWorkers:
     """Workers that an argument `executor` of `simulate` stands for.
 
     Parameters

@@ -92,6 +92,8 @@ class Record:
         What it becomes in a file. Those of "moments" depend on what a model's samples are.
     averages : tuple of Variable
         Of samples: their sums, sums of products, averages and covariances, in this order.
+    of : str
+        Only models that sample this record have it ("counts" or "expect"); "" for every model.
     """
 
     name: str
@@ -100,16 +102,12 @@ class Record:
     shown: str
     variables: tuple[Variable, ...] = ()
     averages: tuple[Variable, ...] = ()
+    of: str = ""
 
     @property
     def sums(self) -> bool:
         """Whether it is made of sums over trajectories, and holds nothing of single ones."""
         return not self.variables
-
-    @property
-    def sampled(self) -> bool:
-        """Whether it is there only for models whose samples it holds."""
-        return bool(self.averages)
 
     @property
     def dimension(self) -> str:
@@ -169,6 +167,7 @@ RECORDS = {
                     "covariance of two pools' counts, divisor n - 1",
                 ),
             ),
+            of="counts",
         ),
         Record(
             "expect",
@@ -211,6 +210,7 @@ RECORDS = {
                     "covariance of two expectation values between trajectories, divisor n - 1",
                 ),
             ),
+            of="expect",
         ),
         Record(
             "jumps",
@@ -291,9 +291,7 @@ def in_order(names: Collection[str]) -> tuple[str, ...]:
 
 def offered(model: "BaseModel") -> tuple[str, ...]:
     """Names of the records that a model can have."""
-    return tuple(
-        name for name, record in RECORDS.items() if not record.sampled or name == model.sampled
-    )
+    return tuple(n for n, record in RECORDS.items() if record.of in ("", model.sampled))
 
 
 def columns(model: "BaseModel", name: str) -> tuple[str, ...]:

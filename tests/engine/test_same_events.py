@@ -200,8 +200,8 @@ def test_sample_at_the_instant_of_an_event_includes_it(name):
     np.testing.assert_array_equal(fired, np.arange(1, len(times) + 1))
     # An event at the very last time belongs to the record.
     last = simulate(model, start, times, 3, 5)
-    assert last.event_time[-1] == times[-1]
-    assert last.event_count.tolist() == [len(times)]
+    assert last.arrays["event_time"][-1] == times[-1]
+    assert last.arrays["event_count"].tolist() == [len(times)]
 
 
 @every_system
@@ -212,7 +212,7 @@ def test_changes_of_all_jumps_make_the_counts(name):
     )
     np.testing.assert_array_equal(ensemble.counts, start + ensemble.jumps @ np.array(changes))
     alone = simulate(model, start, ensemble.times, 11, 13)
-    np.testing.assert_array_equal(ensemble.counts[13], alone.counts[0])
+    np.testing.assert_array_equal(ensemble.counts[13], alone.arrays["counts"][0])
 
 
 @pytest.mark.parametrize("seed", [0, 5, 2**64 - 1])

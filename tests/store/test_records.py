@@ -19,7 +19,7 @@ from jumpsim.run import block_task, scheduler
 from jumpsim.store import FileStore, paths, records
 from jumpsim.utils import provenance
 
-NTRAJ, BLOCK = 200, 40  # as many rows as lockstep needs
+NTRAJ, BLOCK = 128, 32  # rows: as many as lockstep needs
 TIMES = np.linspace(0, 1, 4)
 MODELS = {
     "counts": (js.systems.hohlraum(3, 2, 1.0), {"N": 2, "m": 1}),
@@ -39,19 +39,45 @@ def offered(kernel):
     return records.offered(MODELS[kernel.split()[0]][0])
 
 
-CASES = [(kernel, record) for kernel in KERNELS for record in subsets(offered(kernel))]
-GROWN = [
-    (kernel, smaller, larger)
-    for kernel, larger in CASES
-    for smaller in subsets(larger)
-    if smaller != larger
-]
-# One for each larger record of the plain kernels: that with its first name alone.
-FEW = [case for case in GROWN if "plain" in case[0] and case[1] == case[2][:1]]
-
-
 def named(case):
-    return "-".join(part if isinstance(part, str) else "+".join(part) for part in case)
+    words = (part if isinstance(part, str) else "+".join(part) for part in case)
+    return "-".join(words)
+
+
+def quick(cases, chosen):
+    """Parameters of a test: those that are not chosen are slow."""
+    return [
+        pytest.param(*case, id=named(case), marks=() if chosen(*case) else pytest.mark.slow)
+        for case in cases
+    ]
+
+
+STOPS = ("error", "signal")
+ALONE = [
+    (kernel, record, stop)
+    for kernel in KERNELS
+    for record in subsets(offered(kernel))
+    for stop in STOPS
+]
+ADDED = [
+    (kernel, smaller, larger, before, stop)
+    for kernel in KERNELS
+    for larger in subsets(offered(kernel))
+    for smaller in subsets(larger)[:-1]
+    for before in ("finished", "interrupted")
+    for stop in STOPS
+]
+
+
+def alone_is_quick(kernel, record, stop):
+    plain_or_some = "plain" in kernel or len(record) == 3
+    return plain_or_some and stop == STOPS[len(record) % 2]
+
+
+def added_is_quick(kernel, smaller, larger, before, stop):
+    few = smaller == larger[:1] and len(larger) in (2, 4)
+    expected = "interrupted" if "moments" in larger else "finished"
+    return "plain" in kernel and few and before == expected and stop == STOPS[len(larger) // 4]
 
 
 class WorkerError(Exception):
@@ -115,7 +141,7 @@ def interrupted(stop, done):
     run_block = block_task.run_block
 
     def run(plan, first, last, max_events, proceed, *more):
-        if stop and len(done) == 2:
+        if stop and len(done) == 1:
             if stop == "error":
                 raise WorkerError
             os.kill(os.getpid(), signal.SIGINT)
@@ -143,45 +169,32 @@ def assert_resumed(path, done, kept, reference):
     assert [file.name for file in path.parent.iterdir()] == ["a.h5"]
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-def test_any_records_are_resumed(case, simulate, reference, tmp_path):
-    kernel, record = case
-    path, stop = tmp_path / "a.h5", ("error", "signal")[len(record) % 2]
+@pytest.mark.parametrize(("kernel", "record", "stop"), quick(ALONE, alone_is_quick))
+def test_any_records_are_resumed(kernel, record, stop, simulate, reference, tmp_path):
+    path = tmp_path / "a.h5"
     kept = interrupt(simulate, kernel, path, record, stop)
     assert 0 < len(indices(kept)) < NTRAJ
     assert_resumed(path, simulate(kernel, path, record), kept, reference(kernel, record))
 
 
-def grow(case, simulate, reference, path, finished, stop):
-    """Add records to a smaller store, interrupted in the middle; compare with one run."""
-    kernel, smaller, larger = case
-    if finished:
+@pytest.mark.parametrize(
+    ("kernel", "smaller", "larger", "before", "stop"), quick(ADDED, added_is_quick)
+)
+def test_added_records_are_resumed(
+    kernel, smaller, larger, before, stop, simulate, reference, tmp_path
+):
+    path = tmp_path / "a.h5"
+    if before == "finished":
         simulate(kernel, path, smaller)
     else:
         interrupt(simulate, kernel, path, smaller, stop)
-    before = blocks(path)
+    earlier = blocks(path)
     # What is there is kept beside what is added, so that the new records need not name it.
     added = [name for name in larger if name not in smaller]
-    kept = interrupt(simulate, kernel, path, added, stop).keys() - before.keys()
+    kept = interrupt(simulate, kernel, path, added, stop).keys() - earlier.keys()
     assert 0 < len(indices(kept)) < NTRAJ
-    assert js.open(path).record == (smaller if finished else larger)
+    assert js.open(path).record == (smaller if before == "finished" else larger)
     assert_resumed(path, simulate(kernel, path, added), kept, reference(kernel, larger))
-
-
-@pytest.mark.parametrize("case", FEW, ids=named)
-def test_added_records_are_resumed(case, simulate, reference, tmp_path):
-    finished, stop = len(case[2]) % 2 == 0, ("error", "signal")[len(case[2]) // 3]
-    grow(case, simulate, reference, tmp_path / "a.h5", finished, stop)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("stop", ["error", "signal"])
-@pytest.mark.parametrize("finished", [True, False])
-@pytest.mark.parametrize("case", GROWN, ids=named)
-def test_records_added_to_any_store_are_resumed(
-    case, finished, stop, simulate, reference, tmp_path
-):
-    grow(case, simulate, reference, tmp_path / "a.h5", finished, stop)
 
 
 @pytest.mark.parametrize("kernel", ["counts plain", "expect plain"])
@@ -193,7 +206,7 @@ def test_blocks_that_workers_write_are_resumed(kernel, simulate, reference, tmp_
         with pytest.raises(WorkerError):
             simulate(kernel, path, everything, "error", **shared)
         kept = blocks(path)
-        assert len(kept) == 2
+        assert len(kept) == 1
         done = simulate(kernel, path, everything, **shared)
     assert_resumed(path, done, kept, reference(kernel, everything))
 
