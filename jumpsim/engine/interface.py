@@ -102,11 +102,11 @@ class Engine(ABC):
 
     Attributes
     ----------
-    buffers : frozenset of str
-        What it can keep of a trajectory: any of "samples", "jumps", "events".
+    compiled_keeps : frozenset of str
+        What its compiled code can keep; when anything else is wanted, its plain kernel is used.
     """
 
-    buffers: frozenset[str] = frozenset({"samples", "jumps", "events"})
+    compiled_keeps: frozenset[str] = frozenset({"samples", "sums", "jumps", "events"})
 
     @abstractmethod
     def table(self, model_input: Any) -> Any:

@@ -60,7 +60,7 @@ def run(
     made = ENGINES[engine]
     batch = Batch(times, starts, streams, keep, max_events)
     budget = SLICE_EVENTS if slice_events is None else slice_events
-    if compiled:
+    if compiled and made.compiled_keeps.issuperset(keep):
 
         def alone(single: Batch) -> Rows:
             return _one_by_one(made, model_input, single, SLICE_EVENTS, None, False)
@@ -82,7 +82,9 @@ def _one_by_one(
     """Simulate trajectories one after the other."""
     keep, times, starts = batch.keep, batch.times, batch.starts
     table = engine.table(model_input)
-    advance = switching_kernel(engine, table, starts.shape[1], compiled)
+    advance = engine.kernel
+    if engine.compiled_keeps.issuperset(keep):
+        advance = switching_kernel(engine, table, starts.shape[1], compiled)
     cursor, out = prepared(engine, model_input, len(starts), len(times), keep)
     limit = np.iinfo(np.int64).max if batch.max_events is None else batch.max_events
     event_times, event_channels = [], []
