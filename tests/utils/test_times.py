@@ -84,7 +84,7 @@ def test_the_rows_of_a_loop():
 
 
 def test_the_rows_of_quantum_jumps():
-    run = js.simulate_wavefunction(
+    run = js.simulate(
         LEVELS, TIMES, 64, {"u": 0, "l": 0, "photon": 0}, seed=1, record=["expect", "jumps"]
     )
     for k, text in enumerate(TEXTS[:-1]):

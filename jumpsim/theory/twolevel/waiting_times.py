@@ -1,9 +1,14 @@
 """How long quantum jumps keep one waiting, from the density matrix of what has not jumped yet."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...errors import InputError
 from ...systems.twolevel.parameters import ModeParameters
+from ...systems.twolevel.quantum_jumps import TwoLevel
 from ...units import as_times
 from ..first_passage import Passage
 from .expectations import start_populations
@@ -13,8 +18,14 @@ from .quantised_mode import TAIL, larger, steady
 _MARGIN = 16  # photons beyond the start and the steady state, to begin with
 
 
-def waiting_law(model, times, initial, channels, since=None):
-    """Law of the time until the next jump of one of some channels.
+def waiting_law(
+    model: TwoLevel,
+    times: ArrayLike,
+    initial: Any,
+    channels: Sequence[str],
+    since: str | None = None,
+) -> Passage:
+    """Distribution of the time until the next jump of one of some channels.
 
     Parameters
     ----------
@@ -27,7 +38,7 @@ def waiting_law(model, times, initial, channels, since=None):
     channels : list of str
         What is waited for.
     since : str, optional
-        Wait from a jump of this channel at rest, instead of from the start.
+        Wait from a jump of this channel in the steady state, instead of from the start.
 
     Returns
     -------
@@ -40,7 +51,7 @@ def waiting_law(model, times, initial, channels, since=None):
     """
     p, times = model.parameters, as_times(times)
     if not isinstance(p, ModeParameters):
-        raise InputError("the law of waiting times is known with a quantised mode alone")
+        raise InputError("the distribution of waiting times is known only with a quantised mode")
     for name in [*channels, *([] if since is None else [since])]:
         model.channel(name)  # refuses what there is not
     rest = steady(p)
