@@ -2,13 +2,11 @@
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError, choices
 from ..model.initial import as_initial
@@ -62,15 +60,8 @@ class Passage:
         )
 
 
-def first_passage(
-    model: Model,
-    times: ArrayLike,
-    initial: Any,
-    target: Any,
-    truncate: Mapping[str, int] | None = None,
-    max_states: int = MOST_STATES,
-) -> Passage:
-    """Distribution of the first time at which a system is in one of the target states.
+def first_passage(model, times, initial, target, truncate=None, max_states=MOST_STATES):
+    """Law of the first time at which a system is in one of the target states.
 
     Parameters
     ----------
@@ -99,15 +90,9 @@ def first_passage(
 
 
 def waiting_time(
-    model: Model,
-    times: ArrayLike,
-    initial: Any,
-    channels: str | Sequence[str],
-    since: str | None = None,
-    truncate: Mapping[str, int] | None = None,
-    max_states: int = MOST_STATES,
-) -> Passage:
-    """Distribution of the time until the next event of one of some channels.
+    model, times, initial, channels, since=None, truncate=None, max_states=MOST_STATES
+):
+    """Law of the time until the next event of one of some channels.
 
     Parameters
     ----------
@@ -115,12 +100,11 @@ def waiting_time(
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        The start of the wait; with `since` the start from which the stationary distribution is
-        reached.
+        The start of the wait; with `since` the start from which the stationary law is reached.
     channels : str or list of str
         What is waited for.
     since : str, optional
-        Wait from an event of this channel in the steady state, instead of from the start.
+        Wait from an event of this channel at rest, instead of from the start.
     truncate, max_states
         As for `master_equation`.
 
@@ -145,7 +129,7 @@ def waiting_time(
     return _passage(space, times, start, space.matrix(silent=places), nowhere, what, places)
 
 
-def as_target(model: Model, target: Any) -> tuple[Callable[..., NDArray[np.bool_]], str]:
+def as_target(model, target):
     """Return the function of the states that a target means, and the target in words.
 
     Parameters
@@ -202,7 +186,7 @@ def _channel(model, name):
 
 
 def _just_after(space, law, channel):
-    """Distribution over the states just after an event of a channel, in the steady state."""
+    """Law of the state just after an event of a channel, at rest."""
     source, target, which, rate = space.edges
     flow = np.where((which == channel) & (target >= 0), rate * law[source], 0.0)
     if flow.sum() == 0:

@@ -1,14 +1,9 @@
 """How long quantum jumps keep one waiting, from the density matrix of what has not jumped yet."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ...errors import InputError
 from ...systems.twolevel.parameters import ModeParameters
-from ...systems.twolevel.quantum_jumps import TwoLevel
 from ...units import as_times
 from ..first_passage import Passage
 from .expectations import start_populations
@@ -18,14 +13,8 @@ from .quantised_mode import TAIL, larger, steady
 _MARGIN = 16  # photons beyond the start and the steady state, to begin with
 
 
-def waiting_law(
-    model: TwoLevel,
-    times: ArrayLike,
-    initial: Any,
-    channels: Sequence[str],
-    since: str | None = None,
-) -> Passage:
-    """Distribution of the time until the next jump of one of some channels.
+def waiting_law(model, times, initial, channels, since=None):
+    """Law of the time until the next jump of one of some channels.
 
     Parameters
     ----------
@@ -38,7 +27,7 @@ def waiting_law(
     channels : list of str
         What is waited for.
     since : str, optional
-        Wait from a jump of this channel in the steady state, instead of from the start.
+        Wait from a jump of this channel at rest, instead of from the start.
 
     Returns
     -------
@@ -51,7 +40,7 @@ def waiting_law(
     """
     p, times = model.parameters, as_times(times)
     if not isinstance(p, ModeParameters):
-        raise InputError("the distribution of waiting times is known only with a quantised mode")
+        raise InputError("the law of waiting times is known with a quantised mode alone")
     for name in [*channels, *([] if since is None else [since])]:
         model.channel(name)  # refuses what there is not
     rest = steady(p)
