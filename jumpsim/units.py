@@ -78,7 +78,7 @@ def _number(value, name, dimension):
     return as_float(value)
 
 
-def as_float(number: numbers.Real) -> float:
+def as_float(number: Any) -> float:
     """Return a real number as a float; infinite when it is too large."""
     try:
         return float(number)

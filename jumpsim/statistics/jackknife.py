@@ -24,7 +24,8 @@ def group_sums(
     numbers : ndarray, shape (groups,)
     sums : ndarray, shape (groups, ...)
     """
-    numbers, sums, row = np.zeros(groups), 0.0, 0
+    numbers, row = np.zeros(groups), 0
+    sums: Any = 0.0
     for samples in slabs:
         member = np.eye(groups)[(row + np.arange(len(samples))) % groups]
         numbers += member.sum(axis=0)

@@ -3,14 +3,14 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from .. import units
 from ..errors import InputError
 from ..model.base import BaseModel
 
 
-def inverse_temperatures(model: BaseModel, counts: ArrayLike) -> NDArray[Any]:
+def inverse_temperatures(model: BaseModel, counts: Any) -> NDArray[Any]:
     """dS/dN of each pool, its inverse temperature times the energy of its quantum (BM 76).
 
     Bosonic pools: ln((1+n)/n) with n = N/𝒩; TLS and fermionic pools: ln((M-m)/m). Infinite for an
@@ -39,9 +39,7 @@ def inverse_temperatures(model: BaseModel, counts: ArrayLike) -> NDArray[Any]:
     return out
 
 
-def temperatures(
-    model: BaseModel, counts: ArrayLike, sem: ArrayLike | None = None, si: bool = False
-) -> Any:
+def temperatures(model: BaseModel, counts: Any, sem: Any = None, si: bool = False) -> Any:
     """Local temperature of each pool (BM 7, 76).
 
     Bosonic pools: k_B T = ε / ln((1+n)/n) with n = N/𝒩; TLS and fermionic pools:
@@ -82,7 +80,7 @@ def temperatures(
     return temperature, factor * np.abs(slope) * np.asarray(sem, float)
 
 
-def entropies(model: BaseModel, counts: ArrayLike, si: bool = False) -> NDArray[Any]:
+def entropies(model: BaseModel, counts: Any, si: bool = False) -> NDArray[Any]:
     """Entropy of each pool in local equilibrium (BM 14, 95, 96).
 
     Bosonic pools: 𝒩 [(1+n) ln(1+n) - n ln n]; TLS and fermionic pools:
