@@ -245,6 +245,10 @@ def _seconds(text):
     from .. import units
 
     try:
-        return units.time(float(text) if text.replace(".", "", 1).isdigit() else text, "TIME")
+        value = float(text)
+    except ValueError:
+        value = text
+    try:
+        return units.time(value, "TIME")
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error)) from None

@@ -84,7 +84,7 @@ def test_the_rows_of_a_loop():
 
 
 def test_the_rows_of_quantum_jumps():
-    run = js.simulate_wavefunction(
+    run = js.simulate(
         LEVELS, TIMES, 64, {"u": 0, "l": 0, "photon": 0}, seed=1, record=["expect", "jumps"]
     )
     for k, text in enumerate(TEXTS[:-1]):
@@ -97,7 +97,9 @@ def test_the_row_of_a_command(tmp_path, capsys):
     out = str(tmp_path / "out.h5")
     js.simulate(BOX, TIMES, 20, js.Thermal(1.0), 3, ["counts", "jumps"], store=out)
     for text in ("0.3 us", "0.6 us", "0.7 us"):
-        assert main(["counting", out, "emission", "--after", text, "--no-figure"]) == 0
+        seconds = text.replace(" us", "e-6")
+        for given in (text, seconds, f"{seconds} s"):
+            assert main(["counting", out, "emission", "--after", given, "--no-figure"]) == 0
         assert f"from {text.replace('us', 'µs')} on" in capsys.readouterr().out
         assert main(["distribution", out, "m", text, "--no-figure"]) == 0
         assert f"at {text.replace('us', 'µs')}" in capsys.readouterr().out

@@ -6,6 +6,7 @@ Its trajectories are those of a Monte Carlo wave function; with the golden rule 
 exchange it would be `systems.two_level`.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
@@ -37,7 +38,7 @@ class CoherentRates(NamedTuple):
     mode: bool  # whether the light is a mode that holds photons
 
 
-def electron_channels(gammas, fillings):
+def electron_channels(gammas: Sequence[float], fillings: Sequence[float]) -> list[Channel]:
     """Exchange of the levels u and l with their reservoirs: γ f (1 - n) and γ (1 - f) n."""
     channels = []
     for level, gamma, f in zip("ul", gammas, fillings, strict=True):
@@ -48,7 +49,7 @@ def electron_channels(gammas, fillings):
     return channels
 
 
-def bath_channels(gamma_b, n_b):
+def bath_channels(gamma_b: float, n_b: float) -> tuple[Channel, Channel]:
     """Exchange of the mode with its bath: γ_b n_b (1 + n) and γ_b (1 + n_b) n."""
     return Channel.reversible(
         "photon from bath", PHOTON_LOSS, gamma_b * n_b, {}, {"photon": 1},
@@ -115,7 +116,7 @@ class TwoLevel(BaseModel):
         return Samples("expect", OBSERVABLES, 2.0**-32)
 
     @property
-    def coupling(self):
+    def coupling(self) -> float:
         """|g|, or |ε| of a classical field."""
         p = self.parameters
         return abs(p.g if isinstance(p, ModeParameters) else p.epsilon)
@@ -130,14 +131,15 @@ class TwoLevel(BaseModel):
             *constants[:4], *bath, float(self.parameters.detuning), float(self.coupling), mode
         )
 
-    def as_counts(self, counts, whole=False):
+    def as_counts(self, counts: Any, whole: bool = False) -> NDArray[Any]:
         """Counts as `Model.as_counts` has them, with fewer photons than 2²¹."""
         array = super().as_counts(counts, whole)
-        if (array[..., 2:] >= 2**21).any():
-            raise InputError(
-                f"count of pool 'photon' must be below 2^21, but is {array[..., 2].max():g}: "
-                "beyond, averages are no longer exact; use rate equations"
-            )
+        for name, count in zip(self.pools, np.moveaxis(array, -1, 0), strict=True):
+            if name == "photon" and (count >= 2**21).any():
+                raise InputError(
+                    f"count of pool 'photon' must be below 2^21, but is {count.max():g}: beyond, "
+                    "averages are no longer exact; use rate equations"
+                )
         return array
 
     def as_start(self, counts: ArrayLike) -> NDArray[Any]:
@@ -149,14 +151,14 @@ class TwoLevel(BaseModel):
         )
 
     @property
-    def entropies(self):
+    def entropies(self) -> NDArray[np.float64]:
         """Entropy that each event leaves in its reservoir, ln(rate/reverse rate), (n_channels,)."""
         with np.errstate(divide="ignore"):
             logs = {c.name: np.log(c.rate) for c in self.channel_specs}
         ratio = [logs[c.name] - logs[c.reverse] for c in self.channel_specs]
         return np.array(ratio)
 
-    def asdict(self):
+    def asdict(self) -> dict[str, Any]:
         """Plain dict of everything that defines the model; `model_fromdict` is its inverse."""
         p = self.parameters
         out = {f.name: getattr(p, f.name) for f in fields(p)}
@@ -209,7 +211,7 @@ def as_simulated(model: Any) -> BaseModel:
     raise InputError(f"`model` must be a jumpsim.Model, but is {type(model).__name__}")
 
 
-def model_fromdict(data):
+def model_fromdict(data: Mapping[str, Any]) -> BaseModel:
     """Rebuild a model, of counts or with a coherent exchange, from its `asdict`."""
     if "coupling" not in data:
         return Model.fromdict(data)
