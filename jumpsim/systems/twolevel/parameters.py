@@ -107,10 +107,8 @@ def _real(value: ArrayLike, name: str) -> NDArray[np.float64]:
     return value
 
 
-def _as_text(value: ArrayLike) -> str:
-    return (
-        f"{float(cast(float, value)):g}" if np.ndim(value) == 0 else "an array with values outside"
-    )
+def _as_text(value: NDArray[np.float64]) -> str:
+    return f"{float(value):g}" if np.ndim(value) == 0 else "an array with values outside"
 
 
 def exponent(filling: Any, sign: int = 1) -> Any:
