@@ -125,8 +125,8 @@ GOOD = {"modes": 100, "modes_wg": 50, "gamma_dec": 1e4, "gamma_0": 1e4, "gamma_t
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"gamma_0": 0}, "`gamma_0` must be > 0, because a density of states"),
-        ({"gamma_dec": 0}, "`gamma_dec` must be > 0, because a density of states"),
+        ({"gamma_0": 0}, "`gamma_0` must be > 0, because the density of states"),
+        ({"gamma_dec": 0}, "`gamma_dec` must be > 0, because the density of states"),
         ({"gamma_dec": -1}, "`gamma_dec` must be a finite rate ≥ 0"),
         ({"modes_wg": 0}, "`modes_wg` must be a finite number > 0"),
         ({"modes_wg": -5}, "`modes_wg` must be a finite number > 0"),
