@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .. import units
 from ..errors import (
@@ -145,6 +146,19 @@ class Channel:
     through: Mapping[str, int] = field(default_factory=dict)
     reverse: str | None = None
     bath: str | None = None
+
+    if TYPE_CHECKING:  # the argument `rate` may be a string with a unit, the attribute is a float
+
+        def __init__(
+            self,
+            name: str,
+            rate: float | str,
+            takes: Mapping[str, int] = ...,
+            gives: Mapping[str, int] = ...,
+            through: Mapping[str, int] = ...,
+            reverse: str | None = None,
+            bath: str | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         one_line(self.name, "a channel's name")

@@ -1,1 +1,1 @@
-"""The published figures of both papers."""
+"""Figures of both papers: Braak & Mannhart (simulated) and Wacker (from theory)."""

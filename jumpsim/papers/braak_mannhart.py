@@ -1,48 +1,67 @@
-"""The figures of Braak & Mannhart again: rate equations, averages with errors, trajectories.
+"""Figures of Braak & Mannhart ("BM"): rate equations, averages with errors, single trajectories.
 
-Those of Wacker's two levels come from theory alone, by `levelfigures`.
+The figures of Wacker's paper need theory only, see `papers.wacker`.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import plotting, thermo
 from ..errors import InputError, StoreError, choices
 from ..plotting.style import COLOURS, LINES, MARKERS, STYLE
 from ..run.parameter_file import load_spec
 from ..run.simulate import simulate
+from ..store.ensemble import Ensemble
 from ..store.ensemble import open as open_ensemble
 from ..theory.mean_field import mean_field
 from ..utils.text import readable_times
 from . import wacker
 
-_SHOWN = 4  # single trajectories in a figure
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Drawn = tuple["Figure", list[str]]  # a figure, and numerical results as text
+
+_SHOWN = 4  # number of single trajectories in a figure
 _MAX_MARKERS = 25
 
 
-def draw_figures(names, data, stores, output, read_only=False, ntraj=None, progress=None):
-    """Draw figures of the papers; what is missing of a store that one needs is simulated first.
+def draw_figures(
+    names: Sequence[str],
+    data: str | PathLike[str],
+    stores: str | PathLike[str],
+    output: str | PathLike[str],
+    read_only: bool = False,
+    ntraj: int | None = None,
+    progress: bool | Callable[..., Any] | None = None,
+) -> Iterator[str]:
+    """Draw figures of the papers; trajectories that are missing in a store are simulated first.
 
     Parameters
     ----------
     names : list of str
-        Such as "fig4" or "second_law"; all when empty.
+        Such as "fig4" or "second_law"; empty for all figures.
     data, stores, output : path
-        Folders of the parameter files, of the stores, and for the figures.
+        Folders of the parameter files, of the stores, and of the figures.
     read_only : bool
-        Never simulate.
+        Do not simulate; raise `StoreError` when a store does not exist.
     ntraj : int, optional
-        Trajectories in each store; by default what its parameter file says.
+        Number of trajectories in each store; by default that of its parameter file.
     progress : bool or callable, optional
         As in `simulate`.
 
     Yields
     ------
     str
-        What was drawn, and numbers beside those of the paper.
+        Names of the files written, and numerical results with those of the paper.
     """
     known = {**FIGURES, **wacker.FIGURES}
     for name in names:
@@ -55,14 +74,21 @@ def draw_figures(names, data, stores, output, read_only=False, ntraj=None, progr
             figure, findings, source = wacker.draw(name, data)
         else:
             source = _store(name, data, stores, read_only, ntraj, progress)
-            figure, findings = _drawn(FIGURES[name][1], _Run(open_ensemble(source)))
+            figure, findings = _titled_figure(FIGURES[name][1], _Run(open_ensemble(source)))
         files = plotting.save(figure, Path(output) / name, f"jumpsim figures {name} from {source}")
         yield f"{name}: {known[name][-1]}; {', '.join(map(str, files))}"
         yield from (f"  {line}" for line in findings)
 
 
-def _store(name, data, stores, read_only, ntraj, progress):
-    """Path of the store behind a figure, complete unless nothing may be simulated."""
+def _store(
+    name: str,
+    data: str | PathLike[str],
+    stores: str | PathLike[str],
+    read_only: bool,
+    ntraj: int | None,
+    progress: bool | Callable[..., Any] | None,
+) -> Path:
+    """Path of the store of a figure; missing trajectories are simulated unless `read_only`."""
     spec = Path(data) / f"{FIGURES[name][0]}.toml"
     store = Path(stores) / f"{FIGURES[name][0]}.h5"
     if not read_only:
@@ -77,46 +103,46 @@ def _store(name, data, stores, read_only, ntraj, progress):
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """A store, and what every figure needs of it."""
+    """A store, and the quantities that the figures need."""
 
-    ensemble: object
+    ensemble: Ensemble
 
     @cached_property
-    def model(self):
+    def model(self) -> Any:
         return self.ensemble.model
 
     @cached_property
-    def factor(self):
+    def factor(self) -> tuple[float, str]:
         return readable_times(self.ensemble.times)
 
     @cached_property
-    def fine(self):
-        """The rate equations on a fine grid."""
+    def fine(self) -> Any:
+        """Solution of the rate equations on a fine grid."""
         times = self.ensemble.times
         spacing = np.geomspace if self.logarithmic else np.linspace
         grid = spacing(times[0], times[-1], 1501)
         return mean_field(self.model, grid, self.ensemble.initial)
 
     @cached_property
-    def averages(self):
+    def averages(self) -> Any:
         return thermo.of_averages(self.ensemble)
 
     @cached_property
-    def trajectories(self):
-        """Counts of some single trajectories."""
+    def trajectories(self) -> NDArray[np.int64]:
+        """Counts of the single trajectories that are drawn."""
         return next(iter(self.ensemble.slabs("counts")))[:_SHOWN]
 
     @property
-    def logarithmic(self):
+    def logarithmic(self) -> bool:
         return self.ensemble.times[0] > 0
 
-    def marks(self):
-        """Indices of the points that are drawn."""
+    def marks(self) -> NDArray[np.int64]:
+        """Indices of the times that get a marker."""
         n = len(self.ensemble.times)
         return np.unique(np.linspace(0, n - 1, min(n, _MAX_MARKERS)).round().astype(int))
 
 
-def _drawn(draw, run):
+def _titled_figure(draw: Callable[[_Run], Drawn], run: _Run) -> Drawn:
     import matplotlib as mpl
 
     with mpl.rc_context(STYLE):
@@ -124,13 +150,14 @@ def _drawn(draw, run):
         ensemble = run.ensemble
         figure.suptitle(
             f"{run.model.name.replace('_', ' ')}: rate equations (lines), averages of "
-            f"{ensemble.ntraj} trajectories\n± standard error (marks), single trajectories (thin)",
+            f"{ensemble.ntraj} trajectories\n± standard error (markers), single "
+            "trajectories (thin)",
             fontsize=8,
         )
     return figure, findings
 
 
-def _panels(number):
+def _panels(number: int) -> tuple["Figure", Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(3.6 * number if number > 1 else 5.2, 3.5), layout="constrained")
@@ -141,7 +168,7 @@ def _panels(number):
     return figure, axes
 
 
-def _time_axis(axis, run):
+def _time_axis(axis: "Axes", run: _Run) -> None:
     factor, unit = run.factor
     axis.set_xlabel(f"time ({unit})")
     if run.logarithmic:
@@ -149,8 +176,17 @@ def _time_axis(axis, run):
     axis.set_xlim(run.ensemble.times[0] * factor, run.ensemble.times[-1] * factor)
 
 
-def _pools(axis, run, pools, line, mean, error, single, **single_style):
-    """Curves, marks and trajectories of some pools on one axis."""
+def _pools(
+    axis: "Axes",
+    run: _Run,
+    pools: Iterable[str],
+    line: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    error: NDArray[np.float64],
+    single: NDArray[np.float64],
+    **single_style: Any,
+) -> None:
+    """Draw theory, averages and single trajectories of some pools on one axis."""
     factor, _ = run.factor
     times, shown = run.ensemble.times * factor, run.marks()
     for k, name in enumerate(pools):
@@ -166,7 +202,7 @@ def _pools(axis, run, pools, line, mean, error, single, **single_style):
     axis.legend()
 
 
-def _occupations(axis, run, pools, **single_style):
+def _occupations(axis: "Axes", run: _Run, pools: Iterable[str], **single_style: Any) -> None:
     sizes = np.array([pool.size for pool in run.model.pool_specs])
     moments = run.ensemble.moments
     _pools(
@@ -176,7 +212,7 @@ def _occupations(axis, run, pools, **single_style):
     axis.set_ylabel("occupation per mode")
 
 
-def _temperatures(run):
+def _temperatures(run: _Run) -> Drawn:
     """BM Fig. 2."""
     figure, (axis,) = _panels(1)
     factor, unit = thermo.temperature_unit(run.model)
@@ -193,10 +229,10 @@ def _temperatures(run):
     return figure, [f"start at {start:.1f} {unit}"]
 
 
-def _long_times(run):
+def _long_times(run: _Run) -> Drawn:
     """BM Fig. 3."""
     figure, (axis,) = _panels(1)
-    # Dots, because most of the time a single trajectory holds no photon in A.
+    # Dots, because A contains no photon most of the time, and log(0) cannot be drawn.
     _occupations(axis, run, "AB", linestyle="none", marker=".", markersize=1.5)
     axis.set_yscale("log")
     axis.set_ylim(1e-5, 3)
@@ -204,8 +240,8 @@ def _long_times(run):
     return figure, [f"n_A/n_B = {late[0] / late[1]:.5f} at the end (known: 0.0010)"]
 
 
-def _entropy_production(run):
-    """BM Fig. 4, and what single trajectories have produced."""
+def _entropy_production(run: _Run) -> Drawn:
+    """BM Fig. 4, and the entropy production of single trajectories."""
     figure, (left, right) = _panels(2)
     model, ensemble = run.model, run.ensemble
     factor, unit = run.factor
@@ -230,14 +266,14 @@ def _entropy_production(run):
         times[shown], mean[shown], sem[shown], fmt=MARKERS[1], color=COLOURS[1], mfc="white",
         label=r"$\sum\Delta S_B$ of internal events",
     )  # fmt: skip
-    right.set_ylabel("entropy produced within ($k_B$)")
+    right.set_ylabel("internal entropy production ($k_B$)")
     for axis in (left, right):
         _time_axis(axis, run)
         axis.legend()
     return figure, _zero_crossing(run, sigma, averages)
 
 
-def _zero_crossing(run, sigma, averages):
+def _zero_crossing(run: _Run, sigma: NDArray[np.float64], averages: Any) -> list[str]:
     factor, unit = run.factor
     fine = run.fine.times * factor
     k = _last_rise(sigma)
@@ -246,13 +282,14 @@ def _zero_crossing(run, sigma, averages):
     least = int(sigma.argmin())
     lines = [
         f"σ crosses zero at {zero:.4f} {unit} (known: 0.751; paper: about 0.75)",
-        f"σ is least, {sigma[least]:.1f} k_B/{unit}, at {fine[least]:.4f} {unit} "
+        f"minimum of σ: {sigma[least]:.1f} k_B/{unit} at {fine[least]:.4f} {unit} "
         "(known: about -176 at 0.133)",
     ]
     known = np.flatnonzero(np.isfinite(averages.sigma))
     if len(known):
-        # From one stored time and the rate equations' slope: where noise first changes the sign
-        # is too early, and the slope between two neighbours is mostly noise.
+        # Extrapolation from the stored time closest to the zero with the slope of the rate
+        # equations: the first change of sign of the noisy averages would be biased to early
+        # times, and a slope from two neighbouring averages would be dominated by noise.
         times = run.ensemble.times * factor
         k = known[np.abs(times[known] - zero).argmin()]
         place = times[k] - averages.sigma[k] / factor / slope
@@ -261,11 +298,11 @@ def _zero_crossing(run, sigma, averages):
     return lines
 
 
-def _last_rise(values):
+def _last_rise(values: NDArray[np.float64]) -> int:
     return int(np.flatnonzero((values[:-1] < 0) & (values[1:] >= 0))[-1])
 
 
-def _total_entropy(run):
+def _total_entropy(run: _Run) -> Drawn:
     """BM Fig. 5."""
     figure, (axis,) = _panels(1)
     factor, _ = run.factor
@@ -285,12 +322,12 @@ def _total_entropy(run):
     start = run.ensemble.initial.mean(run.model)
     begin = thermo.entropies(run.model, start).sum()
     return figure, [
-        f"S falls from {begin:.1f} k_B to {line[-1]:.1f} k_B (known: 474.5 to 285.9); "
+        f"S decreases from {begin:.1f} k_B to {line[-1]:.1f} k_B (known: 474.5 to 285.9); "
         f"averages end at {averages.entropy[-1]:.1f} ± {averages.entropy_sem[-1]:.1f} k_B"
     ]
 
 
-def _loop_occupations(run):
+def _loop_occupations(run: _Run) -> Drawn:
     """BM Fig. 7."""
     figure, (left, right) = _panels(2)
     _occupations(left, run, "AB")
@@ -298,17 +335,17 @@ def _loop_occupations(run):
     return figure, []
 
 
-def _slow_occupations(run):
+def _slow_occupations(run: _Run) -> Drawn:
     """BM Fig. 8."""
     figure, (left, right) = _panels(2)
     _occupations(left, run, "B")
     _occupations(right, run, "2")
     late = run.fine.counts[-1] / np.array([pool.size for pool in run.model.pool_specs])
-    told = ", ".join(f"n_{q} = {n:.4f}" for q, n in zip(run.model.pools[:4], late, strict=False))
-    return figure, [f"at the end {told} (known: n_B 2.22, n_2 0.36, n_A 0.003, n_1 0.006)"]
+    values = ", ".join(f"n_{q} = {n:.4f}" for q, n in zip(run.model.pools[:4], late, strict=False))
+    return figure, [f"at the end {values} (known: n_B 2.22, n_2 0.36, n_A 0.003, n_1 0.006)"]
 
 
-# Figure: its parameter file, what draws it, its caption.
+# Name of a figure: parameter file, function that draws it, caption.
 FIGURES = {
     "fig2": ("open_waveguide", _temperatures, "local temperatures of the open waveguide"),
     "fig3": ("open_waveguide_long", _long_times, "occupations of A and B at long times"),

@@ -10,7 +10,7 @@ import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import units
 from ..errors import InputError, PhysicsWarning, positive_number
@@ -58,6 +58,17 @@ class Couplings:
     rho: float
     rho_wg: float
     window: float
+
+    if TYPE_CHECKING:  # arguments may be strings with units, attributes are floats
+
+        def __init__(
+            self,
+            h: float | str,
+            g: Sequence[float | str],
+            rho: float | str,
+            rho_wg: float | str,
+            window: float | str,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         for name, parse in (
@@ -249,7 +260,7 @@ class Validity:
             relation = "is" if self.premise else "is NOT"
             lines.append(
                 f"mode window  Δ = {self.window:.4g} /s {relation} much larger than the linewidth "
-                f"{self.linewidth:.4g} /s, as the golden rule requires"
+                f"{self.linewidth:.4g} /s (golden rule)"
             )
         strongest = max((r for r in self.ratios.values() if not math.isnan(r)), default=0.0)
         relation = "small" if strongest <= 1 / _MUCH_LARGER else "NOT small"
@@ -294,7 +305,7 @@ def validity(
     >>> print(validity("10 kHz", "10 kHz", ("1 kHz", 0), ("1 kHz", 0), modes=100))
     identities   γ_0/γ_dec = 1, γ̃_1/γ̃_11 = 1, γ̃_2/γ̃_12 = 0/0
                  consistent with couplings (BM 57)
-    mode window  XX
+    mode window  Δ = 1.571e+06 /s is much larger than the linewidth 1000 /s (golden rule)
     orders       second/first = 1, NOT small compared with 1
     """
     gamma_dec, gamma_0 = units.rate(gamma_dec, "gamma_dec"), units.rate(gamma_0, "gamma_0")

@@ -61,7 +61,7 @@ def hohlraum(
     modes = positive_number(modes, "modes")
     given = gamma_tilde if isinstance(gamma_tilde, list | tuple) else [gamma_tilde]
     groups = tls_groups(tls, gamma_tilde=[units.rate(g, "gamma_tilde") for g in given])
-    channels = []
+    channels: list[Channel] = []
     for pool, (rate,) in groups:
         m, emission, absorption = (
             pool.name,

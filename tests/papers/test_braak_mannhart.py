@@ -28,7 +28,7 @@ def stores(tmp_path_factory):
 def drawn(name, folder):
     spec, draw, _ = braak_mannhart.FIGURES[name]
     run = braak_mannhart._Run(open_ensemble(folder / f"{spec}.h5"))
-    figure, findings = braak_mannhart._drawn(draw, run)
+    figure, findings = braak_mannhart._titled_figure(draw, run)
     return run, figure, findings
 
 
@@ -41,8 +41,8 @@ def test_every_figure_is_there(stores):
         assert any(line.startswith(f"{name}: ") for line in lines)
     text = "\n".join(lines)
     assert "σ crosses zero at 0.7512 µs (known: 0.751; paper: about 0.75)" in text
-    assert "σ is least, -175.8 k_B/µs, at 0.1330 µs" in text
-    assert "S falls from 474.5 k_B to 285.9 k_B (known: 474.5 to 285.9)" in text
+    assert "minimum of σ: -175.8 k_B/µs at 0.1330 µs" in text
+    assert "S decreases from 474.5 k_B to 285.9 k_B (known: 474.5 to 285.9)" in text
     assert "n_A/n_B = 0.00100 at the end" in text
     assert "n_B = 2.2234" in text
 

@@ -230,7 +230,7 @@ def test_machine_map(tmp_path):
     x, y = line(left, "zero affinity")
     np.testing.assert_allclose(x, 1 - 1 / y)
     assert left.get_ylim() == (0.2, 3.2)
-    assert findings[1] == "emission on the wrong side of zero affinity: 0 of 126 machines"
+    assert findings[1] == "emission of the wrong sign: 0 of 126 machines"
     parts = [float(v) for v in re.findall(r"\d\.\d+", findings[0])]
     assert sum(parts) == pytest.approx(1, abs=3e-3)
     assert f"solar cell {(found.kinds == 'solar cell').mean():.3f}" in findings[0]
@@ -247,7 +247,7 @@ def cuts(axis, findings, photon):
         assert best in x
         assert part == pytest.approx(best / carnot)
         assert f"efficiency {best:.4f} (Carnot {carnot:.4f}" in findings[2 + k]
-        assert f"reaches {y.max():.4f} of its bound" in findings[2 + k]
+        assert f"largest ratio of efficiency to bound {y.max():.4f}" in findings[2 + k]
 
 
 def test_the_greatest_power_of_a_solar_cell(tmp_path):
@@ -341,7 +341,10 @@ def test_golden_rule_at_rest(tmp_path):
     for name, label in (("R", "$R$"), ("n", r"$\langle n\rangle$")):
         np.testing.assert_array_equal(line(left, label), [found.s, getattr(found, name)])
     mostly = found.emitted > 0.5
-    for chosen, label in ((mostly, "photons mostly emitted"), (~mostly, "mostly from the bath")):
+    for chosen, label in (
+        (mostly, "photons mostly emitted"),
+        (~mostly, "photons mostly from the bath"),
+    ):
         np.testing.assert_array_equal(line(middle, label), [found.s[chosen], found.g2[chosen]])
     edges = [0, 0.01, 0.1, np.inf]
     for k, text in enumerate(findings[:3]):
@@ -353,7 +356,7 @@ def test_golden_rule_at_rest(tmp_path):
         assert max(worst[:2]) < (0.001, 0.01, 0.04)[k]
         assert worst[2] == pytest.approx((0.001, 0.01, 0.04)[k])
         assert "NOT MET" not in text
-        assert float(re.search(r"emitted by (\S+) %$", text)[1]) / 100 == pytest.approx(
+        assert float(re.search(r"emitted photons (\S+) %$", text)[1]) / 100 == pytest.approx(
             found.g2[inside & mostly].max(), rel=0.1
         )
     # Small s make R and ⟨n⟩ right, but never g²(0) of a few emitted photons.
@@ -365,10 +368,10 @@ def test_a_limit_that_is_not_met_is_told():
     s, small, large = np.array([0.001, 0.05, 3.0]), np.full(3, 1e-5), np.array([2e-3, 5e-3, 0.05])
     for R, n in ((large, small), (small, large)):
         found = golden_rule.Comparison(s, R, n, large, np.array([0.9, 0.1, 0.9]), 4)
-        told = golden_rule._limits_told(found)
+        told = golden_rule._error_summary(found)
         assert ["NOT MET" in text for text in told] == [True, False, True, False]
-        assert told[1].endswith("emitted by undecided")
-        assert told[3] == "left out: 4 sets in which nothing flows"
+        assert told[1].endswith("emitted photons undecided")
+        assert told[3] == "omitted: 4 sets without flow"
 
 
 def test_transient_of_both(tmp_path):
@@ -399,7 +402,7 @@ def test_transient_of_both(tmp_path):
         assert curve[1][8] == pytest.approx(value, abs=1e-4)
     assert [x.get_linestyle() for x in right.lines[:4]] == ["-", "--", "-", "--"]
     off = np.abs(jumps_n[1] - exact_n[1])
-    assert f"and {off.max():.3f} photons (at Γt = {2.4 * times[off.argmax()]:.2f})" in findings[-1]
+    assert f"and {off.max():.3f} of ⟨n⟩ (at Γt = {2.4 * times[off.argmax()]:.2f})" in findings[-1]
     assert off.max() > 0.2
 
 
@@ -446,12 +449,12 @@ def test_pulled_frequency(tmp_path):
         np.testing.assert_allclose(marked(right)[k], [delta / 2, omega / 2], atol=1e-9)
         oscillates = int((needed < 0.9).sum())
         assert 0 < oscillates < 13
-        assert f"oscillates at {oscillates} of 13 detunings" in findings[2 + k]
+        assert f"above threshold at {oscillates} of 13 detunings" in findings[2 + k]
         last = np.flatnonzero(needed < 0.9)[-1]
         assert f"pulled from {delta[last]:.4f} to {omega[last]:.4f};" in findings[2 + k]
         intensity = 2 * 0.9 / (gamma_b * 3) - 2 * 0.25 / 2.0**2
         assert f"|a|² up to {intensity:.3g};" in findings[2 + k]
-        assert float(re.search(r"within (\S+)$", findings[2 + k])[1]) < 1e-12
+        assert float(re.search(r"quantised mode (\S+)$", findings[2 + k])[1]) < 1e-12
 
 
 def test_marks_of_the_frequency_are_what_photons_carry(tmp_path, monkeypatch):
@@ -466,7 +469,7 @@ def test_marks_of_the_frequency_are_what_photons_carry(tmp_path, monkeypatch):
     _, (*_, right), findings = drawn(tmp_path, "pulling", **few)
     assert marked(right)[0][1][1] == pytest.approx(-5)
     assert line(right, "0.05")[1][1] == 0
-    assert float(re.search(r"within (\S+)$", findings[2])[1]) == 5
+    assert float(re.search(r"quantised mode (\S+)$", findings[2])[1]) == 5
 
 
 def test_a_laser_without_threshold_has_no_line(tmp_path):
@@ -509,8 +512,8 @@ def test_bloch_gain(tmp_path):
         apart = case["mu_u"] - case["mu_l"]
         assert f"gain below Δ = {apart / 0.5:.4f} (μ_u - μ_l = {apart / 0.5:g})" in text
         off = 100 * np.abs(effective - exact).max() / np.abs(exact).max()
-        assert f"off by at most {off:.2g} %" in text
-    extrema = re.search(r"greatest at (\S+), least at (\S+) \(", findings[0]).groups()
+        assert f"largest error of effective energies {off:.2g} %" in text
+    extrema = re.search(r"maximum at (\S+), minimum at (\S+) \(", findings[0]).groups()
     assert [float(x) for x in extrema] == pytest.approx([-2.5, 2.5], abs=0.1)
     assert "((γ_u+γ_l)/2 = 2.5)" in findings[0]
     guides = [x.get_xdata()[0] for x in axes[0].lines if x.get_color() == "0.8"]
@@ -529,7 +532,7 @@ def test_gain_that_does_not_end():
     found = bloch_gain.gain(parameters, cold, np.linspace(-3, 3, 7))
     assert (found.exact > 0).all()
     assert np.isnan(found.zero)
-    assert "gain below Δ = none" in bloch_gain._told(cold, found, parameters)
+    assert "gain below Δ = none" in bloch_gain._summary(cold, found, parameters)
 
 
 BAD = {

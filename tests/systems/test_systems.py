@@ -224,7 +224,7 @@ def test_rates_without_couplings_are_told():
         closed_waveguide(**PUBLISHED, modes_wg=50, gamma_3="10 kHz")
     both = {**PUBLISHED, "gamma_tilde": (1, 1), "gamma_tilde_wg": (1, 1)}
     with pytest.warns(
-        js.PhysicsWarning, match="by way of the TLS, of order g_1² g_2², is left out"
+        js.PhysicsWarning, match="through the TLS, of order g_1² g_2², is omitted"
     ):
         closed_waveguide(**both, modes_wg=100, gamma_3="10 kHz")
 

@@ -1,28 +1,36 @@
-"""Figures of the detuned two-level system: what A. Wacker's paper ("W") finds, drawn from theory.
+"""Figures of the detuned two-level system of A. Wacker ("W"), computed from theory.
 
-Each figure has a parameter file of its own, in the folder `levels` beside the other files, and
-needs no trajectories. ħ = k_B = 1; energies and rates are drawn in units of γ_l.
+Each figure has a parameter file in the folder `levels` and needs no trajectories. ħ = k_B = 1;
+energies and rates are drawn in units of γ_l.
 """
 
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...run.parameter_file import naming
 from . import bloch_gain, effective_energies, golden_rule, machine_map, pulling, second_law
 from .parameter_files import read
 
-# Figure: what its parameter file must hold and what draws it, and its caption.
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Name of a figure: module with the tables of its parameter file and its `draw`, and caption.
 FIGURES = {
-    "effective_energies": (effective_energies, "what a transition carries, against the detuning"),
+    "effective_energies": (effective_energies, "effective energies against the detuning"),
     "second_law": (second_law, "entropy production with bare and with effective energies"),
-    "machine_map": (machine_map, "what the quantised mode does, and how well"),
-    "golden_rule": (golden_rule, "golden-rule jumps against the density matrix"),
-    "pulling": (pulling, "a laser through threshold, and its pulled frequency"),
-    "bloch_gain": (bloch_gain, "gain and loss of subbands against the detuning"),
+    "machine_map": (
+        machine_map,
+        "operation of the quantised mode as a machine, and its efficiency",
+    ),
+    "golden_rule": (golden_rule, "golden-rule jumps compared with the density matrix"),
+    "pulling": (pulling, "laser through threshold, and frequency pulling"),
+    "bloch_gain": (bloch_gain, "gain and loss of two subbands against the detuning"),
 }
 
 
-def draw(name, data):
-    """Draw one figure.
+def draw(name: str, data: str | PathLike[str]) -> tuple["Figure", list[str], Path]:
+    """Draw one figure from its parameter file.
 
     Parameters
     ----------
@@ -35,7 +43,7 @@ def draw(name, data):
     -------
     figure : matplotlib.figure.Figure
     findings : list of str
-        Numbers that go with it.
+        Numerical results as text, one line each.
     path : pathlib.Path
         The parameter file that was read.
     """
@@ -43,4 +51,5 @@ def draw(name, data):
     path = Path(data) / "levels" / f"{name}.toml"
     settings = read(path, module.TABLES)
     with naming(path):
-        return *module.draw(settings), path
+        figure, findings = module.draw(settings)
+    return figure, findings, path

@@ -1,13 +1,20 @@
-"""Effective energies (W 14, 21): energy flow over particle flow, against the detuning."""
+"""Effective energies (W 14, 21): ratio of energy flow to particle flow, against the detuning."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import InputError, finite_number, positive_number
 from ...plotting.style import panel_figure, series_style
 from ...theory import twolevel
-from .parameter_files import count, filling, interval
+from .parameter_files import count, evenly, filling, interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TABLES = {
     "parameters": {
@@ -22,21 +29,29 @@ _NAMES = {"u": r"$\tilde E_u$", "l": r"$\tilde E_l$", "b": r"$\tilde E_{ph}$"}
 
 @dataclass(frozen=True, eq=False)
 class Energies:
-    """Energies by level ("u", "l") and photon ("b"), each an array over the detuning."""
+    """Energies of the levels ("u", "l") and of a photon ("b") against the detuning.
 
-    detuning: np.ndarray
-    bare: dict
-    closed: dict
-    flows: dict
+    Attributes
+    ----------
+    detuning : ndarray
+    bare, closed, flows : dict of str to ndarray
+        Bare energies, closed form of the effective energies, and ratio of energy flow to particle
+        flow of the density matrix.
+    """
+
+    detuning: NDArray[np.float64]
+    bare: dict[str, NDArray[np.float64]]
+    closed: dict[str, NDArray[np.float64]]
+    flows: dict[str, NDArray[np.float64]]
 
     @property
-    def mismatch(self):
-        """Largest difference between the closed form and the flows."""
+    def mismatch(self) -> float:
+        """Largest difference between the closed form and the ratio of flows."""
         return max(float(np.abs(self.closed[k] - self.flows[k]).max()) for k in self.flows)
 
 
-def classical(parameters, detuning):
-    """Energies in a classical field: (W 14), and flow over flow of the density matrix (W A6, A7).
+def classical(parameters: Mapping[str, Any], detuning: NDArray[np.float64]) -> Energies:
+    """Effective energies in a classical field (W 14), and ratios of flows (W A6, A7).
 
     Parameters
     ----------
@@ -55,12 +70,12 @@ def classical(parameters, detuning):
     )  # fmt: skip
     particles, energies = field.flows((field.occupation_u, field.occupation_l, field.coherence))
     bare = {k: np.full_like(detuning, p[f"E_{k}"]) for k in "ul"}
-    flows = {k: _each(energies[k], particles[k]) for k in "ul"}
+    flows = {k: _energy_per_particle(energies[k], particles[k]) for k in "ul"}
     return Energies(detuning, bare, {"u": field.E_u, "l": field.E_l}, flows)
 
 
-def quantised(parameters, detuning):
-    """Energies with a quantised mode: (W 21), and flow over flow of the density matrix (W B7, B8).
+def quantised(parameters: Mapping[str, Any], detuning: NDArray[np.float64]) -> Energies:
+    """Effective energies with a quantised mode (W 21), and ratios of flows (W B7, B8).
 
     Parameters
     ----------
@@ -83,36 +98,44 @@ def quantised(parameters, detuning):
     bare = {k: np.full_like(detuning, p[f"E_{k}"]) for k in "ul"} | {"b": gap + detuning}
     closed = np.array([(m.E_u, m.E_l, m.E_ph) for m in modes]).T
     flows = {
-        k: _each(*np.array([(m.energy_flows[k], m.particle_flows[k]) for m in modes]).T)
+        k: _energy_per_particle(
+            *np.array([(m.energy_flows[k], m.particle_flows[k]) for m in modes]).T
+        )
         for k in "ulb"
     }
     return Energies(detuning, bare, dict(zip("ulb", closed, strict=True)), flows)
 
 
-def _each(energy, particles):
+def _energy_per_particle(
+    energy: NDArray[np.float64], particles: NDArray[np.float64]
+) -> NDArray[np.float64]:
     if (particles == 0).any():
-        raise InputError("[parameters]: nothing flows, so that no particle has an energy")
+        raise InputError(
+            "[parameters]: nothing flows, so that the energy per particle is not defined"
+        )
     return energy / particles
 
 
-def draw(settings):
-    """Draw both, in units of γ_l.
+def draw(settings: Mapping[str, Any]) -> tuple["Figure", list[str]]:
+    """Draw the effective energies for a classical field and a quantised mode, in units of γ_l.
 
     Parameters
     ----------
     settings : dict
-        As read by `TABLES`.
+        The checked parameter file.
 
     Returns
     -------
-    matplotlib.figure.Figure, list of str
+    figure : matplotlib.figure.Figure
+    findings : list of str
+        Numerical results as text, one line each.
     """
     parameters, scan = settings["parameters"], settings["scan"]
-    detuning, unit = np.linspace(*scan["detuning"], scan["points"]), parameters["gamma_l"]
+    detuning, unit = evenly(scan["detuning"], scan["points"]), parameters["gamma_l"]
     found = [classical(parameters, detuning), quantised(parameters, detuning)]
     title = (
-        f"{settings['title']} (ħ = 1): closed form (lines), energy per particle out of the density "
-        "matrix (marks), bare energies (grey)"
+        f"{settings['title']} (ħ = 1): closed form (lines), ratio of energy flow to particle flow "
+        "of the density matrix (markers), bare energies (grey)"
     )
     with panel_figure(2, title, width=3.9, height=4.0) as (figure, axes):
         for axis, energies, index in zip(axes, found, (r"", r"_{cav}"), strict=True):
@@ -131,7 +154,7 @@ def draw(settings):
     ]
 
 
-def _panel(axis, energies, unit):
+def _panel(axis: "Axes", energies: Energies, unit: float) -> None:
     x = energies.detuning / unit
     for k, name in enumerate(energies.closed):
         line, marks = series_style(k)

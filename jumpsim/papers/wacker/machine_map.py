@@ -1,14 +1,21 @@
-"""What two levels and a mode do as a machine (W after 23): a map, and efficiencies along cuts."""
+"""Two levels and a mode as a thermal machine (W after 23): map of operation, and efficiencies."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ...errors import finite_number, positive_number
 from ...plotting.style import panel_figure, series_style
 from ...theory import twolevel
-from .parameter_files import count, interval, numbers, scales
+from .parameter_files import count, evenly, interval, numbers, scales
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TABLES = {
     "parameters": {
@@ -32,40 +39,41 @@ _REGIONS = {  # grey, hatch and name of each region
 
 @dataclass(frozen=True, eq=False)
 class Map:
-    """The machine at every voltage and bath temperature.
+    """Solutions for a grid of voltages and temperatures of the photon bath.
 
     Attributes
     ----------
     voltage, T_b : ndarray
+        μ_u - μ_l, and temperatures of the photon bath.
     modes : ndarray of QuantisedMode, shape (n_T_b, n_voltages)
     """
 
-    voltage: np.ndarray
-    T_b: np.ndarray
-    modes: np.ndarray
+    voltage: NDArray[np.float64]
+    T_b: NDArray[np.float64]
+    modes: NDArray[np.object_]
 
     @cached_property
-    def kinds(self):
-        """Name of what it does, (n_T_b, n_voltages)."""
+    def kinds(self) -> NDArray[Any]:
+        """Names of the modes of operation, shape (n_T_b, n_voltages)."""
         return np.vectorize(lambda mode: mode.operation.kind, otypes=[object])(self.modes)
 
     @cached_property
-    def rate(self):
-        """Net emission R."""
+    def rate(self) -> NDArray[np.float64]:
+        """Net emission rates R, shape (n_T_b, n_voltages)."""
         return np.vectorize(lambda mode: mode.R)(self.modes)
 
-    def values(self, name):
-        """Efficiency or bound of the operation, NaN where it has none."""
+    def values(self, name: str) -> NDArray[np.float64]:
+        """Efficiency or its bound, by the name of the attribute; NaN where it is not defined."""
         return np.vectorize(lambda mode: getattr(mode.operation, name))(self.modes)
 
 
-def machines(parameters, voltage, baths):
-    """Solve the machine over a grid.
+def machines(parameters: Mapping[str, Any], voltage: ArrayLike, baths: ArrayLike) -> Map:
+    """Solve the quantised mode on a grid of voltages and bath temperatures.
 
     Parameters
     ----------
     parameters : dict
-        As in the parameter file; both levels' reservoirs have the temperature T.
+        As in the parameter file; both electron reservoirs have the temperature T.
     voltage, baths : array_like
         μ_u - μ_l, and temperatures of the photon bath.
 
@@ -80,44 +88,48 @@ def machines(parameters, voltage, baths):
             twolevel.quantised_mode(
                 T_u=T, T_l=T, T_b=hot, mu_u=low + float(v), mu_l=low, **more
             )
-            for v in voltage
+            for v in np.asarray(voltage)
         ]
-        for hot in baths
+        for hot in np.asarray(baths)
     ]  # fmt: skip
     return Map(np.asarray(voltage, float), np.asarray(baths, float), np.array(modes, object))
 
 
-def draw(settings):
-    """Draw the map and the cuts; energies in units of the effective photon energy.
+def draw(settings: Mapping[str, Any]) -> tuple["Figure", list[str]]:
+    """Draw the map and efficiencies along cuts, energies in units of the effective photon energy.
 
     Parameters
     ----------
     settings : dict
-        As read by `TABLES`.
+        The checked parameter file.
 
     Returns
     -------
-    matplotlib.figure.Figure, list of str
+    figure : matplotlib.figure.Figure
+    findings : list of str
+        Numerical results as text, one line each.
     """
     parameters, grid, cuts = (settings[name] for name in ("parameters", "map", "cuts"))
     found = machines(
-        parameters, np.linspace(*grid["voltage"], grid["columns"]),
-        np.linspace(*grid["T_b"], grid["rows"]),
+        parameters, evenly(grid["voltage"], grid["columns"]),
+        evenly(grid["T_b"], grid["rows"]),
     )  # fmt: skip
-    along = machines(parameters, np.linspace(*cuts["voltage"], cuts["points"]), cuts["T_b"])
-    title = f"{settings['title']} (ħ = k = 1); (b): solar cell up to the peak, diode beyond"
+    along = machines(parameters, evenly(cuts["voltage"], cuts["points"]), cuts["T_b"])
+    title = (
+        f"{settings['title']} (ħ = k = 1); (b): solar cell below the voltage of the peak, LED above"
+    )
     with panel_figure(2, title, width=4.2, height=4.0) as (figure, (left, right)):
         _map_panel(left, found, parameters["T"])
         _cut_panel(right, along, parameters["T"])
     return figure, [*_map_findings(found, parameters["T"]), *_cut_findings(along, parameters["T"])]
 
 
-def reversal(photon, T, T_b):
-    """Voltage at which the affinity vanishes and R changes its sign, Ẽ_ph (1 - T/T_b)."""
+def reversal(photon: float, T: float, T_b: ArrayLike) -> NDArray[np.float64]:
+    """Voltage of zero affinity, at which R changes its sign: Ẽ_ph (1 - T/T_b)."""
     return photon * (1 - T / np.asarray(T_b))
 
 
-def _map_panel(axis, found, T):
+def _map_panel(axis: "Axes", found: Map, T: float) -> None:
     photon = found.modes[0, 0].E_ph
     x, y = found.voltage / photon, found.T_b / T
     for kind, (grey, hatch, name) in _REGIONS.items():
@@ -142,16 +154,16 @@ def _map_panel(axis, found, T):
     axis.legend(loc="upper left", frameon=True, framealpha=1, edgecolor="none")
 
 
-def _middle(inside):
-    """Row and column of the place of a region that is furthest from its edge."""
+def _middle(inside: NDArray[np.bool_]) -> tuple[Any, ...]:
+    """Row and column of the point of a region that is farthest from its boundary."""
     from scipy.ndimage import distance_transform_edt
 
-    sizes = 1 / np.array(inside.shape)  # of a cell, so that all of the map is a square
+    sizes = 1 / np.array(inside.shape)  # of a cell, in units of the width and height of the map
     depth = distance_transform_edt(np.pad(inside, 1), sampling=sizes)[1:-1, 1:-1]
     return np.unravel_index(depth.argmax(), depth.shape)
 
 
-def _cut_panel(axis, along, T):
+def _cut_panel(axis: "Axes", along: Map, T: float) -> None:
     x = along.voltage / along.modes[0, 0].E_ph
     part = along.values("efficiency") / along.values("bound")
     for k, hot in enumerate(along.T_b):
@@ -160,42 +172,42 @@ def _cut_panel(axis, along, T):
         best = _best(along, k)
         if best is not None:
             axis.errorbar([x[best]], [part[k, best]], **marks)
-    axis.errorbar([], [], fmt="o", color="black", mfc="white", label="greatest power")
+    axis.errorbar([], [], fmt="o", color="black", mfc="white", label="maximum power")
     axis.set_ylim(0, 1.02)
     axis.set_xlabel(r"voltage $(\mu_u-\mu_l)/\tilde E_{ph}$")
-    axis.set_ylabel("efficiency / bound of the second law")
+    axis.set_ylabel("efficiency / second-law bound")
     axis.legend()
 
 
-def _best(along, k):
-    """Where a cut gives the greatest electric power; None where it is no solar cell."""
+def _best(along: Map, k: int) -> int | None:
+    """Index of the maximum electric power of a solar cell along a cut; None without one."""
     power = -along.rate[k] * along.voltage
     solar = along.kinds[k] == "solar cell"
     return int(np.where(solar, power, -np.inf).argmax()) if solar.any() else None
 
 
-def _map_findings(found, T):
+def _map_findings(found: Map, T: float) -> list[str]:
     photon = found.modes[0, 0].E_ph
     expected = np.sign(found.voltage - reversal(photon, T, found.T_b)[:, None])
     wrong = int((np.sign(found.rate) * expected < 0).sum())
     parts = ", ".join(f"{kind} {(found.kinds == kind).mean():.3f}" for kind in _REGIONS)
     return [
-        f"parts of the map: {parts}",
-        f"emission on the wrong side of zero affinity: {wrong} of {found.rate.size} machines",
+        f"fractions of the map: {parts}",
+        f"emission of the wrong sign: {wrong} of {found.rate.size} machines",
     ]
 
 
-def _cut_findings(along, T):
+def _cut_findings(along: Map, T: float) -> list[str]:
     lines = []
     for k, hot in enumerate(along.T_b):
         part = along.values("efficiency")[k] / along.values("bound")[k]
-        part = np.nanmax(part, initial=0.0)  # an absorber has none
-        text = f"T_b = {hot / T:g} T: efficiency reaches {part:.4f} of its bound"
+        part = np.nanmax(part, initial=0.0)  # not defined for an absorber
+        text = f"T_b = {hot / T:g} T: largest ratio of efficiency to bound {part:.4f}"
         best = _best(along, k)
         if best is not None:
             made = along.modes[k, best].operation
             text += (
-                f"; solar cell of greatest power: efficiency {made.efficiency:.4f} "
+                f"; solar cell at maximum power: efficiency {made.efficiency:.4f} "
                 f"(Carnot {made.bound:.4f}, 1 - √(T/T_b) = {1 - np.sqrt(T / hot):.4f})"
             )
         lines.append(text)

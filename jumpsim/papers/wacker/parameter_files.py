@@ -1,4 +1,15 @@
-"""Parameter files of these figures: what may stand in them, and who refuses the rest."""
+"""Parameter files of the figures: reading them and checking their entries.
+
+The functions that check one entry take its value and its name, return the value, and raise
+`InputError` when it is not valid.
+"""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import InputError, finite_number, one_line, positive_number, whole_number
 from ...run.parameter_file import known_names, naming, one_table, read_toml, several_tables
@@ -6,32 +17,33 @@ from ...run.parameter_file import known_names, naming, one_table, read_toml, sev
 _MOST = 100_000  # points or parameter sets
 
 
-def read(path, tables):
+def read(path: str | PathLike[str], tables: Mapping[str, Any]) -> dict[str, Any]:
     """Read the parameter file of a figure.
 
     Parameters
     ----------
     path : path
     tables : dict
-        By table {name: check}, where ``check(value, name)`` returns the value or refuses it; in a
-        list for a table that may stand several times. All of it must be given.
+        For each table a dict {name: check}, where ``check(value, name)`` returns the value or
+        raises `InputError`; a list with one dict for a table that may occur several times. All
+        entries are required.
 
     Returns
     -------
     dict
-        "title" and the tables, checked.
+        "title" and the checked tables.
 
     Raises
     ------
     InputError
-        One line that names the file, the place in it, and what would be right.
+        One line with the file, the place in it, and the valid values.
     """
     data = read_toml(path)
     with naming(path):
         known_names(data, ("title", "source", *tables), "the file")
         for name in ("title", "source"):
             one_line(data.get(name), f"`{name}`")
-        found = {"title": data["title"]}
+        found: dict[str, Any] = {"title": data["title"]}
         for name, checks in tables.items():
             if isinstance(checks, list):
                 items = several_tables(data, name) if name in data else []
@@ -43,7 +55,7 @@ def read(path, tables):
         return found
 
 
-def _checked(given, checks, where):
+def _checked(given: Mapping[str, Any], checks: Mapping[str, Any], where: str) -> dict[str, Any]:
     known_names(given, checks, where)
     for name in checks:
         if name not in given:
@@ -54,49 +66,54 @@ def _checked(given, checks, where):
         raise InputError(f"{where}: {error}") from None
 
 
-def count(value, name):
-    """Check a number of points or parameter sets."""
+def count(value: Any, name: str) -> int:
+    """Check a number of points or of parameter sets."""
     return whole_number(value, name, 2, _MOST)
 
 
-def seed(value, name):
+def seed(value: Any, name: str) -> int:
     """Check a seed."""
     return whole_number(value, name, 0, 2**64)
 
 
-def word(value, name):
+def word(value: Any, name: str) -> str:
     """Check a label."""
     one_line(value, f"`{name}`")
     return value
 
 
-def filling(value, name):
+def filling(value: Any, name: str) -> float:
     """Check a filling, from 0 to 1."""
     if not 0 <= finite_number(value, name) <= 1:
         raise InputError(f"`{name}` must be from 0 to 1, but is {value!r}")
     return float(value)
 
 
-def numbers(value, name):
+def numbers(value: Any, name: str) -> list[float]:
     """Check a list of numbers."""
     if not isinstance(value, list) or not value:
         raise InputError(f"`{name}` must be a list of numbers, but is {value!r}")
     return [finite_number(x, name) for x in value]
 
 
-def interval(value, name):
-    """Check two numbers, the smaller one first."""
+def interval(value: Any, name: str) -> list[float]:
+    """Check an interval: two numbers, the smaller one first."""
     found = numbers(value, name)
     if len(found) != 2 or not found[0] < found[1]:
         raise InputError(f"`{name}` must be two numbers, the smaller one first, but is {value!r}")
     return found
 
 
-def fillings(value, name):
-    """Check two fillings, the smaller one first."""
+def fillings(value: Any, name: str) -> list[float]:
+    """Check an interval of fillings, the smaller one first."""
     return [filling(x, name) for x in interval(value, name)]
 
 
-def scales(value, name):
-    """Check two numbers > 0, the smaller one first, between which powers of ten are spread."""
+def scales(value: Any, name: str) -> list[float]:
+    """Check an interval of numbers > 0, in which values are distributed logarithmically."""
     return [positive_number(x, name) for x in interval(value, name)]
+
+
+def evenly(bounds: Sequence[float], number: int) -> NDArray[np.float64]:
+    """Evenly spaced values in an interval, both ends included."""
+    return np.linspace(bounds[0], bounds[1], number)

@@ -1,13 +1,20 @@
-"""Laser (W IV): photons and their statistics through threshold, and the pulled frequency (W 30)."""
+"""Laser (W IV): photon statistics through threshold, and frequency pulling (W 30)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import InputError, finite_number, positive_number
 from ...plotting.style import LINES, panel_figure, series_style
 from ...theory import twolevel
-from .parameter_files import count, filling, interval, numbers
+from .parameter_files import count, evenly, filling, interval, numbers
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _SYSTEM = {
     "E_u": finite_number, "E_l": finite_number, "gamma_u": positive_number,
@@ -15,20 +22,20 @@ _SYSTEM = {
 }  # fmt: skip
 
 
-def inversions(value, name):
-    """Check two inversions f_u - f_l, the smaller one first."""
+def inversions(value: object, name: str) -> list[float]:
+    """Check an interval of the inversion f_u - f_l, lower bound first."""
     found = interval(value, name)
     if found[0] <= -1 or found[1] > 1:
         raise InputError(f"`{name}` must be > -1 and ≤ 1, but is {value!r}")
     return found
 
 
-def widths(value, name):
-    """Check ratios γ_b/(γ_u+γ_l)."""
+def widths(value: object, name: str) -> list[float]:
+    """Check a list of ratios γ_b/(γ_u+γ_l)."""
     return [positive_number(x, name) for x in numbers(value, name)]
 
 
-_FINE = 1001  # points of the semiclassical line
+_FINE = 1001  # points of the semiclassical curve
 TABLES = {
     "threshold": {
         **_SYSTEM, "omega_cav": finite_number, "gamma_b": positive_number,
@@ -43,29 +50,30 @@ TABLES = {
 
 @dataclass(frozen=True, eq=False)
 class Threshold:
-    """Laser against its inversion: semiclassical and quantised.
+    """Laser against its inversion: semiclassical theory and quantised mode.
 
     Attributes
     ----------
     inversion : ndarray
         f_u - f_l, with f_u + f_l = 1.
     threshold : float
+        Inversion at threshold.
     n, g2 : ndarray
-        Of the quantised mode without thermal photons.
+        ⟨n⟩ and g²(0) of the quantised mode without thermal photons.
     lasing, intensity : ndarray
         Inversions above threshold, on a fine grid, and |a|² there.
     """
 
-    inversion: np.ndarray
+    inversion: NDArray[np.float64]
     threshold: float
-    n: np.ndarray
-    g2: np.ndarray
-    lasing: np.ndarray
-    intensity: np.ndarray
+    n: NDArray[np.float64]
+    g2: NDArray[np.float64]
+    lasing: NDArray[np.float64]
+    intensity: NDArray[np.float64]
 
 
-def through_threshold(settings):
-    """Scan the inversion.
+def through_threshold(settings: Mapping[str, Any]) -> Threshold:
+    """Photon statistics for a range of inversions.
 
     Parameters
     ----------
@@ -77,10 +85,10 @@ def through_threshold(settings):
     Threshold
     """
     given = dict(settings)
-    inversion = np.linspace(*given.pop("inversion"), given.pop("points"))
-    modes = [twolevel.quantised_mode(**given, n_b=0.0, **_filled(d)) for d in inversion]
+    inversion = evenly(given.pop("inversion"), given.pop("points"))
+    modes = [twolevel.quantised_mode(**given, n_b=0.0, **_fillings(d)) for d in inversion]
     fine = np.linspace(inversion[0], inversion[-1], _FINE)
-    lasers = [twolevel.laser(**given, **_filled(d)) for d in fine]
+    lasers = [twolevel.laser(**given, **_fillings(d)) for d in fine]
     above = np.array([laser.lasing for laser in lasers])
     return Threshold(
         inversion, lasers[0].threshold,
@@ -89,13 +97,13 @@ def through_threshold(settings):
     )  # fmt: skip
 
 
-def _filled(inversion):
+def _fillings(inversion: float) -> dict[str, float]:
     return {"f_u": (1 + inversion) / 2, "f_l": (1 - inversion) / 2}
 
 
 @dataclass(frozen=True, eq=False)
 class Pulling:
-    """Frequency of a laser of one γ_b against the detuning of its cavity.
+    """Frequency of a laser against the detuning of its cavity, for one γ_b.
 
     Attributes
     ----------
@@ -104,22 +112,22 @@ class Pulling:
     detuning : ndarray
         ω_cav - (E_u - E_l).
     omega : ndarray
-        Pulled frequency (W 30) less E_u - E_l; NaN below threshold, where it is refused.
+        Laser frequency (W 30) minus E_u - E_l; NaN below threshold.
     carried : ndarray
-        Energy over photons out of the quantised mode, less E_u - E_l; NaN below threshold.
+        Energy per photon that leaves the quantised mode, minus E_u - E_l; NaN below threshold.
     intensity : ndarray
         |a|², 0 below threshold.
     """
 
     ratio: float
-    detuning: np.ndarray
-    omega: np.ndarray
-    carried: np.ndarray
-    intensity: np.ndarray
+    detuning: NDArray[np.float64]
+    omega: NDArray[np.float64]
+    carried: NDArray[np.float64]
+    intensity: NDArray[np.float64]
 
 
-def pulled(settings):
-    """Scan the detuning for every ratio of widths.
+def pulled(settings: Mapping[str, Any]) -> list[Pulling]:
+    """Laser frequencies against the detuning for every ratio of widths.
 
     Parameters
     ----------
@@ -131,7 +139,7 @@ def pulled(settings):
     list of Pulling
     """
     given = dict(settings)
-    detuning, ratios = np.linspace(*given.pop("detuning"), given.pop("points")), given.pop("widths")
+    detuning, ratios = evenly(given.pop("detuning"), given.pop("points")), given.pop("widths")
     gap, electrons = given["E_u"] - given["E_l"], given["gamma_u"] + given["gamma_l"]
     found = []
     for ratio in ratios:
@@ -148,27 +156,29 @@ def pulled(settings):
     return found
 
 
-def draw(settings):
-    """Draw photons, g²(0) and the pulled frequency.
+def draw(settings: Mapping[str, Any]) -> tuple["Figure", list[str]]:
+    """Draw the photon number, g²(0) and the laser frequency.
 
     Parameters
     ----------
     settings : dict
-        As read by `TABLES`.
+        The checked parameter file.
 
     Returns
     -------
-    matplotlib.figure.Figure, list of str
+    figure : matplotlib.figure.Figure
+    findings : list of str
+        Numerical results as text, one line each.
     """
     found, lasers = through_threshold(settings["threshold"]), pulled(settings["pulling"])
-    title = f"{settings['title']} (ħ = 1): semiclassical (lines), quantised mode (marks)"
+    title = f"{settings['title']} (ħ = 1): semiclassical (lines), quantised mode (markers)"
     with panel_figure(3, title, width=3.5) as (figure, axes):
-        _threshold_panels(*axes[:2], found)
+        _threshold_panels(axes[0], axes[1], found)
         _pulling_panel(axes[2], lasers, settings["pulling"]["gamma_l"])
-    return figure, [*_threshold_told(found), *(_pulling_told(laser) for laser in lasers)]
+    return figure, [*_threshold_summary(found), *(_pulling_summary(laser) for laser in lasers)]
 
 
-def _threshold_panels(left, middle, found):
+def _threshold_panels(left: "Axes", middle: "Axes", found: Threshold) -> None:
     line, marks = series_style(0, r"quantised mode, $\langle n\rangle$")
     for axis in (left, middle):
         axis.axvline(
@@ -179,15 +189,17 @@ def _threshold_panels(left, middle, found):
     left.errorbar(found.inversion, found.n, **marks)
     left.set_ylim(found.n.min() / 2, found.n.max() * 2)
     left.set_yscale("log")
-    left.set_ylabel("photons")
+    left.set_ylabel("photon number")
     left.legend(loc="lower right", frameon=True, framealpha=1, edgecolor="none")
-    for level in (1, 2):
-        middle.axhline(level, color="0.8", linewidth=0.8)
+    for value, name in ((1, "coherent light"), (2, "thermal light")):
+        middle.axhline(value, color="0.8", linewidth=0.8)
+        place = (found.inversion[0], value)
+        middle.annotate(name, place, (0, 3), color="0.4", textcoords="offset points")
     middle.errorbar(found.inversion, found.g2, **series_style(0)[1])
     middle.set_ylabel("$g^2(0)$ of the quantised mode")
 
 
-def _pulling_panel(axis, lasers, unit):
+def _pulling_panel(axis: "Axes", lasers: list[Pulling], unit: float) -> None:
     x = lasers[0].detuning / unit
     axis.plot(x, x, color="0.7", linewidth=0.8)
     axis.plot(x, 0 * x, color="0.7", linewidth=0.8)
@@ -199,11 +211,11 @@ def _pulling_panel(axis, lasers, unit):
         axis.plot(x, laser.omega / unit, label=f"{laser.ratio:g}", **line)
         axis.errorbar(x, laser.carried / unit, **marks)
     axis.set_xlabel(r"detuning of the cavity $\Delta_{cav}/\gamma_l$")
-    axis.set_ylabel(r"frequency $(\omega-E_u+E_l)\,/\,\gamma_l$")
+    axis.set_ylabel(r"laser frequency $(\omega-E_u+E_l)\,/\,\gamma_l$")
     axis.legend(title=r"$\gamma_b/(\gamma_u+\gamma_l)$")
 
 
-def _threshold_told(found):
+def _threshold_summary(found: Threshold) -> list[str]:
     first, last = found.inversion[[0, -1]]
     intensity = f"{found.intensity[-1]:.4f}" if len(found.lasing) else "0"
     return [
@@ -213,15 +225,15 @@ def _threshold_told(found):
     ]
 
 
-def _pulling_told(laser):
+def _pulling_summary(laser: Pulling) -> str:
     lasing = ~np.isnan(laser.omega)
     if not lasing.any():
         return f"γ_b/(γ_u+γ_l) = {laser.ratio:g}: below threshold at every detuning"
     off = np.abs(laser.omega - laser.carried)[lasing].max()
     last = np.flatnonzero(lasing)[-1]
     return (
-        f"γ_b/(γ_u+γ_l) = {laser.ratio:g}: oscillates at {int(lasing.sum())} of {len(lasing)} "
+        f"γ_b/(γ_u+γ_l) = {laser.ratio:g}: above threshold at {int(lasing.sum())} of {len(lasing)} "
         f"detunings, |a|² up to {laser.intensity.max():.3g}; pulled from "
-        f"{laser.detuning[last]:.4f} to {laser.omega[last]:.4f}; a photon of the quantised mode "
-        f"carries the same within {off:.1g}"
+        f"{laser.detuning[last]:.4f} to {laser.omega[last]:.4f}; largest difference "
+        f"to the energy per photon of the quantised mode {off:.1g}"
     )

@@ -1,14 +1,21 @@
-"""The second law in a classical field (W 9, 14-16): fillings from bare or effective energies."""
+"""Entropy production in a classical field (W 9, 14-16), with bare and effective energies."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import InputError, finite_number, positive_number
 from ...plotting.style import panel_figure, series_style
 from ...statistics.intervals import proportion_interval
 from ...theory import twolevel
-from .parameter_files import count, interval, scales, seed
+from .parameter_files import count, evenly, interval, scales, seed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TABLES = {
     "parameters": {
@@ -23,23 +30,23 @@ TABLES = {
     },
 }  # fmt: skip
 KINDS = ("bare", "effective")
-_SAME = 1e-14  # fillings that differ by less are equal but for rounding, and carry no sign
-_LINEAR = 1e-3  # the axis of the distribution is linear around zero, as far as this
+_SAME = 1e-14  # fillings that differ by less are equal up to rounding; the sign is undefined
+_LINEAR = 1e-3  # the axis of the distribution is linear up to this absolute value
 
 
-def production(parameters, omega):
-    """Entropy production per second with both kinds of fillings.
+def production(parameters: Mapping[str, Any], omega: NDArray[np.float64] | float) -> dict[str, Any]:
+    """Solutions in a classical field with fillings from bare and from effective energies.
 
     Parameters
     ----------
     parameters : dict
-        All but ω of `theory.twolevel.classical_field`; arrays broadcast.
+        Arguments of `theory.twolevel.classical_field` except ω; numbers or arrays.
     omega : ndarray
 
     Returns
     -------
     dict of str to ClassicalField
-        By kind, "bare" and "effective".
+        By the kind of energies, "bare" and "effective".
     """
     return {
         kind: twolevel.classical_field(omega=omega, energies=kind, **parameters) for kind in KINDS
@@ -48,25 +55,33 @@ def production(parameters, omega):
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Random parameter sets: entropy production over γ_l by kind, and where its sign is known."""
+    """Entropy production of random parameter sets.
 
-    sigma: dict
-    decided: dict
+    Attributes
+    ----------
+    sigma : dict of str to ndarray
+        Entropy production divided by γ_l, by the kind of energies.
+    decided : dict of str to ndarray of bool
+        Sets whose fillings differ, so that the sign of the entropy production is defined.
+    """
 
-    def negative(self, kind):
-        """Give how many sets of a kind lose entropy, and of how many that can be told."""
+    sigma: dict[str, NDArray[np.float64]]
+    decided: dict[str, NDArray[np.bool_]]
+
+    def negative(self, kind: str) -> tuple[int, int]:
+        """Number of sets with negative entropy production, and of sets with a defined sign."""
         decided = self.decided[kind]
         return int((self.sigma[kind][decided] < 0).sum()), int(decided.sum())
 
 
-def sample(ranges):
+def sample(ranges: Mapping[str, Any]) -> Sample:
     """Entropy production of random parameter sets.
 
     Parameters
     ----------
     ranges : dict
-        The table [random]: energies, potentials and ω are uniform; rates, couplings and
-        temperatures are spread evenly over powers of ten.
+        The table [random]; energies, chemical potentials and ω are distributed uniformly, rates,
+        couplings and temperatures uniformly in their logarithm.
 
     Returns
     -------
@@ -74,14 +89,19 @@ def sample(ranges):
     """
     rng, n = np.random.default_rng(ranges["seed"]), ranges["sets"]
 
-    def spread(name):
-        return 10 ** rng.uniform(*np.log10(ranges[name]), n)
+    def log_uniform(name: str) -> NDArray[np.float64]:
+        low, high = np.log10(ranges[name])
+        return 10 ** rng.uniform(low, high, n)
 
-    parameters = {k: rng.uniform(*ranges["energies"], n) for k in ("E_u", "E_l", "mu_u", "mu_l")}
-    omega = rng.uniform(*ranges["omega"], n)
-    parameters |= {k: spread("rates") for k in ("gamma_u", "gamma_l")}
-    parameters |= {k: spread("temperatures") for k in ("T_u", "T_l")} | {
-        "epsilon": spread("epsilon")
+    def uniform(name: str) -> NDArray[np.float64]:
+        low, high = ranges[name]
+        return rng.uniform(low, high, n)
+
+    parameters = {k: uniform("energies") for k in ("E_u", "E_l", "mu_u", "mu_l")}
+    omega = uniform("omega")
+    parameters |= {k: log_uniform("rates") for k in ("gamma_u", "gamma_l")}
+    parameters |= {k: log_uniform("temperatures") for k in ("T_u", "T_l")} | {
+        "epsilon": log_uniform("epsilon")
     }
     made = production(parameters, omega)
     filled = {kind: field.parameters for kind, field in made.items()}
@@ -92,19 +112,21 @@ def sample(ranges):
     return Sample(sigma, decided)
 
 
-def draw(settings):
-    """Draw the example against ω, and the distribution over random sets.
+def draw(settings: Mapping[str, Any]) -> tuple["Figure", list[str]]:
+    """Draw an example against ω, and the distribution over random parameter sets.
 
     Parameters
     ----------
     settings : dict
-        As read by `TABLES`.
+        The checked parameter file.
 
     Returns
     -------
-    matplotlib.figure.Figure, list of str
+    figure : matplotlib.figure.Figure
+    findings : list of str
+        Numerical results as text, one line each.
     """
-    title = f"{settings['title']} (ħ = k = 1); second law broken where shaded"
+    title = f"{settings['title']} (ħ = k = 1); second law violated where shaded"
     found = sample(settings["random"])
     with panel_figure(2, title, width=3.9) as (figure, (left, right)):
         findings = _example(left, settings["parameters"], settings["scan"])
@@ -115,14 +137,14 @@ def draw(settings):
         findings.append(
             f"{kind}: negative in {negative} of {decided} random sets, {negative / decided:.4f} "
             f"[{float(low):.4f}, {float(high):.4f}] (95 %); {len(found.sigma[kind]) - decided} "
-            "more have equal fillings to rounding"
+            "more have equal fillings up to rounding"
         )
     return figure, findings
 
 
-def _example(axis, parameters, scan):
+def _example(axis: "Axes", parameters: Mapping[str, Any], scan: Mapping[str, Any]) -> list[str]:
     unit, findings = parameters["gamma_l"], []
-    omega = np.linspace(*scan["omega"], scan["points"])
+    omega = evenly(scan["omega"], scan["points"])
     curves, at = production(parameters, omega), production(parameters, scan["marked"])
     axis.axhline(0, color="0.6", linewidth=0.8)
     for k, kind in enumerate(KINDS):
@@ -141,13 +163,13 @@ def _example(axis, parameters, scan):
     return findings
 
 
-def _distribution(axis, found):
+def _distribution(axis: "Axes", found: Sample) -> None:
     every = np.concatenate([found.sigma[kind][found.decided[kind]] for kind in KINDS])
     axis.set_xscale("asinh", linear_width=_LINEAR)
     axis.axvspan(min(every.min(), 0), 0, color="0.85", linewidth=0)
     for k, kind in enumerate(KINDS):
         negative, decided = found.negative(kind)
-        line, marks = series_style(k, f"{100 * negative / decided:.3g} % negative")
+        line, marks = series_style(k, f"{kind}: {100 * negative / decided:.3g} % negative")
         sigma = np.sort(found.sigma[kind][found.decided[kind]])
         part = np.arange(1, decided + 1) / decided
         axis.step(sigma, part, where="post", **line)
@@ -157,5 +179,5 @@ def _distribution(axis, found):
     axis.minorticks_off()
     axis.set_ylim(-0.02, 1.02)
     axis.set_xlabel(r"entropy production $/\,\gamma_l$")
-    axis.set_ylabel("part of random sets with less")
+    axis.set_ylabel("cumulative fraction of random sets")
     axis.legend(loc="lower right")

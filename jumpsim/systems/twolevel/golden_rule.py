@@ -1,7 +1,9 @@
-"""Two electronic levels and one mode of light, detuned, as golden-rule jumps.
+"""Two electronic levels and one detuned mode of light, with golden-rule jump rates.
 
 A. Wacker, *Nonresonant two-level transitions* (2022), Eqs. (17), (18), Appendix B; below "W".
 """
+
+from collections.abc import Sequence
 
 from ... import units
 from ...errors import InputError, finite_number, whole_number
@@ -10,8 +12,18 @@ from ...model.model import Model
 from .quantum_jumps import bath_channels, electron_channels
 
 
-def two_level(g, delta_cav, gamma_u, gamma_l, gamma_b, f_u, f_l, n_b, emitters=1):
-    """Levels u and l with an electron reservoir each, and a mode with a photon bath.
+def two_level(
+    g: float | str,
+    delta_cav: float,
+    gamma_u: float | str,
+    gamma_l: float | str,
+    gamma_b: float | str,
+    f_u: float,
+    f_l: float,
+    n_b: float,
+    emitters: int = 1,
+) -> Model:
+    """Electronic levels u and l, each with a reservoir, and a mode with a photon bath.
 
     ============================ =================================================
     event                        rate
@@ -33,13 +45,14 @@ def two_level(g, delta_cav, gamma_u, gamma_l, gamma_b, f_u, f_l, n_b, emitters=1
     delta_cav : float
         Detuning ω_cav - (E_u - E_l)/ħ, per second.
     gamma_u, gamma_l, gamma_b : float or str
-        Exchange with the electron reservoirs and the photon bath.
+        Exchange rates with the electron reservoirs and the photon bath.
     f_u, f_l : float
-        Fillings, from 0 to 1.
+        Fillings of the electron reservoirs, from 0 to 1.
     n_b : float
         Occupation of the photon bath, ≥ 0.
     emitters : int
-        Number of identical emitters in the mode; from 2 on they are counted by what they hold.
+        Number of identical emitters in the mode. Several emitters are counted by their state:
+        empty, electron in u only (upper), in l only (lower), in both levels.
 
     Returns
     -------
@@ -49,10 +62,26 @@ def two_level(g, delta_cav, gamma_u, gamma_l, gamma_b, f_u, f_l, n_b, emitters=1
 
     Notes
     -----
-    Against the density matrix (`theory.twolevel.quantised_mode`), with
-    s = g²(2n+1)/(Γ²/4 + Δ_cav²): R and ⟨n⟩ at rest within 0.1 % for s < 0.01, within 1 % for
-    s < 0.1, never off by more than about 4 %. Times shorter than 1/Γ (no Rabi oscillation) and
-    g²(0) where few photons come mostly from emission are wrong for any g.
+    The error of the steady-state values of R and ⟨n⟩, compared with the density matrix
+    (`theory.twolevel.quantised_mode`), depends on s = g²(2n+1)/(Γ²/4 + Δ_cav²): it is below 0.1 %
+    for s < 0.01, below 1 % for s < 0.1, and never above about 4 %. For every g the golden rule
+    fails at times shorter than 1/Γ (it has no Rabi oscillations) and for g²(0) of few photons that
+    are mostly emitted by the levels.
+
+    Raises
+    ------
+    InputError
+        When a parameter is not valid.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.two_level(
+    ...     g="1 MHz", delta_cav=0.0, gamma_u="10 MHz", gamma_l="10 MHz", gamma_b="1 MHz",
+    ...     f_u=0.9, f_l=0.1, n_b=0.0,
+    ... )
+    >>> model.pools
+    ('u', 'l', 'photon')
     """
     g = units.rate(g, "g")
     rates = [
@@ -66,27 +95,33 @@ def two_level(g, delta_cav, gamma_u, gamma_l, gamma_b, f_u, f_l, n_b, emitters=1
     emitters = whole_number(emitters, "emitters", least=1, below=2**53)
     width = sum(rates)
     if width == 0:
-        raise InputError("`gamma_u`, `gamma_l` and `gamma_b` must not all be 0: no golden rule")
+        raise InputError(
+            "`gamma_u`, `gamma_l` and `gamma_b` must not all be 0, because the width would be 0"
+        )
     alpha = g**2 * width / (delta_cav**2 + width**2 / 4)
-    make = _one if emitters == 1 else _several
-    pools, channels = make(alpha, rates[:2], (f_u, f_l))
+    declare = _one_emitter if emitters == 1 else _several_emitters
+    pools, channels = declare(alpha, rates[:2], (f_u, f_l))
     photon = Pool.bosonic("photon", 1)
     return Model([*pools, photon], [*channels, *bath_channels(rates[2], n_b)], name="two_level")
 
 
-def _light(alpha, upper, lower):
-    """Emission and absorption by what holds an electron in u alone, or in l alone."""
+def _emission_and_absorption(alpha: float, upper: str, lower: str) -> tuple[Channel, Channel]:
+    """Emission by the pool `upper` and absorption by the pool `lower`."""
     return Channel.reversible("emission", "absorption", alpha, {upper: 1}, {lower: 1, "photon": 1})
 
 
-def _one(alpha, rates, fillings):
-    channels = [*electron_channels(rates, fillings), *_light(alpha, "u", "l")]
+def _one_emitter(
+    alpha: float, rates: Sequence[float], fillings: Sequence[float]
+) -> tuple[list[Pool], list[Channel]]:
+    channels = [*electron_channels(rates, fillings), *_emission_and_absorption(alpha, "u", "l")]
     return [Pool.fermionic("u", 1.0), Pool.fermionic("l", 0.0)], channels
 
 
-def _several(alpha, rates, fillings):
-    """Classes of emitters: with levels u and l of its own, an electron stays in one emitter."""
-    channels = []
+def _several_emitters(
+    alpha: float, rates: Sequence[float], fillings: Sequence[float]
+) -> tuple[list[Pool], list[Channel]]:
+    """Pools and channels of several emitters, counted by the occupation of their levels u and l."""
+    channels: list[Channel] = []
     for level, gamma, f, moves in (
         ("u", rates[0], fillings[0], (("empty", "upper"), ("lower", "both"))),
         ("l", rates[1], fillings[1], (("empty", "lower"), ("upper", "both"))),
@@ -97,5 +132,5 @@ def _several(alpha, rates, fillings):
                 {low: 1}, {high: 1}, reverse_rate=gamma * (1 - f), bath=level,
             )  # fmt: skip
     energies = {"empty": 0.0, "upper": 1.0, "lower": 0.0, "both": 1.0}
-    channels += _light(alpha, "upper", "lower")
+    channels += _emission_and_absorption(alpha, "upper", "lower")
     return [Pool.mass_action(n, e) for n, e in energies.items()], channels

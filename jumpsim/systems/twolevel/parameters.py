@@ -1,13 +1,16 @@
-"""Two electronic levels with a reservoir each, and light between them: what they are made of.
+"""Parameters of two electronic levels, each with a reservoir, that are coupled by light.
 
-A. Wacker, *Nonresonant two-level transitions* (2022); below "W". ħ = k_B = 1. From the parameters
-follow the density matrix (`theory.twolevel`), its quantum jumps (`quantum_jumps.TwoLevel`)
-and, with the golden rule, a model of counts (`systems.two_level`).
+A. Wacker, *Nonresonant two-level transitions* (2022); below "W". ħ = k_B = 1. The parameters
+define the density matrix (`theory.twolevel`), the quantum jumps (`quantum_jumps.TwoLevel`) and,
+with the golden rule, a model with jump rates (`systems.two_level`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ... import units
 from ...errors import InputError
@@ -15,37 +18,47 @@ from ...errors import InputError
 ENERGIES = ("effective", "bare")
 
 
-def check_rates(**rates):
-    """Refuse rates that are not numbers ≥ 0; returns them as arrays or floats."""
+def check_rates(**rates: ArrayLike) -> list[Any]:
+    """Check that rates are numbers ≥ 0; returns them as floats or arrays, in the given order."""
     found = []
     for name, value in rates.items():
         value = _real(value, name)
         if (value < 0).any():
-            raise InputError(f"`{name}` must be ≥ 0, but is {_told(value)}")
+            raise InputError(f"`{name}` must be ≥ 0, but is {_as_text(value)}")
         found.append(value[()])
     return found
 
 
-def real(**values):
-    """Refuse what is not a finite real number or an array of them."""
+def real(**values: ArrayLike) -> list[Any]:
+    """Check that values are finite real numbers or arrays; returns them in the given order."""
     return [_real(value, name)[()] for name, value in values.items()]
 
 
-def fillings(given, levels, energies):
-    """Fillings of the reservoirs: those given, or those of temperatures and potentials.
+def fillings(
+    given: Mapping[str, tuple[Any, Any, Any]],
+    levels: Mapping[str, tuple[Any, Any, int]],
+    energies: str,
+) -> dict[str, Any]:
+    """Fillings of the reservoirs, given directly or by temperatures and chemical potentials.
 
     Parameters
     ----------
     given : dict
-        By reservoir (f, T, mu): the filling or None, temperature or None, potential or None.
+        By reservoir (filling, temperature, chemical potential); each one may be None.
     levels : dict
-        By reservoir (effective energy, bare energy, sign): sign +1 for electrons, -1 for photons.
+        By reservoir (effective energy, bare energy, sign); the sign is +1 for electrons (Fermi
+        function) and -1 for photons (Bose function).
     energies : str
-        "effective" or "bare".
+        "effective" or "bare": the energy at which the Fermi and Bose functions are taken.
 
     Returns
     -------
     dict of str to float or ndarray
+
+    Raises
+    ------
+    InputError
+        When neither or both of filling and temperature are given, or when one is out of range.
     """
     if energies not in ENERGIES:
         raise InputError(f'`energies` must be "effective" or "bare", but is {energies!r}')
@@ -64,27 +77,27 @@ def fillings(given, levels, energies):
             raise InputError(f"`T_{name}` needs `mu_{name}` as well")
         temperature = _real(temperature, f"T_{name}")
         if (temperature <= 0).any():
-            raise InputError(f"`T_{name}` must be > 0, but is {_told(temperature)}")
+            raise InputError(f"`T_{name}` must be > 0, but is {_as_text(temperature)}")
         energy = effective if energies == "effective" else bare
         y = (energy - (potential if sign > 0 else 0.0)) / temperature[()]
         if sign < 0 and np.any(np.asarray(y) <= 0):
             raise InputError(
                 f"the {energies} photon energy must be > 0 for a thermal filling, but is "
-                f"{_told(np.asarray(energy))}"
+                f"{_as_text(np.asarray(energy))}"
             )
         found[name] = units.fermi(y) if sign > 0 else units.bose(y)
     return found
 
 
-def _filling(value, name, sign):
+def _filling(value: ArrayLike, name: str, sign: int) -> Any:
     value = _real(value, name)
     if (value < 0).any() or (sign > 0 and (value > 1).any()):
         limits = "from 0 to 1" if sign > 0 else "≥ 0"
-        raise InputError(f"`{name}` must be {limits}, but is {_told(value)}")
+        raise InputError(f"`{name}` must be {limits}, but is {_as_text(value)}")
     return value[()]
 
 
-def _real(value, name):
+def _real(value: ArrayLike, name: str) -> NDArray[np.float64]:
     try:
         value = np.asarray(value, float)
     except (TypeError, ValueError):
@@ -94,68 +107,94 @@ def _real(value, name):
     return value
 
 
-def _told(value):
-    return f"{float(value):g}" if np.ndim(value) == 0 else "an array with others"
+def _as_text(value: NDArray[np.float64]) -> str:
+    return f"{float(value):g}" if np.ndim(value) == 0 else "an array with values outside"
 
 
-def exponent(filling, sign=1):
-    """x with e^(-x) = f/(1-f) for electrons (sign 1) and n/(1+n) for photons (sign -1)."""
+def exponent(filling: Any, sign: int = 1) -> Any:
+    """Exponent x with e^(-x) = f/(1-f) for electrons (sign 1), n/(1+n) for photons (sign -1)."""
     with np.errstate(divide="ignore"):
         return np.log1p(-sign * filling) - np.log(filling)
 
 
 @dataclass(frozen=True, eq=False)
 class FieldParameters:
-    """What the two levels and a classical field are made of; see `theory.twolevel.classical_field`.
+    """Parameters of two levels in a classical field; see `theory.twolevel.classical_field`.
 
-    Numbers, or arrays that broadcast.
+    Attributes
+    ----------
+    E_u, E_l, omega : float or ndarray
+        Bare energies and the frequency of the field.
+    gamma_u, gamma_l : float or ndarray
+        Exchange rates with the reservoirs, per second.
+    epsilon : complex or ndarray
+        Coupling to the field (W 10).
+    f_u, f_l : float or ndarray
+        Fillings of the reservoirs.
+    reservoirs : dict
+        (temperature, chemical potential) of "u" and "l"; None where the filling was given.
     """
 
-    E_u: float
-    E_l: float
-    omega: float
-    gamma_u: float
-    gamma_l: float
-    epsilon: complex
-    f_u: float
-    f_l: float
-    reservoirs: dict
+    E_u: Any
+    E_l: Any
+    omega: Any
+    gamma_u: Any
+    gamma_l: Any
+    epsilon: Any
+    f_u: Any
+    f_l: Any
+    reservoirs: dict[str, Any]
 
     @property
-    def detuning(self):
-        """Δ = ω - (E_u - E_l)."""
+    def detuning(self) -> Any:
+        """Detuning Δ = ω - (E_u - E_l)."""
         return self.omega - (self.E_u - self.E_l)
 
     @property
-    def width(self):
-        """γ_u + γ_l."""
+    def width(self) -> Any:
+        """Width γ_u + γ_l of the transition."""
         return self.gamma_u + self.gamma_l
 
     @property
-    def alpha(self):
-        """α = |ε|² (γ_u+γ_l)/(Δ² + (γ_u+γ_l)²/4) (W A12)."""
+    def alpha(self) -> Any:
+        """Golden-rule rate α = |ε|² (γ_u+γ_l)/(Δ² + (γ_u+γ_l)²/4) (W A12)."""
         return np.abs(self.epsilon) ** 2 * self.width / (self.width**2 / 4 + self.detuning**2)
 
     @property
-    def effective(self):
+    def effective(self) -> tuple[Any, Any, Any]:
         """Effective energies of u and l (W 14), and of a photon: ω."""
         part = self.detuning / self.width
         return self.E_u + self.gamma_u * part, self.E_l - self.gamma_l * part, self.omega
 
     @property
-    def bare(self):
+    def bare(self) -> tuple[Any, Any, Any]:
         """Bare energies of u and l, and of a photon: ω."""
         return self.E_u, self.E_l, self.omega
 
     @property
-    def exponents(self):
-        """x_u and x_l, with e^(-x) = f/(1-f)."""
+    def exponents(self) -> dict[str, Any]:
+        """Exponents x_u and x_l with e^(-x) = f/(1-f)."""
         return {"u": exponent(self.f_u), "l": exponent(self.f_l)}
 
 
 @dataclass(frozen=True, eq=False)
 class ModeParameters:
-    """What the two levels and their mode are made of; see `theory.twolevel.quantised_mode`."""
+    """Parameters of two levels and a quantised mode; see `theory.twolevel.quantised_mode`.
+
+    Attributes
+    ----------
+    E_u, E_l, omega_cav : float
+        Bare energies and the frequency of the empty cavity.
+    g : complex
+        Coupling to the mode (W 18).
+    gamma_u, gamma_l, gamma_b : float
+        Exchange rates with the electron reservoirs and the photon bath, per second.
+    f_u, f_l, n_b : float
+        Fillings of the electron reservoirs, occupation of the photon bath.
+    reservoirs : dict
+        (temperature, chemical potential) of "u" and "l", temperature of "b"; None where the
+        filling was given.
+    """
 
     E_u: float
     E_l: float
@@ -167,25 +206,25 @@ class ModeParameters:
     f_u: float
     f_l: float
     n_b: float
-    reservoirs: dict
+    reservoirs: dict[str, Any]
 
     @property
-    def detuning(self):
-        """Δ_cav = ω_cav - (E_u - E_l)."""
+    def detuning(self) -> float:
+        """Detuning Δ_cav = ω_cav - (E_u - E_l)."""
         return self.omega_cav - (self.E_u - self.E_l)
 
     @property
-    def width(self):
-        """Γ = γ_u + γ_l + γ_b."""
+    def width(self) -> float:
+        """Width Γ = γ_u + γ_l + γ_b of the transition."""
         return self.gamma_u + self.gamma_l + self.gamma_b
 
     @property
-    def alpha(self):
-        """α_Q = |g|² Γ/(Δ_cav² + Γ²/4): R = α_Q F."""
+    def alpha(self) -> float:
+        """Golden-rule rate α_Q = |g|² Γ/(Δ_cav² + Γ²/4), with R = α_Q F (W after B11)."""
         return abs(self.g) ** 2 * self.width / (self.detuning**2 + self.width**2 / 4)
 
     @property
-    def effective(self):
+    def effective(self) -> tuple[float, float, float]:
         """Effective energies of u, l and a photon (W 21)."""
         part = self.detuning / self.width
         return (
@@ -195,27 +234,39 @@ class ModeParameters:
         )
 
     @property
-    def bare(self):
+    def bare(self) -> tuple[float, float, float]:
         """Bare energies of u and l, and of a photon in the empty cavity."""
         return self.E_u, self.E_l, self.omega_cav
 
     @property
-    def exponents(self):
-        """x_u, x_l and x_b, with e^(-x) = f/(1-f) and n_b/(1+n_b)."""
+    def exponents(self) -> dict[str, float]:
+        """Exponents x_u, x_l, x_b with e^(-x) = f/(1-f) and e^(-x_b) = n_b/(1+n_b)."""
         return {"u": exponent(self.f_u), "l": exponent(self.f_l), "b": exponent(self.n_b, -1)}
 
     @property
-    def affinity(self):
-        """x_b + x_l - x_u: R never has the other sign."""
+    def affinity(self) -> float:
+        """Affinity x_b + x_l - x_u, which has the sign of the net emission rate R."""
         x = self.exponents
         return x["b"] + x["l"] - x["u"]
 
 
 def field_parameters(
-    E_u, E_l, omega, gamma_u, gamma_l, epsilon, *, f_u=None, f_l=None, T_u=None, T_l=None,
-    mu_u=None, mu_l=None, energies="effective",
-):  # fmt: skip
-    """Check what `theory.twolevel.classical_field` is given, and find the fillings."""
+    E_u: ArrayLike,
+    E_l: ArrayLike,
+    omega: ArrayLike,
+    gamma_u: ArrayLike,
+    gamma_l: ArrayLike,
+    epsilon: ArrayLike,
+    *,
+    f_u: ArrayLike | None = None,
+    f_l: ArrayLike | None = None,
+    T_u: ArrayLike | None = None,
+    T_l: ArrayLike | None = None,
+    mu_u: ArrayLike | None = None,
+    mu_l: ArrayLike | None = None,
+    energies: str = "effective",
+) -> FieldParameters:
+    """Check the arguments of `theory.twolevel.classical_field` and compute the fillings."""
     E_u, E_l, omega = real(E_u=E_u, E_l=E_l, omega=omega)
     gamma_u, gamma_l = check_rates(gamma_u=gamma_u, gamma_l=gamma_l)
     if np.any(gamma_u == 0) or np.any(gamma_l == 0):
@@ -233,10 +284,25 @@ def field_parameters(
 
 
 def mode_parameters(
-    E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, *, f_u=None, f_l=None, n_b=None,
-    T_u=None, T_l=None, T_b=None, mu_u=None, mu_l=None, energies="effective",
-):  # fmt: skip
-    """Check what `theory.twolevel.quantised_mode` is given, and find the fillings."""
+    E_u: float,
+    E_l: float,
+    omega_cav: float,
+    g: complex,
+    gamma_u: float,
+    gamma_l: float,
+    gamma_b: float,
+    *,
+    f_u: float | None = None,
+    f_l: float | None = None,
+    n_b: float | None = None,
+    T_u: float | None = None,
+    T_l: float | None = None,
+    T_b: float | None = None,
+    mu_u: float | None = None,
+    mu_l: float | None = None,
+    energies: str = "effective",
+) -> ModeParameters:
+    """Check the arguments of `theory.twolevel.quantised_mode` and compute the fillings."""
     E_u, E_l, omega_cav = real(E_u=E_u, E_l=E_l, omega_cav=omega_cav)
     rates = check_rates(gamma_u=gamma_u, gamma_l=gamma_l, gamma_b=gamma_b)
     if any(np.ndim(v) for v in (E_u, E_l, omega_cav, *rates)):
@@ -245,8 +311,8 @@ def mode_parameters(
         raise InputError("`gamma_u`, `gamma_l` and `gamma_b` must be > 0 for a unique steady state")
     reservoirs = {"u": _reservoir(T_u, mu_u), "l": _reservoir(T_l, mu_l), "b": T_b}
     bare = ModeParameters(
-        float(E_u), float(E_l), float(omega_cav), complex(_complex(g, "g")), *map(float, rates),
-        0.5, 0.5, 1.0, reservoirs,
+        float(E_u), float(E_l), float(omega_cav), complex(_complex(g, "g")), float(rates[0]),
+        float(rates[1]), float(rates[2]), 0.5, 0.5, 1.0, reservoirs,
     )  # fmt: skip
     upper, lower, photon = bare.effective
     filled = fillings(
@@ -258,11 +324,11 @@ def mode_parameters(
     return replace(bare, f_u=f_u, f_l=f_l, n_b=n_b)
 
 
-def _reservoir(temperature, potential):
+def _reservoir(temperature: Any, potential: Any) -> tuple[Any, Any] | None:
     return None if temperature is None else (temperature, potential)
 
 
-def _complex(value, name):
+def _complex(value: ArrayLike, name: str) -> Any:
     try:
         value = np.asarray(value, complex)[()]
     except (TypeError, ValueError):
