@@ -2,18 +2,9 @@
 
 import numpy as np
 import pytest
+from support.systems import PUBLISHED
 
 import jumpsim as js
-
-PUBLISHED = {
-    "tls": 100,
-    "modes": 100,
-    "gamma_dec": "10 kHz",
-    "gamma_0": "10 kHz",
-    "gamma_tilde": ("10 MHz", 0),
-    "gamma_tilde_wg": ("10 MHz", 0),
-    "wavelength": "10 um",
-}
 
 
 @pytest.fixture

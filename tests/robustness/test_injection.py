@@ -10,9 +10,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import PUBLISHED
 from support.executors import Serial
 from support.killed_runs import assert_nothing_left, assert_same, blocks_folder, in_child, indices
+from support.systems import PUBLISHED
 
 import jumpsim as js
 from jumpsim.run import block_task, scheduler

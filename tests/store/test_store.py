@@ -274,7 +274,7 @@ def test_nothing_is_simulated_twice(tmp_path, waveguide, microseconds, monkeypat
     ],
 )
 def test_another_run_is_refused_with_the_difference(tmp_path, change, message):
-    from conftest import PUBLISHED
+    from support.systems import PUBLISHED
 
     path = tmp_path / "a.h5"
     run = {"times": np.linspace(0, 1e-6, 11), "ntraj": 3, "initial": js.Thermal(1.0), "seed": 5}

@@ -4,6 +4,17 @@ import numpy as np
 
 import jumpsim as js
 
+# The open waveguide of BM Fig. 2.
+PUBLISHED = {
+    "tls": 100,
+    "modes": 100,
+    "gamma_dec": "10 kHz",
+    "gamma_0": "10 kHz",
+    "gamma_tilde": ("10 MHz", 0),
+    "gamma_tilde_wg": ("10 MHz", 0),
+    "wavelength": "10 um",
+}
+
 WAVEGUIDE = js.systems.open_waveguide(
     tls=20, modes=7.5, gamma_dec=0.3, gamma_0=0.5, gamma_tilde=(2.0, 0.1), gamma_tilde_wg=(1.0, 0.2)
 )

@@ -1,0 +1,46 @@
+"""What the tests of sweeps and of executors share: files, places, an undisturbed run."""
+
+import numpy as np
+import pytest
+from support.sweeps import SPEC
+from support.unruly import MODEL, THERMAL, TIMES, run
+
+from jumpsim import engine
+from jumpsim.store.plan import Plan
+
+
+@pytest.fixture
+def spec(tmp_path):
+    path = tmp_path / "spec.toml"
+    path.write_text(SPEC)
+    return path
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "sweep"
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Every call of the kernel."""
+    made, real = [], engine.run
+
+    def run(*arguments):
+        made.append(arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(engine, "run", run)
+    return made
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory):
+    path = tmp_path_factory.mktemp("reference") / "a.h5"
+    run(store=path, workers=1, block_size=None)
+    return path
+
+
+@pytest.fixture
+def plan():
+    return Plan(MODEL, THERMAL, np.array(TIMES), 9, ("counts",))
