@@ -1,4 +1,4 @@
-"""What several test modules share."""
+"""Fixtures that several folders of tests share."""
 
 import numpy as np
 import pytest
@@ -17,3 +17,25 @@ def waveguide():
 def microseconds():
     """Return eleven times up to 1 µs."""
     return np.linspace(0, 1e-6, 11)
+
+
+@pytest.fixture
+def every_block_at_once(monkeypatch):
+    """Let the calling thread commit each block as it comes."""
+    from jumpsim.run import scheduler
+
+    monkeypatch.setattr(scheduler, "_COMMIT_SECONDS", -1)
+
+
+@pytest.fixture
+def slabs(monkeypatch):
+    """Limit how much of an ensemble is read at once: bytes of samples, events."""
+    from jumpsim.store import ensemble
+
+    usual = ensemble._SLAB_BYTES, ensemble._SLAB_EVENTS
+
+    def limited(samples=None, events=None):
+        monkeypatch.setattr(ensemble, "_SLAB_BYTES", samples or usual[0])
+        monkeypatch.setattr(ensemble, "_SLAB_EVENTS", events or usual[1])
+
+    return limited

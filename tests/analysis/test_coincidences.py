@@ -55,7 +55,7 @@ def test_poisson_events_are_independent():
     assert (np.abs(found.g2 - 1) < 4.5 * found.error).all()
 
 
-def test_pairs_are_those_of_a_plain_loop(monkeypatch):
+def test_pairs_are_those_of_a_plain_loop(slabs):
     ensemble = js.simulate(SMALL, [4.0], 20, START, 1, "events")
     edges = np.linspace(0, 0.5, 6)
     pairs, firsts, seconds = np.zeros(5), 0, 0
@@ -69,7 +69,7 @@ def test_pairs_are_those_of_a_plain_loop(monkeypatch):
                 pairs += np.histogram([u - t for u in later if u > t], edges)[0]
     expected = pairs / (firsts * seconds / (20 * 3.0) * 0.1)
     for size in (30, 10**6):
-        monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", size)
+        slabs(events=size)
         found = js.coincidences(ensemble, "emission", "absorption", 1.0, 0.5, bins=5)
         np.testing.assert_allclose(found.g2, expected, rtol=1e-12)
 

@@ -104,10 +104,10 @@ def test_variance_has_divisor_n_minus_one():
     np.testing.assert_allclose(found.covariance[0], expected, rtol=1e-10)
 
 
-def test_slabs_change_nothing(monkeypatch):
+def test_slabs_change_nothing(slabs):
     ensemble = js.simulate(SMALL, TIMES, 100, START, seed=1)
     whole = js.correlations(ensemble, AFTER)
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 41 * 2 * 7)
+    slabs(samples=8 * 41 * 2 * 7)
     parts = js.correlations(ensemble, AFTER)
     np.testing.assert_allclose(parts.covariance, whole.covariance, rtol=1e-9)
     np.testing.assert_allclose(parts.error, whole.error, rtol=1e-9)

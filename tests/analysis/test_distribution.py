@@ -52,10 +52,10 @@ def test_a_wrong_law_is_seen():
     assert chi_square_p_value(np.array([5]), np.array([5.0]), 8) is None
 
 
-def test_slabs_change_nothing(monkeypatch):
+def test_slabs_change_nothing(slabs):
     ensemble = js.simulate(SMALL, [0.2, 1.0], 300, START, 1)
     whole = js.distribution(ensemble, "N", 0.2)
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 2 * 2 * 7)
+    slabs(samples=8 * 2 * 2 * 7)
     np.testing.assert_array_equal(js.distribution(ensemble, "N", 0.2).observed, whole.observed)
 
 

@@ -38,11 +38,11 @@ def plain(ensemble, reached):
         ("m<=0", lambda n: n[1] <= 0),
     ],
 )
-def test_passages_are_those_of_a_plain_loop(target, reached, monkeypatch):
+def test_passages_are_those_of_a_plain_loop(target, reached, slabs):
     ensemble = js.simulate(SMALL, [2.0], 60, START, 1, "events")
     expected = plain(ensemble, reached)
     for size in (30, 10**6):
-        monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", size)
+        slabs(events=size)
         found = js.first_passages(ensemble, target)
         assert (found.ended == np.isfinite(expected)).all()
         np.testing.assert_allclose(found.durations, np.minimum(expected, 2.0), atol=1e-12)
@@ -69,11 +69,11 @@ def test_the_mean_when_all_arrive():
     assert error == pytest.approx(np.sqrt(found.exact.variance / 20_000), rel=0.4)
 
 
-def test_slabs_change_nothing(monkeypatch):
+def test_slabs_change_nothing(slabs):
     """Each trajectory has a start of its own."""
     ensemble = js.simulate(SMALL, [2.0], 60, js.Thermal(1.0), 1, "events")
     whole = js.first_passages(ensemble, "m = 2")
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", 30)
+    slabs(events=30)
     np.testing.assert_array_equal(js.first_passages(ensemble, "m = 2").durations, whole.durations)
 
 

@@ -72,12 +72,12 @@ def test_against_the_exact_law():
     assert "exact" in str(found)
 
 
-def test_slabs_and_groups(monkeypatch):
+def test_slabs_and_groups(slabs):
     ensemble = js.simulate(SMALL, [0.5, 1.0], 301, START, seed=2)
     found = js.fluctuations(ensemble)
     np.testing.assert_allclose(found.cumulants[0], ensemble.mean(), rtol=1e-12)
     np.testing.assert_allclose(found.cumulants[1], ensemble.var(), rtol=1e-10)
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 2 * 2 * 13)
+    slabs(samples=8 * 2 * 2 * 13)
     again = js.fluctuations(ensemble)
     np.testing.assert_allclose(again.cumulants, found.cumulants, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(again.errors, found.errors, rtol=1e-9, atol=1e-9)

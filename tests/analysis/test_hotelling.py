@@ -46,11 +46,11 @@ def test_a_theory_that_is_a_little_wrong_is_seen():
     assert joint_test(ensemble, wrong).p_value < 1e-6
 
 
-def test_slabs_change_nothing(monkeypatch):
+def test_slabs_change_nothing(slabs):
     ensemble = js.simulate(SMALL, TIMES, 500, START, 1)
     exact = js.master_equation(SMALL, TIMES, START).mean
     whole = joint_test(ensemble, exact)
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 3 * 2 * 7)
+    slabs(samples=8 * 3 * 2 * 7)
     assert joint_test(ensemble, exact).statistic == pytest.approx(whole.statistic, rel=1e-9)
 
 

@@ -51,8 +51,8 @@ def test_fractions_within(run):
         run.within(0)
 
 
-def test_slabs_change_nothing(run, monkeypatch):
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 11 * 3 * 7)
+def test_slabs_change_nothing(run, slabs):
+    slabs(samples=8 * 11 * 3 * 7)
     again = js.typicality(run.ensemble)
     np.testing.assert_array_equal(again.deviations, run.deviations)
     np.testing.assert_array_equal(again.bands, run.bands)

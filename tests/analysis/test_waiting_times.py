@@ -37,10 +37,10 @@ def plain(ensemble, wanted, since, after):
         (["absorption"], "absorption", 1.5),
     ],
 )
-def test_waits_are_those_of_a_plain_loop(wanted, since, after, monkeypatch):
+def test_waits_are_those_of_a_plain_loop(wanted, since, after, slabs):
     ensemble = js.simulate(SMALL, [2.0], 60, START, 1, "events")
     for size in (50, 10**6):
-        monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", size)
+        slabs(events=size)
         found = js.waiting_times(ensemble, wanted, since, after)
         got = sorted(zip(found.durations.tolist(), found.ended.tolist(), strict=True))
         expected = plain(ensemble, wanted, since, after)

@@ -15,7 +15,7 @@ from support.killed_runs import assert_nothing_left, assert_same, blocks_folder,
 from support.systems import PUBLISHED
 
 import jumpsim as js
-from jumpsim.run import block_task, scheduler
+from jumpsim.run import block_task
 from jumpsim.store import WritableStore, hdf5_layout
 from jumpsim.store.file_part import FilePart
 from jumpsim.store.plan import Plan
@@ -83,9 +83,7 @@ def simulate(path, record=RECORDS, workers=1):
         )  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _every_block_at_once(monkeypatch):
-    monkeypatch.setattr(scheduler, "_COMMIT_SECONDS", -1)
+pytestmark = pytest.mark.usefixtures("every_block_at_once")
 
 
 @pytest.fixture(scope="module")

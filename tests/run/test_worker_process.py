@@ -13,7 +13,7 @@ from support.unruly import NTRAJ, Unruly, cancel_every, run
 import jumpsim as js
 from jumpsim.run import worker_process
 from jumpsim.run.worker_process import Order, work
-from jumpsim.store import WritableStore
+from jumpsim.store import WritableStore, disk
 from jumpsim.utils.provenance import software
 
 
@@ -64,7 +64,7 @@ def test_workers_write_to_a_shared_folder(tmp_path, reference, plan, monkeypatch
 
 
 def test_what_a_worker_says_it_wrote_must_be_there(tmp_path, plan, monkeypatch):
-    monkeypatch.setattr("jumpsim.store.disk._APPEARS_SECONDS", 0.2)
+    monkeypatch.setattr(disk, "_APPEARS_SECONDS", 0.2)
     store = WritableStore(tmp_path / "b.h5", plan)
     store.begin(10)
     written, _ = work(

@@ -15,7 +15,7 @@ from support.unruly import NTRAJ, Unruly, cancel_every, run
 
 import jumpsim as js
 from jumpsim.cli.main import main
-from jumpsim.run import block_task, clusters, scheduler, workers
+from jumpsim.run import block_task, clusters, workers
 from jumpsim.store import MemoryStore
 
 
@@ -97,8 +97,8 @@ def slow_reference(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_broken_pool_is_told_of_and_the_run_goes_on(tmp_path, slow_reference, monkeypatch):
-    monkeypatch.setattr(scheduler, "_COMMIT_SECONDS", 0)
+@pytest.mark.usefixtures("every_block_at_once")
+def test_a_broken_pool_is_told_of_and_the_run_goes_on(tmp_path, slow_reference):
     path = tmp_path / "a.h5"
     with spawned() as pool:
         thread = kill_a_worker(lambda: pool, path)
@@ -117,8 +117,8 @@ def test_a_broken_pool_is_told_of_and_the_run_goes_on(tmp_path, slow_reference, 
 
 
 @pytest.mark.slow
-def test_a_pool_that_can_be_made_again_is(tmp_path, slow_reference, monkeypatch):
-    monkeypatch.setattr(scheduler, "_COMMIT_SECONDS", 0)
+@pytest.mark.usefixtures("every_block_at_once")
+def test_a_pool_that_can_be_made_again_is(tmp_path, slow_reference):
     path, made = tmp_path / "a.h5", []
 
     def make():

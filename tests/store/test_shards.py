@@ -19,7 +19,7 @@ from support.killed_runs import (
 import jumpsim as js
 from jumpsim.cli.main import main
 from jumpsim.run.block_task import run_block
-from jumpsim.store import WritableStore
+from jumpsim.store import WritableStore, hdf5_layout
 from jumpsim.store.plan import Plan
 from jumpsim.store.shard import Shard, shard_of, shards
 
@@ -168,7 +168,7 @@ def test_a_disk_that_is_full_while_shards_are_united_costs_nothing(folder, refer
         raise RuntimeError("Can't write: No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("jumpsim.store.disk.hdf5_layout.write", full)
+        patch.setattr(hdf5_layout, "write", full)
         with pytest.raises(js.StoreError, match="no space left"):
             js.compact("out.h5")
     assert js.status("out.h5").missing == []

@@ -149,11 +149,11 @@ def test_starts_are_those_that_were_drawn():
     assert ensemble.starts(3, 0).shape == (0, 3)
 
 
-def test_slabs_of_events_are_the_events(monkeypatch):
+def test_slabs_of_events_are_the_events(slabs):
     model = s.hohlraum(20, 10, 1.0)
     ensemble = js.simulate(model, [0.5], 30, (15, 0), seed=4, record="events")
     for size in (1, 37, 10**6):
-        monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", size)
+        slabs(events=size)
         rows, times, channels = [], [], []
         for row, numbers, t, c in ensemble.event_slabs():
             rows += [row + k for k in range(len(numbers))]
@@ -277,14 +277,13 @@ def test_ratios_of_ensembles_are_those_along_each_trajectory():
         assert js.thermo.ratios_are_entropy(run) is expected
 
 
-def test_slabs_of_trajectories_change_no_entropy(monkeypatch):
+def test_slabs_of_trajectories_change_no_entropy(slabs):
     """Each trajectory has a start of its own."""
     model = s.hohlraum(6, 4, 1.0)
     for record in ("counts", "events"):
         ensemble = js.simulate(model, [0.2, 1.0], 30, Thermal(1.0), 4, record)
         whole = js.thermo.internal_production(ensemble)
         assert len(np.unique(ensemble.starts(0, 30), axis=0)) > 5
-        with monkeypatch.context() as patch:
-            patch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 2 * 2 * 7)
-            patch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", 20)
-            np.testing.assert_array_equal(js.thermo.internal_production(ensemble), whole)
+        slabs(samples=8 * 2 * 2 * 7, events=20)
+        np.testing.assert_array_equal(js.thermo.internal_production(ensemble), whole)
+        slabs()
