@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 from support.questions import QUESTIONS
+from support.systems import HOHLRAUM
 
 import jumpsim as js
 
-MODEL = js.systems.hohlraum(8, 5, 1.0)
 TIMES = np.linspace(0, 2, 9)
 START = {"N": 5, "m": 3}
 RECORD = ["counts", "jumps", "events"]
@@ -29,7 +29,7 @@ def told(question, ensemble):
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize("ntraj", [0, 1, 2, 8, 16, 64])
 def test_few_trajectories(question, ntraj):
-    ensemble = js.simulate(MODEL, TIMES, ntraj, START, 1, RECORD)
+    ensemble = js.simulate(HOHLRAUM, TIMES, ntraj, START, 1, RECORD)
     if ntraj >= LEAST[question]:
         told(question, ensemble)
     else:
@@ -40,7 +40,7 @@ def test_few_trajectories(question, ntraj):
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize(
     ("model", "start"),
-    [(js.systems.hohlraum(8, 5, 0), START), (MODEL, {"N": 0, "m": 0})],
+    [(js.systems.hohlraum(8, 5, 0), START), (HOHLRAUM, {"N": 0, "m": 0})],
     ids=["frozen", "absorbed"],
 )
 def test_all_trajectories_equal(question, model, start):
@@ -54,7 +54,7 @@ def test_all_trajectories_equal(question, model, start):
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_what_was_not_kept(question):
-    ensemble = js.simulate(MODEL, TIMES, 64, START, 1, "moments")
+    ensemble = js.simulate(HOHLRAUM, TIMES, 64, START, 1, "moments")
     if question == "compare":
         told(question, ensemble)
     else:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from support.sweeps import SPEC
-from support.unruly import MODEL, THERMAL, TIMES, run
+from support.systems import SMALL_WAVEGUIDE
+from support.unruly import THERMAL, TIMES, run
 
 from jumpsim import engine
 from jumpsim.store.plan import Plan
@@ -43,4 +44,4 @@ def reference(tmp_path_factory):
 
 @pytest.fixture
 def plan():
-    return Plan(MODEL, THERMAL, np.array(TIMES), 9, ("counts",))
+    return Plan(SMALL_WAVEGUIDE, THERMAL, np.array(TIMES), 9, ("counts",))

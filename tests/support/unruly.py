@@ -6,8 +6,8 @@ import random
 import threading
 
 import jumpsim as js
+from support.systems import SMALL_WAVEGUIDE
 
-MODEL = js.systems.open_waveguide(6, 5, 0.2, 1.0, (1.0, 0.5), (0.3, 0.1))
 TIMES = [0.0, 0.3, 1.0]
 THERMAL = js.Thermal(1.0)
 RECORD = ["counts", "jumps", "events", "moments"]
@@ -16,7 +16,7 @@ NTRAJ = 300
 
 def run(ntraj=NTRAJ, **options):
     options = {"record": RECORD, "block_size": 7} | options
-    return js.simulate(MODEL, TIMES, ntraj, THERMAL, 9, **options)
+    return js.simulate(SMALL_WAVEGUIDE, TIMES, ntraj, THERMAL, 9, **options)
 
 
 class Unruly(cf.Executor):
