@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.killed_runs import SPEC, prepared
 from support.systems import PUBLISHED
 
 import jumpsim as js
@@ -17,6 +18,20 @@ def waveguide():
 def microseconds():
     """Return eleven times up to 1 µs."""
     return np.linspace(0, 1e-6, 11)
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory):
+    """The file of the run of `support.killed_runs` when nothing disturbs it; to be read only."""
+    return prepared(tmp_path_factory.mktemp("reference"))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Current folder with the parameter file of that run."""
+    (tmp_path / "spec.toml").write_text(SPEC)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture

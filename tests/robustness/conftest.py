@@ -2,15 +2,9 @@
 
 import pytest
 from support.fuzzing import FILES
-from support.killed_runs import SPEC, prepared
+from support.killed_runs import SPEC
 
 from jumpsim.cli.main import main
-
-
-@pytest.fixture(scope="session")
-def reference(tmp_path_factory):
-    """The file of an undisturbed run."""
-    return prepared(tmp_path_factory.mktemp("reference"))
 
 
 @pytest.fixture

@@ -36,8 +36,9 @@ def calls(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory):
-    path = tmp_path_factory.mktemp("reference") / "a.h5"
+def uncut(tmp_path_factory):
+    """The file of the executors' run in one block."""
+    path = tmp_path_factory.mktemp("uncut") / "a.h5"
     run(store=path, workers=1, block_size=None)
     return path
 

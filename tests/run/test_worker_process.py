@@ -39,14 +39,14 @@ def test_a_worker_without_this_package_is_told_of():
             run(executor=bad)
 
 
-def test_workers_write_to_a_shared_folder(tmp_path, reference, plan, monkeypatch):
+def test_workers_write_to_a_shared_folder(tmp_path, uncut, plan, monkeypatch):
     path, admitted = tmp_path / "a.h5", []
     admit = WritableStore.admit
     monkeypatch.setattr(WritableStore, "admit", lambda *a: admitted.append(a) or admit(*a))
     with Unruly(1, cancel_every(8)) as executor:
         run(store=path, executor=executor, shared_folder=True)
     assert len(admitted) == -(-NTRAJ // 7)
-    assert_same(path, reference)
+    assert_same(path, uncut)
     assert_nothing_left(path)
     store = WritableStore(tmp_path / "b.h5", plan)
     store.begin(10)

@@ -20,28 +20,28 @@ from jumpsim.store import MemoryStore
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_any_order_of_completion_gives_the_same_file(seed, tmp_path, reference):
+def test_any_order_of_completion_gives_the_same_file(seed, tmp_path, uncut):
     with Unruly(seed) as executor:
         run(store=tmp_path / "a.h5", executor=executor)
-    assert_same(tmp_path / "a.h5", reference)
+    assert_same(tmp_path / "a.h5", uncut)
     assert executor.submitted == -(-NTRAJ // 7)
 
 
-def test_few_tasks_are_in_flight(tmp_path, reference):
+def test_few_tasks_are_in_flight(tmp_path, uncut):
     for number, most in ((None, 6), (1, 2), (8, 16)):
         with Unruly() as executor:
             run(store=tmp_path / f"{most}.h5", executor=executor, workers=number)
         assert most - 1 <= executor.most <= most  # one may have been taken already
-        assert_same(tmp_path / f"{most}.h5", reference)
+        assert_same(tmp_path / f"{most}.h5", uncut)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_was_lost_is_done_again(seed, tmp_path, reference):
+def test_what_was_lost_is_done_again(seed, tmp_path, uncut):
     with Unruly(seed, cancel_every(8)) as executor:
         run(store=tmp_path / "a.h5", executor=executor)
     assert executor.cancelled > 0
     assert executor.submitted == -(-NTRAJ // 7) + executor.cancelled
-    assert_same(tmp_path / "a.h5", reference)
+    assert_same(tmp_path / "a.h5", uncut)
     assert_nothing_left(tmp_path / "a.h5")
 
 
@@ -55,13 +55,13 @@ def cancel_all_after(number):
     return lose
 
 
-def test_a_block_that_is_always_lost_ends_the_run(tmp_path, reference):
+def test_a_block_that_is_always_lost_ends_the_run(tmp_path, uncut):
     executor = Unruly(0, cancel_all_after(10))
     with executor, pytest.raises(js.WorkersError, match=r"were lost 4 times"):
         run(store=tmp_path / "a.h5", executor=executor)
     assert js.open(tmp_path / "a.h5").ntraj == 70
     run(store=tmp_path / "a.h5")
-    assert_same(tmp_path / "a.h5", reference)
+    assert_same(tmp_path / "a.h5", uncut)
 
 
 def spawned():

@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.killed_runs import (
-    SPEC,
     assert_nothing_left,
     assert_one_line,
     assert_same,
     blocks_folder,
-    prepared,
 )
 
 import jumpsim as js
@@ -25,18 +23,6 @@ from jumpsim.store.shard import Shard, shard_of, shards
 
 ROOT = Path(__file__).parents[2]
 NTRAJ = 200
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    (tmp_path / "spec.toml").write_text(SPEC)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory):
-    return prepared(tmp_path_factory.mktemp("reference"))
 
 
 def run(shard, *more):
