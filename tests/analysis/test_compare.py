@@ -1,4 +1,4 @@
-"""The comparison with the rate equations: quiet when they hold, and able to see when not."""
+"""The comparison with the rate equations: it agrees where they hold, and detects where not."""
 
 import dataclasses
 

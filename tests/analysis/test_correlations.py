@@ -1,4 +1,4 @@
-"""Correlations at rest: the exact two-time covariance, identities, coverage, refusals."""
+"""Correlations in the steady state: exact two-time covariance, identities, coverage, refusals."""
 
 import tracemalloc
 from itertools import combinations

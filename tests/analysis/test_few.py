@@ -1,4 +1,4 @@
-"""Every question to no, few or equal trajectories: an answer or one clear line, never NaN."""
+"""Every analysis of no, few or equal trajectories: a result or one clear line, never NaN."""
 
 import re
 

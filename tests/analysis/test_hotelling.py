@@ -1,4 +1,4 @@
-"""Hotelling's T² of averages: its law, its power, conserved totals, and what it cannot test."""
+"""Hotelling's T² of averages: its distribution, power, conserved totals, and what it refuses."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The kernel: words, slices, buffers, status codes, and the corners of what it may be asked."""
+"""The kernel: random words, slices, buffers, status codes and limiting cases."""
 
 import math
 from itertools import chain, combinations
