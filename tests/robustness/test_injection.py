@@ -1,4 +1,4 @@
-"""A failure at every step of writing: one line is told, nothing is lost, and the run goes on."""
+"""A failure at every step of writing: one line is reported, nothing is lost, the run goes on."""
 
 import builtins
 import errno

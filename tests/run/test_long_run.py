@@ -1,4 +1,4 @@
-"""One long trajectory: the same events as ever, averages with honest errors, and it goes on."""
+"""One long trajectory: the events of `simulate`, averages with correct errors, and resuming."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`simulate`: same numbers whoever does the work, honest stops, and readable refusals."""
+"""`simulate`: the same numbers for any workers, early stops, and readable refusals."""
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Array jobs: shards know nothing of each other, and together are the run."""
+"""Array jobs: independent shards give together the file of the run."""
 
 import os
 import subprocess
