@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from support.killed_runs import SPEC, prepared
+from support.parameter_files import written
 from support.systems import PUBLISHED
 
 import jumpsim as js
@@ -29,7 +30,7 @@ def reference(tmp_path_factory):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Current folder with the parameter file of that run."""
-    (tmp_path / "spec.toml").write_text(SPEC)
+    written(tmp_path, SPEC)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support.parameter_files import written
 from tqdm import tqdm
 
 import jumpsim as js
@@ -41,7 +42,7 @@ def edited(old, new):
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "spec.toml").write_text(SPEC)
+    written(tmp_path, SPEC)
     return tmp_path
 
 

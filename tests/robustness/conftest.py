@@ -3,15 +3,14 @@
 import pytest
 from support.fuzzing import FILES
 from support.killed_runs import SPEC
+from support.parameter_files import written
 
 from jumpsim.cli.main import main
 
 
 @pytest.fixture
 def spec(tmp_path):
-    path = tmp_path / "spec.toml"
-    path.write_text(SPEC)
-    return path
+    return written(tmp_path, SPEC)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from support.killed_runs import (
     indices,
     temporaries,
 )
+from support.parameter_files import hohlraum
 
 import jumpsim as js
 
@@ -26,22 +27,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LATENCY = 3.0  # seconds; the promise is about one, on a machine with nothing else to do
 
 # One trajectory takes about a second.
-LONG = """
-system = "hohlraum"
-[parameters]
-tls = 20
-modes = 10
-gamma_tilde = "1 MHz"
-[start]
-counts = { N = 15, m = 0 }
-[times]
-stop = "250 ms"
-points = 11
-[run]
-ntraj = 2
-seed = 3
-record = ["counts", "jumps"]
-"""
+LONG = hohlraum(
+    "counts = { N = 15, m = 0 }",
+    'stop = "250 ms"\npoints = 11',
+    'ntraj = 2\nseed = 3\nrecord = ["counts", "jumps"]',
+)
 
 
 def finished(note):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.parameter_files import written
 from support.sweeps import SPEC
 from support.systems import SMALL_WAVEGUIDE
 from support.unruly import THERMAL, TIMES, run
@@ -12,9 +13,7 @@ from jumpsim.store.plan import Plan
 
 @pytest.fixture
 def spec(tmp_path):
-    path = tmp_path / "spec.toml"
-    path.write_text(SPEC)
-    return path
+    return written(tmp_path, SPEC)
 
 
 @pytest.fixture

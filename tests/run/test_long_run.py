@@ -10,6 +10,7 @@ import time
 import h5py
 import numpy as np
 import pytest
+from support.parameter_files import hohlraum, written
 from support.systems import LARGER_HOHLRAUM, SYSTEMS
 
 import jumpsim as js
@@ -23,20 +24,7 @@ TURNOVER = js.Model(
     [js.Pool.mass_action("X")],
     [js.Channel("come", 30.0, {}, {"X": 1}), js.Channel("gone", 2.0, {"X": 1})],
 )
-SPEC = """
-system = "hohlraum"
-[parameters]
-tls = 20
-modes = 10
-gamma_tilde = 1.0
-[start]
-thermal = 1.0
-[times]
-stop = 1.0
-points = 2
-[run]
-seed = 4
-"""
+SPEC = hohlraum("thermal = 1.0", "stop = 1.0\npoints = 2", "seed = 4", gamma_tilde=1.0)
 
 
 def equal(one, other):
@@ -132,7 +120,7 @@ def test_a_time_limit_keeps_what_is_done(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_killed_it_goes_on(number, tmp_path):
-    (tmp_path / "spec.toml").write_text(SPEC)
+    written(tmp_path, SPEC)
     code = (
         "from jumpsim import cli; from jumpsim.run import long_run; "
         "long_run._COMMIT_SECONDS = 0.05; cli."
@@ -323,7 +311,7 @@ def test_others_can_read_it(tmp_path):
 
 def test_on_the_command_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "spec.toml").write_text(SPEC)
+    written(tmp_path, SPEC)
     given = ["long", "spec.toml", "-o", "a.h5", "--block", "2 s", "--blocks", "30", "-q"]
     assert main([*given, "--samples", "20", "--warmup", "1 s"]) == 0
     told = capsys.readouterr().out

@@ -3,23 +3,11 @@
 import json
 
 from jumpsim.run import sweep
+from support import parameter_files
 
-SPEC = """# a small hohlraum
-system = "hohlraum"
-[parameters]
-tls = 6
-modes = 3
-gamma_tilde = "1 MHz"
-[start]
-thermal = 1
-[times]
-stop = "1 us"
-points = 4
-[run]
-ntraj = 20
-seed = 7
-workers = 1
-"""
+SPEC = parameter_files.hohlraum(
+    "thermal = 1", 'stop = "1 us"\npoints = 4', "ntraj = 20\nseed = 7\nworkers = 1", 6, 3
+)
 
 TLS, X = "parameters.tls", "start.thermal"
 GRID = {TLS: [4, 6], X: [1, 2.5]}
