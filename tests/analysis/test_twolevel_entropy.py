@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.analyses import ANALYSES
 from support.quantum_jumps import EMPTY, FIELD, MACHINE, MODE, bars, drawn_line, near
-from support.questions import QUESTIONS
 
 import jumpsim as js
 from jumpsim import plotting
@@ -88,8 +88,8 @@ def test_tables_figures_and_commands(tmp_path, capsys, monkeypatch):
     assert 'its samples are "expect"' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("question", [*QUESTIONS, "report"])
-def test_every_question_is_answered_or_refused(question, tmp_path):
+@pytest.mark.parametrize("analysis", [*ANALYSES, "report"])
+def test_every_analysis_gives_a_result_or_refuses(analysis, tmp_path):
     path = tmp_path / "w.h5"
     times, record = np.linspace(0, 30, 31), ["expect", "jumps", "events", "moments"]
     js.simulate(MODE, times, 64, EMPTY, 1, record=record, store=path)
@@ -105,11 +105,11 @@ def test_every_question_is_answered_or_refused(question, tmp_path):
         "report": lambda e: js.report(e.path, tmp_path / "w.html"),
     }
     answered = ("compare", "counting", "waiting_times", "coincidences", "report")
-    if question in answered:
-        assert not re.search(r"\bnan\b", str(asked.get(question, QUESTIONS.get(question))(run)))
+    if analysis in answered:
+        assert not re.search(r"\bnan\b", str(asked.get(analysis, ANALYSES.get(analysis))(run)))
         return
     with pytest.raises(js.InputError) as caught:
-        asked.get(question, QUESTIONS.get(question))(run)
+        asked.get(analysis, ANALYSES.get(analysis))(run)
     assert "\n" not in str(caught.value)
     assert re.search("coherent exchange|expectation values|no two-level systems", str(caught.value))
 
