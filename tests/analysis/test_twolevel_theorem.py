@@ -95,7 +95,7 @@ def test_coherence_is_more_precise_than_classical_jumps():
     assert "beyond what classical jumps can do" in found.verdict
 
 
-def test_when_an_exponential_average_is_told():
+def test_when_an_exponential_average_is_reported():
     """Up to a relative variance of 10, as the other tail sees it: +a with chance q, else -a."""
     rows, unusual = 10_000, 100
 

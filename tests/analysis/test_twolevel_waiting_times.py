@@ -12,7 +12,7 @@ from jumpsim.theory.twolevel.waiting_times import waiting_law
 
 
 @pytest.mark.slow
-def test_waiting_laws_by_the_dense_equation():
+def test_waiting_distributions_by_the_dense_equation():
     """Survival, density, mean and variance of waits from a start, and after a jump at rest."""
     model = js.systems.two_level_mode(**{**MACHINE, "T_b": 3.0, "mu_u": 9.5})
     p, cutoff = model.parameters, 4

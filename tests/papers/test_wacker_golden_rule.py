@@ -70,7 +70,7 @@ def test_errors_of_one_golden_rule():
 
 
 def test_golden_rule_at_rest(tmp_path):
-    """Points and limits as drawn, and the largest errors of each range as told."""
+    """Points and limits as drawn, and the largest errors of each range as reported."""
     tables, (left, middle, _), findings = drawn(tmp_path, "golden_rule", random__sets=120)
     found = golden_rule.compare(tables["random"])
     assert len(found.s) + found.left_out == 120
@@ -100,7 +100,7 @@ def test_golden_rule_at_rest(tmp_path):
     assert np.median(found.g2[weak & mostly]) > 100 * np.median(found.n[weak])
 
 
-def test_a_limit_that_is_not_met_is_told():
+def test_a_limit_that_is_not_met_is_reported():
     s, small, large = np.array([0.001, 0.05, 3.0]), np.full(3, 1e-5), np.array([2e-3, 5e-3, 0.05])
     for R, n in ((large, small), (small, large)):
         found = golden_rule.Comparison(s, R, n, large, np.array([0.9, 0.1, 0.9]), 4)
@@ -111,7 +111,7 @@ def test_a_limit_that_is_not_met_is_told():
 
 
 def test_transient_of_both(tmp_path):
-    """Density matrix and jumps at some times, both typed here; where they differ most is told."""
+    """Density matrix and jumps in time, both typed here; where they differ most is reported."""
     _, (*_, right), findings = drawn(
         tmp_path, "golden_rule", random__sets=40, transient__points=25, transient__gamma_l=2.0,
         transient__photon=1, transient__stop=3.0, transient__n_b=0.05,

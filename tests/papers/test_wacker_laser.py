@@ -61,7 +61,7 @@ def test_pulled_frequency(tmp_path):
 
 
 def test_marks_of_the_frequency_are_what_photons_carry(tmp_path, monkeypatch):
-    """With the flow of energy halved the marks are elsewhere, the lines are not, and it is told."""
+    """With half the flow of energy the marks move, the lines do not, and it is reported."""
     from jumpsim.theory.twolevel.quantised_mode import ModeState
 
     energy = ModeState.energy_flows.fget

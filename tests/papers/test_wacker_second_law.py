@@ -45,7 +45,7 @@ def test_effective_energies(tmp_path):
 
 
 def test_energies_are_read_off_the_flows(tmp_path, monkeypatch):
-    """Marks follow the flows of the density matrix, lines do not; a mismatch is told."""
+    """Marks follow the flows of the density matrix, lines do not; a mismatch is reported."""
     from jumpsim.theory.twolevel.classical_field import ClassicalField
     from jumpsim.theory.twolevel.quantised_mode import ModeState
 
@@ -100,7 +100,7 @@ def test_second_law_of_the_example(tmp_path):
 
 
 def test_second_law_of_random_sets(tmp_path, monkeypatch):
-    """Every set by hand; how many lose entropy, drawn and told with its binomial interval."""
+    """Every set by hand; how many lose entropy, drawn and reported with its binomial interval."""
     seen = []
     made = second_law.production
     monkeypatch.setattr(

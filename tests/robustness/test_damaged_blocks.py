@@ -41,11 +41,11 @@ def test_a_damaged_block_is_set_aside(damage, twice, spec, out, reference):
     files = leave_blocks(spec, out, (0, 10), (10, 20), (50, 60))
     kept = blocks(out)
     DAMAGES[damage](files[0])
-    with pytest.warns(js.StoreWarning, match="was set aside as") as told:
+    with pytest.warns(js.StoreWarning, match="was set aside as") as printed:
         simulate_again(spec, out)
-    assert len(told) == 1
-    assert "\n" not in str(told[0].message)
-    assert str(blocks_folder(out)) in str(told[0].message)
+    assert len(printed) == 1
+    assert "\n" not in str(printed[0].message)
+    assert str(blocks_folder(out)) in str(printed[0].message)
     assert_same(out, reference)
     assert not names(out)
     left = [f.name for f in blocks_folder(out).iterdir() if "damaged" in f.name]
@@ -54,7 +54,7 @@ def test_a_damaged_block_is_set_aside(damage, twice, spec, out, reference):
 
 
 def test_a_block_that_the_system_cannot_read_is_left_where_it_is(spec, out, reference, tmp_path):
-    """An error of the system proves no damage: told, and nothing is set aside or made again."""
+    """An error of the system proves no damage: one line, nothing is set aside or made again."""
     file = leave_blocks(spec, out, (0, 10), (10, 20))[0]
     away = file.rename(tmp_path / "away")
     file.symlink_to(file.name)  # a loop of links: ELOOP
@@ -67,13 +67,13 @@ def test_a_block_that_the_system_cannot_read_is_left_where_it_is(spec, out, refe
     resumed(spec, out, reference, tmp_path, blocks(out))
 
 
-def test_the_command_tells_of_a_damaged_block_in_one_line(spec, out, reference):
+def test_the_command_reports_a_damaged_block_in_one_line(spec, out, reference):
     file = leave_blocks(spec, out, (0, 10))[0]
     truncate(file)
-    status, told = completed(spec, out, how="plain")
+    status, printed = completed(spec, out, how="plain")
     assert status == 0
-    assert_one_line(told)
-    assert f"{file.name}.damaged" in told
+    assert_one_line(printed)
+    assert f"{file.name}.damaged" in printed
     assert_same(out, reference)
 
 
@@ -95,17 +95,17 @@ def test_blocks_damaged_at_random_places(seed, spec, tmp_path, reference):
             for _ in range(rng.integers(1, 4)):
                 data[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
         file.write_bytes(data)
-        status, told = in_child(lambda out=out: main(["run", str(spec), "-o", str(out), "-q"]))
-        assert status == 0, (seed, told)
-        if told:
+        status, printed = in_child(lambda out=out: main(["run", str(spec), "-o", str(out), "-q"]))
+        assert status == 0, (seed, printed)
+        if printed:
             warned += 1
-            assert_one_line(told)
+            assert_one_line(printed)
         assert_same(out, reference)
-        assert blocks_folder(out).exists() == bool(told), seed
+        assert blocks_folder(out).exists() == bool(printed), seed
         shutil.rmtree(blocks_folder(out), ignore_errors=True)
         out.unlink()
     if len(seeds) > 1:
-        print(f"{warned} of {len(seeds)} damages were told of; the others change no number")
+        print(f"{warned} of {len(seeds)} damages were reported; the others change no number")
         assert warned > len(seeds) / 2
 
 
@@ -122,10 +122,10 @@ def test_a_block_of_another_run_is_refused(finished_file, spec, out, tmp_path):
         leave_blocks(spec, out, (20, 30))
         shutil.copy(foreign, blocks_folder(out))
     before = {f: f.read_bytes() for f in out.parent.rglob("*.h5") if f.is_file()}
-    status, told = completed(spec, out, how="plain")
+    status, printed = completed(spec, out, how="plain")
     assert status == 2
-    assert_one_line(told)
-    assert "belongs to another run: seed: 8 against 7" in told
+    assert_one_line(printed)
+    assert "belongs to another run: seed: 8 against 7" in printed
     assert {f: f.read_bytes() for f in out.parent.rglob("*.h5") if f.is_file()} == before
 
 

@@ -49,16 +49,16 @@ def test_a_finished_file_with_a_changed_bit_is_refused(more, spec, out, capsys):
     before = out.read_bytes()
     wanted = spec if more else half_of(spec)
     assert main(["run", str(wanted), "-o", str(out), "-q"]) == 2
-    told = capsys.readouterr().err
-    assert_one_line(told)
-    assert f"{out}: damaged: " in told
+    printed = capsys.readouterr().err
+    assert_one_line(printed)
+    assert f"{out}: damaged: " in printed
     assert out.read_bytes() == before
     assert [f.name for f in out.parent.iterdir()] == ["out.h5"]
 
 
 @pytest.mark.parametrize("more", [False, True])
 def test_a_finished_file_with_a_changed_number_is_made_again(more, spec, out, reference):
-    # Another program opened it for writing, so that only the content can tell.
+    # Another program opened it for writing, so that only the content shows it.
     finish(half_of(spec) if more else spec, out)
     change_a_number(out)
     damaged = out.read_bytes()
@@ -76,8 +76,8 @@ def test_a_damaged_finished_file_is_not_copied_from(damage, spec, out, reference
     damage(out)
     blocks_folder(out).mkdir()
     shutil.copy(block, blocks_folder(out))
-    status, told = in_child(lambda: main(["run", str(spec), "-o", str(out), "-q"]))
-    assert_one_line(told)
+    status, printed = in_child(lambda: main(["run", str(spec), "-o", str(out), "-q"]))
+    assert_one_line(printed)
     assert status in (0, 2)
     if status == 0:
         assert_same(out, reference)
@@ -98,8 +98,8 @@ def test_a_damaged_file_is_not_merged(damage, which, spec, out, tmp_path):
     else:
         damage(out)
         target, source = out, [other]
-    status, told = in_child(lambda: main(["merge", "-o", str(target), *map(str, source)]))
-    assert_one_line(told)
+    status, printed = in_child(lambda: main(["merge", "-o", str(target), *map(str, source)]))
+    assert_one_line(printed)
     assert status in (0, 2)
     for file in (target, *blocks_folder(target).glob("traj-*.h5")):
         if file.exists():
@@ -122,9 +122,9 @@ def test_a_finished_file_that_cannot_be_understood_is_refused(damage, spec, out,
     before = out.read_bytes()
     for command in (["run", str(spec), "-q", "-o"], ["info"], ["compare", "--no-figure"]):
         assert main([*command, str(out)]) == 2
-        told = capsys.readouterr().err
-        assert_one_line(told)
-        assert str(out) in told
+        printed = capsys.readouterr().err
+        assert_one_line(printed)
+        assert str(out) in printed
     assert out.read_bytes() == before
     assert [f.name for f in out.parent.iterdir()] == ["out.h5"]
 
@@ -150,10 +150,10 @@ def test_finished_files_with_a_changed_bit_give_no_wrong_number(seed, spec, tmp_
             return 0 if same else 3
 
         assert in_child(read)[0] == 0, number
-        status, told = in_child(lambda out=out: main(["run", str(spec), "-o", str(out), "-q"]))
-        assert status in (0, 2), (number, told)
-        if told:
-            assert_one_line(told)
+        status, printed = in_child(lambda out=out: main(["run", str(spec), "-o", str(out), "-q"]))
+        assert status in (0, 2), (number, printed)
+        if printed:
+            assert_one_line(printed)
         if out.with_name(f"{out.name}.damaged").exists():
             assert_same(out, reference)
         assert in_child(read)[0] == 0, number

@@ -66,15 +66,15 @@ def fill_a_disk(size, spec, reference, tmp_path, capsys):
     command = [sys.executable, str(spec.parent / "driver.py"), '{"commit": 0}', "run", str(spec)]
     shutil.copy(survival.__file__, spec.parent / "driver.py")
     run = shlex.join([*command, "-o", str(disk / "out.h5"), "-q"])
-    told = on_a_small_disk(ON_A_SMALL_DISK, size=size, disk=disk, after=after, run=run)
+    printed = on_a_small_disk(ON_A_SMALL_DISK, size=size, disk=disk, after=after, run=run)
     first, second = (after / "status").read_text().split()
     left = after / "disk" / "out.h5"
     if first == "0":
-        assert told.stderr == ""
+        assert printed.stderr == ""
     else:
-        assert first == "2", told.stderr  # and not a signal: HDF5 may die of a full disk
-        assert_one_line(told.stderr)
-        assert "no space left on the disk" in told.stderr
+        assert first == "2", printed.stderr  # and not a signal: HDF5 may die of a full disk
+        assert_one_line(printed.stderr)
+        assert "no space left on the disk" in printed.stderr
         assert covered(left) == indices(names(left))
         assert_readable(left, capsys)
         assert not temporaries(left)
@@ -114,9 +114,9 @@ def test_a_block_that_may_not_be_read(spec, out, tmp_path):
         os.setuid(65534)
         return main(["run", str(spec), "-o", str(out), "-q"])
 
-    status, told = in_child(as_nobody)
+    status, printed = in_child(as_nobody)
     assert status in (0, 2)
-    assert_one_line(told)
+    assert_one_line(printed)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up the right to write")
@@ -137,7 +137,7 @@ def test_a_place_that_may_not_be_written(what, spec, out, tmp_path):
         os.setuid(65534)
         return main(["run", str(spec), "-o", str(out), "-q"])
 
-    status, told = in_child(as_nobody)
-    assert status == 2, told
-    assert_one_line(told)
+    status, printed = in_child(as_nobody)
+    assert status == 2, printed
+    assert_one_line(printed)
     assert covered(out) >= set(range(10))

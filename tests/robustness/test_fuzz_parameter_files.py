@@ -158,9 +158,9 @@ def mutated_file(number):
     return how(FILES[name], rng)
 
 
-def without_warnings(told):
-    """What was told, less warnings of one line each."""
-    return re.sub(r"^jumpsim \w+: warning: .*\n", "", told, flags=re.M)
+def without_warnings(printed):
+    """What was printed, less warnings of one line each."""
+    return re.sub(r"^jumpsim \w+: warning: .*\n", "", printed, flags=re.M)
 
 
 def try_a_file(number, folder):
@@ -170,21 +170,21 @@ def try_a_file(number, folder):
     text = mutated_file(number)
     spec.write_bytes(text)
     command = ["run", str(spec), "-o", str(out), "-n", "1", "--max-events", "1000"]
-    status, told = in_child(lambda: main(command), SECONDS, MEMORY)
-    told = without_warnings(told)
+    status, printed = in_child(lambda: main(command), SECONDS, MEMORY)
+    printed = without_warnings(printed)
     try:
         assert status in ((0, 2, 75) if b"timeout" in text else (0, 2)), status
         if status == 0:
-            assert told == ""
+            assert printed == ""
             js.open(out)
         else:
-            assert_one_line(told)
+            assert_one_line(printed)
             assert status == 75 or not out.exists()
         assert not temporaries(out)
         assert status == 75 or not blocks_folder(out).exists()
     except (AssertionError, js.StoreError) as wrong:
         return (
-            f"{number}: status {status}, {wrong}\n{told[-1500:]}\n{text.decode('latin-1')[:3000]}",
+            f"{number}: status {status}, {wrong}\n{printed[-1500:]}\n{text.decode('latin-1')[:3000]}",
             status,
         )
     shutil.rmtree(folder)
@@ -210,10 +210,12 @@ def audit_files(numbers, tmp_path):
     for number in numbers:
         spec = tmp_path / f"{number}.toml"
         spec.write_bytes(mutated_file(number))
-        status, told = in_child(lambda spec=spec: main(["audit", str(spec)]), SECONDS, MEMORY)
-        told = without_warnings(told)
-        if status not in (0, 2) or (told if status == 0 else told.count("\n") != 1):
-            wrong.append(f"{number}: status {status}\n{told[-1500:]}\n{spec.read_bytes()[:2000]}")
+        status, printed = in_child(lambda spec=spec: main(["audit", str(spec)]), SECONDS, MEMORY)
+        printed = without_warnings(printed)
+        if status not in (0, 2) or (printed if status == 0 else printed.count("\n") != 1):
+            wrong.append(
+                f"{number}: status {status}\n{printed[-1500:]}\n{spec.read_bytes()[:2000]}"
+            )
         ends.add(status)
     assert not wrong, f"{len(wrong)} are wrong:\n" + "\n\n".join(wrong[:10])
     assert {0, 2} <= ends

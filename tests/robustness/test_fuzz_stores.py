@@ -34,7 +34,7 @@ SPEC = reduce(
 
 
 class Original:
-    """A small finished file of many chunks, and everything that is told about it."""
+    """A small finished file of many chunks, and everything that is printed about it."""
 
     def __init__(self, folder):
         self.spec, self.path = folder / "spec.toml", folder / "out.h5"
@@ -157,7 +157,7 @@ def read_all(path, original):
 
 
 def tell_all(commands):
-    """Carry out commands and tell the exit status of each one on stderr."""
+    """Carry out commands and print the exit status of each one on stderr."""
     for name, command in commands.items():
         status = command()
         print(f"\x1e{name} {status}", file=sys.stderr, flush=True)
@@ -166,8 +166,8 @@ def tell_all(commands):
 
 def carried_out(commands):
     """(name, exit status, stderr) of commands in a child; the last one may have ended it."""
-    end, told = in_child(lambda: tell_all(commands), SECONDS, MEMORY)
-    *done, last = re.split(r"\x1e(.*) (.*)\n", told)
+    end, printed = in_child(lambda: tell_all(commands), SECONDS, MEMORY)
+    *done, last = re.split(r"\x1e(.*) (.*)\n", printed)
     for k in range(0, len(done), 3):
         yield done[k + 1], int(done[k + 2]), done[k]
     if end != 0:
@@ -193,12 +193,12 @@ def try_a_store(original, number, folder):
         "read again": lambda: read_all(again, original) if ntraj == NTRAJ else 0,
     }
     wrong = []
-    for name, status, told in [*carried_out(reading), *carried_out(running)]:
+    for name, status, printed in [*carried_out(reading), *carried_out(running)]:
         if status not in (0, 2):
-            wrong.append(f"{name}: status {status}: {told[-600:]}")
-        elif told and (told.count("\n") != 1 or not told.startswith("jumpsim ")):
-            wrong.append(f"{name}: {told[-600:]}")
-        elif status == 2 and not told:
+            wrong.append(f"{name}: status {status}: {printed[-600:]}")
+        elif printed and (printed.count("\n") != 1 or not printed.startswith("jumpsim ")):
+            wrong.append(f"{name}: {printed[-600:]}")
+        elif status == 2 and not printed:
             wrong.append(f"{name}: status 2 without a word")
         elif name == "run" and status == 0 and ntraj > NTRAJ:
             try:
@@ -240,7 +240,7 @@ def test_broken_stores(original, part, tmp_path):
 @pytest.mark.parametrize("sealed", [True, False])
 @pytest.mark.parametrize("number", [7, 39, 47])  # counts, jumps and times of events among them
 def test_exchanged_chunks(original, number, sealed, tmp_path):
-    # HDF5 finds nothing wrong; without the seal (another program wrote) nor do the bytes tell.
+    # HDF5 finds nothing wrong; without the seal (another program wrote) nor do the bytes show it.
     data, kind = mutated_store(original, number)
     assert kind == "chunks"
     assert data != original.data
@@ -248,8 +248,8 @@ def test_exchanged_chunks(original, number, sealed, tmp_path):
     path.write_bytes(data if sealed else data[: -hdf5_layout.SEAL_BYTES])
     assert in_child(lambda: read_all(path, original), SECONDS, MEMORY) == (0, "")
     for command in (["compare", "--no-figure"], ["run", str(original.spec), "-q", "-o"]):
-        status, told = in_child(lambda c=command: main([*c, str(path)]), SECONDS, MEMORY)
-        assert_one_line(told)
+        status, printed = in_child(lambda c=command: main([*c, str(path)]), SECONDS, MEMORY)
+        assert_one_line(printed)
         assert status == (0 if command[0] == "run" and not sealed else 2)
 
 

@@ -151,19 +151,19 @@ def calls_of(step, prepare, again, tmp_path):
 
 
 def fail(watch, path, again):
-    """Run with a failure; asserts that it is told as it should be, or that all went well."""
+    """Run with a failure; asserts that it is reported as it should be, or that all went well."""
     try:
         with watch:
             again(path)
     except KeyboardInterrupt:
         assert watch.failure is interrupt
     except js.StoreError as error:
-        told = str(error)
+        printed = str(error)
         assert watch.failure is not interrupt
-        assert "\n" not in told
-        assert str(path.parent) in told
+        assert "\n" not in printed
+        assert str(path.parent) in printed
         if "no_space" in watch.failure.__name__ and watch.step not in ("read a dataset", "lock"):
-            assert "no space" in told.lower()
+            assert "no space" in printed.lower()
 
 
 def fail_in_child(watch, path, again):
@@ -173,8 +173,8 @@ def fail_in_child(watch, path, again):
         with watch:
             again(path)
 
-    status, told = in_child(run)
-    assert status in (137, 0), told
+    status, printed = in_child(run)
+    assert status in (137, 0), printed
     for block in blocks_folder(path).glob("traj-*.h5"):
         watch.acknowledged[block] = digest(block)
 
@@ -315,10 +315,10 @@ def test_a_changed_number_is_found_when_a_record_is_added_to(finished, workers, 
     write_altered(changed)
     before = changed.read_bytes()
     for _ in range(2):
-        with pytest.raises(js.StoreError, match="trajectory 3 differs") as told:
+        with pytest.raises(js.StoreError, match="trajectory 3 differs") as printed:
             simulate(path, ["counts", "jumps"], workers)
-        assert "\n" not in str(told.value)
-        assert str(changed) in str(told.value)
+        assert "\n" not in str(printed.value)
+        assert str(changed) in str(printed.value)
         assert changed.read_bytes() == before
 
 

@@ -100,14 +100,14 @@ def test_killed_runs_go_on(variant, seed, spec, out, reference, tmp_path, capsys
     assert undone >= 5
 
 
-def test_a_second_process_is_told(spec, out, reference):
+def test_a_second_process_is_refused(spec, out, reference):
     with Run(spec, out, pause=0.4) as first:
         first.wait_for(first.begun)
         for how in ("plain", "fork", "fork"):
-            status, told = completed(spec, out, how=how)
+            status, printed = completed(spec, out, how=how)
             assert status == 2
-            assert_one_line(told)
-            assert "another process is writing" in told
+            assert_one_line(printed)
+            assert "another process is writing" in printed
         assert first.poll() is None
         assert first.end() == (0, "")
     assert_same(out, reference)
@@ -127,13 +127,13 @@ def test_several_processes_at_once(seed, spec, out, reference):
     finally:
         for run in runs:
             run.__exit__()
-    for status, told in ends:
+    for status, printed in ends:
         if status == 0:
-            assert told == ""
+            assert printed == ""
         else:
             assert status == 2
-            assert_one_line(told)
-            assert "another process is writing" in told
+            assert_one_line(printed)
+            assert "another process is writing" in printed
     assert 0 in [status for status, _ in ends]
     assert_same(out, reference)
     assert_nothing_left(out)
@@ -167,8 +167,8 @@ def test_foreign_names_beside_a_store_are_left_alone(place, spec, out, reference
     (folder / "notes.txt").write_text("mine")
     (folder / ".mine.tmp").mkdir()
     (folder / ".mine.tmp" / "a").write_text("mine")
-    status, told = completed(spec, out)
-    assert (status, told) == (0, "")
+    status, printed = completed(spec, out)
+    assert (status, printed) == (0, "")
     assert (folder / "notes.txt").read_text() == "mine"
     assert (folder / ".mine.tmp" / "a").read_text() == "mine"
     assert_same(out, reference)

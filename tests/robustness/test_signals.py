@@ -44,17 +44,17 @@ def stopped(run, number):
     """Send a signal; returns the exit status and stderr."""
     began = time.monotonic()
     run.signal(number)
-    status, told = run.end()
+    status, printed = run.end()
     seconds = time.monotonic() - began
     print(f"{signal.Signals(number).name}: {seconds:.2f} s to the end")
     assert seconds < LATENCY
-    return status, told
+    return status, printed
 
 
-def assert_says_how_to_go_on(status, told):
-    assert status == 75, told
-    assert_one_line(told)
-    assert "run the same command again" in told
+def assert_says_how_to_go_on(status, printed):
+    assert status == 75, printed
+    assert_one_line(printed)
+    assert "run the same command again" in printed
 
 
 def interrupt_and_resume(number, seed, commit, spec, out, reference, tmp_path):
@@ -65,8 +65,8 @@ def interrupt_and_resume(number, seed, commit, spec, out, reference, tmp_path):
     with Run(spec, out, commit=commit, pause=0.02, finished=str(note)) as run:
         run.wait_for(lambda: len(finished(note)) >= goal)
         time.sleep(rng.uniform(0, 0.05))
-        status, told = stopped(run, number)
-    assert_says_how_to_go_on(status, told)
+        status, printed = stopped(run, number)
+    assert_says_how_to_go_on(status, printed)
     assert not temporaries(out)
     assert covered(out) == finished(note)
     assert len(covered(out)) < NTRAJ
@@ -96,8 +96,8 @@ def test_a_signal_before_anything_is_finished(number, tmp_path, out):
     with Run(spec, out, how="plain") as run:
         run.wait_for(run.begun)
         time.sleep(0.2 if number == signal.SIGINT else 0.0)
-        status, told = stopped(run, number)
-    assert_says_how_to_go_on(status, told)
+        status, printed = stopped(run, number)
+    assert_says_how_to_go_on(status, printed)
     assert not temporaries(out)
     assert completed(spec, out, how="plain") == (0, "")
     whole = js.load_spec(spec)
@@ -110,21 +110,23 @@ def test_a_signal_before_anything_is_finished(number, tmp_path, out):
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", range(30))
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_at_any_moment_is_told_in_one_line(number, moment, spec, out, reference, tmp_path):
+def test_a_signal_at_any_moment_is_reported_in_one_line(
+    number, moment, spec, out, reference, tmp_path
+):
     # From the moment at which the run has its folder to beyond its end.
     rng = np.random.default_rng(moment)
     with Run(spec, out, how="plain") as run:
         run.wait_for(run.begun)
         time.sleep(rng.uniform(0, 0.9))
         if run.poll() is None:
-            status, told = stopped(run, number)
+            status, printed = stopped(run, number)
         else:
-            status, told = run.end()
+            status, printed = run.end()
     # A process that is past its last line ends as Python does.
     if out.exists() and status in (0, -number):
-        assert "Traceback" not in told
+        assert "Traceback" not in printed
     else:
-        assert_says_how_to_go_on(status, told)
+        assert_says_how_to_go_on(status, printed)
     assert not temporaries(out)
     resumed(spec, out, reference, tmp_path, blocks(out))
 
@@ -136,8 +138,8 @@ def test_a_signal_while_a_file_is_put_together(number, place, spec, out, referen
     with Run(spec, out, slow=[place, 0.2], reached=str(reached)) as run:
         run.wait_for(reached.exists)
         time.sleep(0.1)
-        status, told = stopped(run, number)
-    assert_says_how_to_go_on(status, told)
+        status, printed = stopped(run, number)
+    assert_says_how_to_go_on(status, printed)
     assert not temporaries(out)
     assert covered(out) == set(range(NTRAJ))
     resumed(spec, out, reference, tmp_path, blocks(out))
@@ -151,9 +153,9 @@ def test_a_second_signal_loses_no_block(number, spec, out, reference, tmp_path):
         before = names(out)
         run.signal(number)
         time.sleep(rng.uniform(0, 0.1))
-        status, told = stopped(run, number)
-    assert status == 75, told
-    assert_one_line(told)
+        status, printed = stopped(run, number)
+    assert status == 75, printed
+    assert_one_line(printed)
     assert indices(before) <= covered(out)
     assert not temporaries(out)
     resumed(spec, out, reference, tmp_path, blocks(out))
@@ -192,13 +194,13 @@ def test_a_signal_in_memory_is_a_keyboard_interrupt(number, tmp_path):
 def test_a_time_limit_commits_what_is_finished(limit, spec, out, reference, tmp_path):
     note = tmp_path / "finished"
     began = time.monotonic()
-    status, told = completed(
+    status, printed = completed(
         spec, out, "--time-limit", limit, commit=60, pause=0.1, finished=str(note)
     )
     print(f"{time.monotonic() - began:.2f} s with a limit of {limit}")
-    assert_says_how_to_go_on(status, told)
+    assert_says_how_to_go_on(status, printed)
     assert not temporaries(out)
     assert covered(out) == finished(note)
-    assert f"with {len(finished(note))} trajectories" in told
+    assert f"with {len(finished(note))} trajectories" in printed
     assert len(finished(note)) < NTRAJ
     resumed(spec, out, reference, tmp_path, blocks(out))

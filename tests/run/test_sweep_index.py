@@ -12,7 +12,7 @@ import jumpsim as js
 from jumpsim.run import sweep
 
 
-def test_another_sweep_is_told_from_this_one(spec, out):
+def test_another_sweep_is_distinguished_from_this_one(spec, out):
     js.run_sweep(spec, out, GRID)
     before = {p.name: p.read_bytes() for p in out.iterdir()}
     for old, new, message in [

@@ -36,23 +36,23 @@ def covered(out):
 
 
 def assert_readable(out, capsys):
-    """Assert that `info` tells about the store, or in one line that there is nothing."""
+    """Assert that `info` describes the store, or in one line that there is nothing."""
     capsys.readouterr()
     status = main(["info", str(out)])
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     assert status in (0, 2)
     if status == 2:
-        assert_one_line(told.err)
+        assert_one_line(printed.err)
         assert not names(out)
     else:
-        assert told.err == ""
+        assert printed.err == ""
 
 
 def resumed(spec, out, reference, tmp_path, held, **options):
     """Run to the end, and compare; what was held before it was not written again."""
     note = tmp_path / "held.json"
-    status, told = completed(spec, out, held=str(note), **options)
-    assert (status, told) == (0, "")
+    status, printed = completed(spec, out, held=str(note), **options)
+    assert (status, printed) == (0, "")
     at_the_end = json.loads(note.read_text())
     assert {name: at_the_end.get(name) for name in held} == held
     assert_same(out, reference)
