@@ -184,7 +184,8 @@ def try_a_file(number, folder):
         assert status == 75 or not blocks_folder(out).exists()
     except (AssertionError, js.StoreError) as wrong:
         return (
-            f"{number}: status {status}, {wrong}\n{printed[-1500:]}\n{text.decode('latin-1')[:3000]}",
+            f"{number}: status {status}, {wrong}\n{printed[-1500:]}\n"
+            f"{text.decode('latin-1')[:3000]}",
             status,
         )
     shutil.rmtree(folder)

@@ -110,9 +110,7 @@ def test_a_signal_before_anything_is_finished(number, tmp_path, out):
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", range(30))
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_at_any_moment_is_reported_in_one_line(
-    number, moment, spec, out, reference, tmp_path
-):
+def test_a_signal_at_any_moment_gives_one_line(number, moment, spec, out, reference, tmp_path):
     # From the moment at which the run has its folder to beyond its end.
     rng = np.random.default_rng(moment)
     with Run(spec, out, how="plain") as run:
