@@ -16,7 +16,7 @@ model = js.systems.open_waveguide(
     tls=100, modes=100, gamma_dec="10 kHz", gamma_0="10 kHz",
     gamma_tilde=("10 MHz", 0), gamma_tilde_wg=("10 MHz", 0))
 ensemble = js.simulate(
-    model, np.linspace(0, 1e-5, 101), ntraj, js.Thermal(1.0), 1, record, store=store, workers=2)
+    model, np.linspace(0, 1e-6, 101), ntraj, js.Thermal(1.0), 1, record, store=store, workers=2)
 assert ensemble.ntraj == ntraj and ensemble.mean().shape == (101, 3)
 # Not ru_maxrss: that begins with the memory of the process that started this one.
 print(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1])
