@@ -1,6 +1,8 @@
 # make run · make test · make slow · make bench · make lint: each sets up .venv by itself.
 PYTHON ?= python3
 BIN := .venv/bin
+# One process for each core: most tests use one; files stay together until a process has nothing left.
+PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 SPEC := data/open_waveguide.toml
 OUT := results/open_waveguide.h5
 
@@ -12,7 +14,7 @@ run: .venv/ready
 	$(BIN)/jumpsim compare $(OUT)
 
 test: .venv/ready
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 slow: .venv/ready
 	$(BIN)/python -m pytest -m slow

@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support.systems import HOHLRAUM
 
 import jumpsim as js
 from jumpsim.analysis.entropy.clausius import Clausius
 from jumpsim.cli.main import main
 
-HOHLRAUM = js.systems.hohlraum(8, 5, 1.0)
 START = {"N": 8, "m": 0}
 TIMES = [0.1, 0.3, 1.0]
 LOOP = {

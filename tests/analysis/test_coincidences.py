@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from support.systems import FEW_LEVELS
 
 import jumpsim as js
 from jumpsim.theory.counting_statistics import coincidence_rate
 
-SMALL = js.systems.hohlraum(4, 2.5, 1.0)
 START = {"N": 5, "m": 1}
 
 
@@ -40,7 +40,7 @@ def test_trajectories_of_a_single_emitter():
 
 
 def test_two_channels_against_the_master_equation():
-    ensemble = js.simulate(SMALL, [25.0], 600, START, 2, "events")
+    ensemble = js.simulate(FEW_LEVELS, [25.0], 600, START, 2, "events")
     for second in ("absorption", None):
         found = js.coincidences(ensemble, "emission", second, after=5.0, longest=1.0, bins=5)
         assert (np.abs(found.g2 - found.exact) < 4.5 * found.error).all()
@@ -55,8 +55,8 @@ def test_poisson_events_are_independent():
     assert (np.abs(found.g2 - 1) < 4.5 * found.error).all()
 
 
-def test_pairs_are_those_of_a_plain_loop(monkeypatch):
-    ensemble = js.simulate(SMALL, [4.0], 20, START, 1, "events")
+def test_pairs_are_those_of_a_plain_loop(slabs):
+    ensemble = js.simulate(FEW_LEVELS, [4.0], 20, START, 1, "events")
     edges = np.linspace(0, 0.5, 6)
     pairs, firsts, seconds = np.zeros(5), 0, 0
     for i in range(20):
@@ -69,13 +69,13 @@ def test_pairs_are_those_of_a_plain_loop(monkeypatch):
                 pairs += np.histogram([u - t for u in later if u > t], edges)[0]
     expected = pairs / (firsts * seconds / (20 * 3.0) * 0.1)
     for size in (30, 10**6):
-        monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", size)
+        slabs(events=size)
         found = js.coincidences(ensemble, "emission", "absorption", 1.0, 0.5, bins=5)
         np.testing.assert_allclose(found.g2, expected, rtol=1e-12)
 
 
 def test_few_pairs_are_undecided():
-    ensemble = js.simulate(SMALL, [1.0], 16, START, 1, "events")
+    ensemble = js.simulate(FEW_LEVELS, [1.0], 16, START, 1, "events")
     found = js.coincidences(ensemble, "emission", longest=0.002)
     assert np.isnan(found.g2).all()
     assert "undecided" in str(found)
@@ -95,7 +95,7 @@ def test_few_pairs_are_undecided():
 )
 def test_refused(arguments, record, match):
     with pytest.raises(js.InputError, match=match):
-        js.coincidences(js.simulate(SMALL, [1.0], 3, START, 1, record), *arguments)
+        js.coincidences(js.simulate(FEW_LEVELS, [1.0], 3, START, 1, record), *arguments)
 
 
 def test_events_that_never_happen():
@@ -105,7 +105,7 @@ def test_events_that_never_happen():
 
 
 def test_the_figure_shows_what_was_measured():
-    ensemble = js.simulate(SMALL, [4.0], 60, START, 1, "events")
+    ensemble = js.simulate(FEW_LEVELS, [4.0], 60, START, 1, "events")
     found = js.coincidences(ensemble, "emission", after=1.0, longest=0.4, bins=4)
     (axis,) = js.plotting.coincidences(found).axes
     bars = axis.containers[0]

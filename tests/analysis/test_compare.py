@@ -1,10 +1,11 @@
-"""The comparison with the rate equations: quiet when they hold, and able to see when not."""
+"""The comparison with the rate equations: it agrees where they hold, and detects where not."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 from scipy.stats import norm
+from support.systems import HOHLRAUM
 
 import jumpsim as js
 from jumpsim import plotting
@@ -154,7 +155,7 @@ def test_a_figure_that_cannot_be_written_is_told(tmp_path, waveguide, microsecon
 
 def test_bias_and_spread_at_the_end():
     """Each number of the last table, from the counts and the three theories."""
-    model, start = js.systems.hohlraum(8, 5, 1.0), {"N": 7, "m": 1}
+    model, start = HOHLRAUM, {"N": 7, "m": 1}
     ensemble = js.simulate(model, [0.1, 0.2, 0.3], 200, start, seed=1)
     result = js.compare(ensemble)
     lines = str(result).splitlines()

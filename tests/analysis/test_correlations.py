@@ -1,10 +1,11 @@
-"""Correlations at rest: the exact two-time covariance, identities, coverage, refusals."""
+"""Correlations in the steady state: exact two-time covariance, identities, coverage, refusals."""
 
 import tracemalloc
 from itertools import combinations
 
 import numpy as np
 import pytest
+from support.systems import HOHLRAUM, LARGER_HOHLRAUM
 
 import jumpsim as js
 from jumpsim import plotting
@@ -16,7 +17,6 @@ from jumpsim.statistics.jackknife import jackknife_error
 from jumpsim.theory.master_equation import evolve
 from jumpsim.utils.tables import log_spaced_rows
 
-SMALL = js.systems.hohlraum(8, 5, 1.0)
 START = {"N": 5, "m": 3}
 TIMES = np.linspace(0, 8, 41)
 AFTER = 4.0
@@ -24,7 +24,7 @@ AFTER = 4.0
 
 def exact(lags):
     """Two-time covariance of m at rest from the master equation."""
-    law = js.stationary(SMALL, START)
+    law = js.stationary(HOHLRAUM, START)
     m = law.states[:, 1]
     mean = law.average(m)
     weighted = evolve(law.space.generator, law.probabilities * (m - mean + 100), lags)
@@ -33,7 +33,7 @@ def exact(lags):
 
 
 def test_against_the_exact_two_time_covariance():
-    ensemble = js.simulate(SMALL, TIMES, 10_000, START, seed=1)
+    ensemble = js.simulate(HOHLRAUM, TIMES, 10_000, START, seed=1)
     found = js.correlations(ensemble, AFTER)
     expected = exact(found.lags)
     scores = (found.covariance[:, 1] - expected) / found.error[:, 1]
@@ -97,24 +97,24 @@ def test_many_times_need_little_memory():
 
 
 def test_variance_has_divisor_n_minus_one():
-    ensemble = js.simulate(SMALL, TIMES, 20, START, seed=1)
+    ensemble = js.simulate(HOHLRAUM, TIMES, 20, START, seed=1)
     found = js.correlations(ensemble, AFTER)
     kept = ensemble.counts[:, ensemble.times >= AFTER]
     expected = kept.var(axis=0, ddof=1).mean(axis=0)
     np.testing.assert_allclose(found.covariance[0], expected, rtol=1e-10)
 
 
-def test_slabs_change_nothing(monkeypatch):
-    ensemble = js.simulate(SMALL, TIMES, 100, START, seed=1)
+def test_slabs_change_nothing(slabs):
+    ensemble = js.simulate(HOHLRAUM, TIMES, 100, START, seed=1)
     whole = js.correlations(ensemble, AFTER)
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 41 * 2 * 7)
+    slabs(samples=8 * 41 * 2 * 7)
     parts = js.correlations(ensemble, AFTER)
     np.testing.assert_allclose(parts.covariance, whole.covariance, rtol=1e-9)
     np.testing.assert_allclose(parts.error, whole.error, rtol=1e-9)
 
 
 def test_totals_that_differ_between_trajectories_stay_correlated():
-    model = js.systems.hohlraum(20, 10, 1.0)
+    model = LARGER_HOHLRAUM
     start = Thermal(1.0)
     found = js.correlations(js.simulate(model, TIMES, 2000, start, seed=2), "4 s")
     assert found.after == 4.0
@@ -129,7 +129,7 @@ def test_errors_cover():
     expected = exact(np.linspace(0, 4, 21))[[0, 1, 3]]
     inside = []
     for seed in range(400):
-        found = js.correlations(js.simulate(SMALL, TIMES, 400, START, seed, workers=1), AFTER)
+        found = js.correlations(js.simulate(HOHLRAUM, TIMES, 400, START, seed, workers=1), AFTER)
         values, errors = found.covariance[[0, 1, 3], 1], found.error[[0, 1, 3], 1]
         inside.append(np.abs(values - expected) < 1.96 * errors)
     covered = np.mean(inside, axis=0)
@@ -155,13 +155,13 @@ def test_nothing_that_fluctuates():
     ],
 )
 def test_refused(times, ntraj, record, after, match):
-    ensemble = js.simulate(SMALL, times, ntraj, START, 1, record)
+    ensemble = js.simulate(HOHLRAUM, times, ntraj, START, 1, record)
     with pytest.raises(js.InputError, match=match):
         js.correlations(ensemble, after)
 
 
 def test_a_run_that_is_not_at_rest_is_refused():
-    ensemble = js.simulate(SMALL, TIMES / 20, 500, {"N": 8, "m": 0}, 1)
+    ensemble = js.simulate(HOHLRAUM, TIMES / 20, 500, {"N": 8, "m": 0}, 1)
     with pytest.raises(js.InputError, match="not at rest: the mean of N still goes from 8 to"):
         js.correlations(ensemble, 0.0)
 
@@ -178,7 +178,7 @@ def test_on_the_command_line(tmp_path, capsys):
 
 
 def test_the_figure_shows_what_was_measured():
-    found = js.correlations(js.simulate(SMALL, TIMES, 100, START, seed=1), AFTER)
+    found = js.correlations(js.simulate(HOHLRAUM, TIMES, 100, START, seed=1), AFTER)
     found.ensemble.times = found.ensemble.times / 1000  # so that times are told in ms
     decay, between, spectrum = plotting.correlations(found).axes
     pair = between.containers[0].lines[0].get_ydata()
@@ -257,7 +257,7 @@ def test_between_pools():
 
 def test_correlation_times_by_hand():
     """Trapezoids to twice the lag at which the covariance is lost, one trajectory left out each."""
-    ensemble = js.simulate(SMALL, TIMES, 64, START, seed=3)
+    ensemble = js.simulate(HOHLRAUM, TIMES, 64, START, seed=3)
     found = js.correlations(ensemble, AFTER)
     lost = int((found.covariance[:, 1] < 2 * found.error[:, 1]).argmax())
     assert 2 < lost < len(found.lags) // 2 - 1

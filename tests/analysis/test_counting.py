@@ -99,10 +99,10 @@ def test_windows_that_begin_later():
     np.testing.assert_allclose(whole.cumulants[0], heat.mean(axis=0))
 
 
-def test_slabs_change_nothing(monkeypatch):
+def test_slabs_change_nothing(slabs):
     ensemble = js.simulate(SMALL, WINDOWS, 300, START, 1, ["jumps"])
     whole = js.counting(ensemble, "end 1")
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 3 * 12 * 7)
+    slabs(samples=8 * 3 * 12 * 7)
     parts = js.counting(ensemble, "end 1")
     np.testing.assert_allclose(parts.cumulants, whole.cumulants, rtol=1e-8, atol=1e-9)
     np.testing.assert_allclose(parts.errors, whole.errors, rtol=1e-8, atol=1e-9)

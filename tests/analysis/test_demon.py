@@ -1,4 +1,4 @@
-"""The effective demon: sorting at rest against exact laws, limits of the asymmetry, refusals."""
+"""The effective demon in the steady state: exact values, limits of the asymmetry, refusals."""
 
 import numpy as np
 import pytest

@@ -5,22 +5,22 @@ import importlib
 import numpy as np
 import pytest
 from scipy import stats
+from support.systems import HOHLRAUM
 
 import jumpsim as js
 from jumpsim.statistics import chi_square_p_value
 
-SMALL = js.systems.hohlraum(8, 5, 1.0)
 START = {"N": 7, "m": 1}
 
 
 def test_histogram_of_the_counts():
-    ensemble = js.simulate(SMALL, [0.2, 1.0], 500, START, 1)
+    ensemble = js.simulate(HOHLRAUM, [0.2, 1.0], 500, START, 1)
     found = js.distribution(ensemble, "m", 1.0)
     m = ensemble.counts[:, 1, 1]
     expected = [(m == k).mean() for k in found.counts]
     np.testing.assert_allclose(found.observed, expected)
     assert found.observed.sum() == pytest.approx(1)
-    law = js.master_equation(SMALL, [1.0], START).marginal("m")[0]
+    law = js.master_equation(HOHLRAUM, [1.0], START).marginal("m")[0]
     np.testing.assert_allclose(found.exact, law[found.counts], atol=1e-12)
     assert ((found.low <= found.observed) & (found.observed <= found.high)).all()
     assert "χ² against the master equation: p = " in str(found)
@@ -28,7 +28,7 @@ def test_histogram_of_the_counts():
 
 
 def test_counts_that_begin_above_the_exact_law():
-    ensemble = js.simulate(SMALL, [1.0], 5, START, 1)
+    ensemble = js.simulate(HOHLRAUM, [1.0], 5, START, 1)
     m = ensemble.counts[:, 0, 1]
     assert m.min() > 0
     found = js.distribution(ensemble, "m", 1.0)
@@ -40,7 +40,7 @@ def test_p_values_are_uniform():
     """Of 200 runs; Kolmogorov-Smirnov at 1e-4 (χ² of whole numbers is nearly continuous here)."""
     p_values = []
     for seed in range(200):
-        ensemble = js.simulate(SMALL, [0.4], 2000, START, seed, workers=1)
+        ensemble = js.simulate(HOHLRAUM, [0.4], 2000, START, seed, workers=1)
         p_values.append(js.distribution(ensemble, "m", 0.4).p_value)
     assert stats.kstest(p_values, "uniform").pvalue > 1e-4
 
@@ -52,10 +52,10 @@ def test_a_wrong_law_is_seen():
     assert chi_square_p_value(np.array([5]), np.array([5.0]), 8) is None
 
 
-def test_slabs_change_nothing(monkeypatch):
-    ensemble = js.simulate(SMALL, [0.2, 1.0], 300, START, 1)
+def test_slabs_change_nothing(slabs):
+    ensemble = js.simulate(HOHLRAUM, [0.2, 1.0], 300, START, 1)
     whole = js.distribution(ensemble, "N", 0.2)
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 2 * 2 * 7)
+    slabs(samples=8 * 2 * 2 * 7)
     np.testing.assert_array_equal(js.distribution(ensemble, "N", 0.2).observed, whole.observed)
 
 
@@ -64,7 +64,7 @@ def test_large_and_few():
     found = js.distribution(js.simulate(large, [1e-7], 20, js.Thermal(1.0), 1), "A", 1e-7)
     assert found.exact is None
     assert "too large" in str(found)
-    few = js.distribution(js.simulate(SMALL, [1.0], 3, START, 1), "m", 1.0)
+    few = js.distribution(js.simulate(HOHLRAUM, [1.0], 3, START, 1), "m", 1.0)
     assert "undecided" in str(few)
 
 
@@ -78,7 +78,7 @@ def test_large_and_few():
 )
 def test_refused(arguments, match):
     with pytest.raises(js.InputError, match=match):
-        js.distribution(js.simulate(SMALL, [1.0], 3, START, 1), *arguments)
+        js.distribution(js.simulate(HOHLRAUM, [1.0], 3, START, 1), *arguments)
 
 
 def test_classes_of_neighbours(monkeypatch):
@@ -108,7 +108,7 @@ def test_classes_of_neighbours(monkeypatch):
 
 
 def test_the_figure_shows_what_was_measured():
-    found = js.distribution(js.simulate(SMALL, [1.0], 200, START, 1), "m", 1.0)
+    found = js.distribution(js.simulate(HOHLRAUM, [1.0], 200, START, 1), "m", 1.0)
     (axis,) = js.plotting.distribution(found).axes
     bars = axis.containers[0]
     x, y = bars.lines[0].get_data()

@@ -1,14 +1,14 @@
-"""Every question to no, few or equal trajectories: an answer or one clear line, never NaN."""
+"""Every analysis of no, few or equal trajectories: a result or one clear line, never NaN."""
 
 import re
 
 import numpy as np
 import pytest
-from support.questions import QUESTIONS
+from support.analyses import ANALYSES
+from support.systems import HOHLRAUM
 
 import jumpsim as js
 
-MODEL = js.systems.hohlraum(8, 5, 1.0)
 TIMES = np.linspace(0, 2, 9)
 START = {"N": 5, "m": 3}
 RECORD = ["counts", "jumps", "events"]
@@ -20,43 +20,43 @@ LEAST = {
 }  # fmt: skip
 
 
-def told(question, ensemble):
-    text = str(QUESTIONS[question](ensemble))
+def printed(analysis, ensemble):
+    text = str(ANALYSES[analysis](ensemble))
     assert not re.search(r"\bnan\b|\binf\b", text), text
     return text
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("analysis", ANALYSES)
 @pytest.mark.parametrize("ntraj", [0, 1, 2, 8, 16, 64])
-def test_few_trajectories(question, ntraj):
-    ensemble = js.simulate(MODEL, TIMES, ntraj, START, 1, RECORD)
-    if ntraj >= LEAST[question]:
-        told(question, ensemble)
+def test_few_trajectories(analysis, ntraj):
+    ensemble = js.simulate(HOHLRAUM, TIMES, ntraj, START, 1, RECORD)
+    if ntraj >= LEAST[analysis]:
+        printed(analysis, ensemble)
     else:
         with pytest.raises(js.InputError, match=r"trajector|came to its end"):
-            told(question, ensemble)
+            printed(analysis, ensemble)
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("analysis", ANALYSES)
 @pytest.mark.parametrize(
     ("model", "start"),
-    [(js.systems.hohlraum(8, 5, 0), START), (MODEL, {"N": 0, "m": 0})],
+    [(js.systems.hohlraum(8, 5, 0), START), (HOHLRAUM, {"N": 0, "m": 0})],
     ids=["frozen", "absorbed"],
 )
-def test_all_trajectories_equal(question, model, start):
+def test_all_trajectories_equal(analysis, model, start):
     ensemble = js.simulate(model, TIMES, 64, start, 1, RECORD)
-    if question in ("waiting_times", "first_passages"):
+    if analysis in ("waiting_times", "first_passages"):
         with pytest.raises(js.InputError, match="came to its end"):
-            told(question, ensemble)
+            printed(analysis, ensemble)
     else:
-        told(question, ensemble)
+        printed(analysis, ensemble)
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_what_was_not_kept(question):
-    ensemble = js.simulate(MODEL, TIMES, 64, START, 1, "moments")
-    if question == "compare":
-        told(question, ensemble)
+@pytest.mark.parametrize("analysis", ANALYSES)
+def test_what_was_not_kept(analysis):
+    ensemble = js.simulate(HOHLRAUM, TIMES, 64, START, 1, "moments")
+    if analysis == "compare":
+        printed(analysis, ensemble)
     else:
         with pytest.raises(js.InputError, match="moments"):
-            told(question, ensemble)
+            printed(analysis, ensemble)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from support.systems import FEW_LEVELS
 
 import jumpsim as js
 from jumpsim.cli.main import main
 
-SMALL = js.systems.hohlraum(4, 2.5, 1.0)
 START = {"N": 5, "m": 1}
 
 
@@ -38,11 +38,11 @@ def plain(ensemble, reached):
         ("m<=0", lambda n: n[1] <= 0),
     ],
 )
-def test_passages_are_those_of_a_plain_loop(target, reached, monkeypatch):
-    ensemble = js.simulate(SMALL, [2.0], 60, START, 1, "events")
+def test_passages_are_those_of_a_plain_loop(target, reached, slabs):
+    ensemble = js.simulate(FEW_LEVELS, [2.0], 60, START, 1, "events")
     expected = plain(ensemble, reached)
     for size in (30, 10**6):
-        monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", size)
+        slabs(events=size)
         found = js.first_passages(ensemble, target)
         assert (found.ended == np.isfinite(expected)).all()
         np.testing.assert_allclose(found.durations, np.minimum(expected, 2.0), atol=1e-12)
@@ -50,7 +50,7 @@ def test_passages_are_those_of_a_plain_loop(target, reached, monkeypatch):
 
 def test_against_the_master_equation():
     """Survival at 20 times, many of them cut short; single scores, |Z| < 4.5."""
-    ensemble = js.simulate(SMALL, [1.0], 20_000, START, 2, "events")
+    ensemble = js.simulate(FEW_LEVELS, [1.0], 20_000, START, 2, "events")
     found = js.first_passages(ensemble, "m = 4", points=21)
     assert 0.1 < (~found.ended).mean() < 0.9
     scores = (found.survival - found.exact.survival)[1:] / found.error[1:]
@@ -62,25 +62,25 @@ def test_against_the_master_equation():
 
 def test_the_mean_when_all_arrive():
     """|Z| < 4.5, and an error that is that of independent passages."""
-    ensemble = js.simulate(SMALL, [60.0], 20_000, START, 3, "events")
+    ensemble = js.simulate(FEW_LEVELS, [60.0], 20_000, START, 3, "events")
     found = js.first_passages(ensemble, {"m": 0})
     mean, error = found.mean
     assert abs(mean - found.exact.mean) < 4.5 * error
     assert error == pytest.approx(np.sqrt(found.exact.variance / 20_000), rel=0.4)
 
 
-def test_slabs_change_nothing(monkeypatch):
+def test_slabs_change_nothing(slabs):
     """Each trajectory has a start of its own."""
-    ensemble = js.simulate(SMALL, [2.0], 60, js.Thermal(1.0), 1, "events")
+    ensemble = js.simulate(FEW_LEVELS, [2.0], 60, js.Thermal(1.0), 1, "events")
     whole = js.first_passages(ensemble, "m = 2")
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", 30)
+    slabs(events=30)
     np.testing.assert_array_equal(js.first_passages(ensemble, "m = 2").durations, whole.durations)
 
 
 def test_starts_from_a_law():
     """Some thermal starts are there at once."""
     start = js.Thermal(1.0)
-    found = js.first_passages(js.simulate(SMALL, [3.0], 10_000, start, 4, "events"), "m = 0")
+    found = js.first_passages(js.simulate(FEW_LEVELS, [3.0], 10_000, start, 4, "events"), "m = 0")
     assert 0.05 < (found.durations == 0).mean() < 0.95
     scores = (found.survival - found.exact.survival) / found.error
     assert np.nanmax(np.abs(scores)) < 4.5
@@ -99,14 +99,14 @@ def test_starts_from_a_law():
     ],
 )
 def test_refused(target, match):
-    ensemble = js.simulate(SMALL, [1.0], 5, START, 1, "events")
+    ensemble = js.simulate(FEW_LEVELS, [1.0], 5, START, 1, "events")
     with pytest.raises(js.InputError, match=match):
         js.first_passages(ensemble, target)
 
 
 def test_it_needs_events():
     with pytest.raises(js.InputError, match="first passages need every event"):
-        js.first_passages(js.simulate(SMALL, [1.0], 5, START, 1), "m = 0")
+        js.first_passages(js.simulate(FEW_LEVELS, [1.0], 5, START, 1), "m = 0")
 
 
 def test_on_the_command_line(tmp_path, capsys):
@@ -127,10 +127,10 @@ def test_on_the_command_line(tmp_path, capsys):
 def test_errors_cover():
     """400 seeds; fraction of ±1.96 errors that hold the exact survival, alarm 0.1 % each."""
     times = np.linspace(0, 0.9, 41)
-    exact = js.first_passage(SMALL, times, START, "m = 4").survival
+    exact = js.first_passage(FEW_LEVELS, times, START, "m = 4").survival
     inside = []
     for seed in range(400):
-        ensemble = js.simulate(SMALL, [1.0], 400, START, seed, "events", workers=1)
+        ensemble = js.simulate(FEW_LEVELS, [1.0], 400, START, seed, "events", workers=1)
         found = js.first_passages(ensemble, "m = 4", max_states=0)
         at = np.searchsorted(found.times, [0.2, 0.5, 0.8])
         expected = np.interp(found.times[at], times, exact)

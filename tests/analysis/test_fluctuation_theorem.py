@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy.linalg import expm
+from support.systems import LARGER_HOHLRAUM
 
 import jumpsim as js
 from jumpsim.analysis.entropy.fluctuation_theorem import sample_variance
@@ -34,7 +35,7 @@ BALANCED = {
 
 def test_fixed_start_comes_back():
     """From N = 10, m = 5 of M = 20 in 𝒩 = 10 modes: 1.04, 1.47, 2.47 at γ̃t = 0.01, 0.1, 5."""
-    model, times, start = js.systems.hohlraum(20, 10, 1.0), [0.01, 0.1, 5.0], {"N": 10, "m": 5}
+    model, times, start = LARGER_HOHLRAUM, [0.01, 0.1, 5.0], {"N": 10, "m": 5}
     exact = exponential_average(model, times, start, "none")
     assert exact.round(2).tolist() == [1.04, 1.47, 2.47]
     # Σ_n p_t(n → n_0), by the master equation from each start.

@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy import stats
+from support.systems import HOHLRAUM
 
 import jumpsim as js
 from jumpsim import plotting, statistics
 from jumpsim.cli.main import main
 from jumpsim.model.initial import Thermal
 
-SMALL = js.systems.hohlraum(8, 5, 1.0)
 START = {"N": 7, "m": 1}
 
 
@@ -56,7 +56,7 @@ def test_large_counts_keep_their_digits():
 
 def test_against_the_exact_law():
     """Cumulants of 40,000 trajectories within 4.5 errors (40 scores, 3e-4), errors small."""
-    ensemble = js.simulate(SMALL, [0.1, 0.3, 1.0, 5.0], 40_000, START, seed=2)
+    ensemble = js.simulate(HOHLRAUM, [0.1, 0.3, 1.0, 5.0], 40_000, START, seed=2)
     found = js.fluctuations(ensemble)
     for k, law in enumerate(found.exact.probabilities):
         for p in range(2):
@@ -72,12 +72,12 @@ def test_against_the_exact_law():
     assert "exact" in str(found)
 
 
-def test_slabs_and_groups(monkeypatch):
-    ensemble = js.simulate(SMALL, [0.5, 1.0], 301, START, seed=2)
+def test_slabs_and_groups(slabs):
+    ensemble = js.simulate(HOHLRAUM, [0.5, 1.0], 301, START, seed=2)
     found = js.fluctuations(ensemble)
     np.testing.assert_allclose(found.cumulants[0], ensemble.mean(), rtol=1e-12)
     np.testing.assert_allclose(found.cumulants[1], ensemble.var(), rtol=1e-10)
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 2 * 2 * 13)
+    slabs(samples=8 * 2 * 2 * 13)
     again = js.fluctuations(ensemble)
     np.testing.assert_allclose(again.cumulants, found.cumulants, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(again.errors, found.errors, rtol=1e-9, atol=1e-9)
@@ -86,7 +86,7 @@ def test_slabs_and_groups(monkeypatch):
 def test_a_wrong_theory_is_seen():
     model = js.systems.hohlraum(8, 5, 1.3)
     found = js.fluctuations(js.simulate(model, [0.1], 20_000, START, seed=3))
-    slower = js.master_equation(SMALL, [0.1], START)
+    slower = js.master_equation(HOHLRAUM, [0.1], START)
     wrong = dataclasses.replace(found, exact=slower)
     assert "agree with the master equation" in found.verdict
     assert "DISAGREE" in wrong.verdict
@@ -97,7 +97,7 @@ def test_large_systems_are_compared_with_linear_noise():
     found = js.fluctuations(js.simulate(model, [0, 1e-7, 3e-7], 2000, Thermal(1.0), seed=4))
     assert found.exact is None
     assert "variances agree with linear noise, exact only for large systems" in found.verdict
-    assert js.fluctuations(js.simulate(SMALL, [1.0], 9, START, 1), max_states=0).exact is None
+    assert js.fluctuations(js.simulate(HOHLRAUM, [1.0], 9, START, 1), max_states=0).exact is None
 
 
 def test_nothing_that_fluctuates():
@@ -120,19 +120,19 @@ def test_nothing_that_fluctuates():
 )
 def test_refused(ntraj, record, match):
     with pytest.raises(js.InputError, match=match):
-        js.fluctuations(js.simulate(SMALL, [1.0], ntraj, START, 1, record))
+        js.fluctuations(js.simulate(HOHLRAUM, [1.0], ntraj, START, 1, record))
 
 
 @pytest.mark.slow
 def test_intervals_cover():
     """400 seeds; the fraction of ±1.96 errors that hold the exact value, alarm 0.1 % each."""
     times = [0.2, 1.0]
-    exact = js.master_equation(SMALL, times, START)
+    exact = js.master_equation(HOHLRAUM, times, START)
     expected = np.array([cumulants(law, exact.states[:, 1]) for law in exact.probabilities]).T
     expected = np.vstack([expected, expected[1] / expected[0]])
     inside = []
     for seed in range(400):
-        ensemble = js.simulate(SMALL, times, 2000, START, seed, workers=1)
+        ensemble = js.simulate(HOHLRAUM, times, 2000, START, seed, workers=1)
         found = js.fluctuations(ensemble, max_states=0)
         values = np.concatenate([found.cumulants[:, :, 1], found.fano[None, :, 1]])
         errors = np.concatenate([found.errors[:, :, 1], found.fano_error[None, :, 1]])
@@ -156,7 +156,7 @@ def test_on_the_command_line(tmp_path, capsys):
 
 
 def test_the_figure_shows_what_was_measured():
-    found = js.fluctuations(js.simulate(SMALL, [0.1, 0.5, 1.0], 200, START, 1))
+    found = js.fluctuations(js.simulate(HOHLRAUM, [0.1, 0.5, 1.0], 200, START, 1))
     figure = plotting.fluctuations(found)
     for axis, value, error in zip(
         figure.axes,

@@ -1,33 +1,33 @@
-"""Hotelling's T² of averages: its law, its power, conserved totals, and what it cannot test."""
+"""Hotelling's T² of averages: its distribution, power, conserved totals, and what it refuses."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 from scipy import stats
+from support.systems import HOHLRAUM
 
 import jumpsim as js
 from jumpsim.analysis.averages.hotelling import JointTest, joint_test
 
-SMALL = js.systems.hohlraum(8, 5, 1.0)
 TIMES = [0.1, 0.3, 1.0]
 START = {"N": 7, "m": 1}
 
 
 def test_p_values_are_uniform_against_the_exact_mean():
     """300 runs, Kolmogorov-Smirnov at 1e-4; N + m is conserved: half of the directions."""
-    exact = js.master_equation(SMALL, TIMES, START).mean
+    exact = js.master_equation(HOHLRAUM, TIMES, START).mean
     p_values = []
     for seed in range(300):
-        found = joint_test(js.simulate(SMALL, TIMES, 400, START, seed, workers=1), exact)
+        found = joint_test(js.simulate(HOHLRAUM, TIMES, 400, START, seed, workers=1), exact)
         assert (found.averages, found.dof) == (6, 3)
         p_values.append(found.p_value)
     assert stats.kstest(p_values, "uniform").pvalue > 1e-4
 
 
 def test_it_is_hotellings_t_squared():
-    ensemble = js.simulate(SMALL, TIMES, 300, START, 1)
-    theory = js.mean_field(SMALL, TIMES, START).counts
+    ensemble = js.simulate(HOHLRAUM, TIMES, 300, START, 1)
+    theory = js.mean_field(HOHLRAUM, TIMES, START).counts
     found = joint_test(ensemble, theory)
     m = ensemble.counts[:, :, 1]  # N follows from m
     difference = m.mean(axis=0) - theory[:, 1]
@@ -38,48 +38,48 @@ def test_it_is_hotellings_t_squared():
 
 
 def test_a_theory_that_is_a_little_wrong_is_seen():
-    ensemble = js.simulate(SMALL, TIMES, 4000, START, 1)
-    exact = js.master_equation(SMALL, TIMES, START).mean
+    ensemble = js.simulate(HOHLRAUM, TIMES, 4000, START, 1)
+    exact = js.master_equation(HOHLRAUM, TIMES, START).mean
     assert joint_test(ensemble, exact).p_value > 1e-3
     # 0.15 quanta at one time, against the correlation with its neighbours.
     wrong = exact + np.array([[0, 0], [0.15, -0.15], [0, 0]])
     assert joint_test(ensemble, wrong).p_value < 1e-6
 
 
-def test_slabs_change_nothing(monkeypatch):
-    ensemble = js.simulate(SMALL, TIMES, 500, START, 1)
-    exact = js.master_equation(SMALL, TIMES, START).mean
+def test_slabs_change_nothing(slabs):
+    ensemble = js.simulate(HOHLRAUM, TIMES, 500, START, 1)
+    exact = js.master_equation(HOHLRAUM, TIMES, START).mean
     whole = joint_test(ensemble, exact)
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 3 * 2 * 7)
+    slabs(samples=8 * 3 * 2 * 7)
     assert joint_test(ensemble, exact).statistic == pytest.approx(whole.statistic, rel=1e-9)
 
 
 def test_few_trajectories_take_few_times():
     times = np.linspace(0.1, 2, 50)
-    theory = js.mean_field(SMALL, times, START).counts
-    found = joint_test(js.simulate(SMALL, times, 200, START, 1), theory)
+    theory = js.mean_field(HOHLRAUM, times, START).counts
+    found = joint_test(js.simulate(HOHLRAUM, times, 200, START, 1), theory)
     assert found.averages == 2 * 5
-    assert joint_test(js.simulate(SMALL, times, 30, START, 1), theory) is None
+    assert joint_test(js.simulate(HOHLRAUM, times, 30, START, 1), theory) is None
 
 
 def test_nothing_to_test():
     still = js.systems.hohlraum(8, 5, 0)
     theory = js.mean_field(still, TIMES, START).counts
     assert joint_test(js.simulate(still, TIMES, 500, START, 1), theory) is None
-    moments = js.simulate(SMALL, TIMES, 500, START, 1, "moments")
+    moments = js.simulate(HOHLRAUM, TIMES, 500, START, 1, "moments")
     assert joint_test(moments, theory) is None
 
 
 def test_it_stands_in_the_comparison():
-    found = js.compare(js.simulate(SMALL, TIMES, 2000, START, 1))
-    exact = js.master_equation(SMALL, TIMES, START).mean
+    found = js.compare(js.simulate(HOHLRAUM, TIMES, 2000, START, 1))
+    exact = js.master_equation(HOHLRAUM, TIMES, START).mean
     np.testing.assert_allclose(found.bias, exact - found.theory.counts)
     text = str(found)
     assert "all together (Hotelling's T², 6 averages with 3 independent directions) they " in text
     k, p = np.unravel_index(np.abs(found.bias).argmax(), found.bias.shape)
     assert (
         "largest exact bias, master equation less rate equations: "
-        f"{found.bias[k, p]:+.3g} quanta in {SMALL.pools[p]} at " in text
+        f"{found.bias[k, p]:+.3g} quanta in {HOHLRAUM.pools[p]} at " in text
     )
     shifted = dataclasses.replace(found.theory, counts=found.theory.counts - [0.0, 5.0])
     text = str(dataclasses.replace(found, theory=shifted))

@@ -5,6 +5,7 @@ Single scores are asked to stay below 4.5 (7e-6 each for a normal law), with err
 
 import numpy as np
 import pytest
+from support.systems import HOHLRAUM
 
 import jumpsim as js
 from jumpsim.theory.counting_statistics import channel_weights, coincidence_rate
@@ -12,7 +13,6 @@ from jumpsim.theory.master_equation import evolve
 
 pytestmark = pytest.mark.slow
 
-MODEL = js.systems.hohlraum(8, 5, 1.0)
 START = {"N": 5, "m": 3}
 TIMES = np.linspace(0, 4, 21)
 N = 200_000
@@ -20,12 +20,12 @@ N = 200_000
 
 @pytest.fixture(scope="module")
 def ensemble():
-    return js.simulate(MODEL, TIMES, N, START, 2026, ["counts", "jumps"])
+    return js.simulate(HOHLRAUM, TIMES, N, START, 2026, ["counts", "jumps"])
 
 
 @pytest.fixture(scope="module")
 def events():
-    return js.simulate(MODEL, [6.0], N, START, 2027, "events")
+    return js.simulate(HOHLRAUM, [6.0], N, START, 2027, "events")
 
 
 def near(value, exact, error, relative):
@@ -79,9 +79,9 @@ def test_counts_in_windows(ensemble):
 
 
 def test_correlations():
-    run = js.simulate(MODEL, np.linspace(0, 8, 41), 100_000, START, 2028)
+    run = js.simulate(HOHLRAUM, np.linspace(0, 8, 41), 100_000, START, 2028)
     found = js.correlations(run, 4.0)
-    law = js.stationary(MODEL, START)
+    law = js.stationary(HOHLRAUM, START)
     m = law.states[:, 1] - law.mean[1]
     weighted = evolve(law.space.generator, law.probabilities * (m + 100), found.lags)
     exact = weighted @ m - 100 * law.probabilities @ m
@@ -98,8 +98,8 @@ def test_waits_passages_and_coincidences(events):
     g2 = js.coincidences(events, "emission", "absorption", after=3.0, longest=1.0)
     near(g2.g2, g2.exact, g2.error, 5e-3)
     fine = np.linspace(0, 1, 41)
-    chosen = [channel_weights(MODEL, name) != 0 for name in ("emission", "absorption")]
-    rate = coincidence_rate(MODEL, fine, START, *chosen)
+    chosen = [channel_weights(HOHLRAUM, name) != 0 for name in ("emission", "absorption")]
+    rate = coincidence_rate(HOHLRAUM, fine, START, *chosen)
     assert g2.exact[-1] == pytest.approx(rate[-5:].mean(), rel=1e-3)
 
 
@@ -108,7 +108,7 @@ def test_typicality(ensemble):
     found = js.typicality(ensemble)
     for epsilon in (0.25, 0.35, 0.45):
         fraction, _, _ = found.within(epsilon)
-        law = js.master_equation(MODEL, [0.0], START)
+        law = js.master_equation(HOHLRAUM, [0.0], START)
         p, states = law.probabilities[0], law.states
         for k, mean in enumerate(found.theory.counts):
             if k:
@@ -121,9 +121,9 @@ def test_typicality(ensemble):
 
 def test_uncertainty_and_clausius(ensemble):
     window = js.window_production(ensemble, 0.0, 1.0)
-    law = js.master_equation(MODEL, [1.0], START)
-    entropy = js.thermo.boltzmann_entropies(MODEL, law.states).sum(axis=1)
-    first = js.thermo.boltzmann_entropies(MODEL, np.array([5, 3])).sum()
+    law = js.master_equation(HOHLRAUM, [1.0], START)
+    entropy = js.thermo.boltzmann_entropies(HOHLRAUM, law.states).sum(axis=1)
+    first = js.thermo.boltzmann_entropies(HOHLRAUM, np.array([5, 3])).sum()
     near(window.mean[0], law.probabilities[0] @ (entropy - first), window.mean[1], 0.1)
     falls = law.probabilities[0][entropy - first < -1e-9].sum()
     assert abs(window.falling[0] - falls) < 4.5 * np.sqrt(falls * (1 - falls) / N)

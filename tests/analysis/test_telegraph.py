@@ -1,4 +1,4 @@
-"""Single two-level systems: they add up to the count, are alike, and dwell as they should."""
+"""Single two-level systems: their sum is the count, all are equivalent, dwell times fit theory."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Typicality: deviations by hand, coverage of intervals, Gaussian limits, exponents, refusals."""
+"""Typicality: deviations, bands, the exponent of the relative spread, intervals."""
 
 import dataclasses
 import math
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import optimize, stats
+from support.typical_runs import BASE, TIMES, balanced, sizes
 
 import jumpsim as js
 from jumpsim import plotting, statistics
@@ -14,9 +15,6 @@ from jumpsim.analysis.fluctuations.typicality import _fit, _terms
 from jumpsim.analysis.requirements import scaled_copies
 from jumpsim.cli.main import main
 from jumpsim.model.initial import Thermal
-
-BASE = js.systems.open_waveguide(100, 100, 1e4, 1e4, (1e7, 0), (1e7, 0))
-TIMES = np.linspace(0, 2e-6, 11)
 
 
 @pytest.fixture(scope="module")
@@ -53,20 +51,11 @@ def test_fractions_within(run):
         run.within(0)
 
 
-def test_slabs_change_nothing(run, monkeypatch):
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 11 * 3 * 7)
+def test_slabs_change_nothing(run, slabs):
+    slabs(samples=8 * 11 * 3 * 7)
     again = js.typicality(run.ensemble)
     np.testing.assert_array_equal(again.deviations, run.deviations)
     np.testing.assert_array_equal(again.bands, run.bands)
-
-
-def sizes(factors, ntraj, seed=0, times=TIMES):
-    return [
-        js.typicality(
-            js.simulate(BASE.scaled(f), times, n, Thermal(1.0), seed=1000 * seed + int(f))
-        )
-        for f, n in zip(factors, ntraj, strict=True)
-    ]
 
 
 def test_exponent_of_the_open_waveguide():
@@ -154,118 +143,6 @@ def test_intervals_of_proportions_cover(n, p):
     assert low[n] < 1
 
 
-def test_gaussian_paths_have_the_covariances():
-    noise = js.linear_noise(BASE, TIMES, Thermal(1.0))
-    paths = noise.paths(40_000, seed=1) - noise.mean
-    for k in (0, 3, 10):
-        found = np.cov(paths[:, k].T)
-        scale = np.sqrt(np.outer(np.diag(noise.covariance[k]), np.diag(noise.covariance[k])))
-        assert (np.abs(found - noise.covariance[k]) < 5 * scale * math.sqrt(2 / 40_000)).all()
-    two = noise.two_time(2)[3]
-    found = paths[:, 5].T @ paths[:, 2] / 40_000
-    scale = np.sqrt(np.outer(np.diag(noise.covariance[5]), np.diag(noise.covariance[2])))
-    assert (np.abs(found - two) < 5 * scale * math.sqrt(2 / 40_000)).all()
-
-
-def test_tail_of_a_large_system_is_gaussian():
-    (large,) = sizes((64,), (600,))
-    tail = js.gaussian_tail(large, paths=40_000)
-    assert (tail.observed[-1] == 1 / 600).all()
-    outside = (tail.predicted < tail.low) | (tail.predicted > tail.high)
-    assert outside.mean() < 0.15
-    assert "linear noise" in str(tail)
-    found = np.sort(large.deviations, axis=0)
-    assert tail.levels[-1] == pytest.approx(found[-1])
-    assert tail.observed[0] == pytest.approx([0.5] * 3, abs=0.01)
-
-
-def test_tail_of_a_small_system_departs():
-    """One photon that decays: two values of the deviation, nothing like a Gaussian."""
-    model = js.systems.open_waveguide(1, 1, 1e4, 0, (0, 0), (1e4, 0))
-    ensemble = js.simulate(model, [3e-5], 4000, {"A": 0, "B": 0, "m": 1}, seed=1)
-    tail = js.gaussian_tail(js.typicality(ensemble), paths=20_000)
-    assert tail.departure("m") is not None
-    with pytest.raises(js.InputError, match="a tail needs 50 trajectories"):
-        js.gaussian_tail(js.typicality(js.simulate(model, [1e-5], 9, (0, 0, 1), 1)))
-
-
-def balanced(factor, record="counts"):
-    """A hohlraum that warms up, `factor` times as large."""
-    model = js.systems.hohlraum(20, 10, 1.0).scaled(factor)
-    start = {"N": 20 * factor, "m": 0}
-    return js.simulate(model, [0.1, 0.2, 0.4, 0.8], 400, start, seed=factor, record=record)
-
-
-def test_production_from_counts_alone():
-    """Without baths the counts are enough, and give what the events give."""
-    both = balanced(1, ("counts", "events")), balanced(1, "counts")
-    one = js.simulate(both[0].model, both[0].times, 400, both[0].initial, 1, "events")
-    for other in both:
-        np.testing.assert_allclose(
-            js.thermo.internal_production(one), js.thermo.internal_production(other), atol=1e-10
-        )
-
-
-def test_unusual_signs_die_out_with_size():
-    runs = [js.production_signs(balanced(f)) for f in (16, 1, 4)]
-    found = js.signs_scaling(runs)
-    assert found.factors.tolist() == [1, 4, 16]
-    assert found.share[2] < 0.5 * found.share[0]
-    assert found.ever[2, 0] < 0.5 * found.ever[0, 0]
-    one = runs[1]
-    known = np.array([0.1, 0.2, 0.4])[~np.isnan(one.opposite)]
-    assert 0 < len(known) < 3  # at rest the average produces nothing
-    produced = np.diff(js.thermo.internal_production(one.ensemble), axis=1)
-    other = (produced * np.sign(one.mean) < -1e-9) & ~np.isnan(one.opposite)
-    assert one.duration == pytest.approx((other @ [0.1, 0.2, 0.4]).mean())
-    assert found.share[0] == pytest.approx(one.duration / known.sum())
-    assert found.share_error[0] == pytest.approx(one.duration_sem / known.sum())
-    np.testing.assert_array_equal(found.ever[0], one.ever)
-    (panel,) = plotting.typicality([js.typicality(balanced(1))], signs=found).axes[1:]
-    for bars, value, low, high in (
-        (panel.containers[0], found.share, found.share - found.share_error,
-         found.share + found.share_error),
-        (panel.containers[1], *found.ever.T),
-    ):  # fmt: skip
-        np.testing.assert_allclose(bars.lines[0].get_ydata(), value)
-        ends = np.array(bars.lines[2][0].get_segments())[:, :, 1]
-        np.testing.assert_allclose(ends.T, [low, high], atol=1e-12)
-    assert "hohlraum × 16" in str(found)
-
-
-def test_signs_of_the_entropy_production():
-    times = np.linspace(0, 1e-6, 6)
-    ensemble = js.simulate(BASE, times, 300, Thermal(1.0), seed=2, record="events")
-    found = js.production_signs(ensemble)
-    produced = np.diff(js.thermo.internal_production(ensemble), axis=1)
-    known = np.abs(produced.mean(0)) > 3 * produced.std(0, ddof=1) / math.sqrt(300)
-    opposite = produced * np.sign(produced.mean(0)) < 0
-    np.testing.assert_allclose(found.opposite[known], opposite.mean(0)[known])
-    assert np.isnan(found.opposite[~known]).all()
-    assert found.ever[0] == pytest.approx((opposite & known).any(axis=1).mean())
-    lasted = ((opposite & known) * 2e-7).sum(axis=1)
-    assert found.duration == pytest.approx(lasted.mean())
-    assert found.duration_sem == pytest.approx(lasted.std(ddof=1) / math.sqrt(300))
-    count = (opposite & known).sum(axis=0)
-    limits = statistics.proportion_interval(count, 300)
-    np.testing.assert_allclose([found.low[known], found.high[known]], np.array(limits)[:, known])
-    assert found.opposite[0] < 0.01  # falling fast at first
-    assert "the other sign" in str(found)
-    still = js.simulate(js.systems.hohlraum(5, 5, 0), [0, 1], 5, (3, 2), 1, "events")
-    assert "undecided" in str(js.production_signs(still))
-
-
-def test_what_rounding_leaves_is_no_sign(monkeypatch):
-    produced = np.ones((400, 4)).cumsum(axis=1)
-    produced[:3, 1] = produced[:3, 0] - 1e-12
-    monkeypatch.setattr(
-        "jumpsim.analysis.entropy.production_signs.internal_production", lambda _: produced
-    )
-    found = js.production_signs(balanced(1))
-    assert found.opposite.tolist() == [0, 0, 0]
-    assert found.ever[0] == 0
-
-
 @pytest.mark.parametrize(
     ("call", "match"),
     [
@@ -342,7 +219,7 @@ def test_on_the_command_line(tmp_path, capsys):
     stores = []
     for factor in (1, 4):
         spec = tmp_path / f"{factor}.toml"
-        text = Path("data/typicality.toml").read_text()
+        text = Path("data/typicality.toml").read_text().replace('"3 us"', '"500 ns"')
         spec.write_text(text.replace("scale = 1", f"scale = {factor}"))
         stores.append(str(tmp_path / f"{factor}.h5"))
         assert main(["run", str(spec), "-o", stores[-1], "-n", "100", "-q"]) == 0

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from support.systems import FEW_LEVELS
 
 import jumpsim as js
 from jumpsim.analysis.events.waiting_times import _kaplan_meier
 from jumpsim.cli.main import main
 from jumpsim.statistics.jackknife import jackknife_error
 
-SMALL = js.systems.hohlraum(4, 2.5, 1.0)
 START = {"N": 5, "m": 1}
 
 
@@ -37,10 +37,10 @@ def plain(ensemble, wanted, since, after):
         (["absorption"], "absorption", 1.5),
     ],
 )
-def test_waits_are_those_of_a_plain_loop(wanted, since, after, monkeypatch):
-    ensemble = js.simulate(SMALL, [2.0], 60, START, 1, "events")
+def test_waits_are_those_of_a_plain_loop(wanted, since, after, slabs):
+    ensemble = js.simulate(FEW_LEVELS, [2.0], 60, START, 1, "events")
     for size in (50, 10**6):
-        monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", size)
+        slabs(events=size)
         found = js.waiting_times(ensemble, wanted, since, after)
         got = sorted(zip(found.durations.tolist(), found.ended.tolist(), strict=True))
         expected = plain(ensemble, wanted, since, after)
@@ -72,8 +72,8 @@ def test_censoring_does_not_bias():
 
 def test_against_the_master_equation():
     """First events, and waits at rest: 41 points within 4.5 errors, errors small."""
-    first = js.simulate(SMALL, [3.0], 4000, START, 1, "events")
-    rest = js.simulate(SMALL, [12.0], 1500, START, 2, "events")
+    first = js.simulate(FEW_LEVELS, [3.0], 4000, START, 1, "events")
+    rest = js.simulate(FEW_LEVELS, [12.0], 1500, START, 2, "events")
     for found in (
         js.waiting_times(first, "emission"),
         js.waiting_times(rest, "emission", since="absorption", after=5.0),
@@ -89,13 +89,13 @@ def test_against_the_master_equation():
 
 
 def test_the_exact_law_at_rest_needs_a_beginning():
-    ensemble = js.simulate(SMALL, [2.0], 60, START, 1, "events")
+    ensemble = js.simulate(FEW_LEVELS, [2.0], 60, START, 1, "events")
     assert js.waiting_times(ensemble, "emission", since="absorption").exact is None
     assert js.waiting_times(ensemble, "emission", max_states=0).exact is None
 
 
 def test_few_waits_are_undecided():
-    ensemble = js.simulate(SMALL, [2.0], 25, START, 1, "events")
+    ensemble = js.simulate(FEW_LEVELS, [2.0], 25, START, 1, "events")
     found = js.waiting_times(ensemble, "emission")
     assert np.isnan(found.survival[-1])
     assert "undecided" in str(found)
@@ -107,7 +107,7 @@ def test_errors_cover():
     """400 seeds; fraction of ±1.96 errors that hold the exact survival at three times."""
     inside = []
     for seed in range(400):
-        ensemble = js.simulate(SMALL, [8.0], 200, START, seed, "events", workers=1)
+        ensemble = js.simulate(FEW_LEVELS, [8.0], 200, START, seed, "events", workers=1)
         found = js.waiting_times(ensemble, "emission", "absorption", 4.0, points=101)
         at = [np.searchsorted(found.times, t) for t in (0.1, 0.3, 0.6)]
         gap = np.abs(found.survival - found.exact.survival)[at]
@@ -129,7 +129,7 @@ def test_errors_cover():
     ],
 )
 def test_refused(arguments, record, match):
-    ensemble = js.simulate(SMALL, [2.0], 10, START, 1, record)
+    ensemble = js.simulate(FEW_LEVELS, [2.0], 10, START, 1, record)
     with pytest.raises(js.InputError, match=match):
         js.waiting_times(ensemble, *arguments)
 
@@ -182,7 +182,7 @@ def test_the_other_commands_on_events(tmp_path, capsys):
 
 def test_the_figure_shows_what_was_measured():
     found = js.waiting_times(
-        js.simulate(SMALL, [3.0], 200, START, 1, "events"), "emission", points=9
+        js.simulate(FEW_LEVELS, [3.0], 200, START, 1, "events"), "emission", points=9
     )
     (axis,) = js.plotting.waiting(found).axes
     bars = axis.containers[0]
@@ -219,7 +219,7 @@ def test_errors_by_hand():
         np.array([1.0]),
     )  # fmt: skip
     assert survival[0] == pytest.approx(1 - 30 / 120)
-    found = js.waiting_times(js.simulate(SMALL, [30.0], 32, START, 5, "events"), "emission")
+    found = js.waiting_times(js.simulate(FEW_LEVELS, [30.0], 32, START, 5, "events"), "emission")
     assert found.ended.all()
     mean, error = found.mean
     assert mean == pytest.approx(found.durations.mean())
@@ -228,5 +228,5 @@ def test_errors_by_hand():
 
 
 def test_times_end_with_the_longest_wait_that_ended():
-    found = js.waiting_times(js.simulate(SMALL, [0.2], 60, START, 1, "events"), "emission")
+    found = js.waiting_times(js.simulate(FEW_LEVELS, [0.2], 60, START, 1, "events"), "emission")
     assert found.times[-1] == found.durations[found.ended].max() < found.durations.max()

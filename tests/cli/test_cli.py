@@ -12,6 +12,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support.parameter_files import written
+from tqdm import tqdm
 
 import jumpsim as js
 from jumpsim.cli.commands import _counted
@@ -40,7 +42,7 @@ def edited(old, new):
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "spec.toml").write_text(SPEC)
+    written(tmp_path, SPEC)
     return tmp_path
 
 
@@ -334,18 +336,17 @@ def test_several_stores_are_compared(folder, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("show", [True, False, None])
-def test_bars_while_reading(folder, capsys, monkeypatch, show):
+def test_bars_while_reading(folder, capsys, monkeypatch, show, slabs):
     """A slow reading is shown when it is asked for; nothing of a fast one, or beside a pipe."""
     monkeypatch.chdir(folder)
     assert (
         main(["run", "spec.toml", "-o", "out.h5", "-n", "3", "-q", "--record", "counts,events"])
         == 0
     )
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_BYTES", 8 * 101 * 3)
-    monkeypatch.setattr("jumpsim.store.ensemble._SLAB_EVENTS", 1)
+    slabs(samples=8 * 101 * 3, events=1)
     assert progress._DELAY == 0.5
-    monkeypatch.setattr("jumpsim.utils.progress._DELAY", 0.05)
-    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)
+    monkeypatch.setattr(progress, "_DELAY", 0.05)
+    monkeypatch.setattr(tqdm, "monitor_interval", 0)
     ensemble = js.open("out.h5", progress=show)
     for seconds in (0.0, 0.12):
         capsys.readouterr()

@@ -1,10 +1,11 @@
-"""The kernel: words, slices, buffers, status codes, and the corners of what it may be asked."""
+"""The kernel: random words, slices, buffers, status codes and limiting cases."""
 
 import math
 from itertools import chain, combinations
 
 import numpy as np
 import pytest
+from support.systems import SMALL_WAVEGUIDE
 
 import jumpsim as js
 from jumpsim import engine, streams
@@ -14,12 +15,11 @@ from jumpsim.errors import SimulationError
 from jumpsim.model.rates import RateTable
 
 RECORDS = ("counts", "jumps", "events", "moments")
-MODEL = js.systems.open_waveguide(6, 5, 0.2, 1.0, (1.0, 0.5), (0.3, 0.1))
 START = {"A": 9, "B": 4, "m": 2}
 TIMES = np.linspace(0, 2, 9)
 
 
-def run(model=MODEL, times=TIMES, ntraj=12, start=START, record=RECORDS, **options):
+def run(model=SMALL_WAVEGUIDE, times=TIMES, ntraj=12, start=START, record=RECORDS, **options):
     return js.simulate(
         model, times, ntraj, start, 5, record, **{"workers": 1, "max_events": 10**5} | options
     )
@@ -274,7 +274,7 @@ def test_proceed_hears_of_everything_and_can_stop():
     stop = 10**9
     arguments = (
         "direct",
-        MODEL.table,
+        SMALL_WAVEGUIDE.table,
         TIMES,
         starts,
         states,

@@ -1,4 +1,4 @@
-"""Trajectories side by side are those of the direct method, bit for bit."""
+"""The lockstep engine gives the trajectories of the direct method, bit for bit."""
 
 import os
 import subprocess

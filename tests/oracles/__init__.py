@@ -1,1 +1,1 @@
-"""Independent references: nothing in here uses what it checks."""
+"""References that import nothing of the package: they cannot share its errors."""

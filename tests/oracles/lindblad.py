@@ -1,6 +1,7 @@
 """A plain Lindblad equation of two levels and a mode: dense operators on the whole Fock space.
 
-Typed from the paper, with Jordan-Wigner signs; knows nothing of blocks.
+Typed from the paper, with Jordan-Wigner signs; knows nothing of blocks. A parameter object of the
+package is taken as data: only its numbers are read.
 """
 
 import numpy as np

@@ -2,7 +2,7 @@
 
 Typed from the paper and from the theory of quantum jumps; knows nothing of blocks, pairs or closed
 forms. It only shares with the engine what a candidate is: one at the largest decay rate of the
-states that are superposed.
+states that are superposed. A model's rates are taken as data: only the numbers are read.
 """
 
 import math

@@ -9,6 +9,7 @@ import pytest
 import jumpsim as js
 from jumpsim.cli.main import main
 from jumpsim.papers import braak_mannhart
+from jumpsim.run import block_task
 from jumpsim.store.ensemble import open as open_ensemble
 
 DATA = Path(__file__).parents[2] / "data"
@@ -128,7 +129,7 @@ def test_number_of_trajectories_on_the_command_line(tmp_path, capsys):
 def test_drawing_again_computes_nothing(stores, monkeypatch):
     folder, _ = stores
     calls = []
-    monkeypatch.setattr("jumpsim.run.block_task.run_block", lambda *given: calls.append(given))
+    monkeypatch.setattr(block_task, "run_block", lambda *given: calls.append(given))
     list(braak_mannhart.draw_figures(["fig7"], DATA, folder, folder, ntraj=200, progress=False))
     assert calls == []
 

@@ -1,4 +1,4 @@
-"""A failure at every step of writing: one line is told, nothing is lost, and the run goes on."""
+"""A failure at every step of writing: one line is reported, nothing is lost, the run goes on."""
 
 import builtins
 import errno
@@ -10,12 +10,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import PUBLISHED
 from support.executors import Serial
 from support.killed_runs import assert_nothing_left, assert_same, blocks_folder, in_child, indices
+from support.systems import PUBLISHED
 
 import jumpsim as js
-from jumpsim.run import block_task, scheduler
+from jumpsim.run import block_task
 from jumpsim.store import WritableStore, hdf5_layout
 from jumpsim.store.file_part import FilePart
 from jumpsim.store.plan import Plan
@@ -83,9 +83,7 @@ def simulate(path, record=RECORDS, workers=1):
         )  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _every_block_at_once(monkeypatch):
-    monkeypatch.setattr(scheduler, "_COMMIT_SECONDS", -1)
+pytestmark = pytest.mark.usefixtures("every_block_at_once")
 
 
 @pytest.fixture(scope="module")
@@ -153,19 +151,19 @@ def calls_of(step, prepare, again, tmp_path):
 
 
 def fail(watch, path, again):
-    """Run with a failure; asserts that it is told as it should be, or that all went well."""
+    """Run with a failure; asserts that it is reported as it should be, or that all went well."""
     try:
         with watch:
             again(path)
     except KeyboardInterrupt:
         assert watch.failure is interrupt
     except js.StoreError as error:
-        told = str(error)
+        printed = str(error)
         assert watch.failure is not interrupt
-        assert "\n" not in told
-        assert str(path.parent) in told
+        assert "\n" not in printed
+        assert str(path.parent) in printed
         if "no_space" in watch.failure.__name__ and watch.step not in ("read a dataset", "lock"):
-            assert "no space" in told.lower()
+            assert "no space" in printed.lower()
 
 
 def fail_in_child(watch, path, again):
@@ -175,8 +173,8 @@ def fail_in_child(watch, path, again):
         with watch:
             again(path)
 
-    status, told = in_child(run)
-    assert status in (137, 0), told
+    status, printed = in_child(run)
+    assert status in (137, 0), printed
     for block in blocks_folder(path).glob("traj-*.h5"):
         watch.acknowledged[block] = digest(block)
 
@@ -317,10 +315,10 @@ def test_a_changed_number_is_found_when_a_record_is_added_to(finished, workers, 
     write_altered(changed)
     before = changed.read_bytes()
     for _ in range(2):
-        with pytest.raises(js.StoreError, match="trajectory 3 differs") as told:
+        with pytest.raises(js.StoreError, match="trajectory 3 differs") as printed:
             simulate(path, ["counts", "jumps"], workers)
-        assert "\n" not in str(told.value)
-        assert str(changed) in str(told.value)
+        assert "\n" not in str(printed.value)
+        assert str(changed) in str(printed.value)
         assert changed.read_bytes() == before
 
 

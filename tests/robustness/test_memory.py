@@ -16,7 +16,7 @@ model = js.systems.open_waveguide(
     tls=100, modes=100, gamma_dec="10 kHz", gamma_0="10 kHz",
     gamma_tilde=("10 MHz", 0), gamma_tilde_wg=("10 MHz", 0))
 ensemble = js.simulate(
-    model, np.linspace(0, 1e-5, 101), ntraj, js.Thermal(1.0), 1, record, store=store, workers=2)
+    model, np.linspace(0, 1e-6, 101), ntraj, js.Thermal(1.0), 1, record, store=store, workers=2)
 assert ensemble.ntraj == ntraj and ensemble.mean().shape == (101, 3)
 # Not ru_maxrss: that begins with the memory of the process that started this one.
 print(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1])
@@ -53,12 +53,13 @@ def test_more_than_fits_is_refused_when_it_is_read(tmp_path, monkeypatch):
     import numpy as np
 
     import jumpsim as js
+    from jumpsim.store import ensemble as ensemble_module
 
     model = js.systems.hohlraum(5, 5, 1.0)
     times = np.linspace(0, 1, 11)
     js.simulate(model, times, 50, {"N": 3, "m": 1}, 1, store=tmp_path / "a.h5")
     ensemble = js.open(tmp_path / "a.h5")
-    monkeypatch.setattr("jumpsim.store.ensemble.available_memory", lambda: 10_000)
+    monkeypatch.setattr(ensemble_module, "available_memory", lambda: 10_000)
     with pytest.raises(js.InputError, match=r"go through `slabs\('counts'\)` instead"):
         _ = ensemble.counts
     slabs = np.concatenate(list(ensemble.slabs("counts")))

@@ -19,6 +19,7 @@ from support.killed_runs import (
     blocks_folder,
     prepared,
 )
+from support.systems import LARGER_HOHLRAUM
 
 import jumpsim as js
 from jumpsim.cli.main import main
@@ -41,20 +42,8 @@ def two(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory):
-    return prepared(tmp_path_factory.mktemp("reference"))
-
-
-@pytest.fixture(scope="module")
 def long_reference(tmp_path_factory):
     return prepared(tmp_path_factory.mktemp("long"), LONG)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    (tmp_path / "spec.toml").write_text(SPEC)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def run(scheduler, *more, out="out.h5"):
@@ -79,7 +68,7 @@ def test_errors_of_trajectories_come_back(two, folder, capsys):
 
 def test_the_library_takes_a_client_and_asks_how_many_workers(two, monkeypatch):
     monkeypatch.setattr(workers, "usable_cores", lambda: 7)
-    model = js.systems.hohlraum(20, 10, 1.0)
+    model = LARGER_HOHLRAUM
     given = (model, [0.5, 1.0], 300, {"N": 10, "m": 5}, 3)
     with distributed.Client(two.address, set_as_default=False) as client:
         pool = workers.as_workers(client.get_executor(), None)

@@ -1,4 +1,4 @@
-"""One long trajectory: the same events as ever, averages with honest errors, and it goes on."""
+"""One long trajectory: the events of `simulate`, averages with correct errors, and resuming."""
 
 import json
 import os
@@ -10,7 +10,8 @@ import time
 import h5py
 import numpy as np
 import pytest
-from support.systems import SYSTEMS
+from support.parameter_files import hohlraum, written
+from support.systems import LARGER_HOHLRAUM, SYSTEMS
 
 import jumpsim as js
 from jumpsim import engine, streams
@@ -18,26 +19,12 @@ from jumpsim.analysis.averages import long_run
 from jumpsim.cli.main import main
 from jumpsim.engine import compiling
 
-HOHLRAUM = js.systems.hohlraum(20, 10, 1.0)
 START = js.Fixed({"N": 6, "m": 5})
 TURNOVER = js.Model(
     [js.Pool.mass_action("X")],
     [js.Channel("come", 30.0, {}, {"X": 1}), js.Channel("gone", 2.0, {"X": 1})],
 )
-SPEC = """
-system = "hohlraum"
-[parameters]
-tls = 20
-modes = 10
-gamma_tilde = 1.0
-[start]
-thermal = 1.0
-[times]
-stop = 1.0
-points = 2
-[run]
-seed = 4
-"""
+SPEC = hohlraum("thermal = 1.0", "stop = 1.0\npoints = 2", "seed = 4", gamma_tilde=1.0)
 
 
 def equal(one, other):
@@ -87,9 +74,9 @@ def test_a_state_is_not_that_of_what_was_ended_later():
 
 
 def test_it_is_the_trajectory_of_that_seed_and_index():
-    run = js.long_run(HOHLRAUM, js.Thermal(1.0), 2.0, 5, 4, seed=9, index=3, warmup=1.0)
+    run = js.long_run(LARGER_HOHLRAUM, js.Thermal(1.0), 2.0, 5, 4, seed=9, index=3, warmup=1.0)
     times = 1.0 + 2.0 * (np.arange(21) / 4)
-    plain = js.simulate(HOHLRAUM, times, 4, js.Thermal(1.0), 9, ["counts", "jumps"])
+    plain = js.simulate(LARGER_HOHLRAUM, times, 4, js.Thermal(1.0), 9, ["counts", "jumps"])
     counts, jumps = plain.counts[3], plain.jumps[3]
     np.testing.assert_array_equal(run.means, counts[1:].reshape(5, 4, 2).mean(axis=1))
     np.testing.assert_allclose(run.cov(), np.cov(counts[1:].T), rtol=1e-12)
@@ -105,14 +92,16 @@ def test_it_is_the_trajectory_of_that_seed_and_index():
 
 
 def test_pieces_are_the_whole(tmp_path):
-    whole = js.long_run(HOHLRAUM, START, 2.0, 7, 50, seed=2, warmup="500 ms")
+    whole = js.long_run(LARGER_HOHLRAUM, START, 2.0, 7, 50, seed=2, warmup="500 ms")
     assert "all 7 blocks" in str(whole)
     for blocks in (1, 2, 3, 7):
-        js.long_run(HOHLRAUM, START, 2.0, blocks, 50, seed=2, warmup=0.5, store=tmp_path / "a.h5")
+        js.long_run(
+            LARGER_HOHLRAUM, START, 2.0, blocks, 50, seed=2, warmup=0.5, store=tmp_path / "a.h5"
+        )
     grown = js.open_long(tmp_path / "a.h5")
     equal(whole, grown)
     before = (tmp_path / "a.h5").read_bytes()
-    again = js.long_run(HOHLRAUM, START, 2.0, 3, 50, warmup=0.5, store=tmp_path / "a.h5")
+    again = js.long_run(LARGER_HOHLRAUM, START, 2.0, 3, 50, warmup=0.5, store=tmp_path / "a.h5")
     assert "nothing to do" in again.stop_reason
     assert (tmp_path / "a.h5").read_bytes() == before
     assert os.listdir(tmp_path) == ["a.h5"]
@@ -131,7 +120,7 @@ def test_a_time_limit_keeps_what_is_done(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_killed_it_goes_on(number, tmp_path):
-    (tmp_path / "spec.toml").write_text(SPEC)
+    written(tmp_path, SPEC)
     code = (
         "from jumpsim import cli; from jumpsim.run import long_run; "
         "long_run._COMMIT_SECONDS = 0.05; cli."
@@ -168,7 +157,7 @@ def test_killed_it_goes_on(number, tmp_path):
         assert number == signal.SIGKILL or "run the same command again" in told
     assert statuses == {-9 if number == signal.SIGKILL else 75}
     held = js.open_long(tmp_path / "a.h5")
-    whole = js.long_run(HOHLRAUM, js.Thermal(1.0), 2.0, len(held), 50, seed=4)
+    whole = js.long_run(LARGER_HOHLRAUM, js.Thermal(1.0), 2.0, len(held), 50, seed=4)
     equal(held, whole)
 
 
@@ -186,7 +175,7 @@ def test_the_law_at_rest_is_found():
         n = 400 // joined
         assert abs(run.sem(joined)[0] / run.sem()[0] - 1) < 4.5 / np.sqrt(2 * (n - 1))
     hohlraum = js.stationary_averages(
-        js.long_run(HOHLRAUM, START, 20.0, 300, 100, seed=1, warmup=10.0)
+        js.long_run(LARGER_HOHLRAUM, START, 20.0, 300, 100, seed=1, warmup=10.0)
     )
     assert hohlraum.theory == "master equation"
     assert (np.abs(hohlraum.scores) < 4.5).all()
@@ -194,7 +183,7 @@ def test_the_law_at_rest_is_found():
     assert (np.abs(hohlraum.run.cov() - hohlraum.covariance) < 4.5 * error).all()
     assert hohlraum.warnings == []
     # A conserved total is that of this trajectory, not of all starts.
-    warm = js.stationary_averages(js.long_run(HOHLRAUM, js.Thermal(1.0), 1.0, 2, 5, seed=1))
+    warm = js.stationary_averages(js.long_run(LARGER_HOHLRAUM, js.Thermal(1.0), 1.0, 2, 5, seed=1))
     assert warm.mean.sum() == pytest.approx(sum(warm.run.start.counts.values()), rel=1e-9)
     assert "warning" not in str(hohlraum)
 
@@ -202,10 +191,10 @@ def test_the_law_at_rest_is_found():
 @pytest.mark.slow
 def test_errors_cover():
     """95 % intervals of 400 seeds: covered fraction within [0.910, 0.9825], alarm 0.1 %."""
-    expected = js.stationary(HOHLRAUM, START)
+    expected = js.stationary(LARGER_HOHLRAUM, START)
     covered = []
     for seed in range(400):
-        run = js.long_run(HOHLRAUM, START, 5.0, 60, 50, seed=seed, warmup=5.0)
+        run = js.long_run(LARGER_HOHLRAUM, START, 5.0, 60, 50, seed=seed, warmup=5.0)
         mean = abs(run.mean()[0] - expected.mean[0]) < 2.0 * run.sem()[0]
         variance = abs(run.cov() - expected.covariance)[0, 0] < 2.0 * run.cov_error()[0, 0]
         covered.append((mean, variance))
@@ -235,7 +224,7 @@ def test_what_speaks_against_the_errors_is_said(monkeypatch):
 
 
 def test_no_block_yet():
-    run = js.long_run(HOHLRAUM, START, 1e6, 5, 5, seed=1, timeout=1e-9)
+    run = js.long_run(LARGER_HOHLRAUM, START, 1e6, 5, 5, seed=1, timeout=1e-9)
     with pytest.raises(js.InputError, match="no block is finished"):
         js.stationary_averages(run)
 
@@ -255,14 +244,21 @@ BAD = [
 
 @pytest.mark.parametrize(("given", "told"), BAD)
 def test_bad_input(given, told):
-    good = {"model": HOHLRAUM, "initial": START, "block": 1.0, "blocks": 3}
+    good = {"model": LARGER_HOHLRAUM, "initial": START, "block": 1.0, "blocks": 3}
     with pytest.raises(js.InputError, match=told) as caught:
         js.long_run(**good | given)
     assert "\n" not in str(caught.value)
 
 
 def test_another_run_is_refused(tmp_path):
-    good = {"model": HOHLRAUM, "initial": START, "block": 1.0, "blocks": 3, "samples": 5, "seed": 1}
+    good = {
+        "model": LARGER_HOHLRAUM,
+        "initial": START,
+        "block": 1.0,
+        "blocks": 3,
+        "samples": 5,
+        "seed": 1,
+    }
     js.long_run(**good, store=tmp_path / "a.h5")
     for other in (
         {"seed": 2}, {"samples": 6}, {"index": 1}, {"block": 2.0}, {"warmup": 1.0},
@@ -274,7 +270,7 @@ def test_another_run_is_refused(tmp_path):
 
 def test_files_that_are_not_what_they_should_be(tmp_path):
     path = tmp_path / "a.h5"
-    js.long_run(HOHLRAUM, START, 1.0, 3, 5, seed=1, store=path)
+    js.long_run(LARGER_HOHLRAUM, START, 1.0, 3, 5, seed=1, store=path)
     data = path.read_bytes()
     for name in ("count_sum", "count_product_sum", "jumps", "time", "stream", "counts", "events"):
         path.write_bytes(data)
@@ -289,9 +285,9 @@ def test_files_that_are_not_what_they_should_be(tmp_path):
         path.write_bytes(wrong)
         with pytest.raises(js.StoreError, match=r"a\.h5: cannot be read as a long run"):
             js.open_long(path)
-    js.simulate(HOHLRAUM, [1.0], 3, START, 1, store=tmp_path / "b.h5")
+    js.simulate(LARGER_HOHLRAUM, [1.0], 3, START, 1, store=tmp_path / "b.h5")
     with pytest.raises(js.StoreError, match=r"b\.h5: must be a long run of jumpsim, but is"):
-        js.long_run(HOHLRAUM, START, 1.0, 3, store=tmp_path / "b.h5")
+        js.long_run(LARGER_HOHLRAUM, START, 1.0, 3, store=tmp_path / "b.h5")
     path.write_bytes(data)
     with pytest.raises(js.StoreError, match="but a long run of jumpsim"):
         js.open(path)
@@ -301,7 +297,7 @@ def test_files_that_are_not_what_they_should_be(tmp_path):
 
 def test_others_can_read_it(tmp_path):
     xarray = pytest.importorskip("xarray")
-    run = js.long_run(HOHLRAUM, START, 1.0, 3, 5, seed=1, store=tmp_path / "a.h5")
+    run = js.long_run(LARGER_HOHLRAUM, START, 1.0, 3, 5, seed=1, store=tmp_path / "a.h5")
     for backend in ("h5netcdf", "netcdf4"):
         with xarray.open_dataset(tmp_path / "a.h5", engine=backend) as data:
             sums = data.count_sum.sel(word=1).values / 5
@@ -315,7 +311,7 @@ def test_others_can_read_it(tmp_path):
 
 def test_on_the_command_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "spec.toml").write_text(SPEC)
+    written(tmp_path, SPEC)
     given = ["long", "spec.toml", "-o", "a.h5", "--block", "2 s", "--blocks", "30", "-q"]
     assert main([*given, "--samples", "20", "--warmup", "1 s"]) == 0
     told = capsys.readouterr().out

@@ -31,20 +31,8 @@ LONG = LONG.replace(', "events"', "")
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory):
-    return prepared(tmp_path_factory.mktemp("reference"))
-
-
-@pytest.fixture(scope="module")
 def long_reference(tmp_path_factory):
     return prepared(tmp_path_factory.mktemp("long"), LONG)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    (tmp_path / "spec.toml").write_text(SPEC)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def mpiexec(ranks, *arguments, program=("-m", "jumpsim", "run", "spec.toml", "-o", "out.h5", "-q")):

@@ -1,4 +1,4 @@
-"""Parameter files: every way to say pools, channels, starts and times."""
+"""Parameter files: every way to give pools, channels, starts and times."""
 
 import tomllib
 from pathlib import Path

@@ -1,10 +1,11 @@
-"""`simulate`: same numbers whoever does the work, honest stops, and readable refusals."""
+"""`simulate`: the same numbers for any workers, early stops, and readable refusals."""
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from support.systems import LARGER_HOHLRAUM, SMALL_WAVEGUIDE
 
 import jumpsim as js
 from jumpsim.errors import SimulationError
@@ -13,7 +14,6 @@ from jumpsim.run.stopping import achieved_sem
 from jumpsim.statistics.moments import Moments
 from jumpsim.store.plan import Plan
 
-MODEL = js.systems.open_waveguide(6, 5, 0.2, 1.0, (1.0, 0.5), (0.3, 0.1))
 TIMES = [0.0, 0.3, 1.0]
 THERMAL = js.Thermal(1.0)
 RECORD = ["counts", "jumps", "events", "moments"]
@@ -21,7 +21,7 @@ RECORD = ["counts", "jumps", "events", "moments"]
 RARE = js.Model([js.Pool.tls("m", 1)], [js.Channel("decay", 1e-4, {"m": 1})])
 
 
-def run(ntraj=200, seed=9, model=MODEL, times=TIMES, initial=THERMAL, **options):
+def run(ntraj=200, seed=9, model=SMALL_WAVEGUIDE, times=TIMES, initial=THERMAL, **options):
     options = {"workers": 1, "record": RECORD, "max_events": 10**5} | options
     return js.simulate(model, times, ntraj, initial, seed=seed, **options)
 
@@ -75,7 +75,7 @@ def test_short_run_is_the_beginning_of_a_long_one(whole):
 
 
 def test_any_trajectory_alone(whole):
-    plan = Plan(MODEL, THERMAL, np.array(TIMES), 9, ("counts",))
+    plan = Plan(SMALL_WAVEGUIDE, THERMAL, np.array(TIMES), 9, ("counts",))
     for i in (0, 63, 199):
         block, _ = run_block(plan, i, i + 1)
         np.testing.assert_array_equal(block.arrays["counts"][0], whole.counts[i])
@@ -125,7 +125,7 @@ def test_target_sem_stops_at_a_look():
     ]
     n = ensembles[0].ntraj
     assert n in (512, 1024, 2048)
-    B = MODEL.pools.index("B")
+    B = SMALL_WAVEGUIDE.pools.index("B")
     assert ensembles[0].sem()[:, B].max() <= 0.1
     before = Moments.of(ensembles[0].counts[: n // 2]).sem()
     assert before[:, B].max() > 0.1
@@ -165,7 +165,7 @@ def test_timeout_returns_what_is_done(whole):
     assert ensemble.counts.shape == (len(indices), 3, 3)
     early = indices[indices < 200]
     np.testing.assert_array_equal(ensemble.counts[: len(early)], whole.counts[early])
-    plan = Plan(MODEL, THERMAL, np.array(TIMES), 9, ("counts",))
+    plan = Plan(SMALL_WAVEGUIDE, THERMAL, np.array(TIMES), 9, ("counts",))
     for row in (len(indices) // 2, len(indices) - 1):
         block, _ = run_block(plan, indices[row], indices[row] + 1)
         np.testing.assert_array_equal(ensemble.counts[row], block.arrays["counts"][0])
@@ -290,7 +290,7 @@ def test_xarray_names_every_dimension(whole):
     assert not any(name.startswith("dim_") for name in data.dims)
     np.testing.assert_array_equal(data["counts"].sel(pool="B"), whole.counts[:, :, 1])
     np.testing.assert_array_equal(data["time"], TIMES)
-    assert data["channel"].values.tolist() == list(MODEL.channels)
+    assert data["channel"].values.tolist() == list(SMALL_WAVEGUIDE.channels)
     assert all({"units", "long_name"} <= set(data[name].attrs) for name in data.data_vars)
 
 
@@ -303,7 +303,7 @@ def test_only_pools_with_a_target_are_reported():
 
 
 def test_a_target_goes_on_from_stored_sums(tmp_path):
-    model = js.systems.hohlraum(20, 10, 1.0)
+    model = LARGER_HOHLRAUM
     run = {"initial": {"N": 10, "m": 5}, "seed": 1, "record": "moments", "store": tmp_path / "a.h5"}
     js.simulate(model, [1.0], 1000, **run)
     ensemble = js.simulate(model, [1.0], 5000, **run, target_sem=0.05)
@@ -312,7 +312,7 @@ def test_a_target_goes_on_from_stored_sums(tmp_path):
 
 
 def test_events_of_a_row_that_is_not_there():
-    model = js.systems.hohlraum(20, 10, 1.0)
+    model = LARGER_HOHLRAUM
     ensemble = js.simulate(model, [1.0], 5, {"N": 10, "m": 5}, 1, "events")
     for row in (5, -6, "a", True, 1.0):
         with pytest.raises(js.InputError, match="`i` must be a row from -5 to 4"):
@@ -321,6 +321,6 @@ def test_events_of_a_row_that_is_not_there():
 
 
 def test_a_truth_value_is_not_a_count():
-    model = js.systems.hohlraum(20, 10, 1.0)
+    model = LARGER_HOHLRAUM
     with pytest.raises(js.InputError, match="counts must be numbers"):
         js.simulate(model, [1.0], 5, {"N": True, "m": 5}, 1)

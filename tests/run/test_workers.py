@@ -3,140 +3,45 @@
 import concurrent.futures as cf
 import multiprocessing
 import os
-import pickle
-import random
-import shutil
 import signal
 import threading
 import time
 import tracemalloc
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pytest
 from support.killed_runs import SPEC, assert_nothing_left, assert_one_line, assert_same
+from support.unruly import NTRAJ, Unruly, cancel_every, run
 
 import jumpsim as js
 from jumpsim.cli.main import main
-from jumpsim.run import block_task, clusters, scheduler, worker_process, workers
-from jumpsim.run.worker_process import Order, work
-from jumpsim.store import MemoryStore, WritableStore
-from jumpsim.store.plan import Plan
-from jumpsim.utils.provenance import software
-
-MODEL = js.systems.open_waveguide(6, 5, 0.2, 1.0, (1.0, 0.5), (0.3, 0.1))
-TIMES = [0.0, 0.3, 1.0]
-THERMAL = js.Thermal(1.0)
-RECORD = ["counts", "jumps", "events", "moments"]
-NTRAJ = 300
-
-
-def run(ntraj=NTRAJ, **options):
-    options = {"record": RECORD, "block_size": 7} | options
-    return js.simulate(MODEL, TIMES, ntraj, THERMAL, 9, **options)
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory):
-    path = tmp_path_factory.mktemp("reference") / "a.h5"
-    run(store=path, workers=1, block_size=None)
-    return path
-
-
-class Unruly(cf.Executor):
-    """Does a task whenever it likes; loses some of them.
-
-    Parameters
-    ----------
-    seed : int
-    lose : callable
-        Given the random numbers and the future, it may bring it to nothing and say so.
-    """
-
-    _max_workers = 3
-
-    def __init__(self, seed=0, lose=lambda *_: False):
-        self.random, self.lose = random.Random(seed), lose
-        self.waiting, self.most, self.submitted, self.cancelled = [], 0, 0, 0
-        self.lock, self.open = threading.Condition(), True
-        self.thread = threading.Thread(target=self._work, daemon=True)
-        self.thread.start()
-
-    def submit(self, function, *arguments):
-        """Keep a task for later."""
-        future = cf.Future()
-        # As in another process: everything travels as bytes.
-        with self.lock:
-            self.waiting.append((future, pickle.dumps((function, arguments))))
-            self.submitted += 1
-            self.most = max(self.most, len(self.waiting))
-            self.lock.notify()
-        return future
-
-    def shutdown(self, wait=True, *, cancel_futures=False):  # noqa: ARG002
-        """End the thread."""
-        with self.lock:
-            self.open = False
-            self.lock.notify()
-        self.thread.join(30)
-
-    def _work(self):
-        while self.open:
-            with self.lock:
-                self.lock.wait_for(lambda: self.waiting or not self.open)
-                if not self.waiting:
-                    return
-                future, task = self.waiting.pop(self.random.randrange(len(self.waiting)))
-            if self.lose(self.random, future):
-                self.cancelled += 1
-                continue
-            if not future.set_running_or_notify_cancel():
-                continue
-            function, arguments = pickle.loads(task)
-            try:
-                future.set_result(pickle.loads(pickle.dumps(function(*arguments))))
-            except Exception as error:
-                future.set_exception(pickle.loads(pickle.dumps(error)))
-
-
-def cancel_every(n, most=3):
-    """Cancel one future in n, as Dask does when the scheduler comes back without memory."""
-    left = iter(range(most))
-
-    def lose(numbers, future):
-        if numbers.randrange(n) or next(left, None) is None:
-            return False
-        future.cancel()
-        future.set_running_or_notify_cancel()
-        return True
-
-    return lose
+from jumpsim.run import block_task, clusters, workers
+from jumpsim.store import MemoryStore
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_any_order_of_completion_gives_the_same_file(seed, tmp_path, reference):
+def test_any_order_of_completion_gives_the_same_file(seed, tmp_path, uncut):
     with Unruly(seed) as executor:
         run(store=tmp_path / "a.h5", executor=executor)
-    assert_same(tmp_path / "a.h5", reference)
+    assert_same(tmp_path / "a.h5", uncut)
     assert executor.submitted == -(-NTRAJ // 7)
 
 
-def test_few_tasks_are_in_flight(tmp_path, reference):
+def test_few_tasks_are_in_flight(tmp_path, uncut):
     for number, most in ((None, 6), (1, 2), (8, 16)):
         with Unruly() as executor:
             run(store=tmp_path / f"{most}.h5", executor=executor, workers=number)
         assert most - 1 <= executor.most <= most  # one may have been taken already
-        assert_same(tmp_path / f"{most}.h5", reference)
+        assert_same(tmp_path / f"{most}.h5", uncut)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_was_lost_is_done_again(seed, tmp_path, reference):
+def test_what_was_lost_is_done_again(seed, tmp_path, uncut):
     with Unruly(seed, cancel_every(8)) as executor:
         run(store=tmp_path / "a.h5", executor=executor)
     assert executor.cancelled > 0
     assert executor.submitted == -(-NTRAJ // 7) + executor.cancelled
-    assert_same(tmp_path / "a.h5", reference)
+    assert_same(tmp_path / "a.h5", uncut)
     assert_nothing_left(tmp_path / "a.h5")
 
 
@@ -150,13 +55,13 @@ def cancel_all_after(number):
     return lose
 
 
-def test_a_block_that_is_always_lost_ends_the_run(tmp_path, reference):
+def test_a_block_that_is_always_lost_ends_the_run(tmp_path, uncut):
     executor = Unruly(0, cancel_all_after(10))
     with executor, pytest.raises(js.WorkersError, match=r"were lost 4 times"):
         run(store=tmp_path / "a.h5", executor=executor)
     assert js.open(tmp_path / "a.h5").ntraj == 70
     run(store=tmp_path / "a.h5")
-    assert_same(tmp_path / "a.h5", reference)
+    assert_same(tmp_path / "a.h5", uncut)
 
 
 def spawned():
@@ -192,8 +97,8 @@ def slow_reference(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_broken_pool_is_told_of_and_the_run_goes_on(tmp_path, slow_reference, monkeypatch):
-    monkeypatch.setattr(scheduler, "_COMMIT_SECONDS", 0)
+@pytest.mark.usefixtures("every_block_at_once")
+def test_a_broken_pool_is_told_of_and_the_run_goes_on(tmp_path, slow_reference):
     path = tmp_path / "a.h5"
     with spawned() as pool:
         thread = kill_a_worker(lambda: pool, path)
@@ -212,8 +117,8 @@ def test_a_broken_pool_is_told_of_and_the_run_goes_on(tmp_path, slow_reference, 
 
 
 @pytest.mark.slow
-def test_a_pool_that_can_be_made_again_is(tmp_path, slow_reference, monkeypatch):
-    monkeypatch.setattr(scheduler, "_COMMIT_SECONDS", 0)
+@pytest.mark.usefixtures("every_block_at_once")
+def test_a_pool_that_can_be_made_again_is(tmp_path, slow_reference):
     path, made = tmp_path / "a.h5", []
 
     def make():
@@ -283,81 +188,6 @@ def test_the_command_tells_of_lost_workers_in_one_line(tmp_path, monkeypatch, ca
     assert js.open(out).ntraj == 60
 
 
-@pytest.fixture
-def plan():
-    return Plan(MODEL, THERMAL, np.array(TIMES), 9, ("counts",))
-
-
-@pytest.mark.parametrize("name", ["jumpsim", "numpy", "numba", "llvmlite"])
-def test_other_software_is_refused_before_anything_is_unpacked(name, plan):
-    order = Order.of(plan, None)
-    assert work(order, 0, 3, False)[0].last == 3
-    other = replace(order, plan=b"nonsense", software=order.software | {name: "0.0.1"})
-    with pytest.raises(js.InputError, match=rf"has {name} \d.* the run needs 0\.0\.1; install"):
-        work(other, 0, 3, False)
-    with Unruly() as executor, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker_process.Order, "of", lambda *_: other)
-        with pytest.raises(js.InputError, match=rf"process {os.getpid()} on .* has {name}"):
-            run(executor=executor)
-
-
-def test_a_worker_without_this_package_is_told_of():
-    missing = ModuleNotFoundError("No module named 'jumpsim'")
-    older = AttributeError("Can't get attribute 'work' on <module 'jumpsim.run.worker_process'>")
-    for error in (missing, older):
-        bad = Unruly(lose=lambda _, future, error=error: future.set_exception(error) or True)
-        with bad, pytest.raises(js.InputError, match="a worker cannot load this jumpsim"):
-            run(executor=bad)
-
-
-def test_workers_write_to_a_shared_folder(tmp_path, reference, plan, monkeypatch):
-    path, admitted = tmp_path / "a.h5", []
-    admit = WritableStore.admit
-    monkeypatch.setattr(WritableStore, "admit", lambda *a: admitted.append(a) or admit(*a))
-    with Unruly(1, cancel_every(8)) as executor:
-        run(store=path, executor=executor, shared_folder=True)
-    assert len(admitted) == -(-NTRAJ // 7)
-    assert_same(path, reference)
-    assert_nothing_left(path)
-    store = WritableStore(tmp_path / "b.h5", plan)
-    store.begin(10)
-    order = Order.of(plan, None, None, *store.shared())
-    written, _ = work(order, 0, 4, False, store.block_name(0, 4))
-    store.admit(written)
-    assert store.ranges() == [(0, 4)]
-    for other in (
-        replace(order, run_text="another"),
-        replace(order, folder=str(tmp_path / "none")),
-    ):
-        with pytest.raises(js.InputError, match="is not shared: a worker"):
-            work(other, 4, 8, False, store.block_name(4, 8))
-    assert len(list(store.folder.glob("traj-*"))) == 1
-
-
-def test_what_a_worker_says_it_wrote_must_be_there(tmp_path, plan, monkeypatch):
-    monkeypatch.setattr("jumpsim.store.disk._APPEARS_SECONDS", 0.2)
-    store = WritableStore(tmp_path / "b.h5", plan)
-    store.begin(10)
-    written, _ = work(
-        Order.of(plan, None, None, *store.shared()), 0, 4, False, store.block_name(0, 4)
-    )
-    hidden = tmp_path / "hidden"
-    written.file.rename(hidden)
-    with pytest.raises(js.StoreError, match="no such file"):
-        store.admit(written)
-    late = threading.Timer(0.1, lambda: hidden.rename(written.file))
-    late.start()
-    store.admit(written)
-    assert store.ranges() == [(0, 4)]
-
-
-def test_a_shared_folder_needs_a_store_and_other_processes(tmp_path):
-    for options in ({"executor": Unruly()}, {"store": tmp_path / "a.h5"}):
-        with pytest.raises(js.InputError, match="`shared_folder` needs a `store`"):
-            run(shared_folder=True, **options)
-    assert not list(tmp_path.iterdir())
-
-
 class Immediate(cf.Executor):
     """Does a task when it is given, so that all the time that passes is the driver's."""
 
@@ -417,14 +247,3 @@ def test_sums_of_many_tasks_take_no_room_each(plan):
         store.write([block_task.run_block(plan, first, first + 10)[0]])
     assert len(store.parts) == 1
     assert (store.moments().second == block_task.run_block(plan, 0, 40)[0].sums.second).all()
-
-
-def test_code_that_is_written_for_a_model_is_not_other_software():
-    before = software.__wrapped__()
-    folder = Path(js.__file__).parent / "__pycache__" / "kernels-of-a-test"
-    folder.mkdir(parents=True)
-    try:
-        (folder / "lockstep_0.py").write_text("1")
-        assert software.__wrapped__() == before
-    finally:
-        shutil.rmtree(folder)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim.run import block_task, scheduler
+from jumpsim.run import block_task
 from jumpsim.store import FileStore, WritableStore, chunks, hdf5_layout
 from jumpsim.store.block import Block, narrowest
 from jumpsim.store.outcome import Kind, Outcome
@@ -135,6 +135,7 @@ def test_chunks_of_blocks_are_taken_over(plan, tmp_path, encoded):
     assert sum(encoded) == 3 * 8
 
 
+@pytest.mark.usefixtures("every_block_at_once")
 def test_a_run_compresses_each_trajectory_once_and_in_its_workers(
     plan, tmp_path, encoded, monkeypatch
 ):
@@ -145,7 +146,6 @@ def test_a_run_compresses_each_trajectory_once_and_in_its_workers(
         write(store, blocks)
 
     monkeypatch.setattr(WritableStore, "write", looked_at)
-    monkeypatch.setattr(scheduler, "_COMMIT_SECONDS", 0.0)
     arguments = plan.model, plan.times, 64, plan.initial, 5, plan.record
     js.simulate(*arguments, store=tmp_path / "a.h5", block_size=20, workers=1)
     assert [(block.first, block.last) for block in delivered] == [

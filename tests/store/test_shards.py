@@ -1,4 +1,4 @@
-"""Array jobs: shards know nothing of each other, and together are the run."""
+"""Array jobs: independent shards give together the file of the run."""
 
 import os
 import subprocess
@@ -8,35 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.killed_runs import (
-    SPEC,
     assert_nothing_left,
     assert_one_line,
     assert_same,
     blocks_folder,
-    prepared,
 )
 
 import jumpsim as js
 from jumpsim.cli.main import main
 from jumpsim.run.block_task import run_block
-from jumpsim.store import WritableStore
+from jumpsim.store import WritableStore, hdf5_layout
 from jumpsim.store.plan import Plan
 from jumpsim.store.shard import Shard, shard_of, shards
 
 ROOT = Path(__file__).parents[2]
 NTRAJ = 200
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    (tmp_path / "spec.toml").write_text(SPEC)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory):
-    return prepared(tmp_path_factory.mktemp("reference"))
 
 
 def run(shard, *more):
@@ -168,7 +154,7 @@ def test_a_disk_that_is_full_while_shards_are_united_costs_nothing(folder, refer
         raise RuntimeError("Can't write: No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("jumpsim.store.disk.hdf5_layout.write", full)
+        patch.setattr(hdf5_layout, "write", full)
         with pytest.raises(js.StoreError, match="no space left"):
             js.compact("out.h5")
     assert js.status("out.h5").missing == []

@@ -1,4 +1,4 @@
-"""Status, rerun, dry run and merge: what they tell is true, and they change nothing."""
+"""Status, rerun, dry run and merge: their reports are correct, and they change nothing."""
 
 import dataclasses
 import json

@@ -14,7 +14,7 @@ import jumpsim as js
 from jumpsim import engine
 from jumpsim.engine import trajectories
 from jumpsim.run.block_task import run_block
-from jumpsim.store import FileStore, MemoryStore, WritableStore, disk, hdf5_layout
+from jumpsim.store import FileStore, MemoryStore, WritableStore, hdf5_layout
 from jumpsim.store.file_part import FilePart
 from jumpsim.store.outcome import Kind, Outcome
 from jumpsim.store.plan import Plan
@@ -274,7 +274,7 @@ def test_nothing_is_simulated_twice(tmp_path, waveguide, microseconds, monkeypat
     ],
 )
 def test_another_run_is_refused_with_the_difference(tmp_path, change, message):
-    from conftest import PUBLISHED
+    from support.systems import PUBLISHED
 
     path = tmp_path / "a.h5"
     run = {"times": np.linspace(0, 1e-6, 11), "ntraj": 3, "initial": js.Thermal(1.0), "seed": 5}
@@ -341,7 +341,7 @@ def test_a_full_disk_is_told_and_costs_no_earlier_block(tmp_path, plan, monkeypa
     def full(*_):
         raise RuntimeError("Can't write: No space left on device")
 
-    monkeypatch.setattr(disk.hdf5_layout, "write", full)
+    monkeypatch.setattr(hdf5_layout, "write", full)
     with pytest.raises(js.StoreError, match="no space left"):
         store.write([run_block(plan, 3, 6)[0]])
     assert js.open(tmp_path / "s.h5").ntraj == 3

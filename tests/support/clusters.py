@@ -70,11 +70,11 @@ class Cluster:
         process.wait()
 
     def _start(self, *arguments, before=(), **environment):
-        with open(self.folder / "told", "a") as told:
+        with open(self.folder / "printed", "a") as printed:
             process = subprocess.Popen(
                 [*before, sys.executable, "-m", "dask", *arguments],
-                stdout=told,
-                stderr=told,
+                stdout=printed,
+                stderr=printed,
                 start_new_session=True,
                 env={**os.environ, **environment},
                 cwd=self.folder,

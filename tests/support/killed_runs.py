@@ -80,16 +80,16 @@ class Run:
         self.out = Path(out)
         options = {"commit": 0, **options}
         command = ["run", str(spec), "-o", str(out), "-q", *map(str, arguments)]
-        self._told = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end
         if how == "fork":
             self._child = None
-            self.pid = fork(lambda: _main(options, command), self._told)
+            self.pid = fork(lambda: _main(options, command), self._stderr)
         else:
             program = ["-m", "jumpsim"] if how == "plain" else [__file__, json.dumps(options)]
             self._child = subprocess.Popen(
                 [sys.executable, *program, *command],
                 stdout=subprocess.DEVNULL,
-                stderr=self._told,
+                stderr=self._stderr,
                 start_new_session=True,  # its workers are of its group
             )
             self.pid = self._child.pid
@@ -102,7 +102,7 @@ class Run:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self.wait()
-        self._told.close()
+        self._stderr.close()
 
     def poll(self):
         """Exit status, or None while it runs."""
@@ -137,8 +137,8 @@ class Run:
     def end(self, seconds=120):
         """Exit status and stderr, after the end."""
         self.wait(seconds)
-        self._told.seek(0)
-        return self.status, self._told.read().decode(errors="replace")
+        self._stderr.seek(0)
+        return self.status, self._stderr.read().decode(errors="replace")
 
 
 def completed(spec, out, *arguments, **options):
@@ -200,11 +200,11 @@ def assert_nothing_left(out):
     assert not temporaries(out)
 
 
-def assert_one_line(told):
-    assert told.startswith("jumpsim "), told
-    assert told.endswith("\n"), told
-    assert told.count("\n") == 1, told
-    assert "Traceback" not in told
+def assert_one_line(printed):
+    assert printed.startswith("jumpsim "), printed
+    assert printed.endswith("\n"), printed
+    assert printed.count("\n") == 1, printed
+    assert "Traceback" not in printed
 
 
 def in_child(function, seconds=60, memory=None):
@@ -217,31 +217,31 @@ def in_child(function, seconds=60, memory=None):
     str
         stderr of the child.
     """
-    with tempfile.TemporaryFile() as told:
-        _, status = os.waitpid(fork(function, told, seconds, memory), 0)
-        told.seek(0)
-        return os.waitstatus_to_exitcode(status), told.read().decode(errors="replace")
+    with tempfile.TemporaryFile() as printed:
+        _, status = os.waitpid(fork(function, printed, seconds, memory), 0)
+        printed.seek(0)
+        return os.waitstatus_to_exitcode(status), printed.read().decode(errors="replace")
 
 
-def fork(function, told, seconds=0, memory=None):
-    """Call in a child, stderr of which goes to the file `told`; returns its process id."""
+def fork(function, printed, seconds=0, memory=None):
+    """Call in a child, stderr of which goes to the file `printed`; returns its process id."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of threads that numpy may have
         child = os.fork()
     if child == 0:
-        _as_child(function, told.fileno(), seconds, memory)
+        _as_child(function, printed.fileno(), seconds, memory)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.setpgid(child, child)  # here and there: the first to come does it
     return child
 
 
-def _as_child(function, told, seconds, memory):
+def _as_child(function, printed, seconds, memory):
     status = 99
     try:
         os.setpgid(0, 0)
         faulthandler.disable()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os.dup2(told, 2)
+        os.dup2(printed, 2)
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - not pytest's
         sys.stderr = open(2, "w", closefd=False, buffering=1)  # noqa: SIM115
         warnings.resetwarnings()  # as in a process of its own

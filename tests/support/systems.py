@@ -1,8 +1,27 @@
-"""Small systems of every kind, and grids of times, for tests of engines."""
+"""Systems of every kind that several tests use, and grids of times."""
 
 import numpy as np
 
 import jumpsim as js
+
+# The open waveguide of BM Fig. 2.
+PUBLISHED = {
+    "tls": 100,
+    "modes": 100,
+    "gamma_dec": "10 kHz",
+    "gamma_0": "10 kHz",
+    "gamma_tilde": ("10 MHz", 0),
+    "gamma_tilde_wg": ("10 MHz", 0),
+    "wavelength": "10 um",
+}
+
+# Hohlraums whose master equation is solved at once, and a larger one.
+HOHLRAUM = js.systems.hohlraum(8, 5, 1.0)
+FEW_LEVELS = js.systems.hohlraum(4, 2.5, 1.0)
+LARGER_HOHLRAUM = js.systems.hohlraum(20, 10, 1.0)
+
+# Both directions, losses and all kinds of channels, with few quanta.
+SMALL_WAVEGUIDE = js.systems.open_waveguide(6, 5, 0.2, 1.0, (1.0, 0.5), (0.3, 0.1))
 
 WAVEGUIDE = js.systems.open_waveguide(
     tls=20, modes=7.5, gamma_dec=0.3, gamma_0=0.5, gamma_tilde=(2.0, 0.1), gamma_tilde_wg=(1.0, 0.2)

@@ -223,9 +223,7 @@ def test_rates_without_couplings_are_told():
     with pytest.warns(js.PhysicsWarning, match="γ_3/γ_0 = 1, 𝒩/𝒩' = 2 differ"):
         closed_waveguide(**PUBLISHED, modes_wg=50, gamma_3="10 kHz")
     both = {**PUBLISHED, "gamma_tilde": (1, 1), "gamma_tilde_wg": (1, 1)}
-    with pytest.warns(
-        js.PhysicsWarning, match="through the TLS, of order g_1² g_2², is omitted"
-    ):
+    with pytest.warns(js.PhysicsWarning, match="through the TLS, of order g_1² g_2², is omitted"):
         closed_waveguide(**both, modes_wg=100, gamma_3="10 kHz")
 
 

@@ -1,4 +1,4 @@
-"""Reachable states, generator, master equation and stationary laws."""
+"""Reachable states, generator, master equation and stationary distributions."""
 
 import math
 

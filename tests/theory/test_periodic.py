@@ -1,4 +1,4 @@
-"""Periodic and static fermionic systems (W App. C): the two-level system, plain steps, laws."""
+"""Periodic and static fermionic systems (W App. C): two levels, plain steps, conservation laws."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The quantised mode against QuTiP, where that is installed: rest and transient."""
+"""The quantised mode against QuTiP, where that is installed: steady state and transient."""
 
 import numpy as np
 import pytest

@@ -2,7 +2,7 @@
 
 import jumpsim as js
 
-QUESTIONS = {
+ANALYSES = {
     "compare": js.compare,
     "typicality": js.typicality,
     "gaussian_tail": lambda e: js.gaussian_tail(js.typicality(e), paths=1000),
