@@ -165,9 +165,3 @@ class Analysis:
             own = {name: value for name, value in options.items() if name not in shared}
             runs = [measure(run, **own) for run in runs]
         return compare(runs, **{name: options[name] for name in shared}) if compare else runs[0]
-
-    def draw(self, result):
-        """Figure of a result."""
-        from .. import plotting
-
-        return getattr(plotting, self.name)(result)

@@ -83,8 +83,10 @@ def analyse(options):
     )
     print(result)
     if analysis.figure and not options.no_figure:
+        from .. import plotting
+
         name = Path(stores[0]).with_name(f"{Path(stores[0]).stem}-{analysis.name}")
-        _save(analysis.draw(result), options, name)
+        _save(getattr(plotting, analysis.name)(result), options, name)
     return DONE
 
 

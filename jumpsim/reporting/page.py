@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from .. import plotting
 from ..errors import InputError, StoreError
 from ..store.ensemble import open as open_ensemble
 from ..store.paths import blocks_folder
@@ -145,7 +146,8 @@ def _answer(section, ensemble, options, room):
     if not section.figure:
         body.append(markup.element("p", f"The same by {markup.command(words)}"))
         return verdict, body, 0
-    kind, content, size = markup.picture(lambda: section.analysis.draw(result))
+    draw = getattr(plotting, section.analysis.name)
+    kind, content, size = markup.picture(lambda: draw(result))
     if len(content) > room:
         left = "The figure is left out, because this page is large enough; draw it by "
         body.append(markup.element("p", left + markup.command(words)))
