@@ -1,11 +1,18 @@
 """The second-law audit of a run's model, with the premises of its golden rule."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..systems import CATALOGUE
 from ..systems.couplings import Validity
 from ..thermo.second_law.audit import Audit, audit
 from ..utils.results import Result
+
+if TYPE_CHECKING:
+    from ..run.parameter_file import Spec
+    from ..store.ensemble import Ensemble
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -23,12 +30,12 @@ class RunAudit(Result):
     premises: Validity | None
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """Those of the audit."""
         return self.audit.facts
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """That of the audit."""
         return self.audit.verdict
 
@@ -38,7 +45,7 @@ class RunAudit(Result):
         return f"{self.audit}\n\npremises of the golden rule\n{self.premises}"
 
 
-def audit_run(run, until=None):
+def audit_run(run: Ensemble | Spec, until: float | str | None = None) -> RunAudit:
     """Audit the model of a run, from its start, against the second law.
 
     Parameters
@@ -53,7 +60,7 @@ def audit_run(run, until=None):
     RunAudit
         Printable.
     """
-    system = CATALOGUE.get(getattr(run, "system", None))  # a store does not keep the parameters
-    premises = system.check_premises(run.parameters) if system else None
+    system = CATALOGUE.get(getattr(run, "system", None) or "")  # not kept by a store
+    premises = system.check_premises(getattr(run, "parameters", {})) if system else None
     times = None if until is None else [until]
     return RunAudit(audit(run.model, run.initial, times), premises)

@@ -288,7 +288,7 @@ ANALYSES = (
 )  # fmt: skip
 
 
-def table():
+def table() -> list[str]:
     """Lines of the table of all analyses in the documentation."""
     rows = [
         (a.question, f"`{_usage(a)}`", ", ".join(f"`js.{name}`" for name in a.public), a.needs)
@@ -299,7 +299,7 @@ def table():
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
 
 
-def _usage(analysis):
+def _usage(analysis: Analysis) -> str:
     store = "SPEC.toml|OUT.h5" if analysis.of_model else "OUT.h5"
     words = ["jumpsim", analysis.name, store, *(["..."] if analysis.stores else [])]
     options = sorted(analysis.options, key=lambda option: not option.positional)

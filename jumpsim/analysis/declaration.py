@@ -3,10 +3,11 @@
 Nothing is imported from the analysis itself until it is used, so that the command line is quick.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from inspect import signature
+from typing import Any
 
 REQUIRED = object()
 
@@ -42,11 +43,11 @@ class Option:
     default: object = REQUIRED
     positional: bool = False
     many: bool = False
-    choices: tuple = ()
+    choices: tuple[str, ...] = ()
     least: int = 1
 
     @property
-    def usage(self):
+    def usage(self) -> str:
         """How it is written on the command line."""
         text = self.metavar or "|".join(self.choices)
         text = f"{text} ..." if self.many else text
@@ -81,8 +82,8 @@ class Section:
 
     heading: str
     question: str
-    given: Mapping = field(default_factory=dict)
-    settings: Mapping = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     steady: bool = False
     nothing: str = ""
     remedy: str = ""
@@ -126,25 +127,25 @@ class Analysis:
     summary: str
     module: str
     needs: str
-    options: tuple = ()
+    options: tuple[Option, ...] = ()
     stores: str = ""
     each: str = ""
     together: str = ""
-    also: Mapping = field(default_factory=dict)
+    also: Mapping[str, str] = field(default_factory=dict)
     figure: bool = True
     of_model: bool = False
-    sections: tuple = ()
+    sections: tuple[Section, ...] = ()
 
     @property
-    def public(self):
+    def public(self) -> dict[str, str]:
         """Public names and the modules that they are in."""
         return {self.name: self.module, **self.also}
 
-    def function(self, name):
+    def function(self, name: str) -> Callable[..., Any]:
         """Load one of the public functions."""
         return getattr(import_module(f"jumpsim.{self.public[name]}"), name)
 
-    def result(self, runs, **options):
+    def result(self, runs: list, **options: object) -> Any:
         """Analyse runs.
 
         Parameters

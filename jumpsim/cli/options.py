@@ -1,6 +1,7 @@
 """What the command line understands."""
 
 import argparse
+from typing import Any
 
 from ..analysis.catalogue import ANALYSES
 from ..analysis.declaration import REQUIRED
@@ -26,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def refuse_former_name(words):
+def refuse_former_name(words: list[str]) -> None:
     """Stop with the present name of a command that was renamed, or written with hyphens."""
     name = words[0] if words else ""
     present = _RENAMED_COMMANDS.get(name, name.replace("-", "_"))
@@ -164,7 +165,7 @@ def _add_analysis(functions, commands, analysis):
 
 
 def _add_option(command, option):
-    settings = {"help": option.help}
+    settings: dict[str, Any] = {"help": option.help}
     if option.metavar:
         settings["metavar"] = option.metavar
     if option.choices:
@@ -182,8 +183,8 @@ def _add_option(command, option):
             settings |= {"nargs": "?", "default": option.default}
         command.add_argument(option.name, **settings)
     else:
-        more = {"default": option.default} if optional else {"required": True}
-        command.add_argument(f"--{option.name}", **settings, **more)
+        settings |= {"default": option.default} if optional else {"required": True}
+        command.add_argument(f"--{option.name}", **settings)
 
 
 class _Counted(argparse.Action):
@@ -196,7 +197,7 @@ class _Counted(argparse.Action):
             raise argparse.ArgumentError(self, str(error)) from None
 
 
-def as_counted(texts):
+def as_counted(texts: list[str]) -> str | list[str] | dict[str, float]:
     """Turn words such as "emission" or "absorption=-1" into what counting functions take."""
     if not any("=" in text for text in texts):
         return texts[0] if len(texts) == 1 else texts

@@ -9,7 +9,9 @@ from .. import units
 from ..analysis.catalogue import ANALYSES
 from ..analysis.declaration import Analysis, Section
 from ..errors import InputError
+from ..store.ensemble import Ensemble
 from ..theory.mean_field import mean_field
+from ..utils.results import Result
 from ..utils.times import first_row
 
 _LARGEST_DRIFT = 0.1  # of the mean, in standard deviations of the count, for a stationary run
@@ -30,28 +32,28 @@ class ReportSection:
     section: Section
 
     @property
-    def heading(self):
+    def heading(self) -> str:
         """Title of the section."""
         return self.section.heading
 
     @property
-    def anchor(self):
+    def anchor(self) -> str:
         """Name of the section within the page: that of its function."""
         return self.section.function or self.analysis.name
 
     @property
-    def figure(self):
+    def figure(self) -> bool:
         """Whether the result is drawn."""
         return self.analysis.figure and not self.section.function
 
-    def cases(self, ensemble):
+    def cases(self, ensemble: Ensemble) -> list[dict[str, str]]:
         """Options of the analysis for each result of the section, as the run gives them."""
         values = [_GIVEN[rule](ensemble) for rule in self.section.given.values()]
         return [dict(zip(self.section.given, case, strict=True)) for case in product(*values)]
 
-    def result(self, ensemble, options):
+    def result(self, ensemble: Ensemble, options: dict[str, str]) -> Result:
         """Analyse the run, with some options."""
-        keywords = {**options, **self.section.settings}
+        keywords: dict[str, object] = {**options, **self.section.settings}
         if self.section.function:
             result = self.analysis.function(self.section.function)(ensemble, **keywords)
         else:
@@ -60,7 +62,7 @@ class ReportSection:
             _check_stationary(ensemble, options["after"])
         return result
 
-    def words(self, store, options):
+    def words(self, store: str, options: dict[str, str]) -> list[str]:
         """Words of the command that gives the same; what begins with a dash is no option."""
         words = ["jumpsim", self.analysis.name, f"./{store}" if store.startswith("-") else store]
         if self.section.function:

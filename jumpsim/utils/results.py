@@ -1,5 +1,7 @@
 """What every result of an analysis shares: a short line, a verdict, arrays by name."""
 
+from typing import Any
+
 import numpy as np
 
 
@@ -10,21 +12,21 @@ class Result:
     """
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """Main facts for the short line; by default the run that was analysed."""
         ensemble = getattr(self, "ensemble", None)
         return "" if ensemble is None else trajectories_of(ensemble)
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """The outcome in words."""
         raise NotImplementedError(f"{type(self).__name__} has no verdict")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         name, facts = type(self).__name__, self.facts
         return f"<{name}: {facts}>" if facts else f"<{name}>"
 
-    def arrays(self):
+    def arrays(self) -> dict[str, np.ndarray]:
         """Arrays among the fields.
 
         Returns
@@ -36,6 +38,6 @@ class Result:
         return {name: value for name, value in fields if isinstance(value, np.ndarray)}
 
 
-def trajectories_of(ensemble):
+def trajectories_of(ensemble: Any) -> str:
     """Number of trajectories and name of the model."""
     return f"{ensemble.ntraj} trajectories of {ensemble.model.name}"

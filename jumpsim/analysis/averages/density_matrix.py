@@ -29,7 +29,7 @@ class DensityMatrixComparison(Residuals):
     theory: np.ndarray
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """The outcome in words, with its false-alarm rate, of each average and of all together."""
         text = self.agreement("density matrix")
         return text if self.joint is None else f"{text}\n{self.joint}"

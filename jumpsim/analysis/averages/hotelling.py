@@ -39,12 +39,12 @@ class JointTest(Result):
         return self.p_value >= FALSE_ALARM
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """How many averages, and the p-value."""
         return f"{self.averages} averages, p = {self.p_value:.3g}"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """The outcome in words, with its false-alarm rate."""
         return (
             f"all together (Hotelling's T², {self.averages} averages with {self.dof} "

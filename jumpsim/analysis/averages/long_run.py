@@ -58,13 +58,13 @@ class StationaryAverages(Result):
         return found
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """How many blocks, and which theory stands beside."""
         theory = self.theory or "no theory"
         return f"{len(self.run)} blocks of {self.run.model.name} beside {theory}"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """The largest deviation from the theory, and what speaks against the errors."""
         scores = np.abs(self.scores)
         text = f"undecided: no theory of the steady state of {self.run.model.name}"

@@ -61,7 +61,7 @@ class Comparison(Residuals):
         return self.sem * np.sqrt(self.ensemble.ntraj)
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """The outcome in words, with its false-alarm rate, of each average and of all together."""
         text = self.agreement("rate equations")
         if self.agrees is False:

@@ -61,12 +61,12 @@ class WindowProduction(Result):
         return count / n, float(low), float(high)
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """Average production, and how often it is negative."""
         factor, unit = readable_times(np.array([self.begin, self.end]))
         return (
             f"entropy produced within {self.ensemble.model.name} from {self.begin * factor:g} to "
-            f"{self.end * factor:g} {unit}: {with_error(*self.mean, '.5g')} k_B (rate equations "
+            f"{self.end * factor:g} {unit}: {with_error(*self.mean, digits='.5g')} k_B (rate equations "
             f"{self.expected:.5g}); it falls in {with_interval(*self.falling)} of "
             f"{len(self.produced)} trajectories"
         )
@@ -99,12 +99,12 @@ class Clausius(Result):
         return f"{name}, {'chiral' if models[family].irreversible else 'balanced'}"
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """How many runs, in how many families."""
         return f"{sum(map(len, self.families))} runs of {len(self.families)} families"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """What happens to each family as it grows; of a single run, how often entropy falls."""
         if [len(runs) for runs in self.families] == [1]:
             return self.families[0][0].verdict

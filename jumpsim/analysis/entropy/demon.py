@@ -101,7 +101,7 @@ class Sorting(Result):
         return float(x[self.loop.sink] - x[self.loop.source])
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """How many photons are sorted, and at what entropy."""
         if np.isnan(self.per_photon[0]):
             what = "nothing is known to be sorted"
@@ -131,12 +131,12 @@ class Demon(Result):
     runs: list
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """How many loops."""
         return f"{len(self.runs)} loops of {self.runs[0].ensemble.model.name}"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """What each loop sorts."""
         return "\n".join(run.verdict for run in self.runs)
 

@@ -77,7 +77,7 @@ class FluctuationTheorem(Result):
         return (self.variance < MOST_VARIANCE) & (self.ensemble.ntraj >= LEAST)
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """The integral theorem at the last stored time."""
         last = self.verdict_by_time[-1]
         return f"integral fluctuation theorem, at the last stored time: {last}"

@@ -54,14 +54,14 @@ class ProductionSigns(Result):
         return self.duration / known, self.duration_sem / known
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """How many trajectories have the other sign than the average, and for how long."""
         if np.isnan(self.share[0]):
             return "undecided: the average production is nowhere known to differ from 0"
         return (
-            f"{with_interval(*self.ever, '.3g')} of the trajectories produce entropy of the other "
+            f"{with_interval(*self.ever, digits='.3g')} of the trajectories produce entropy of the other "
             "sign than the average at some time; on average a trajectory does during "
-            f"{with_error(*self.share, '.3g')} of the time"
+            f"{with_error(*self.share, digits='.3g')} of the time"
         )
 
     def __str__(self):
@@ -148,12 +148,12 @@ class SignScaling(Result):
     ever: np.ndarray
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """How many sizes."""
         return f"{len(self.runs)} sizes of {self.runs[0].ensemble.model.name}"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """Part of the time with the unusual sign in the smallest and in the largest system."""
         first, last = (with_error(self.share[k], self.share_error[k]) for k in (0, -1))
         return (

@@ -153,7 +153,7 @@ class LevelThermodynamics(Result):
         return columns(rows, head, right=(0,))
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """What the second law says to both ways of accounting, in words."""
         lines = []
         for name, (mean, error) in self.entropy.items():

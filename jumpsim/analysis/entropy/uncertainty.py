@@ -66,13 +66,13 @@ class Uncertainty(Result):
     exact: tuple | None
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """Which current in how many windows, of which run."""
         windows = f"{len(self.windows)} windows"
         return f"current {self.counted} in {windows}, {trajectories_of(self.ensemble)}"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """Both relations in the longest window."""
         parts = []
         for name in ("kinetic", "thermodynamic"):

@@ -45,12 +45,12 @@ class Coincidences(Result):
     exact: np.ndarray | None
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """Which events, in how many bins, of which run."""
         return f"{self.what} in {len(self.g2)} bins, {trajectories_of(self.ensemble)}"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """g² in the bin of the shortest lags that is known, and what it means."""
         known = np.flatnonzero(np.isfinite(self.g2))
         if not len(known):

@@ -50,13 +50,13 @@ class Counting(Result):
     exact: CountCumulants | None
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """What was counted, in how many windows, of which run."""
         windows = f"{len(self.windows)} windows"
         return f"{self.counted} in {windows}, {trajectories_of(self.ensemble)}"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """Mean and Fano factor in the longest window."""
         factor, unit = readable_times(self.ensemble.times)
         if np.isnan(self.fano[-1]):

@@ -56,12 +56,12 @@ class RabiOnset(Result):
     p_golden: np.ndarray
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """How many runs."""
         return f"{len(self.ensembles)} couplings"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """In how many runs each distribution agrees."""
         n = len(self.ensembles)
         counts = [int((p >= FALSE_ALARM).sum()) for p in (self.p_exact, self.p_golden)]

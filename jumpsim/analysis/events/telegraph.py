@@ -159,13 +159,13 @@ class Telegraph(Result):
         return float(spent.sum() / flips), float(error), flips
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """How many flips, of which systems."""
         systems = f"{len(self.start)} two-level systems '{self.pool}'"
         return f"{len(self.times)} flips of {systems} of {self.model.name}"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """Mean time that a system stays in each state."""
         means = [
             f"{name} for {with_error(*self.mean_dwell(state)[:2])} s"

@@ -58,7 +58,7 @@ class WaitingTimes(Result):
     exact: Passage | None
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """How many waits, for what, of which run."""
         waits = f"{len(self.durations)} waits for {self.what}"
         return f"{waits}, {trajectories_of(self.ensemble)}"
@@ -94,7 +94,7 @@ class WaitingTimes(Result):
         )
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """The mean wait, beside the exact one where it is known."""
         (mean, error), (factor, unit) = self.mean, readable_times(self.times)
         text = "mean wait: undecided, for it some waits were cut short"

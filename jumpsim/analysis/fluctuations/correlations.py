@@ -78,7 +78,7 @@ class Correlations(Result):
         return _periodogram(self.expected, self.lags[1])
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """The correlation time of each pool."""
         factor, unit = readable_times(self.ensemble.times)
         times = [

@@ -78,7 +78,7 @@ class Fluctuations(Result):
         return np.where(self.deviating >= _LEAST_DEVIATING, scores, np.nan)
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """How the variances agree, in words, with a false-alarm rate."""
         scores = self.scores
         decided = np.isfinite(scores)

@@ -90,12 +90,12 @@ class Distribution(Result):
         return columns(rows, head, right=(0,))
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """Which pool and time, of which run."""
         return f"{self.pool} at {self.time:g} s, {trajectories_of(self.ensemble)}"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """Whether the master equation agrees."""
         if self.p_value is not None:
             return f"χ² against the master equation: p = {self.p_value:.3g}"

@@ -45,12 +45,12 @@ class GaussianTail(Result):
         return None if first == len(outside) else float(self.levels[first, p])
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """How many levels, of which run."""
         return f"{len(self.levels)} levels, {trajectories_of(self.run.ensemble)}"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """In which pools the tail departs from linear noise."""
         pools = self.run.ensemble.model.pools
         away = [name for name in pools if self.departure(name) is not None]

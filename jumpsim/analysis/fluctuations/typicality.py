@@ -100,7 +100,7 @@ class Typicality(Result):
         return int(self.atypicality.argmax())
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """The median deviation of each pool."""
         pools, middle = self.ensemble.model.pools, self.median[0]
         middle = ", ".join(f"{m:.3g} ({name})" for m, name in zip(middle, pools, strict=True))
@@ -184,12 +184,12 @@ class Scaling(Result):
         return np.exp(_terms(np.asarray(factors, float), len(self.fit) > 2) @ self.fit)
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """How many sizes."""
         return f"{len(self.runs)} sizes of {self.model.name}"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """The verdict on each pool."""
         pairs = zip(self.model.pools, self.verdict_by_pool, strict=True)
         return "\n".join(f"{name}: {verdict}" for name, verdict in pairs)

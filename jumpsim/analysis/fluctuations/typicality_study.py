@@ -1,5 +1,6 @@
 """All about typical trajectories in one result: deviations, tail, scaling, signs of entropy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...utils.results import Result
@@ -37,12 +38,12 @@ class TypicalityStudy(Result):
     signs_scaling: SignScaling | None
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """How many runs, and the smallest of them."""
         return f"{len(self.runs)} runs, the smallest of {self.runs[0].facts}"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """The median deviation, the tail, and the scaling where there are several sizes."""
         tail = self._no_tail if self.tail is None else self.tail.verdict
         scaling = [] if self.scaling is None else [self.scaling.verdict]
@@ -69,12 +70,14 @@ class TypicalityStudy(Result):
         ]
 
 
-def typicality_study(runs, epsilon=None, signs=True):
+def typicality_study(
+    runs: Sequence[Typicality], epsilon: float | None = None, signs: bool = True
+) -> TypicalityStudy:
     """Put together all that tells how typical trajectories are.
 
     Parameters
     ----------
-    runs : list of Typicality
+    runs : sequence of Typicality
         Of one system at one or several sizes.
     epsilon : float, optional
         Also print the fraction of trajectories that stay within this deviation.

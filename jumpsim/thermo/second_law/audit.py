@@ -87,13 +87,13 @@ class Audit(Result):
         return tuple(name for name in self.whole.one_way if name in baths)
 
     @property
-    def facts(self):
+    def facts(self) -> str:
         """Which model, and whether detailed balance holds."""
         balance = "detailed balance" if self.balanced else "no detailed balance"
         return f"{self.model.name}, {balance}"
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """The outcome in a sentence."""
         if self.balanced:
             balance = "detailed balance holds"
