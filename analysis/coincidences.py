@@ -1,4 +1,4 @@
-"""g² of counted events of a run at rest: a table, and a figure as PNG and PDF.
+"""g² of counted events of a stationary run: a table, and a figure as PNG and PDF.
 
     python analysis/coincidences.py run.h5 "end 1" --after "2 us"
 

@@ -1,4 +1,4 @@
-"""Two-time correlations and power spectra of a run at rest: a table, and a figure as PNG and PDF.
+"""Correlations and power spectra of a stationary run: a table, and a figure as PNG and PDF.
 
     python analysis/correlations.py results/hohlraum.h5 --after "2 us"
 

@@ -1,4 +1,4 @@
-"""What chiral loops sort at rest, and at what entropy: a table, and a figure as PNG and PDF.
+"""What chiral loops sort, and at what entropy: a table, and a figure as PNG and PDF.
 
     python analysis/demon.py results/demon/*.h5 --after '40 us'
 

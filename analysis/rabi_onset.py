@@ -2,7 +2,7 @@
 
     python analysis/rabi_onset.py results/rabi/*.h5
 
-The same as `jumpsim rabi`; all its options are understood. Reads stores, never simulates.
+The same as `jumpsim rabi_onset`; all its options are understood. Reads stores, never simulates.
 """
 
 import sys
@@ -10,4 +10,4 @@ import sys
 from jumpsim.cli.main import entry
 
 if __name__ == "__main__":
-    entry(["rabi", *sys.argv[1:]])
+    entry(["rabi_onset", *sys.argv[1:]])

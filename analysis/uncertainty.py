@@ -1,4 +1,4 @@
-"""Uncertainty relations of a current at rest: a table, and a figure as PNG and PDF.
+"""Uncertainty relations of a stationary current: a table, and a figure as PNG and PDF.
 
     python analysis/uncertainty.py run.h5 CHANNEL --after '5 us'
 

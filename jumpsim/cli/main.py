@@ -10,6 +10,7 @@ import sys
 import threading
 import warnings
 
+from ..analysis.catalogue import ANALYSES
 from ..errors import (
     InputError,
     PhysicsWarning,
@@ -20,7 +21,7 @@ from ..errors import (
     WorkersWarning,
 )
 from . import commands
-from .options import BAD_INPUT, DONE, STOPPED, parser
+from .options import BAD_INPUT, DONE, STOPPED, parser, refuse_former_name
 
 
 def main(arguments=None):
@@ -29,6 +30,7 @@ def main(arguments=None):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Greek letters
     given = list(sys.argv[1:] if arguments is None else arguments)
+    refuse_former_name(given)
     options = parser(_COMMANDS).parse_args(given)
     options.given = given
     say = f"jumpsim {options.name}:"
@@ -92,14 +94,14 @@ class _Signals:
             raise KeyboardInterrupt
         self.waiting = True
 
-    def _lost(self, told):
+    def _lost(self, lost):
         """Send a signal again whose exception was swallowed by a callback it happened to meet."""
-        if self.before and issubclass(told.exc_type, KeyboardInterrupt):
+        if self.before and issubclass(lost.exc_type, KeyboardInterrupt):
             again = threading.Timer(0.05, os.kill, (os.getpid(), next(iter(self.before))))
             again.daemon = True
             again.start()
         else:
-            self.hook(told)
+            self.hook(lost)
 
     @contextlib.contextmanager
     def hold(self):
@@ -252,10 +254,10 @@ def _long(options):
         print(f"jumpsim long: interrupted; finished blocks are kept; {again}", file=sys.stderr)
         return STOPPED
     if run.outcome.kind is Kind.TIMEOUT:
-        told = f"stopped by the time limit with {len(run)} blocks"
-        print(f"jumpsim long: {told}; {again}", file=sys.stderr)
+        reached = f"stopped by the time limit with {len(run)} blocks"
+        print(f"jumpsim long: {reached}; {again}", file=sys.stderr)
         return STOPPED
-    return commands.tell_long(options, run)
+    return commands.show_long_run(options, run)
 
 
 _COMMANDS = {
@@ -271,24 +273,8 @@ _COMMANDS = {
             commands.merge,
             commands.compact,
             commands.report,
-            commands.compare,
-            commands.levels,
-            commands.rabi,
-            commands.audit,
             commands.figures,
-            commands.typicality,
-            commands.fluctuations,
-            commands.correlations,
-            commands.counting,
-            commands.waiting,
-            commands.passage,
-            commands.theorem,
-            commands.clausius,
-            commands.demon,
-            commands.uncertainty,
-            commands.coincidences,
-            commands.distribution,
-            commands.telegraph,
         )
     },
+    **{analysis.name: commands.analyse for analysis in ANALYSES},
 }

@@ -1,16 +1,39 @@
 """What the command line understands."""
 
 import argparse
+from typing import Any
 
+from ..analysis.catalogue import ANALYSES
+from ..analysis.declaration import REQUIRED
 from ..errors import InputError
 
 DONE, BAD_INPUT, STOPPED = 0, 2, 75
+_RENAMED_COMMANDS = {
+    "levels": "level_thermodynamics",
+    "passage": "first_passages",
+    "rabi": "rabi_onset",
+    "theorem": "fluctuation_theorem",
+    "waiting": "waiting_times",
+}
+_RENAMED_OPTIONS = {"--begin": "--after", "--end": "--until"}
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message):
         """Say what is wrong on one line."""
+        for old, new in _RENAMED_OPTIONS.items():
+            if message.startswith("unrecognized arguments:") and old in message.split():
+                message = f"{message} ({old} is now called {new})"
         self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def refuse_former_name(words: list[str]) -> None:
+    """Stop with the present name of a command that was renamed, or written with hyphens."""
+    name = words[0] if words else ""
+    present = _RENAMED_COMMANDS.get(name, name.replace("-", "_"))
+    if present != name and present in {analysis.name for analysis in ANALYSES}:
+        text = f"jumpsim: the command '{name}' is called '{present}' (see jumpsim --help)"
+        _Parser(prog="jumpsim").exit(BAD_INPUT, f"{text}\n")
 
 
 def parser(functions):
@@ -100,14 +123,8 @@ def parser(functions):
     compact.set_defaults(command=functions["compact"])
     compact.add_argument("store", metavar="OUT.h5")
 
-    audit = commands.add_parser("audit", help="detailed balance, first and second law of a model")
-    audit.set_defaults(command=functions["audit"])
-    audit.add_argument("spec", metavar="SPEC.toml|OUT.h5", help="parameter file, or a store")
-    audit.add_argument(
-        "--until", metavar="TIME", type=_seconds, help="follow the rate equations to here"
-    )
-
-    _add_questions(functions, commands)
+    for analysis in ANALYSES:
+        _add_analysis(functions, commands, analysis)
 
     report = commands.add_parser("report", help="one HTML page with everything about a run")
     report.set_defaults(command=functions["report"])
@@ -128,78 +145,70 @@ def parser(functions):
     return top
 
 
-def _add_questions(functions, commands):
-    """Commands that put a question to a store, and draw the answer."""
-
-    def question(name, text, store="store", **more):
-        command = commands.add_parser(name, help=text)
-        command.set_defaults(command=functions[name])
-        command.add_argument(store, metavar="OUT.h5", **more)
+def _add_analysis(functions, commands, analysis):
+    """Command of an analysis, from its declaration."""
+    command = commands.add_parser(
+        analysis.name, help=analysis.summary, description=analysis.question
+    )
+    command.set_defaults(command=functions[analysis.name], analysis=analysis)
+    if analysis.stores:
+        command.add_argument("stores", metavar="OUT.h5", nargs="+", help=analysis.stores)
+    elif analysis.of_model:
+        command.add_argument("store", metavar="SPEC.toml|OUT.h5", help="parameter file, or a store")
+    else:
+        command.add_argument("store", metavar="OUT.h5")
+    for option in analysis.options:
+        _add_option(command, option)
+    if analysis.figure:
         command.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
         command.add_argument("--no-figure", action="store_true", help="print alone")
-        return command.add_argument
 
-    time = {"metavar": "TIME", "type": _seconds}
-    question("compare", "averages against the rate equations, or the density matrix")
 
-    add = question("levels", "flows, entropy and fluctuations along quantum jumps")
-    add("--after", **time, default=0.0, help="where windows begin")
+def _add_option(command, option):
+    settings: dict[str, Any] = {"help": option.help}
+    if option.metavar:
+        settings["metavar"] = option.metavar
+    if option.choices:
+        settings["choices"] = option.choices
+    if option.many:
+        settings["nargs"] = "+"
+    if option.kind == "counted":
+        settings["action"] = _Counted
+    elif option.kind != "text":
+        kinds = {"time": _seconds, "positive": _positive, "whole": _whole(option.least)}
+        settings["type"] = kinds[option.kind]
+    optional = option.default is not REQUIRED
+    if option.positional:
+        if optional:
+            settings |= {"nargs": "?", "default": option.default}
+        command.add_argument(option.name, **settings)
+    else:
+        settings |= {"default": option.default} if optional else {"required": True}
+        command.add_argument(f"--{option.name}", **settings)
 
-    add = question("typicality", "how typical single trajectories are", "stores",
-                   nargs="+", help="of one or several sizes")  # fmt: skip
-    add("--epsilon", metavar="E", type=_positive, help="fraction within E")
 
-    question("rabi", "Rabi oscillation in when the first photon leaves", "stores",
-             nargs="+", help="that differ in the coupling")  # fmt: skip
+class _Counted(argparse.Action):
+    """What to count: one bath or channel, several, or channels with weights such as NAME=-1."""
 
-    question("fluctuations", "variances and higher cumulants")
+    def __call__(self, parser, namespace, values, option_string=None):  # noqa: ARG002
+        try:
+            setattr(namespace, self.dest, as_counted(values))
+        except InputError as error:
+            raise argparse.ArgumentError(self, str(error)) from None
 
-    add = question("correlations", "in time, of a run at rest; spectra")
-    add("--after", **time, required=True, help="where the rest begins")
 
-    add = question("counting", "events or heat in windows of time")
-    add("counted", metavar="CHANNEL|BATH", nargs="+", help="several with weights: NAME=-1")
-    add("--after", **time, default=0.0, help="where windows begin")
-
-    add = question("waiting", "waiting times between events")
-    add("channels", metavar="CHANNEL", nargs="+", help="what is waited for")
-    add("--since", metavar="CHANNEL", help="wait from every event of this one")
-    add("--after", **time, default=0.0, help="leave out earlier events")
-
-    add = question("passage", "first passages of the counts")
-    add("target", metavar="CONDITION", nargs="+", help="such as 'm <= 10'; all must be met")
-
-    add = question("coincidences", "g² of counted events at rest")
-    add("first", metavar="CHANNEL|BATH")
-    add("second", metavar="CHANNEL|BATH", nargs="?", help="the same if left out")
-    add("--after", **time, default=0.0, help="where the rest begins")
-    add("--longest", **time, help="longest lag")
-    add("--bins", metavar="N", type=_whole(1), default=10)
-
-    add = question("distribution", "histogram of a count at one time")
-    add("pool", metavar="POOL")
-    add("time", **time, help="one of those stored")
-
-    add = question("theorem", "fluctuation theorems")
-    add("--boundary", choices=["start", "law", "none"], default="start",
-        help="the law from which the reversed process begins")  # fmt: skip
-
-    add = question("clausius", "how often entropy falls, for systems of several sizes", "stores",
-                   nargs="+", help="of one or two systems at several sizes")  # fmt: skip
-    add("--begin", **time, default=0.0, help="of the window; 0 or a stored time")
-    add("--end", **time, help="of the window; a stored time, the last by default")
-
-    add = question("uncertainty", "uncertainty relations of a current at rest")
-    add("counted", metavar="CHANNEL|BATH", nargs="+", help="several with weights: NAME=-1")
-    add("--after", **time, required=True, help="where the rest begins")
-
-    add = question("demon", "what chiral loops sort at rest, and at what entropy", "stores",
-                   nargs="+", help="of one or several asymmetries")  # fmt: skip
-    add("--after", **time, required=True, help="where the rest begins")
-
-    add = question("telegraph", "single two-level systems of a trajectory")
-    add("--row", metavar="I", type=_whole(0), default=0, help="which trajectory")
-    add("--pool", metavar="POOL", default="m")
+def as_counted(texts: list[str]) -> str | list[str] | dict[str, float]:
+    """Turn words such as "emission" or "absorption=-1" into what counting functions take."""
+    if not any("=" in text for text in texts):
+        return texts[0] if len(texts) == 1 else texts
+    weights = {}
+    for text in texts:
+        name, equals, weight = text.rpartition("=")
+        try:
+            weights[name if equals else text] = float(weight) if equals else 1.0
+        except ValueError:
+            raise InputError(f"a weight must be a number, as in NAME=-1, but is {text!r}") from None
+    return weights
 
 
 def _add_settings(command):

@@ -2,7 +2,8 @@
 
 Lines are theoretical curves; markers with error bars are averages over trajectories with standard
 errors. Pools differ by marker and line style as well as by colour, so that figures can be read in
-grey. Every function returns a `matplotlib.figure.Figure`; `save` writes it.
+grey. Every function returns a `matplotlib.figure.Figure`; `save` writes it. The
+result of an analysis is drawn by the function of the same name.
 
 Examples
 --------
@@ -13,10 +14,10 @@ Examples
 >>> files = js.plotting.save(figure, "m", "100 trajectories")  # doctest: +SKIP
 """
 
-from .averages import comparison
+from .averages import compare
 from .distribution import distribution, telegraph
-from .entropy import clausius, demon, theorem
-from .events import coincidences, counting, uncertainty, waiting
+from .entropy import clausius, demon, fluctuation_theorem
+from .events import coincidences, counting, first_passages, uncertainty, waiting_times
 from .fluctuations import correlations, fluctuations
 from .long_run import stationary_averages
 from .saving import save
@@ -26,19 +27,32 @@ from .typicality import typicality
 __all__ = [
     "clausius",
     "coincidences",
-    "comparison",
+    "compare",
     "correlations",
     "counting",
     "demon",
     "distribution",
+    "first_passages",
+    "fluctuation_theorem",
     "fluctuations",
     "level_thermodynamics",
     "rabi_onset",
     "save",
     "stationary_averages",
     "telegraph",
-    "theorem",
     "typicality",
     "uncertainty",
-    "waiting",
+    "waiting_times",
 ]
+
+_RENAMED = {
+    "comparison": "compare",
+    "theorem": "fluctuation_theorem",
+    "waiting": "waiting_times` or `first_passages",
+}
+
+
+def __getattr__(name):
+    if name in _RENAMED:
+        raise AttributeError(f"`plotting.{name}` is now called `{_RENAMED[name]}`")
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

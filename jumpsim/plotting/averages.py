@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MAX_MARKERS = 30  # more would overlap
 
 
-def comparison(result: Comparison | DensityMatrixComparison) -> Figure:
+def compare(result: Comparison | DensityMatrixComparison) -> Figure:
     """Draw ensemble averages and the rate equations, or, for quantum jumps, the density matrix.
 
     The upper panels show for every pool the average count with its standard error, the standard

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..utils.text import readable_times
+from ..utils.text import readable_times, with_error
 from .style import LINES, escaped_name, evenly_spaced, panel_figure, series_style
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _histograms(axis: Axes, result: Clausius, family: int) -> None:
     axis.legend(fontsize=7)
 
 
-def theorem(result: FluctuationTheorem) -> Figure:
+def fluctuation_theorem(result: FluctuationTheorem) -> Figure:
     """Draw the integral fluctuation theorem against time and the detailed one at a late time.
 
     Parameters
@@ -147,7 +147,7 @@ def _detailed(axis: Axes, result: FluctuationTheorem, k: int) -> None:
     if len(edges):
         axis.plot([0, edges[-1]], [0, edges[-1]], color="black", label="slope 1")
     if np.isfinite(result.slope[k]):
-        fit = f"fit: {result.slope[k]:.3f} ± {result.slope_error[k]:.3f}"
+        fit = f"fit: {with_error(result.slope[k], result.slope_error[k], '.3f', '.3f')}"
         axis.plot([], [], linestyle="none", label=fit)
     axis.set_xlabel(r"$\Sigma$ ($k_B$)")
     axis.set_ylabel(r"$\ln P(\Sigma)/P(-\Sigma)$")

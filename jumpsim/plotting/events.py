@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..analysis.entropy.uncertainty import Uncertainty
     from ..analysis.events.coincidences import Coincidences
     from ..analysis.events.counting import Counting
+    from ..analysis.events.first_passages import FirstPassages
     from ..analysis.events.waiting_times import WaitingTimes
 
 
@@ -50,13 +51,13 @@ def counting(result: Counting) -> Figure:
     return figure
 
 
-def waiting(result: WaitingTimes) -> Figure:
-    """Draw the survival function of waiting times or of first-passage times.
+def waiting_times(result: WaitingTimes) -> Figure:
+    """Draw the survival function of waiting times.
 
     Parameters
     ----------
     result : WaitingTimes
-        Result of `jumpsim.waiting_times` or `jumpsim.first_passages`.
+        Result of `jumpsim.waiting_times`.
 
     Returns
     -------
@@ -74,6 +75,21 @@ def waiting(result: WaitingTimes) -> Figure:
         axis.set_xlabel(f"time ({unit})")
         axis.set_ylabel("probability of a longer waiting time")
     return figure
+
+
+def first_passages(result: FirstPassages) -> Figure:
+    """Draw the survival function of first-passage times.
+
+    Parameters
+    ----------
+    result : FirstPassages
+        Result of `jumpsim.first_passages`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    return waiting_times(result)
 
 
 def coincidences(result: Coincidences) -> Figure:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..utils.text import readable_times
+from ..utils.text import readable_times, with_error
 from .style import COLOURS, LINES, panel_figure, series_style
 
 if TYPE_CHECKING:
@@ -17,14 +17,10 @@ if TYPE_CHECKING:
     from ..analysis.entropy.production_signs import SignScaling
     from ..analysis.fluctuations.gaussian_tail import GaussianTail
     from ..analysis.fluctuations.typicality import Scaling, Typicality
+    from ..analysis.fluctuations.typicality_study import TypicalityStudy
 
 
-def typicality(
-    runs: list[Typicality],
-    tail: GaussianTail | None = None,
-    scaling: Scaling | None = None,
-    signs: SignScaling | None = None,
-) -> Figure:
+def typicality(result: TypicalityStudy | Typicality) -> Figure:
     """Draw deviations of single trajectories from the rate equations.
 
     The panels show, for the smallest system, the most typical and the most atypical trajectory
@@ -34,23 +30,22 @@ def typicality(
 
     Parameters
     ----------
-    runs : list of analysis.fluctuations.typicality.Typicality
-    tail : analysis.fluctuations.gaussian_tail.GaussianTail, optional
-        Of the first run.
-    scaling : analysis.fluctuations.typicality.Scaling, optional
-    signs : analysis.entropy.production_signs.SignScaling, optional
+    result : TypicalityStudy or Typicality
+        Result of `jumpsim.typicality_study`; or of `jumpsim.typicality` for the first panel alone.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    optional = ((_tail, tail), (_scaling, scaling), (_signs, signs))
-    drawn: list[tuple[Callable[..., None], Any]] = [(_portrait, runs[0])]
-    drawn += [(draw, result) for draw, result in optional if result is not None]
-    title = f"{runs[0].ensemble.model.name}: typicality of {runs[0].ntraj} trajectories"
+    run = result.runs[0] if hasattr(result, "runs") else result
+    panels = ((_tail, "tail"), (_scaling, "scaling"), (_signs, "signs_scaling"))
+    optional = [(draw, getattr(result, name, None)) for draw, name in panels]
+    drawn: list[tuple[Callable[..., None], Any]] = [(_portrait, run)]
+    drawn += [(draw, part) for draw, part in optional if part is not None]
+    title = f"{run.ensemble.model.name}: typicality of {run.ntraj} trajectories"
     with panel_figure(len(drawn), title) as (figure, axes):
-        for axis, (draw, result) in zip(axes, drawn, strict=True):
-            draw(axis, result)
+        for axis, (draw, part) in zip(axes, drawn, strict=True):
+            draw(axis, part)
     return figure
 
 
@@ -101,7 +96,8 @@ def _scaling(axis: Axes, scaling: Scaling) -> None:
     fitted = scaling.fitted(factors)
     for p, name in enumerate(scaling.model.pools):
         error = scaling.typical[:, p] * scaling.error[:, p]
-        label = f"{name}: {scaling.exponents[p]:+.4f} ± {scaling.exponent_errors[p]:.4f}"
+        exponent = with_error(scaling.exponents[p], scaling.exponent_errors[p], "+.4f", ".4f")
+        label = f"{name}: {exponent}"
         style, marks = series_style(p, label)
         axis.errorbar(scaling.factors, scaling.typical[:, p], error, **marks)
         axis.plot(factors, fitted[:, p], **style)

@@ -1,4 +1,4 @@
-"""One page about a run: what it is, whether it is whole, and what every question to it answers."""
+"""One page about a run: what it is, whether it is complete, and what every analysis finds."""
 
 from .page import report
 

@@ -1,8 +1,9 @@
-"""The page itself: questions are put to the store one after the other, and written down."""
+"""The page itself: one section after the other is analysed and written down."""
 
 import os
 from pathlib import Path
 
+from .. import plotting
 from ..errors import InputError, StoreError
 from ..store.ensemble import open as open_ensemble
 from ..store.paths import blocks_folder
@@ -29,7 +30,7 @@ def report(path, output=None, progress=None):
     output : path, optional
         The page; by default beside the store, its name ending in -report.html.
     progress : bool, optional
-        Whether to tell on stderr what is being done; by default when that is a terminal.
+        Whether to show on stderr what is being done; by default when that is a terminal.
 
     Returns
     -------
@@ -43,7 +44,7 @@ def report(path, output=None, progress=None):
 
     Notes
     -----
-    What a run cannot answer, because something was not recorded or is damaged, is told in a line.
+    What a run cannot answer, because something was not recorded or is damaged, is named in a line.
     """
     path = Path(path)
     output = path.with_name(f"{path.stem}-report.html") if output is None else Path(output)
@@ -61,19 +62,19 @@ def report(path, output=None, progress=None):
 def _page(status, ensemble, progress):
     model = ensemble.model
     title = f"{model.name}: {ensemble.ntraj} trajectories, seed {ensemble.seed}"
-    told, parts, room = [], [], _MOST_BYTES
+    contents, parts, room = [], [], _MOST_BYTES
     for number, section in enumerate(SECTIONS, 1):
         step(f"{number} of {len(SECTIONS)}: {section.heading.lower()}", progress)
-        words, body, used = _answered(section, ensemble, room)
+        verdicts, body, used = _analysed(section, ensemble, room)
         room -= used
-        told.append((section.anchor, section.heading, words))
+        contents.append((section.anchor, section.heading, verdicts))
         parts.append(_section(section.anchor, section.heading, body))
     about = markup.box(markup.rows(facts.model(ensemble)), "facts of the run")
     origin = markup.box(markup.rows(facts.provenance(status, ensemble)), "provenance")
     head = [
         markup.element("h1", markup.bdi(title)),
         _notices(facts.notices(status, ensemble)),
-        _contents(told),
+        _contents(contents),
         _section("model", "Model", [markup.printed(str(model), "model"), about]),
     ]
     return markup.page(
@@ -102,9 +103,9 @@ def _notices(found):
     return markup.element("div", head + markup.element("ul", items), kind=kind, role="note")
 
 
-def _contents(told):
+def _contents(sections):
     """Table of contents, with the verdict of each section."""
-    entries = [("model", "Model", []), *told, ("origin", "Provenance", [])]
+    entries = [("model", "Model", []), *sections, ("origin", "Provenance", [])]
     items = []
     for anchor, heading, words in entries:
         link = markup.element("a", markup.text(heading), href=f"#{anchor}")
@@ -113,46 +114,45 @@ def _contents(told):
     return markup.element("nav", markup.element("ol", "\n".join(items)), aria="Contents")
 
 
-def _answered(section, ensemble, room):
-    """Put a question, for every argument; its verdicts, its markup, and the bytes of pictures."""
-    told, used = [], 0
-    body = [markup.element("p", markup.text(section.question), kind="question")]
-    every = section.over(ensemble)
-    for arguments in every:
-        name = arguments[-1] if len(every) > 1 else None
+def _analysed(section, ensemble, room):
+    """Analyse the run in every case of a section: verdicts, markup, and the bytes of pictures."""
+    verdicts, used = [], 0
+    body = [markup.element("p", markup.text(section.section.question), kind="question")]
+    cases = section.cases(ensemble)
+    for options in cases:
+        name = list(options.values())[-1] if len(cases) > 1 else None
         if name is not None:
             body.append(markup.element("h3", markup.bdi(name)))
-        words = section.words(str(ensemble.path), arguments)
         try:
-            verdict, more, size = _answer(section, ensemble, arguments, words, room - used)
+            verdict, more, size = _answer(section, ensemble, options, room - used)
         except (InputError, StoreError) as error:
-            remedy = (
-                f"; {section.remedy}" if section.remedy and isinstance(error, InputError) else ""
-            )
-            verdict, more, size = f"not shown: {error}{remedy}", [], 0
-        told.append(verdict if name is None else f"for {name}: {verdict}")
+            remedy = section.section.remedy if isinstance(error, InputError) else ""
+            verdict, more, size = f"not shown: {error}{remedy and f'; {remedy}'}", [], 0
+        verdicts.append(verdict if name is None else f"for {name}: {verdict}")
         body += [markup.element("p", markup.sentence(verdict), kind="verdict"), *more]
         used += size
-    if not every:
-        told = [f"not shown: {section.nothing}"]
-        body.append(markup.element("p", markup.sentence(told[0]), kind="verdict"))
-    return told, body, used
+    if not cases:
+        verdicts = [f"not shown: {section.section.nothing}"]
+        body.append(markup.element("p", markup.sentence(verdicts[0]), kind="verdict"))
+    return verdicts, body, used
 
 
-def _answer(section, ensemble, arguments, words, room):
-    """Verdict, markup and bytes of one answer."""
-    result = section.measure(ensemble, *arguments)
-    verdict = section.told(result)
+def _answer(section, ensemble, options, room):
+    """Verdict, markup and bytes of one result."""
+    result = section.result(ensemble, options)
+    words = section.words(str(ensemble.path), options)
+    verdict = "; ".join(result.verdict.splitlines())
     body = [markup.printed(str(result), f"{section.heading}: numbers")]
-    if section.draw is None:
+    if not section.figure:
         body.append(markup.element("p", f"The same by {markup.command(words)}"))
         return verdict, body, 0
-    kind, content, size = markup.picture(lambda: section.draw(result))
+    draw = getattr(plotting, section.analysis.name)
+    kind, content, size = markup.picture(lambda: draw(result))
     if len(content) > room:
         left = "The figure is left out, because this page is large enough; draw it by "
         body.append(markup.element("p", left + markup.command(words)))
         return verdict, body, 0
-    alt = f"{section.heading}: {section.question} {verdict}"
+    alt = f"{section.heading}: {section.section.question} {verdict}"
     body.append(markup.figure(kind, content, size, alt, words))
     return verdict, body, len(content)
 

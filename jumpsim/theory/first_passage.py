@@ -60,7 +60,9 @@ class Passage:
         )
 
 
-def first_passage(model, times, initial, target, truncate=None, max_states=MOST_STATES):
+def first_passage_distribution(
+    model, times, initial, target, truncate=None, max_states=MOST_STATES
+):
     """Law of the first time at which a system is in one of the target states.
 
     Parameters
@@ -89,8 +91,8 @@ def first_passage(model, times, initial, target, truncate=None, max_states=MOST_
     return _passage(space, times, space.start, space.generator, hit, what)
 
 
-def waiting_time(
-    model, times, initial, channels, since=None, truncate=None, max_states=MOST_STATES
+def waiting_time_distribution(
+    model, times, initial, channels, following=None, truncate=None, max_states=MOST_STATES
 ):
     """Law of the time until the next event of one of some channels.
 
@@ -100,10 +102,10 @@ def waiting_time(
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        The start of the wait; with `since` the start from which the stationary law is reached.
+        The start of the wait; with `following` the start from which the stationary law is reached.
     channels : str or list of str
         What is waited for.
-    since : str, optional
+    following : str, optional
         Wait from an event of this channel at rest, instead of from the start.
     truncate, max_states
         As for `master_equation`.
@@ -118,13 +120,13 @@ def waiting_time(
         raise InputError("`channels` must name a channel to wait for")
     places = [_channel(model, name) for name in names]
     what = " or ".join(f"'{n}'" for n in names)
-    if since is None:
+    if following is None:
         space = reachable(model, initial, truncate, max_states)
         start = space.start
     else:
         law = stationary(model, initial, truncate, max_states)
-        space, what = law.space, f"{what} after '{since}'"
-        start = _just_after(space, law.probabilities, _channel(model, since))
+        space, what = law.space, f"{what} after '{following}'"
+        start = _just_after(space, law.probabilities, _channel(model, following))
     nowhere = np.zeros(len(space), bool)
     return _passage(space, times, start, space.matrix(silent=places), nowhere, what, places)
 
@@ -136,7 +138,7 @@ def as_target(model, target):
     ----------
     model : Model
     target : str, list of str, mapping of str to int, or callable
-        As for `first_passage`.
+        As for `first_passage_distribution`.
 
     Returns
     -------

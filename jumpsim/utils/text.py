@@ -59,3 +59,31 @@ def readable_ranges(ranges: Sequence[tuple[int, int]], most: int = 5) -> str:
     text = ", ".join(f"{first} ... {last - 1}" for first, last in ranges[:most])
     more = len(ranges) - most
     return f"{text} and {more} more ranges" if more > 0 else text
+
+
+def with_error(
+    value: float,
+    error: float,
+    digits: str = ".4g",
+    error_digits: str = ".2g",
+    unknown: str = "undecided",
+) -> str:
+    """Value and standard error, such as "1.234 ± 0.05"; other words where the value is not known.
+
+    Parameters
+    ----------
+    value, error : float
+    digits, error_digits : str
+        How both are written, as in a format string.
+    unknown : str
+        What is written for a value that is NaN or infinite.
+    """
+    if not np.isfinite(value):
+        return unknown
+    return f"{value:{digits}} ± {error:{error_digits}}"
+
+
+def with_interval(value: float, low: float, high: float, digits: str = ".4g") -> str:
+    """Value and interval, such as "0.12 [0.1, 0.15]"; "undecided" for an unknown interval."""
+    interval = f"{low:{digits}}, {high:{digits}}" if np.isfinite(low) else "undecided"
+    return f"{value:{digits}} [{interval}]"

@@ -91,8 +91,8 @@ def test_losses_die_out_or_become_certain():
     assert found.factors[0].tolist() == [1, 10, 60]
     assert found.families[chiral][-1].falling[0] == 1
     assert found.families[balanced][-1].falling[0] < 0.02 < found.families[balanced][0].falling[0]
-    assert found.verdict(chiral) == "losses of entropy become certain with size"
-    assert found.verdict(balanced) == "losses of entropy die out with size"
+    assert found.trend(chiral) == "losses of entropy become certain with size"
+    assert found.trend(balanced) == "losses of entropy die out with size"
     text = str(found)
     assert "closed waveguide, balanced × 60" in text
     assert "closed waveguide, chiral × 10" in text
@@ -131,16 +131,16 @@ def test_losses_die_out_or_become_certain():
 def test_verdicts_by_intervals(first, last, told):
     family = [SimpleNamespace(falling=(sum(ends) / 2, *ends)) for ends in (first, last)]
     found = Clausius([family], [np.array([1.0, 10.0])])
-    assert told in found.verdict(0)
+    assert told in found.trend(0)
 
 
 def test_one_size_and_no_trend():
     runs = [js.window_production(js.simulate(HOHLRAUM, TIMES, 50, START, 1))]
-    assert js.clausius(runs).verdict(0) == "undecided: one size only"
+    assert js.clausius(runs).trend(0) == "undecided: one size only"
     twice = HOHLRAUM.scaled(2)
     start = {name: 2 * n for name, n in START.items()}
     runs.append(js.window_production(js.simulate(twice, TIMES, 3, start, 1)))
-    assert "undecided: no trend" in js.clausius(runs).verdict(0)
+    assert "undecided: no trend" in js.clausius(runs).trend(0)
     still = js.simulate(js.systems.hohlraum(5, 5, 0), [0.0, 1.0], 4, (3, 2), 1)
     rest = js.window_production(still)
     assert rest.falling[0] == 0
@@ -151,8 +151,8 @@ def test_one_size_and_no_trend():
     ("call", "match"),
     [
         (lambda e: js.window_production(e, 0.2), "the nearest to 0.2 s is"),
-        (lambda e: js.window_production(e, 0.3, 0.1), "`end` must lie after `begin`"),
-        (lambda e: js.window_production(e, 0.0, 2.0), "`end` must be one of the stored times"),
+        (lambda e: js.window_production(e, 0.3, 0.1), "`until` must lie after `after`"),
+        (lambda e: js.window_production(e, 0.0, 2.0), "`until` must be one of the stored times"),
         (lambda _: js.clausius([]), "give at least one store"),
         (
             lambda e: js.clausius([js.window_production(e), js.window_production(e, 0.1)]),
@@ -185,7 +185,7 @@ def test_on_the_command_line(tmp_path, capsys):
     capsys.readouterr()
     stores = sorted(map(str, folder.glob("*.h5")))
     figure = tmp_path / "figure"
-    assert main(["clausius", *stores, "--end", "0.2 us", "--figure", str(figure)]) == 0
+    assert main(["clausius", *stores, "--until", "0.2 us", "--figure", str(figure)]) == 0
     told = capsys.readouterr()
     assert "closed waveguide, chiral: losses of entropy become certain with size" in told.out
     assert figure.with_suffix(".png").stat().st_size > 10_000

@@ -137,7 +137,7 @@ def test_figures_are_drawn_without_a_warning(tmp_path, waveguide, microseconds, 
         ),
     }[name]  # fmt: skip
     result = js.compare(js.simulate(model, microseconds, 100, start, seed=1))
-    figure = plotting.comparison(result)
+    figure = plotting.compare(result)
     labels = {axis.get_ylabel() for sub in figure.subfigs for axis in sub.axes}
     assert "residual (s.e.)" in labels
     assert "mean occupation" in labels
@@ -150,7 +150,7 @@ def test_figures_are_drawn_without_a_warning(tmp_path, waveguide, microseconds, 
 def test_a_figure_that_cannot_be_written_is_told(tmp_path, waveguide, microseconds):
     result = js.compare(js.simulate(waveguide, microseconds, 10, js.Thermal(1.0), seed=1))
     with pytest.raises(js.StoreError, match="the figure cannot be written"):
-        plotting.save(plotting.comparison(result), tmp_path / "no" / "f", "")
+        plotting.save(plotting.compare(result), tmp_path / "no" / "f", "")
 
 
 def test_bias_and_spread_at_the_end():

@@ -180,7 +180,7 @@ def test_coincidences_of_a_single_emitter():
 
 
 @pytest.mark.parametrize(
-    ("names", "after", "begin", "at"),
+    ("names", "following", "after", "at"),
     [
         (["emission"], None, 0.0, (0.05, 0.15, 0.3)),
         (["absorption"], None, 3.0, (0.05, 0.15, 0.3)),
@@ -188,20 +188,20 @@ def test_coincidences_of_a_single_emitter():
         (["emission", "absorption"], "absorption", 4.0, (0.02, 0.05, 0.1)),
     ],
 )
-def test_waiting_times(names, after, begin, at):
+def test_waiting_times(names, following, after, at):
     """200 trajectories: from the start, from later on, after an event, for one channel and two."""
     fine = np.linspace(0, 0.5, 501)
-    if after is None:
-        law = js.master_equation(HOHLRAUM, [begin], START)
+    if following is None:
+        law = js.master_equation(HOHLRAUM, [after], START)
         silent = [HOHLRAUM.channels.index(name) for name in names]
         matrix = law.space.matrix(silent=silent)
         expected = evolve(matrix, law.probabilities[0], fine).sum(axis=1)
     else:
-        expected = js.waiting_time(HOHLRAUM, fine, START, names, after).survival
+        expected = js.waiting_time_distribution(HOHLRAUM, fine, START, names, following).survival
 
     def measure(seed):
-        ensemble = js.simulate(HOHLRAUM, [begin + 4.0], 200, START, seed, "events", workers=1)
-        found = js.waiting_times(ensemble, names, after, begin, points=101, max_states=0)
+        ensemble = js.simulate(HOHLRAUM, [after + 4.0], 200, START, seed, "events", workers=1)
+        found = js.waiting_times(ensemble, names, following, after, points=101, max_states=0)
         k = [np.abs(found.times - t).argmin() for t in at]
         return near(found.survival[k], found.error[k], np.interp(found.times[k], fine, expected))
 

@@ -114,12 +114,12 @@ def test_on_the_command_line(tmp_path, capsys):
     run = ["run", "data/hohlraum.toml", "-o", out, "-n", "80", "--record", "events", "-q"]
     assert main(run) == 0
     capsys.readouterr()
-    assert main(["passage", out, "m >= 6", "N < 20"]) == 0
+    assert main(["first_passages", out, "m >= 6", "N < 20"]) == 0
     told = capsys.readouterr()
     assert "waits for m >= 6 and N < 20 in 80 trajectories of hohlraum" in told.out
-    assert (tmp_path / "out-passage.png").stat().st_size > 10_000
+    assert (tmp_path / "out-first_passages.png").stat().st_size > 10_000
     assert told.err == ""
-    assert main(["passage", out, "q = 6"]) == 2
+    assert main(["first_passages", out, "q = 6"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -127,7 +127,7 @@ def test_on_the_command_line(tmp_path, capsys):
 def test_errors_cover():
     """400 seeds; fraction of ±1.96 errors that hold the exact survival, alarm 0.1 % each."""
     times = np.linspace(0, 0.9, 41)
-    exact = js.first_passage(FEW_LEVELS, times, START, "m = 4").survival
+    exact = js.first_passage_distribution(FEW_LEVELS, times, START, "m = 4").survival
     inside = []
     for seed in range(400):
         ensemble = js.simulate(FEW_LEVELS, [1.0], 400, START, seed, "events", workers=1)

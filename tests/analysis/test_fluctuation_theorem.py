@@ -49,7 +49,7 @@ def test_fixed_start_comes_back():
     found = js.fluctuation_theorem(ensemble, "none")
     assert found.decided.tolist() == [True, False, False]
     assert abs(found.average[0] - exact[0]) < 4.5 * found.error[0] < 0.05
-    assert "undecided: exp(-Σ) has the relative variance" in found.verdicts[1]
+    assert "undecided: exp(-Σ) has the relative variance" in found.verdict_by_time[1]
     # With p_0 behind: how likely it is to be back where it began.
     here = js.fluctuation_theorem(ensemble, "start")
     p = js.master_equation(model, times, start)
@@ -117,10 +117,10 @@ def test_too_hot_to_decide():
     exact, sample = (js.fluctuation_theorem(ensemble, max_states=k) for k in (20_000, 0))
     for found in (exact, sample):
         assert not found.decided[0]
-        assert "undecided" in found.verdicts[0]
+        assert "undecided" in found.verdict_by_time[0]
         assert "  -  " in str(found)
     few = js.fluctuation_theorem(js.simulate(HOHLRAUM, [0.1], 100, TWO_TEMPERATURES, 1))
-    assert few.verdicts == ["undecided: fewer than 1000 trajectories"]
+    assert few.verdict_by_time == ["undecided: fewer than 1000 trajectories"]
     assert np.isnan(few.slope[0])
 
 
@@ -156,7 +156,7 @@ def test_a_chiral_loop_loses_what_has_no_reverse():
     error = np.hypot(found.error, np.sqrt(weight * (1 - weight) / 50_000))
     assert (np.abs(found.average - (1 - weight)) < 4.5 * error).all()
     assert (np.abs(found.average - 1)[1:] > 10 * found.error[1:]).all()
-    assert all("FAILS" in v and "have no reverse" in v for v in found.verdicts[1:])
+    assert all("FAILS" in v and "have no reverse" in v for v in found.verdict_by_time[1:])
     assert np.isinf(found.production).any()
     small = js.systems.closed_waveguide(**LOOP)
     start = {"A": 1, "B": 1, "1": 0, "2": 0, "m": 1}
@@ -174,9 +174,9 @@ def test_losses_have_no_reverse_at_zero_temperature():
     found = js.fluctuation_theorem(ensemble)
     assert abs(found.average[0] - found.exact[0]) < 4.5 * found.error[0]
     assert found.exact[0] < 0.9
-    assert found.verdicts == ["as the master equation says"]
+    assert found.verdict_by_time == ["as the master equation says"]
     wrong = dataclasses.replace(found, average=found.average + 0.1)
-    assert wrong.verdicts == ["NOT as the master equation says"]
+    assert wrong.verdict_by_time == ["NOT as the master equation says"]
 
 
 def test_where_nothing_has_a_reverse():
@@ -184,7 +184,7 @@ def test_where_nothing_has_a_reverse():
     ensemble = js.simulate(model, [5.0], 1000, js.Thermal(1.0), 1, ["counts", "events"])
     found = js.fluctuation_theorem(ensemble, max_states=0)
     assert found.lost[0, 0] == 1
-    assert found.verdicts == ["FAILS: every trajectory has a jump without a reverse"]
+    assert found.verdict_by_time == ["FAILS: every trajectory has a jump without a reverse"]
     assert "inf" not in str(found)
 
 
@@ -267,17 +267,17 @@ def test_on_the_command_line(tmp_path, capsys):
     run = ["run", "data/hohlraum.toml", "-o", out, "-n", "1000", "-q"]
     assert main(run) == 0
     capsys.readouterr()
-    assert main(["theorem", out, "--boundary", "none"]) == 0
+    assert main(["fluctuation_theorem", out, "--boundary", "none"]) == 0
     told = capsys.readouterr()
     assert "fluctuation theorem, 1000 trajectories of hohlraum" in told.out
-    assert (tmp_path / "out-theorem.png").stat().st_size > 10_000
+    assert (tmp_path / "out-fluctuation_theorem.png").stat().st_size > 10_000
     assert told.err == ""
 
 
 def test_the_figure_shows_what_was_measured():
     ensemble = js.simulate(HOHLRAUM, TIMES, 5000, TWO_TEMPERATURES, 1)
     found = js.fluctuation_theorem(ensemble)
-    integral, frequencies, detailed = js.plotting.theorem(found).axes
+    integral, frequencies, detailed = js.plotting.fluctuation_theorem(found).axes
     np.testing.assert_allclose(integral.containers[0].lines[0].get_ydata(), found.average)
     bars = integral.containers[0].lines[2][0].get_segments()
     np.testing.assert_allclose(np.diff(np.array(bars)[:, :, 1])[:, 0] / 2, found.error)
@@ -304,7 +304,7 @@ def test_the_figure_shows_what_was_measured():
     # Only decided times are drawn, the last of them in detail; what has no reverse beside them.
     variance = np.where(np.arange(3) < 2, found.variance, 99.0)
     lost = np.tile([[0.1], [0.2], [0.3]], 3)
-    integral, frequencies, _ = js.plotting.theorem(
+    integral, frequencies, _ = js.plotting.fluctuation_theorem(
         dataclasses.replace(found, variance=variance, lost=lost, exact=np.array([0.9, 0.6, 0.5]))
     ).axes
     exact = next(x for x in integral.lines if x.get_label() == "master equation")

@@ -36,7 +36,9 @@ def test_unusual_signs_die_out_with_size():
     assert found.share[0] == pytest.approx(one.duration / known.sum())
     assert found.share_error[0] == pytest.approx(one.duration_sem / known.sum())
     np.testing.assert_array_equal(found.ever[0], one.ever)
-    (panel,) = plotting.typicality([js.typicality(balanced(1))], signs=found).axes[1:]
+    study = js.typicality_study([js.typicality(balanced(1))], signs=False)
+    study = dataclasses.replace(study, tail=None, signs_scaling=found)
+    (panel,) = plotting.typicality(study).axes[1:]
     for bars, value, low, high in (
         (panel.containers[0], found.share, found.share - found.share_error,
          found.share + found.share_error),

@@ -11,7 +11,6 @@ from support.quantum_jumps import EMPTY, FIELD, MACHINE, MODE, bars, drawn_line
 import jumpsim as js
 from jumpsim import plotting
 from jumpsim.analysis.events.rabi_onset import _chi_square
-from jumpsim.theory.twolevel.waiting_times import waiting_law
 
 
 def rabi_runs(couplings, ntraj=20_000, **changes):
@@ -88,11 +87,11 @@ def test_rabi_by_hand():
         np.testing.assert_allclose(found.density[k], numbers / n / 0.125)
         part = (numbers + 1) / (n + 2)
         np.testing.assert_allclose(found.error[k], np.sqrt(part * (1 - part) / n) / 0.125)
-        law = waiting_law(run.model, found.fine, run.initial, ["photon to bath"])
+        law = waiting_time_distribution(run.model, found.fine, run.initial, ["photon to bath"])
         np.testing.assert_allclose(found.exact[k], law.density, rtol=1e-9, atol=1e-12)
         rates = {name: value for name, value in levels.items() if name[0] not in "Eo"}
         counts = js.systems.two_level(g=run.model.coupling, delta_cav=0.8, **rates)
-        rule = js.waiting_time(
+        rule = js.waiting_time_distribution(
             counts, found.fine, run.initial, "photon to bath", truncate={"photon": 60}
         )
         np.testing.assert_allclose(found.golden[k], rule.density, rtol=1e-7, atol=1e-10)

@@ -145,7 +145,7 @@ def test_figure_of_averages():
     model = js.systems.two_level_mode(**{**MACHINE, "g": 0.7 + 0.3j})
     run = js.simulate(model, times, 300, {"u": 1, "l": 0, "photon": 2}, 5)
     result = js.compare(run)
-    figure = plotting.comparison(result)
+    figure = plotting.compare(result)
     factor = {"s": 1.0, "ms": 1e3}[re.search(r"\((\w+)\)", figure.axes[0].get_xlabel())[1]]
     labels = {"occupation": (0, 1), "photons": (2,), "coherence": (3, 4)}
     assert [axis.get_ylabel() for axis in figure.axes] == list(labels)

@@ -66,14 +66,14 @@ def test_tables_figures_and_commands(tmp_path, capsys, monkeypatch):
     times = np.linspace(0, 30, 31)
     record = ["expect", "jumps", "events"]
     js.simulate(MODE, times, 600, EMPTY, 1, record=record, store="m.h5")
-    for command in (["levels", "m.h5", "--after", "10"], ["compare", "m.h5"]):
+    for command in (["level_thermodynamics", "m.h5", "--after", "10"], ["compare", "m.h5"]):
         assert main(command) == 0
         told = capsys.readouterr().out
         assert ".png" in told
         assert "nan" not in told
     assert "agree with the density matrix" in told
-    assert (tmp_path / "m.png").stat().st_size > 20_000
-    assert main(["waiting", "m.h5", "photon to bath"]) == 0
+    assert (tmp_path / "m-compare.png").stat().st_size > 20_000
+    assert main(["waiting_times", "m.h5", "photon to bath"]) == 0
     assert "exact" in capsys.readouterr().out
     assert main(["rerun", "m.h5", "--index", "3"]) == 0
     assert "equal, bit for bit" in capsys.readouterr().out

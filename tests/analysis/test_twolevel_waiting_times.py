@@ -8,7 +8,7 @@ from support.quantum_jumps import EMPTY, FIELD, MACHINE, MODE
 
 import jumpsim as js
 from jumpsim.theory.twolevel import waiting_times
-from jumpsim.theory.twolevel.waiting_times import waiting_law
+from jumpsim.theory.twolevel.waiting_times import waiting_time_distribution
 
 
 @pytest.mark.slow
@@ -32,7 +32,7 @@ def test_waiting_distributions_by_the_dense_equation():
         rho = start if after is None else jumps[after] @ rest
         rho = rho / rho[:: size + 1].sum()
         silent = total - sum(jumps[name] for name in channels)
-        law = waiting_law(model, times, js.Fixed(EMPTY), channels, after)
+        law = waiting_time_distribution(model, times, js.Fixed(EMPTY), channels, after)
         left = [expm(silent * t) @ rho for t in times]
         np.testing.assert_allclose(
             law.survival, [v[:: size + 1].sum().real for v in left], atol=1e-6
@@ -46,11 +46,11 @@ def test_waiting_distributions_by_the_dense_equation():
     never = js.systems.two_level_mode(10, 0, 11, 1, 1, 1, 1, f_u=0.0, f_l=0.0, n_b=0.0)
     for names in (["into u"], ["photon to bath"]):
         with pytest.raises(js.InputError, match="never happen"):
-            waiting_law(never, times, js.Fixed(EMPTY), names)
+            waiting_time_distribution(never, times, js.Fixed(EMPTY), names)
     with pytest.raises(js.InputError, match="unknown channel"):
-        waiting_law(MODE, times, js.Fixed(EMPTY), ["into x"])
+        waiting_time_distribution(MODE, times, js.Fixed(EMPTY), ["into x"])
     with pytest.raises(js.InputError, match="quantised mode alone"):
-        waiting_law(FIELD, times, js.Fixed({"u": 0, "l": 0}), ["into u"])
+        waiting_time_distribution(FIELD, times, js.Fixed({"u": 0, "l": 0}), ["into u"])
 
 
 def test_waiting_after_a_photon_and_from_many():
@@ -66,36 +66,38 @@ def test_waiting_after_a_photon_and_from_many():
     times = [0.3, 1.0, 4.0]
     for more, jumps in (([], bath), (["into u"], bath + inner)):
         channels = [*more, "photon to bath"]
-        law = waiting_law(model, times, js.Fixed(EMPTY), channels, "photon to bath")
+        law = waiting_time_distribution(model, times, js.Fixed(EMPTY), channels, "photon to bath")
         left = np.array([expm((total - jumps) * t) @ rho for t in times])
         np.testing.assert_allclose(law.survival, left[:, :: size + 1].sum(axis=1).real, atol=1e-5)
         flux = (left @ jumps.T)[:, :: size + 1].sum(axis=1).real
         np.testing.assert_allclose(law.density, flux, atol=1e-5)
     with pytest.raises(js.InputError, match="unknown channel 'photon to bat'"):
-        waiting_law(model, times, js.Fixed(EMPTY), ["into u"], "photon to bat")
+        waiting_time_distribution(model, times, js.Fixed(EMPTY), ["into u"], "photon to bat")
     # Not coupled: a ladder of photon numbers, typed here, from more than rest ever holds.
     model = js.systems.two_level_mode(10, 0, 10, 0.0, 1, 1, 0.5, f_u=0.5, f_l=0.5, n_b=0.3)
     n = np.arange(150.0)
     silent = np.diag(-0.15 * (n + 1) - 0.65 * n) + np.diag(0.15 * n[1:], -1)
     start, times = np.eye(150)[60], [0.005, 0.02, 0.05]
     left = np.array([expm(silent * t) @ start for t in times])
-    law = waiting_law(model, times, js.Fixed({"u": 0, "l": 0, "photon": 60}), ["photon to bath"])
+    law = waiting_time_distribution(
+        model, times, js.Fixed({"u": 0, "l": 0, "photon": 60}), ["photon to bath"]
+    )
     np.testing.assert_allclose(law.survival, left.sum(axis=1), rtol=1e-6)
     np.testing.assert_allclose(law.density, 0.65 * left @ n, rtol=1e-6)
     dark = js.systems.two_level_mode(10, 0, 11, 1, 1, 1, 1, f_u=0.0, f_l=0.0, n_b=0.0)
     with pytest.raises(js.InputError, match=r"^'into u' never happens$"):
-        waiting_law(dark, times, js.Fixed(EMPTY), ["into u"])
+        waiting_time_distribution(dark, times, js.Fixed(EMPTY), ["into u"])
 
 
 def test_waiting_from_far_above_rest():
     """The cutoff grows until nothing reaches it: 300 photons in a hot, slow mode."""
     model = js.systems.two_level_mode(10, 0, 10, 0.3, 1.0, 1.0, 0.05, f_u=0.5, f_l=0.5, n_b=5.0)
     start = js.Fixed({"u": 1, "l": 0, "photon": 300})
-    found = waiting_law(model, [0.5, 3.0], start, ["into l"])
+    found = waiting_time_distribution(model, [0.5, 3.0], start, ["into l"])
     before = waiting_times._MARGIN
     try:
         waiting_times._MARGIN = 600
-        wide = waiting_law(model, [0.5, 3.0], start, ["into l"])
+        wide = waiting_time_distribution(model, [0.5, 3.0], start, ["into l"])
     finally:
         waiting_times._MARGIN = before
     np.testing.assert_allclose(found.survival, wide.survival, atol=1e-10)

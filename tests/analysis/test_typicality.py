@@ -93,7 +93,7 @@ def test_the_correction_for_small_systems():
     four = js.typicality_scaling(sizes((1, 2, 4, 8), (50,) * 4))
     assert len(four.fit) == 3
     assert four.fitted(four.factors).shape == (4, 3)
-    assert "undecided: an error above 0.05" in four.verdicts[0]
+    assert "undecided: an error above 0.05" in four.verdict_by_pool[0]
 
 
 @pytest.mark.slow
@@ -239,7 +239,9 @@ def test_on_the_command_line(tmp_path, capsys):
 def test_the_figure_shows_what_was_measured():
     runs = sizes((1, 4), (60, 60), seed=2)
     tail, scaling = js.gaussian_tail(runs[0], paths=2000), js.typicality_scaling(runs)
-    figure = plotting.typicality(runs, tail, scaling)
+    study = js.typicality_study(runs)
+    assert study.scaling.chi_square.tolist() == scaling.chi_square.tolist()
+    figure = plotting.typicality(dataclasses.replace(study, tail=tail, scaling=scaling))
     portrait, beyond, power = figure.axes
     p = int((runs[0].deviations[runs[0].most_atypical] / runs[0].deviations.mean(0)).argmax())
     assert p == 2
@@ -293,7 +295,7 @@ def test_fitted_deviations_and_verdicts():
                     (-0.5197, "differs"), (-0.4803, "differs"), (0.5, "differs")):  # fmt: skip
         fit = found.fit.copy()
         fit[1] = b
-        verdicts = dataclasses.replace(found, fit=fit, exponent_errors=errors).verdicts
+        verdicts = dataclasses.replace(found, fit=fit, exponent_errors=errors).verdict_by_pool
         assert verdicts[0].startswith(told)
         assert verdicts[2] == "undecided: an error above 0.05; run more"
 

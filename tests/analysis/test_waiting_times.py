@@ -12,24 +12,25 @@ from jumpsim.statistics.jackknife import jackknife_error
 START = {"N": 5, "m": 1}
 
 
-def plain(ensemble, wanted, since, after):
+def plain(ensemble, wanted, following, after):
     """Waits found by a loop over every event."""
     found, end = [], ensemble.times[-1]
     names = ensemble.model.channels
     for i in range(ensemble.ntraj):
         events = [(t, names[c]) for t, c in zip(*ensemble.events(i), strict=True) if t >= after]
-        begins = [after] if since is None else [t for t, name in events if name == since]
+        begins = [t for t, name in events if name == following]
+        begins = [after] if following is None else begins
         for start in begins:
             later = [
                 t for t, name in events
-                if name in wanted and (t > start or (since is None and t >= start))
+                if name in wanted and (t > start or (following is None and t >= start))
             ]  # fmt: skip
             found.append((min(later) - start, True) if later else (end - start, False))
     return sorted(found)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "since", "after"),
+    ("wanted", "following", "after"),
     [
         (["emission"], "absorption", 1.0),
         (["emission"], None, 0.0),
@@ -37,13 +38,13 @@ def plain(ensemble, wanted, since, after):
         (["absorption"], "absorption", 1.5),
     ],
 )
-def test_waits_are_those_of_a_plain_loop(wanted, since, after, slabs):
+def test_waits_are_those_of_a_plain_loop(wanted, following, after, slabs):
     ensemble = js.simulate(FEW_LEVELS, [2.0], 60, START, 1, "events")
     for size in (50, 10**6):
         slabs(events=size)
-        found = js.waiting_times(ensemble, wanted, since, after)
+        found = js.waiting_times(ensemble, wanted, following, after)
         got = sorted(zip(found.durations.tolist(), found.ended.tolist(), strict=True))
-        expected = plain(ensemble, wanted, since, after)
+        expected = plain(ensemble, wanted, following, after)
         assert len(got) == len(expected)
         np.testing.assert_allclose([d for d, _ in got], [d for d, _ in expected], atol=1e-12)
         assert sum(e for _, e in got) == sum(e for _, e in expected)
@@ -76,8 +77,8 @@ def test_against_the_master_equation():
     rest = js.simulate(FEW_LEVELS, [12.0], 1500, START, 2, "events")
     for found in (
         js.waiting_times(first, "emission"),
-        js.waiting_times(rest, "emission", since="absorption", after=5.0),
-        js.waiting_times(rest, ["emission", "absorption"], since="emission", after=5.0),
+        js.waiting_times(rest, "emission", following="absorption", after=5.0),
+        js.waiting_times(rest, ["emission", "absorption"], following="emission", after=5.0),
     ):
         assert found.exact is not None
         known = np.isfinite(found.survival)
@@ -90,7 +91,7 @@ def test_against_the_master_equation():
 
 def test_the_exact_law_at_rest_needs_a_beginning():
     ensemble = js.simulate(FEW_LEVELS, [2.0], 60, START, 1, "events")
-    assert js.waiting_times(ensemble, "emission", since="absorption").exact is None
+    assert js.waiting_times(ensemble, "emission", following="absorption").exact is None
     assert js.waiting_times(ensemble, "emission", max_states=0).exact is None
 
 
@@ -146,8 +147,8 @@ def test_on_the_command_line(tmp_path, capsys):
         main(["run", "data/hohlraum.toml", "-o", out, "-n", "80", "--record", "events", "-q"]) == 0
     )
     capsys.readouterr()
-    arguments = ["emission", "--since", "absorption", "--after", "2 us"]
-    assert main(["waiting", out, *arguments]) == 0
+    arguments = ["emission", "--following", "absorption", "--after", "2 us"]
+    assert main(["waiting_times", out, *arguments]) == 0
     told = capsys.readouterr()
     assert "waits for 'emission' after 'absorption' in 80 trajectories of hohlraum" in told.out
     assert told.err == ""
@@ -184,7 +185,7 @@ def test_the_figure_shows_what_was_measured():
     found = js.waiting_times(
         js.simulate(FEW_LEVELS, [3.0], 200, START, 1, "events"), "emission", points=9
     )
-    (axis,) = js.plotting.waiting(found).axes
+    (axis,) = js.plotting.waiting_times(found).axes
     bars = axis.containers[0]
     known = np.isfinite(found.survival)
     np.testing.assert_allclose(bars.lines[0].get_ydata()[known], found.survival[known])

@@ -8,7 +8,6 @@ import sys
 import time
 import weakref
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,8 +15,8 @@ from support.parameter_files import written
 from tqdm import tqdm
 
 import jumpsim as js
-from jumpsim.cli.commands import _counted
 from jumpsim.cli.main import _Signals, main
+from jumpsim.cli.options import as_counted
 from jumpsim.utils import progress
 
 ROOT = Path(__file__).parents[2]
@@ -61,9 +60,10 @@ def test_run_info_and_compare(folder):
     compare = jumpsim("compare", "out.h5", cwd=folder)
     assert (compare.returncode, compare.stderr) == (0, "")
     assert "averages agree with the rate equations" in compare.stdout
-    assert (folder / "out.png").read_bytes().startswith(b"\x89PNG")
-    assert (folder / "out.pdf").read_bytes().startswith(b"%PDF")
-    assert {p.name for p in folder.iterdir()} == {"spec.toml", "out.h5", "out.png", "out.pdf"}
+    assert (folder / "out-compare.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "out-compare.pdf").read_bytes().startswith(b"%PDF")
+    figures = {"out-compare.png", "out-compare.pdf"}
+    assert {p.name for p in folder.iterdir()} == {"spec.toml", "out.h5", *figures}
 
 
 def test_the_library_and_the_command_give_the_same_numbers(folder):
@@ -74,7 +74,7 @@ def test_the_library_and_the_command_give_the_same_numbers(folder):
 
 
 def test_the_scripts_are_the_same_commands(folder):
-    batch, analysis = ROOT / "scripts/run_batch.py", ROOT / "analysis/compare_meanfield.py"
+    batch, analysis = ROOT / "scripts/run_batch.py", ROOT / "analysis/compare.py"
     run = jumpsim("spec.toml", "-o", "out.h5", "-n", 50, "-q", cwd=folder, program=(batch,))
     assert (run.returncode, run.stderr) == (0, "")
     compare = jumpsim("out.h5", "--figure", "fig", cwd=folder, program=(analysis,))
@@ -294,7 +294,7 @@ def test_a_signal_that_meets_a_callback_is_not_lost(number, capsys):
     ],
 )
 def test_what_to_count(texts, counted):
-    assert _counted(SimpleNamespace(counted=texts)) == counted
+    assert as_counted(texts) == counted
 
 
 def test_figures_hold_the_command_that_made_them(folder, capsys, monkeypatch):
@@ -307,17 +307,17 @@ def test_figures_hold_the_command_that_made_them(folder, capsys, monkeypatch):
     window = js.window_production(ensemble, "1 us", "3 us")
     capsys.readouterr()
     for command, expected in (
-        (["passage", "out.h5", "m >= 6", "N < 20"],
+        (["first_passages", "out.h5", "m >= 6", "N < 20"],
          js.first_passages(ensemble, ["m >= 6", "N < 20"])),
-        (["clausius", "out.h5", "--begin", "1 us", "--end", "3 us"], js.clausius([window])),
-        (["waiting", "out.h5", "emission", "--after", "2 us"],
+        (["clausius", "out.h5", "--after", "1 us", "--until", "3 us"], js.clausius([window])),
+        (["waiting_times", "out.h5", "emission", "--after", "2 us"],
          js.waiting_times(ensemble, "emission", None, "2 us")),
         (["counting", "out.h5", "emission", "--after", "2 us"], counting),
     ):  # fmt: skip
         assert main([*command, "--no-figure"]) == 0
         assert capsys.readouterr().out == f"{expected}\n"
         assert {p.name for p in folder.iterdir()} == {"spec.toml", "out.h5"}
-    command = ["passage", "out.h5", "m >= 6", "N < 20", "--figure", "it"]
+    command = ["first_passages", "out.h5", "m >= 6", "N < 20", "--figure", "it"]
     assert main(command) == 0
     assert capsys.readouterr().out.endswith("\nfigure: it.png, it.pdf\n")
     assert shlex.join(["jumpsim", *command]).encode() in Path("it.png").read_bytes()

@@ -2,14 +2,14 @@
 
 import pytest
 
-from jumpsim.reporting import page, sections
+from jumpsim.reporting import page
 
 
 @pytest.fixture(autouse=True)
 def _quick(request, monkeypatch):
     """Leave out the tail of the deviations, which takes a second."""
     if "whole" not in request.fixturenames:
-        monkeypatch.setattr(sections, "_LEAST_FOR_A_TAIL", 10**9)
+        monkeypatch.setattr("jumpsim.analysis.fluctuations.typicality_study.LEAST", 10**9)
 
 
 @pytest.fixture

@@ -239,10 +239,20 @@ def test_the_chiral_law_is_that_of_long_trajectories():
 
 @pytest.mark.parametrize(
     "theory",
-    [js.mean_field, js.linear_noise, js.master_equation, js.first_passage, js.waiting_time],
+    [
+        js.mean_field,
+        js.linear_noise,
+        js.master_equation,
+        js.first_passage_distribution,
+        js.waiting_time_distribution,
+    ],
 )
 def test_what_is_not_a_model_is_refused(theory):
-    more = ({"m": 1},) if theory in (js.first_passage, js.waiting_time) else ()
+    more = (
+        ({"m": 1},)
+        if theory in (js.first_passage_distribution, js.waiting_time_distribution)
+        else ()
+    )
     with pytest.raises(js.InputError, match=r"`model` must be a jumpsim\.Model, but is str"):
         theory("hohlraum", [1.0], (1, 1), *more)
 

@@ -14,7 +14,7 @@ _ROUNDING = 1e-8  # below which expectation values are equal
 _LEAST = 50  # trajectories, as many as must carry an average for a normal law
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DensityMatrixComparison(Residuals):
     """Average expectation values of an ensemble beside those of the density matrix.
 
@@ -29,9 +29,10 @@ class DensityMatrixComparison(Residuals):
     theory: np.ndarray
 
     @property
-    def verdict(self):
-        """The outcome in words, with its false-alarm rate."""
-        return self.judged("density matrix")
+    def verdict(self) -> str:
+        """The outcome in words, with its false-alarm rate, of each average and of all together."""
+        text = self.agreement("density matrix")
+        return text if self.joint is None else f"{text}\n{self.joint}"
 
     def __str__(self):
         """Table of some times, and the verdict."""
@@ -46,9 +47,8 @@ class DensityMatrixComparison(Residuals):
             f"{ensemble.ntraj} trajectories of {ensemble.model.name} against the density matrix "
             "(residuals in standard errors)"
         )
-        joint = [] if self.joint is None else [str(self.joint)]
         table = columns(rows, head, right=range(len(head)))
-        return "\n".join([title, "", *table, "", self.verdict, *joint])
+        return "\n".join([title, "", *table, "", self.verdict])
 
 
 def compare_density_matrix(ensemble):
@@ -62,7 +62,7 @@ def compare_density_matrix(ensemble):
     Returns
     -------
     DensityMatrixComparison
-        Printable; `plotting.comparison` draws it.
+        Printable; `plotting.compare` draws it.
     """
     need_error(ensemble)
     theory = expectations(ensemble.model, ensemble.times, ensemble.initial)

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...utils.results import Result
+
 FALSE_ALARM = 0.01
 _TRAJECTORIES_PER_AVERAGE = 20
 _RANK = 1e-9  # eigenvalues of the correlation below this belong to conserved totals
 _LEAST_DEVIATING = 50
 
 
-@dataclass(frozen=True)
-class JointTest:
+@dataclass(frozen=True, repr=False)
+class JointTest(Result):
     """Hotelling's T² of averages against a theory.
 
     Attributes
@@ -36,13 +38,23 @@ class JointTest:
         """Whether p is not below 1 %."""
         return self.p_value >= FALSE_ALARM
 
-    def __str__(self):
+    @property
+    def facts(self) -> str:
+        """How many averages, and the p-value."""
+        return f"{self.averages} averages, p = {self.p_value:.3g}"
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in words, with its false-alarm rate."""
         return (
             f"all together (Hotelling's T², {self.averages} averages with {self.dof} "
             f"independent directions) they {'agree' if self.agrees else 'DISAGREE'}: p = "
             f"{self.p_value:.3g}, and noise alone gives less than {FALSE_ALARM:g} in "
             f"{FALSE_ALARM:.0%} of runs"
         )
+
+    def __str__(self):
+        return self.verdict
 
 
 def joint_test(ensemble, theory, decided=None):

@@ -8,15 +8,16 @@ from ...errors import InputError
 from ...run.long_run import LongRun
 from ...theory.linear_noise import stationary_noise
 from ...theory.stationary import stationary
+from ...utils.results import Result
 from ...utils.tables import columns
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_error
 
 _MOST_STATES = 20_000
 _LEAST_BLOCKS = 20  # below which a scatter of blocks is hardly known
 
 
-@dataclass(frozen=True, eq=False)
-class StationaryAverages:
+@dataclass(frozen=True, eq=False, repr=False)
+class StationaryAverages(Result):
     """A long run beside a theory of the system at rest.
 
     Attributes
@@ -56,6 +57,25 @@ class StationaryAverages:
             found.append("the beginning differs from the rest: warm up longer")
         return found
 
+    @property
+    def facts(self) -> str:
+        """How many blocks, and which theory stands beside."""
+        theory = self.theory or "no theory"
+        return f"{len(self.run)} blocks of {self.run.model.name} beside {theory}"
+
+    @property
+    def verdict(self) -> str:
+        """The largest deviation from the theory, and what speaks against the errors."""
+        scores = np.abs(self.scores)
+        text = f"undecided: no theory of the steady state of {self.run.model.name}"
+        if np.isfinite(scores).any():
+            p = int(np.nanargmax(scores))
+            text = (
+                f"the largest deviation from the {self.theory} is {scores[p]:.2f} standard errors, "
+                f"of the average of {self.run.model.pools[p]}"
+            )
+        return "\n".join([text, *(f"warning: {found}" for found in self.warnings)])
+
     def __str__(self):
         run = self.run
         variance, error = np.diag(run.cov()), np.diag(run.cov_error())
@@ -63,7 +83,7 @@ class StationaryAverages:
         factor, unit = readable_times(run.correlation_times()[None])
         rows = [
             (
-                name, f"{m:.6g} ± {s:.2g}", f"{e:.6g}", f"{z:.2f}", f"{v:.5g} ± {d:.2g}",
+                name, with_error(m, s, ".6g"), f"{e:.6g}", f"{z:.2f}", with_error(v, d, ".5g"),
                 f"{x:.5g}", f"{tau * factor:.3g}",
             )
             for name, m, s, e, z, v, d, x, tau in zip(
@@ -72,10 +92,10 @@ class StationaryAverages:
             )
         ]  # fmt: skip
         theory = self.theory or "no theory"
-        head = ("pool", "average", theory, "Z", "variance", theory, f"remembers ({unit})")
+        head = ("pool", "average", theory, "Z", "variance", theory, f"correlation time ({unit})")
         note = "linear noise is exact only for large systems"
         rates = [
-            (name, f"{rate:.6g} ± {error:.2g}")
+            (name, with_error(rate, error, ".6g"))
             for name, rate, error in zip(
                 run.model.channels, run.rates(), run.rates_error(), strict=True
             )

@@ -9,7 +9,7 @@ from ...theory.linear_noise import linear_noise
 from ...theory.master_equation import master_equation
 from ...theory.mean_field import MeanField, mean_field
 from ...utils.tables import columns, log_spaced_rows
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_error
 from ..requirements import if_small
 from .density_matrix import compare_density_matrix
 from .hotelling import joint_test
@@ -20,7 +20,7 @@ _SMALL = 20_000  # states up to which the exact bias is found unasked
 _LEAST_DEVIATION = 50
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Residuals):
     """Averages of an ensemble beside the rate equations.
 
@@ -61,9 +61,9 @@ class Comparison(Residuals):
         return self.sem * np.sqrt(self.ensemble.ntraj)
 
     @property
-    def verdict(self):
-        """The outcome in words, with its false-alarm rate."""
-        text = self.judged("rate equations")
+    def verdict(self) -> str:
+        """The outcome in words, with its false-alarm rate, of each average and of all together."""
+        text = self.agreement("rate equations")
         if self.agrees is False:
             bias = np.where(np.isnan(self.residuals), 0, self.mean - self.theory.counts)
             p = int(np.abs(bias).max(axis=0).argmax())
@@ -72,7 +72,7 @@ class Comparison(Residuals):
                 f"in {self.ensemble.model.pools[p]}; differences of order one quantum are what "
                 "the rate equations neglect (correlations between pools)"
             )
-        return text
+        return text if self.joint is None else f"{text}\n{self.joint}"
 
     def __str__(self):
         """Table of some times, and the verdict."""
@@ -88,8 +88,7 @@ class Comparison(Residuals):
             f"{self.ensemble.ntraj} trajectories of {model.name} against the rate equations "
             "(residuals in standard errors)"
         )
-        more = [str(self.joint)] if self.joint is not None else []
-        more += ["", *self._at_the_end(factor, unit)]
+        more = ["", *self._at_the_end(factor, unit)]
         if self.exact is not None:
             k, p = np.unravel_index(np.abs(self.bias).argmax(), self.bias.shape)
             more.append(
@@ -109,8 +108,8 @@ class Comparison(Residuals):
             spread = self.spread[-1, p]
             row = [
                 name,
-                f"{self.mean[-1, p] - self.theory.counts[-1, p]:+.4g} ± {self.sem[-1, p]:.2g}",
-                f"{spread:.4g} ± {spread / np.sqrt(2 * (n - 1)):.2g}",
+                with_error(self.mean[-1, p] - self.theory.counts[-1, p], self.sem[-1, p], "+.4g"),
+                with_error(spread, spread / np.sqrt(2 * (n - 1))),
                 f"{np.sqrt(self.noise.covariance[-1, p, p]):.4g}",
             ]
             if exact:
@@ -137,7 +136,7 @@ def compare(ensemble):
     Returns
     -------
     Comparison
-        Printable; `plotting.comparison` draws it. Of quantum jumps a `DensityMatrixComparison`.
+        Printable; `plotting.compare` draws it. Of quantum jumps a `DensityMatrixComparison`.
 
     Notes
     -----

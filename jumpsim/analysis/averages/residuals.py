@@ -6,11 +6,12 @@ import numpy as np
 
 from ...errors import InputError
 from ...store.ensemble import Ensemble
+from ...utils.results import Result
 from .hotelling import FALSE_ALARM, JointTest
 
 
-@dataclass(frozen=True, eq=False)
-class Residuals:
+@dataclass(frozen=True, eq=False, repr=False)
+class Residuals(Result):
     """Averages of an ensemble beside a theory, in standard errors.
 
     Attributes
@@ -41,8 +42,8 @@ class Residuals:
             return None
         return bool(np.nanmax(np.abs(self.residuals)) <= self.threshold)
 
-    def judged(self, theory):
-        """Tell the outcome in words, with its false-alarm rate; `theory` is its name."""
+    def agreement(self, theory):
+        """Give the outcome in words, with its false-alarm rate; `theory` is its name."""
         if self.agrees is None:
             return "undecided: too few trajectories deviate from each other to compare anything"
         size = np.abs(self.residuals)
@@ -60,8 +61,8 @@ class Residuals:
             for mean, sem, exact, z in zip(
                 self.mean[k], self.sem[k], theory[k], self.residuals[k], strict=True
             ):
-                told = "-" if np.isnan(z) else f"{z:+.2f}"
-                row += [f"{mean:.4f}", f"{sem:.4f}", f"{exact:.4f}", told]
+                residual = "-" if np.isnan(z) else f"{z:+.2f}"
+                row += [f"{mean:.4f}", f"{sem:.4f}", f"{exact:.4f}", residual]
             yield row
 
 

@@ -14,16 +14,17 @@ from ...statistics.intervals import proportion_interval
 from ...store.ensemble import Ensemble
 from ...theory.mean_field import mean_field
 from ...thermo import entropies, entropy_production, internal_production
+from ...utils.results import Result
 from ...utils.tables import columns
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_error, with_interval
 from ...utils.times import stored_row_or_start
 from ..requirements import ROUNDING, need_production, scaled_copies
 
 _FINE = 2001  # times at which the rate equations' entropy production is integrated
 
 
-@dataclass(frozen=True, eq=False)
-class WindowProduction:
+@dataclass(frozen=True, eq=False, repr=False)
+class WindowProduction(Result):
     """Entropy produced within the system in a window, trajectory by trajectory.
 
     Attributes
@@ -59,20 +60,23 @@ class WindowProduction:
         low, high = proportion_interval(count, n)
         return count / n, float(low), float(high)
 
-    def __str__(self):
+    @property
+    def verdict(self) -> str:
+        """Average production, and how often it is negative."""
         factor, unit = readable_times(np.array([self.begin, self.end]))
-        mean, error = self.mean
-        part, low, high = self.falling
         return (
             f"entropy produced within {self.ensemble.model.name} from {self.begin * factor:g} to "
-            f"{self.end * factor:g} {unit}: {mean:.5g} ± {error:.2g} k_B (rate equations "
-            f"{self.expected:.5g}); it falls in {part:.4g} [{low:.4g}, {high:.4g}] of "
+            f"{self.end * factor:g} {unit}: {with_error(*self.mean, digits='.5g')} k_B (rate equations "
+            f"{self.expected:.5g}); it falls in {with_interval(*self.falling)} of "
             f"{len(self.produced)} trajectories"
         )
 
+    def __str__(self):
+        return self.verdict
 
-@dataclass(frozen=True, eq=False)
-class Clausius:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Clausius(Result):
     """Windows of one or several families of systems, each at several sizes.
 
     Attributes
@@ -94,7 +98,22 @@ class Clausius:
             return name
         return f"{name}, {'chiral' if models[family].irreversible else 'balanced'}"
 
-    def verdict(self, family):
+    @property
+    def facts(self) -> str:
+        """How many runs, in how many families."""
+        return f"{sum(map(len, self.families))} runs of {len(self.families)} families"
+
+    @property
+    def verdict(self) -> str:
+        """What happens to each family as it grows; of a single run, how often entropy falls."""
+        if [len(runs) for runs in self.families] == [1]:
+            return self.families[0][0].verdict
+        return "\n".join(self._trends())
+
+    def _trends(self):
+        return [f"{self.label(f)}: {self.trend(f)}" for f in range(len(self.families))]
+
+    def trend(self, family):
         """What happens to falling trajectories as the system grows, in words.
 
         With 95 % intervals; undecided where neither is seen.
@@ -114,14 +133,13 @@ class Clausius:
         for f, (runs, factors) in enumerate(zip(self.families, self.factors, strict=True)):
             for run, factor in zip(runs, factors, strict=True):
                 mean, error = run.mean
-                part, low, high = run.falling
                 rows.append(
                     (
                         f"{self.label(f)} × {factor:g}",
                         f"{len(run.produced)}",
-                        f"{mean / run.size:+.4g} ± {error / run.size:.2g}",
+                        with_error(mean / run.size, error / run.size, "+.4g"),
                         f"{run.expected / run.size:+.4g}",
-                        f"{part:.4g} [{low:.4g}, {high:.4g}]",
+                        with_interval(*run.falling),
                     )
                 )
         run = self.families[0][0]
@@ -134,19 +152,19 @@ class Clausius:
                 "",
                 *columns(rows, head, right=(1,)),
                 "",
-                *(f"{self.label(f)}: {self.verdict(f)}" for f in range(len(self.families))),
+                *self._trends(),
             ]
         )
 
 
-def window_production(ensemble, begin=0.0, end=None):
+def window_production(ensemble, after=0.0, until=None):
     """Measure the entropy produced within the system in a window of time.
 
     Parameters
     ----------
     ensemble : Ensemble
         Recorded with "events"; or with "counts", where no event exchanges with a bath.
-    begin, end : float or str
+    after, until : float or str
         0 or a stored time, and a later stored time; by default the whole run.
 
     Returns
@@ -156,12 +174,12 @@ def window_production(ensemble, begin=0.0, end=None):
     need_production(ensemble)
     if ensemble.ntraj < 2:
         raise InputError(f"an average needs 2 trajectories, but there are {ensemble.ntraj}")
-    last = ensemble.times[-1] if end is None else units.time(end, "end")
-    first, last = units.time(begin, "begin"), float(last)
-    ends = {"begin": first, "end": last}
+    last = ensemble.times[-1] if until is None else units.time(until, "until")
+    first, last = units.time(after, "after"), float(last)
+    ends = {"after": first, "until": last}
     rows = [stored_row_or_start(ensemble.times, time, name) for name, time in ends.items()]
     if not last > first:
-        raise InputError(f"`end` must lie after `begin` = {first:g} s, but is {last:g} s")
+        raise InputError(f"`until` must lie after `after` = {first:g} s, but is {last:g} s")
     produced = internal_production(ensemble)
     gain = produced[:, rows[1]] - (produced[:, rows[0]] if rows[0] >= 0 else 0.0)
     size = max(float(pool.size or 1) for pool in ensemble.model.pool_specs)

@@ -16,17 +16,18 @@ from ...store.ensemble import Ensemble
 from ...systems.chiral_loop import ChiralLoop, chiral_loop
 from ...theory.linear_noise import StationaryNoise, stationary_noise
 from ...thermo import entropies, inverse_temperatures
+from ...utils.results import Result
 from ...utils.tables import columns
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_error
 from ...utils.times import first_row
 from ..requirements import need, need_trajectories, significant_drift
 
 _GROUPS = 32
-_LEAST_MOVED = 5.0  # standard errors of the sorted number from which a ratio to it is told
+_LEAST_MOVED = 5.0  # standard errors of the sorted number from which a ratio to it is given
 
 
-@dataclass(frozen=True, eq=False)
-class Sorting:
+@dataclass(frozen=True, eq=False, repr=False)
+class Sorting(Result):
     """What one loop sorts at rest.
 
     Attributes
@@ -99,12 +100,26 @@ class Sorting:
         x = dict(zip(model.pools, inverse_temperatures(model, self.counts), strict=True))
         return float(x[self.loop.sink] - x[self.loop.source])
 
+    @property
+    def verdict(self) -> str:
+        """How many photons are sorted, and at what entropy."""
+        if np.isnan(self.per_photon[0]):
+            what = "nothing is known to be sorted"
+        else:
+            moved = with_error(self.sorted_photons, self.sorted_error)
+            cost = with_error(self.deficit, self.deficit_error)
+            what = (
+                f"⟨{self.difference}⟩ = {moved} photons are sorted at an entropy deficit of "
+                f"{cost} k_B"
+            )
+        return f"γ̃_2/γ̃_1 = {self.asymmetry:.4g}: {what}"
+
     def __str__(self):
         return str(Demon([self]))
 
 
-@dataclass(frozen=True, eq=False)
-class Demon:
+@dataclass(frozen=True, eq=False, repr=False)
+class Demon(Result):
     """Loops of different asymmetry side by side.
 
     Attributes
@@ -115,21 +130,30 @@ class Demon:
 
     runs: list
 
+    @property
+    def facts(self) -> str:
+        """How many loops."""
+        return f"{len(self.runs)} loops of {self.runs[0].ensemble.model.name}"
+
+    @property
+    def verdict(self) -> str:
+        """What each loop sorts."""
+        return "\n".join(run.verdict for run in self.runs)
+
     def __str__(self):
         rows = []
         for run in self.runs:
             photons, spread, deficit = run.expected
-            ratio, error = run.per_photon
             rows.append(
                 (
                     f"{run.asymmetry:.4g}",
-                    f"{run.sorted_photons:.4g} ± {run.sorted_error:.2g}",
+                    with_error(run.sorted_photons, run.sorted_error),
                     f"{photons:.4g}",
-                    f"{run.spread:.4g} ± {run.spread_error:.2g}",
+                    with_error(run.spread, run.spread_error),
                     f"{spread:.4g}",
-                    f"{run.deficit:.4g} ± {run.deficit_error:.2g}",
+                    with_error(run.deficit, run.deficit_error),
                     f"{deficit:.4g}",
-                    "undecided" if np.isnan(ratio) else f"{ratio:.4g} ± {error:.2g}",
+                    with_error(*run.per_photon),
                     f"{run.last_photon:+.4g}",
                 )
             )

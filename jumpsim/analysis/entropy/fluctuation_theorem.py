@@ -25,18 +25,19 @@ from ...store.ensemble import Ensemble
 from ...theory.exponential_average import BOUNDARIES, exponential_average
 from ...theory.master_equation import master_equation
 from ...thermo import ratio_production, ratios_are_entropy
+from ...utils.results import Result
 from ...utils.tables import columns, log_spaced_rows
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_error
 from ..requirements import if_small, need
 
 _GROUPS = 64
-LEAST = 1000  # trajectories behind an exponential average
-MOST_VARIANCE = 10.0  # relative variance of exp(-Σ) above which no average is told
+LEAST = 1000  # trajectories in an exponential average
+MOST_VARIANCE = 10.0  # relative variance of exp(-Σ) above which no average is given
 _SMALL = 5_000
 
 
-@dataclass(frozen=True, eq=False)
-class FluctuationTheorem:
+@dataclass(frozen=True, eq=False, repr=False)
+class FluctuationTheorem(Result):
     """The integral and the detailed fluctuation theorem at every stored time.
 
     Attributes
@@ -76,8 +77,14 @@ class FluctuationTheorem:
         return (self.variance < MOST_VARIANCE) & (self.ensemble.ntraj >= LEAST)
 
     @property
-    def verdicts(self):
-        """In words, for every stored time."""
+    def verdict(self) -> str:
+        """The integral theorem at the last stored time."""
+        last = self.verdict_by_time[-1]
+        return f"integral fluctuation theorem, at the last stored time: {last}"
+
+    @property
+    def verdict_by_time(self):
+        """The integral theorem in words, for every stored time."""
         return [self._verdict(k) for k in range(len(self.ensemble.times))]
 
     def _verdict(self, k):
@@ -97,15 +104,14 @@ class FluctuationTheorem:
 
     def __str__(self):
         factor, unit = readable_times(self.ensemble.times)
-        verdicts, rows = self.verdicts, []
+        verdicts, rows = self.verdict_by_time, []
         for k in log_spaced_rows(len(self.ensemble.times), 8):
-            told = f"{self.average[k]:.4f} ± {self.error[k]:.2g}" if self.decided[k] else "-"
-            slope = f"{self.slope[k]:.3f} ± {self.slope_error[k]:.2g}"
+            average = with_error(self.average[k], self.error[k], ".4f", unknown="-")
             row = [
                 f"{self.ensemble.times[k] * factor:.4g}",
-                _told_mean(self.production[:, k]),
-                told,
-                "-" if np.isnan(self.slope[k]) else slope,
+                _finite_mean(self.production[:, k]),
+                average if self.decided[k] else "-",
+                with_error(self.slope[k], self.slope_error[k], ".3f", unknown="-"),
                 f"{self.lost[k, 0]:.4g}",
                 verdicts[k],
             ]
@@ -146,7 +152,7 @@ def fluctuation_theorem(ensemble, boundary="start", max_states=_SMALL):
     Returns
     -------
     FluctuationTheorem
-        Printable; `plotting.theorem` draws it.
+        Printable; `plotting.fluctuation_theorem` draws it.
 
     Raises
     ------
@@ -230,7 +236,7 @@ def sample_variance(production, weights, boundary):
         return np.where(average > 0, squares.mean(axis=0) / average**2 - 1, np.inf)
 
 
-def _told_mean(production):
+def _finite_mean(production):
     """Average of the trajectories that have a reverse, in words."""
     finite = production[np.isfinite(production)]
     return f"{finite.mean():.4g}" if len(finite) else "-"

@@ -8,13 +8,14 @@ from ...errors import InputError
 from ...statistics.intervals import proportion_interval
 from ...store.ensemble import Ensemble
 from ...thermo import internal_production
+from ...utils.results import Result
 from ...utils.tables import columns
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_error, with_interval
 from ..requirements import ROUNDING, need_production, scaled_copies
 
 
-@dataclass(frozen=True, eq=False)
-class ProductionSigns:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProductionSigns(Result):
     """Signs of the entropy produced within, between neighbouring stored times.
 
     Attributes
@@ -52,6 +53,17 @@ class ProductionSigns:
             return np.nan, np.nan
         return self.duration / known, self.duration_sem / known
 
+    @property
+    def verdict(self) -> str:
+        """How many trajectories have the other sign than the average, and for how long."""
+        if np.isnan(self.share[0]):
+            return "undecided: the average production is nowhere known to differ from 0"
+        return (
+            f"{with_interval(*self.ever, digits='.3g')} of the trajectories produce entropy of the other "
+            "sign than the average at some time; on average a trajectory does during "
+            f"{with_error(*self.share, digits='.3g')} of the time"
+        )
+
     def __str__(self):
         factor, unit = readable_times(self.ensemble.times)
         decided = np.isfinite(self.opposite)
@@ -64,11 +76,11 @@ class ProductionSigns:
             [
                 f"{head}: the other sign than the average's, in {int(decided.sum())} of "
                 f"{len(decided)} intervals where that is known",
-                f"  most often from {start:.4g} to {end:.4g} {unit}: {self.opposite[k]:.4g} "
-                f"[{self.low[k]:.4g}, {self.high[k]:.4g}] of the trajectories",
-                f"  for {self.duration * factor:.4g} ± {self.duration_sem * factor:.2g} {unit} on "
+                f"  most often from {start:.4g} to {end:.4g} {unit}: "
+                f"{with_interval(self.opposite[k], self.low[k], self.high[k])} of the trajectories",
+                f"  for {with_error(self.duration * factor, self.duration_sem * factor)} {unit} on "
                 "average over trajectories",
-                f"  ever: {self.ever[0]:.4g} [{self.ever[1]:.4g}, {self.ever[2]:.4g}] of them",
+                f"  ever: {with_interval(*self.ever)} of them",
             ]
         )
 
@@ -113,8 +125,8 @@ def production_signs(ensemble):
     )
 
 
-@dataclass(frozen=True, eq=False)
-class SignScaling:
+@dataclass(frozen=True, eq=False, repr=False)
+class SignScaling(Result):
     """How often the sign of the entropy production is the unusual one, against size.
 
     Attributes
@@ -135,15 +147,29 @@ class SignScaling:
     share_error: np.ndarray
     ever: np.ndarray
 
+    @property
+    def facts(self) -> str:
+        """How many sizes."""
+        return f"{len(self.runs)} sizes of {self.runs[0].ensemble.model.name}"
+
+    @property
+    def verdict(self) -> str:
+        """Part of the time with the unusual sign in the smallest and in the largest system."""
+        first, last = (with_error(self.share[k], self.share_error[k]) for k in (0, -1))
+        return (
+            f"the entropy production has the unusual sign during {first} of the time in the "
+            f"smallest system, {last} in the largest"
+        )
+
     def __str__(self):
         rows = [
             (
                 f"{run.ensemble.model.name} × {factor:g}",
                 f"{run.ensemble.ntraj}",
-                "undecided" if np.isnan(share) else f"{share:.4g} ± {error:.2g}",
-                f"{ever:.4g} [{low:.4g}, {high:.4g}]",
+                with_error(share, error),
+                with_interval(*ever),
             )
-            for run, factor, share, error, (ever, low, high) in zip(
+            for run, factor, share, error, ever in zip(
                 self.runs, self.factors, self.share, self.share_error, self.ever, strict=True
             )
         ]

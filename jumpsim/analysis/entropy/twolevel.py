@@ -26,8 +26,9 @@ from ...store.ensemble import Ensemble
 from ...systems.twolevel.parameters import ModeParameters
 from ...theory.twolevel.classical_field import field_state
 from ...theory.twolevel.quantised_mode import steady
+from ...utils.results import Result
 from ...utils.tables import columns, log_spaced_rows
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_error
 from ...utils.times import first_row
 from ..requirements import need, need_trajectories
 from .fluctuation_theorem import LEAST, MOST_VARIANCE, sample_variance
@@ -38,8 +39,8 @@ _MOST_WINDOWS = 24
 ACCOUNTS = ("effective", "bare")
 
 
-@dataclass(frozen=True, eq=False)
-class LevelThermodynamics:
+@dataclass(frozen=True, eq=False, repr=False)
+class LevelThermodynamics(Result):
     """What an ensemble of quantum jumps exchanged with its reservoirs, from one time on.
 
     Attributes
@@ -125,8 +126,8 @@ class LevelThermodynamics:
     def _flow_table(self):
         rows = []
         for name in [*self.particles, "sum"]:
-            cells = [_told(self.energies[a][name]) for a in ("state", *ACCOUNTS)]
-            counted = _told(self.particles[name]) if name in self.particles else ""
+            cells = [_cell(*self.energies[a][name]) for a in ("state", *ACCOUNTS)]
+            counted = _cell(*self.particles[name]) if name in self.particles else ""
             rows.append((name, counted, *cells))
         head = ("from", "particles (1/s)", "energy (1/s): of the state", "effective × count",
                 "bare × count")  # fmt: skip
@@ -135,16 +136,16 @@ class LevelThermodynamics:
     def _window_table(self, factor, unit):
         rows = []
         for k in log_spaced_rows(len(self.windows), 8):
-            entropies = [_told(self.entropy[a][:, k]) for a in self.entropy]
+            entropies = [_cell(*self.entropy[a][:, k]) for a in self.entropy]
             precision, error = (v[k] for v in self.precision)
             rows.append(
                 (
                     f"{self.windows[k] * factor:.4g}",
                     *entropies,
-                    _told((self.slope[k], self.slope_error[k])),
-                    _told((self.exponential[k], self.exponential_error[k])),
-                    _told((self.fano[k], self.fano_error[k])),
-                    _told((precision, error)),
+                    _cell(self.slope[k], self.slope_error[k]),
+                    _cell(self.exponential[k], self.exponential_error[k]),
+                    _cell(self.fano[k], self.fano_error[k]),
+                    _cell(precision, error),
                 )
             )
         entropy = [f"entropy, {a}" for a in self.entropy]
@@ -152,7 +153,7 @@ class LevelThermodynamics:
         return columns(rows, head, right=(0,))
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """What the second law says to both ways of accounting, in words."""
         lines = []
         for name, (mean, error) in self.entropy.items():
@@ -170,6 +171,10 @@ class LevelThermodynamics:
             text += f"⟨AN⟩/2⟨N⟩² = {bound:.6g}"
             lines.append(text + (", beyond what classical jumps can do" if bound < 1 else ""))
         return "\n".join(lines)
+
+
+def _cell(value, error):
+    return with_error(value, error, error_digits=".1g") if np.isfinite(error) else "undecided"
 
 
 def level_thermodynamics(ensemble, after=0.0):
@@ -324,8 +329,3 @@ def _exact(p):
 def _mean(values):
     """Average over trajectories, and its standard error."""
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
-
-
-def _told(value):
-    value, error = value
-    return f"{value:.4g} ± {error:.1g}" if np.isfinite(value + error) else "undecided"

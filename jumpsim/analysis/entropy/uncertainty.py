@@ -21,19 +21,20 @@ from ...theory.counting_statistics import channel_weights, count_cumulants
 from ...theory.exponential_average import mean_production
 from ...theory.stationary import stationary
 from ...thermo import ratio_production
+from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns, log_spaced_rows
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_error
 from ...utils.times import first_row
 from ..requirements import counted_words, if_small, need, need_trajectories, significant_drift
 
 _GROUPS = 64
 _LEAST = 64
 _SMALL = 5_000
-_LARGEST_ERROR = 0.2  # relative, of a ratio that is told
+_LARGEST_ERROR = 0.2  # relative, of a ratio that is decided
 
 
-@dataclass(frozen=True, eq=False)
-class Uncertainty:
+@dataclass(frozen=True, eq=False, repr=False)
+class Uncertainty(Result):
     """Ratios of both sides of the uncertainty relations, for windows of growing length.
 
     Attributes
@@ -64,6 +65,22 @@ class Uncertainty:
     why_not: str | None
     exact: tuple | None
 
+    @property
+    def facts(self) -> str:
+        """Which current in how many windows, of which run."""
+        windows = f"{len(self.windows)} windows"
+        return f"current {self.counted} in {windows}, {trajectories_of(self.ensemble)}"
+
+    @property
+    def verdict(self) -> str:
+        """Both relations in the longest window."""
+        parts = []
+        for name in ("kinetic", "thermodynamic"):
+            ratio, error = getattr(self, name)[-1], getattr(self, f"{name}_error")[-1]
+            limit = "" if np.isnan(ratio) else " times its limit"
+            parts.append(f"{name} relation {with_error(ratio, error)}{limit}")
+        return f"in the longest window: {', '.join(parts)}"
+
     def __str__(self):
         factor, unit = readable_times(self.ensemble.times)
         rows = []
@@ -75,11 +92,10 @@ class Uncertainty:
             )
             for which, (value, error) in enumerate(found):
                 undecided = "-" if which and self.why_not else "undecided"
-                known = np.isfinite(value[k])
-                row.append(f"{value[k]:.4g} ± {error[k]:.2g}" if known else undecided)
+                row.append(with_error(value[k], error[k], unknown=undecided))
                 if self.exact is not None:
-                    told = self.exact[which][k]
-                    row.append(f"{told:.4g}" if np.isfinite(told) else "-")
+                    exact = self.exact[which][k]
+                    row.append(f"{exact:.4g}" if np.isfinite(exact) else "-")
             rows.append(row)
         exact = ["exact"] if self.exact is not None else []
         head = [f"window ({unit})", "kinetic ratio", *exact, "thermodynamic ratio", *exact]
@@ -145,8 +161,8 @@ def uncertainty(ensemble, counted, after, max_states=_SMALL):
     exact = if_small(
         _exact, model, windows, ensemble.initial, counted, why_not is None, max_states=max_states
     )
-    told = counted_words(counted)
-    return Uncertainty(ensemble, told, windows, *kinetic, *thermodynamic, why_not, exact)
+    words = counted_words(counted)
+    return Uncertainty(ensemble, words, windows, *kinetic, *thermodynamic, why_not, exact)
 
 
 def _counted(ensemble, weights, first):

@@ -9,8 +9,9 @@ from ...errors import InputError, whole_number
 from ...statistics.jackknife import jackknife_error
 from ...store.ensemble import Ensemble
 from ...theory.counting_statistics import channel_weights, coincidence_rate
+from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_error
 from ..requirements import if_small, need, need_trajectories
 
 _GROUPS = 32
@@ -18,8 +19,8 @@ _SMALL = 5_000
 _LEAST_PAIRS = 20
 
 
-@dataclass(frozen=True, eq=False)
-class Coincidences:
+@dataclass(frozen=True, eq=False, repr=False)
+class Coincidences(Result):
     """How much likelier a second event is, a lag after a first one, than at any time.
 
     Attributes
@@ -43,14 +44,33 @@ class Coincidences:
     error: np.ndarray
     exact: np.ndarray | None
 
+    @property
+    def facts(self) -> str:
+        """Which events, in how many bins, of which run."""
+        return f"{self.what} in {len(self.g2)} bins, {trajectories_of(self.ensemble)}"
+
+    @property
+    def verdict(self) -> str:
+        """g² in the bin of the shortest lags that is known, and what it means."""
+        known = np.flatnonzero(np.isfinite(self.g2))
+        if not len(known):
+            return f"undecided: fewer than {_LEAST_PAIRS} pairs in every bin"
+        k, (factor, unit) = known[0], readable_times(self.edges)
+        away = self.g2[k] - 1
+        kind = "bunched" if away > 0 else "antibunched"
+        if abs(away) <= 1.96 * self.error[k]:
+            kind = "not known to differ from independent events"
+        lags = f"{self.edges[k] * factor:.4g} to {self.edges[k + 1] * factor:.4g} {unit}"
+        return f"g² = {with_error(self.g2[k], self.error[k])} at lags from {lags}: {kind}"
+
     def __str__(self):
         factor, unit = readable_times(self.edges)
         rows = []
         for k, value in enumerate(self.g2):
-            told = "undecided" if np.isnan(value) else f"{value:.4f} ± {self.error[k]:.2g}"
+            measured = with_error(value, self.error[k], ".4f")
             exact = [] if self.exact is None else [f"{self.exact[k]:.4f}"]
             lag = f"{self.edges[k] * factor:.4g} to {self.edges[k + 1] * factor:.4g}"
-            rows.append((lag, told, *exact))
+            rows.append((lag, measured, *exact))
         head = (f"lag ({unit})", "g²", *(["exact"] if self.exact is not None else []))
         return "\n".join([f"coincidences of {self.what}", "", *columns(rows, head, right=(0,))])
 

@@ -7,8 +7,9 @@ import numpy as np
 from ...statistics.jackknife import cumulants_of_groups, power_sums
 from ...store.ensemble import Ensemble
 from ...theory.counting_statistics import CountCumulants, channel_weights, count_cumulants
+from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns, log_spaced_rows
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_error
 from ...utils.times import first_row_or_start
 from ..requirements import counted_words, if_small, need, need_trajectories
 
@@ -17,8 +18,8 @@ _LEAST = 8
 _SMALL = 5_000  # states up to which the exact statistics are found unasked
 
 
-@dataclass(frozen=True, eq=False)
-class Counting:
+@dataclass(frozen=True, eq=False, repr=False)
+class Counting(Result):
     """Cumulants of what was counted from one time on, for windows of growing length.
 
     Attributes
@@ -48,19 +49,37 @@ class Counting:
     fano_error: np.ndarray
     exact: CountCumulants | None
 
+    @property
+    def facts(self) -> str:
+        """What was counted, in how many windows, of which run."""
+        windows = f"{len(self.windows)} windows"
+        return f"{self.counted} in {windows}, {trajectories_of(self.ensemble)}"
+
+    @property
+    def verdict(self) -> str:
+        """Mean and Fano factor in the longest window."""
+        factor, unit = readable_times(self.ensemble.times)
+        if np.isnan(self.fano[-1]):
+            return "nothing was counted"
+        fano = with_error(self.fano[-1], self.fano_error[-1])
+        return (
+            f"in the longest window ({self.windows[-1] * factor:.4g} {unit}) the mean is "
+            f"{self.cumulants[0, -1]:.4g} and variance / mean is {fano} (1 for independent single "
+            "quanta)"
+        )
+
     def __str__(self):
         factor, unit = readable_times(self.ensemble.times)
         rows = []
         for k in log_spaced_rows(len(self.windows), 8):
             cells = [
-                f"{v:.5g} ± {e:.2g}"
+                with_error(v, e, ".5g")
                 for v, e in zip(self.cumulants[:, k], self.errors[:, k], strict=True)
             ]
-            fano = self.fano[k]
-            cells.insert(2, "-" if np.isnan(fano) else f"{fano:.4g} ± {self.fano_error[k]:.2g}")
+            cells.insert(2, with_error(self.fano[k], self.fano_error[k], unknown="-"))
             if self.exact is not None:
-                told = self.exact.fano[k]
-                cells.insert(3, "-" if np.isnan(told) else f"{told:.4g}")
+                exact = self.exact.fano[k]
+                cells.insert(3, "-" if np.isnan(exact) else f"{exact:.4g}")
             rows.append((f"{self.windows[k] * factor:.4g}", *cells))
         head = [f"window ({unit})", "mean", "variance", "Fano", "third", "fourth"]
         if self.exact is not None:

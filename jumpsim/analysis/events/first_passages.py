@@ -1,11 +1,18 @@
 """First passages of single trajectories, with those that the end of a run cut short."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from ...theory.first_passage import as_target, first_passage
+from ...theory.first_passage import as_target, first_passage_distribution
 from ...thermo import states_along
 from ..requirements import if_small, need
-from .waiting_times import SMALL, estimated
+from .waiting_times import SMALL, WaitingTimes, estimated
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FirstPassages(WaitingTimes):
+    """How long it takes until a condition on the counts is met; see `WaitingTimes`."""
 
 
 def first_passages(ensemble, target, points=41, max_states=SMALL):
@@ -16,16 +23,16 @@ def first_passages(ensemble, target, points=41, max_states=SMALL):
     ensemble : Ensemble
         Recorded with "events".
     target : str, list of str, mapping of str to int, or callable
-        Such as "m = 0"; as for the exact law, `first_passage`.
+        Such as "m = 0"; as for the exact one, `first_passage_distribution`.
     points : int
-        Number of times at which the survival is told, up to the longest passage.
+        Number of times at which the survival is given, up to the longest passage.
     max_states : int
-        Size up to which the exact law is found; 0 for never.
+        Size up to which the exact distribution is found; 0 for never.
 
     Returns
     -------
-    WaitingTimes
-        Printable.
+    FirstPassages
+        Printable; `plotting.first_passages` draws it.
     """
     need(ensemble, "events", "first passages need every event")
     model = ensemble.model
@@ -40,10 +47,12 @@ def first_passages(ensemble, target, points=41, max_states=SMALL):
 
     def solve(times):
         return if_small(
-            first_passage, model, times, ensemble.initial, target, max_states=max_states
-        )
+            first_passage_distribution, model, times, ensemble.initial, target,
+            max_states=max_states,
+        )  # fmt: skip
 
-    return estimated(ensemble, what, (durations, ended, np.arange(len(first))), points, solve)
+    waits = (durations, ended, np.arange(len(first)))
+    return estimated(ensemble, what, waits, points, solve, FirstPassages)
 
 
 def _passages(model, start, numbers, times, channels, reached):

@@ -10,8 +10,9 @@ from ...store.ensemble import Ensemble
 from ...systems import two_level
 from ...systems.twolevel.parameters import ModeParameters
 from ...systems.twolevel.quantum_jumps import PHOTON_LOSS
-from ...theory.first_passage import waiting_time
-from ...theory.twolevel.waiting_times import waiting_law
+from ...theory import first_passage
+from ...theory.twolevel import waiting_times as quantum_jumps
+from ...utils.results import Result
 from ...utils.tables import columns
 from ..averages.hotelling import FALSE_ALARM
 from ..requirements import need, need_trajectories
@@ -24,8 +25,8 @@ _FINER = 20  # points of the laws in each bin
 _PHOTONS = 40  # of the golden rule, beyond those of the start
 
 
-@dataclass(frozen=True, eq=False)
-class RabiOnset:
+@dataclass(frozen=True, eq=False, repr=False)
+class RabiOnset(Result):
     """When the first photon left, in runs with different couplings.
 
     Attributes
@@ -53,6 +54,21 @@ class RabiOnset:
     golden: np.ndarray
     p_exact: np.ndarray
     p_golden: np.ndarray
+
+    @property
+    def facts(self) -> str:
+        """How many runs."""
+        return f"{len(self.ensembles)} couplings"
+
+    @property
+    def verdict(self) -> str:
+        """In how many runs each distribution agrees."""
+        n = len(self.ensembles)
+        counts = [int((p >= FALSE_ALARM).sum()) for p in (self.p_exact, self.p_golden)]
+        return (
+            f"the density matrix agrees in {counts[0]} of {n} runs, the golden rule in "
+            f"{counts[1]} (noise alone: p < {FALSE_ALARM:g} in {FALSE_ALARM:.0%} of runs)"
+        )
 
     def __str__(self):
         rows = []
@@ -135,10 +151,12 @@ def _histogram(ensemble, edges):
 def _laws(ensemble, times):
     """Laws of the density matrix and of the golden rule."""
     p, initial = ensemble.model.parameters, ensemble.initial
-    exact = waiting_law(ensemble.model, times, initial, [PHOTON_LOSS])
+    exact = quantum_jumps.waiting_time_distribution(ensemble.model, times, initial, [PHOTON_LOSS])
     model = two_level(abs(p.g), p.detuning, p.gamma_u, p.gamma_l, p.gamma_b, p.f_u, p.f_l, p.n_b)
     most = int(initial.draw(model, 0, 0, 1000)[:, model.pools.index("photon")].max()) + _PHOTONS
-    golden = waiting_time(model, times, initial, PHOTON_LOSS, truncate={"photon": most})
+    golden = first_passage.waiting_time_distribution(
+        model, times, initial, PHOTON_LOSS, truncate={"photon": most}
+    )
     return exact, golden
 
 

@@ -13,13 +13,15 @@ from ... import streams
 from ...errors import InputError
 from ...model.model import Model
 from ...statistics.jackknife import jackknife_error
+from ...utils.results import Result
+from ...utils.text import with_error
 
 _PARTS = 32  # of the run, for errors
 _LEAST_FLIPS = 20
 
 
-@dataclass(frozen=True, eq=False)
-class Telegraph:
+@dataclass(frozen=True, eq=False, repr=False)
+class Telegraph(Result):
     """Telegraph signals of the two-level systems of one pool in one trajectory.
 
     Attributes
@@ -156,6 +158,21 @@ class Telegraph:
         error = jackknife_error((spent.sum() - spent) / (flips - out))
         return float(spent.sum() / flips), float(error), flips
 
+    @property
+    def facts(self) -> str:
+        """How many flips, of which systems."""
+        systems = f"{len(self.start)} two-level systems '{self.pool}'"
+        return f"{len(self.times)} flips of {systems} of {self.model.name}"
+
+    @property
+    def verdict(self) -> str:
+        """Mean time that a system stays in each state."""
+        means = [
+            f"{name} for {with_error(*self.mean_dwell(state)[:2])} s"
+            for state, name in ((True, "excited"), (False, "in the ground state"))
+        ]
+        return f"a two-level system stays {' and '.join(means)} on average"
+
     def __str__(self):
         lines = [
             f"{len(self.times)} flips of {len(self.start)} two-level systems '{self.pool}' of "
@@ -163,22 +180,22 @@ class Telegraph:
         ]
         for state, name in ((True, "excited"), (False, "ground")):
             mean, error, flips = self.mean_dwell(state)
-            told = f"{mean:.4g} ± {error:.2g} s on average until each of {flips} flips"
+            text = f"{with_error(mean, error)} s on average until each of {flips} flips"
             if np.isnan(mean):
-                told = f"undecided, {flips} flips out of it are too few"
-            lines.append(f"  {name:<8} {told}")
+                text = f"undecided, {flips} flips out of it are too few"
+            lines.append(f"  {name:<8} {text}")
         return "\n".join(lines)
 
 
-def telegraph(ensemble, i, pool="m"):
+def telegraph(ensemble, row=0, pool="m"):
     """Name the two-level system that makes each jump of a trajectory.
 
     Parameters
     ----------
     ensemble : Ensemble
         Recorded with "events".
-    i : int
-        Row.
+    row : int
+        Which trajectory, as in `ensemble.counts[row]`.
     pool : str
         A pool of two-level systems.
 
@@ -190,8 +207,8 @@ def telegraph(ensemble, i, pool="m"):
     model = ensemble.model
     if model.pool(pool).kind != "tls":
         raise InputError(f"pool '{pool}' holds no two-level systems")
-    times, channels = ensemble.events(i)
-    place, row = model.pools.index(pool), i % ensemble.ntraj
+    times, channels = ensemble.events(row)
+    place, row = model.pools.index(pool), row % ensemble.ntraj
     excited_at_start = int(ensemble.starts(row, 1)[0, place])
     steps = model.changes[channels, place]
     event = np.repeat(np.arange(len(steps)), np.abs(steps))

@@ -9,19 +9,22 @@ from ...errors import InputError, whole_number
 from ...statistics.intervals import survival_function
 from ...statistics.jackknife import jackknife_error
 from ...store.ensemble import Ensemble
-from ...theory.first_passage import Passage, waiting_time
-from ...theory.twolevel.waiting_times import waiting_law
+from ...theory.first_passage import Passage, waiting_time_distribution
+from ...theory.twolevel.waiting_times import (
+    waiting_time_distribution as waiting_time_of_quantum_jumps,
+)
+from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_error
 from ..requirements import if_small, need, need_trajectories
 
 GROUPS = 32
-SMALL = 5_000  # states up to which the exact law is found unasked
+SMALL = 5_000  # states up to which the exact distribution is found unasked
 _LEAST_AT_RISK = 20
 
 
-@dataclass(frozen=True, eq=False)
-class WaitingTimes:
+@dataclass(frozen=True, eq=False, repr=False)
+class WaitingTimes(Result):
     """How long it takes until the next event of some channels.
 
     Attributes
@@ -55,6 +58,12 @@ class WaitingTimes:
     exact: Passage | None
 
     @property
+    def facts(self) -> str:
+        """How many waits, for what, of which run."""
+        waits = f"{len(self.durations)} waits for {self.what}"
+        return f"{waits}, {trajectories_of(self.ensemble)}"
+
+    @property
     def mean(self):
         """Mean wait and its standard error, seconds; NaN when the end cut waits short."""
         if not self.ended.all():
@@ -68,10 +77,9 @@ class WaitingTimes:
         factor, unit = readable_times(self.times)
         rows = []
         for k in np.unique(np.linspace(0, len(self.times) - 1, 10).round().astype(int)):
-            known = np.isfinite(self.survival[k])
-            told = f"{self.survival[k]:.4f} ± {self.error[k]:.2g}" if known else "undecided"
+            survival = with_error(self.survival[k], self.error[k], ".4f")
             exact = [] if self.exact is None else [f"{self.exact.survival[k]:.4f}"]
-            rows.append((f"{self.times[k] * factor:.4g}", told, *exact))
+            rows.append((f"{self.times[k] * factor:.4g}", survival, *exact))
         head = (f"time ({unit})", "still waiting", *(["exact"] if self.exact is not None else []))
         cut = int((~self.ended).sum())
         return "\n".join(
@@ -81,21 +89,23 @@ class WaitingTimes:
                 "",
                 *columns(rows, head, right=(0,)),
                 "",
-                self._told_mean(factor, unit),
+                self.verdict,
             ]
         )
 
-    def _told_mean(self, factor, unit):
-        mean, error = self.mean
-        told = "mean wait: undecided, for it some waits were cut short"
+    @property
+    def verdict(self) -> str:
+        """The mean wait, beside the exact one where it is known."""
+        (mean, error), (factor, unit) = self.mean, readable_times(self.times)
+        text = "mean wait: undecided, for it some waits were cut short"
         if np.isfinite(mean):
-            told = f"mean wait: {mean * factor:.5g} ± {error * factor:.2g} {unit}"
-        return (
-            told if self.exact is None else f"{told} (exact {self.exact.mean * factor:.5g} {unit})"
-        )
+            text = f"mean wait: {with_error(mean * factor, error * factor, '.5g')} {unit}"
+        if self.exact is None:
+            return text
+        return f"{text} (exact {self.exact.mean * factor:.5g} {unit})"
 
 
-def waiting_times(ensemble, channels, since=None, after=0.0, points=41, max_states=SMALL):
+def waiting_times(ensemble, channels, following=None, after=0.0, points=41, max_states=SMALL):
     """Measure the time until the next event of one of some channels.
 
     Parameters
@@ -104,13 +114,13 @@ def waiting_times(ensemble, channels, since=None, after=0.0, points=41, max_stat
         Recorded with "events"; 16 trajectories at least.
     channels : str or list of str
         What is waited for.
-    since : str, optional
+    following : str, optional
         Wait from every event of this channel; otherwise once in each trajectory, from `after` on.
     after : float or str
-        Earlier events are left out. With `since` the exact distribution is that of the stationary
-        process, and is given only for after > 0.
+        Earlier events are left out. With `following` the exact distribution is that of the
+        stationary process, and is given only for after > 0.
     points : int
-        Number of times at which the survival is told, up to the longest completed wait.
+        Number of times at which the survival is given, up to the longest completed wait.
     max_states : int
         Size up to which the exact law is found; 0 for never.
 
@@ -122,7 +132,7 @@ def waiting_times(ensemble, channels, since=None, after=0.0, points=41, max_stat
     need(ensemble, "events", "waiting times need every event")
     model, after = ensemble.model, units.time(after, "after")
     names = [channels] if isinstance(channels, str) else list(channels)
-    for name in [*names, *([since] if since is not None else [])]:
+    for name in [*names, *([following] if following is not None else [])]:
         model.channel(name)  # refuses what there is not
     if not names:
         raise InputError("`channels` must name a channel to wait for")
@@ -130,32 +140,34 @@ def waiting_times(ensemble, channels, since=None, after=0.0, points=41, max_stat
     if after >= end:
         raise InputError(f"`after` must lie before the end of the run at {end:g} s")
     wanted = np.isin(np.arange(len(model.channels)), [model.channels.index(n) for n in names])
-    origin = None if since is None else model.channels.index(since)
+    origin = None if following is None else model.channels.index(following)
     waits = _waits(ensemble, wanted, origin, after, end)
-    what = " or ".join(f"'{n}'" for n in names) + (f" after '{since}'" if since else "")
-    known = after == 0 if since is None else after > 0
+    what = " or ".join(f"'{n}'" for n in names) + (f" after '{following}'" if following else "")
+    known = after == 0 if following is None else after > 0
 
     def solve(times):
         if model.sampled == "expect":
-            return _quantum_law(ensemble, times, names, since) if known else None
+            return _of_quantum_jumps(ensemble, times, names, following) if known else None
         return if_small(
-            waiting_time, model, times, ensemble.initial, names, since,
+            waiting_time_distribution, model, times, ensemble.initial, names, following,
             max_states=max_states if known else 0,
         )  # fmt: skip
 
     return estimated(ensemble, what, waits, points, solve)
 
 
-def _quantum_law(ensemble, times, names, since):
-    """Law of the density matrix; None where it is not known."""
+def _of_quantum_jumps(ensemble, times, names, following):
+    """Distribution by the density matrix; None where it is not known."""
     try:
-        return waiting_law(ensemble.model, times, ensemble.initial, names, since)
+        return waiting_time_of_quantum_jumps(
+            ensemble.model, times, ensemble.initial, names, following
+        )
     except InputError:
         return None
 
 
-def estimated(ensemble, what, waits, points, solve):
-    """Estimate the survival of waits and put the exact law beside it.
+def estimated(ensemble, what, waits, points, solve, kind=WaitingTimes):
+    """Estimate the survival of waits and put the exact one beside it.
 
     Parameters
     ----------
@@ -166,6 +178,8 @@ def estimated(ensemble, what, waits, points, solve):
     points : int
     solve : callable
         Returns the exact `Passage` at some times, or None.
+    kind : type
+        Class of the result.
 
     Returns
     -------
@@ -177,7 +191,7 @@ def estimated(ensemble, what, waits, points, solve):
     need_trajectories(ensemble)
     times = np.linspace(0, durations[ended].max(), whole_number(points, "points", 2, 100_000))
     survival, error = _kaplan_meier(durations, ended, row % GROUPS, times)
-    return WaitingTimes(ensemble, what, durations, ended, row, times, survival, error, solve(times))
+    return kind(ensemble, what, durations, ended, row, times, survival, error, solve(times))
 
 
 def _waits(ensemble, wanted, origin, after, end):
@@ -189,16 +203,16 @@ def _waits(ensemble, wanted, origin, after, end):
         if origin is None:
             owners = row + np.arange(len(numbers))
             starts = np.full(len(numbers), after)
-            following = np.searchsorted(trajectory[hits], owners)
+            next_hits = np.searchsorted(trajectory[hits], owners)
         else:
             places = np.flatnonzero((channels == origin) & (times >= after))
             owners, starts = trajectory[places], times[places]
-            following = np.searchsorted(hits, places, side="right")
-        found = np.minimum(following, max(len(hits) - 1, 0))
+            next_hits = np.searchsorted(hits, places, side="right")
+        found = np.minimum(next_hits, max(len(hits) - 1, 0))
         same = np.zeros(len(owners), bool)
         until = np.full(len(owners), end)
         if len(hits):
-            same = (following < len(hits)) & (trajectory[hits[found]] == owners)
+            same = (next_hits < len(hits)) & (trajectory[hits[found]] == owners)
             until = np.where(same, times[hits[found]], end)
         parts.append((until - starts, same, owners))
     return tuple(np.concatenate(p) for p in zip(*parts, strict=True))

@@ -10,16 +10,17 @@ from ...errors import InputError
 from ...statistics.jackknife import group_sums, jackknife, jackknife_error
 from ...store.ensemble import Ensemble
 from ...theory.linear_noise import StationaryNoise, stationary_noise
+from ...utils.results import Result
 from ...utils.tables import columns, log_spaced_rows
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_error
 from ...utils.times import first_row
 from ..requirements import need, need_trajectories
 
 _GROUPS = 64
 
 
-@dataclass(frozen=True, eq=False)
-class Correlations:
+@dataclass(frozen=True, eq=False, repr=False)
+class Correlations(Result):
     """Autocovariances at rest, averaged over time origins and trajectories.
 
     Attributes
@@ -76,6 +77,21 @@ class Correlations:
         """
         return _periodogram(self.expected, self.lags[1])
 
+    @property
+    def verdict(self) -> str:
+        """The correlation time of each pool."""
+        factor, unit = readable_times(self.ensemble.times)
+        times = [
+            f"{name}: undecided, nothing fluctuates"
+            if np.isnan(t)
+            else f"{name}: {with_error(t * factor, e * factor)} {unit}"
+            for name, t, e in zip(
+                self.ensemble.model.pools, self.correlation_time, self.correlation_time_error,
+                strict=True,
+            )
+        ]  # fmt: skip
+        return "correlation times: " + "; ".join(times)
+
     def __str__(self):
         factor, unit = readable_times(self.ensemble.times)
         shown = log_spaced_rows(len(self.lags), 8, from_zero=True)
@@ -84,20 +100,11 @@ class Correlations:
         for k, predicted in zip(shown, expected, strict=True):
             row = [f"{self.lags[k] * factor:.4g}"]
             for p, value in enumerate(predicted):
-                row += [f"{self.covariance[k, p]:.4g} ± {self.error[k, p]:.2g}", f"{value:.4g}"]
+                row += [with_error(self.covariance[k, p], self.error[k, p]), f"{value:.4g}"]
             rows.append(row)
         head = [f"lag ({unit})"]
         for name in self.ensemble.model.pools:
             head += [f"C of {name}", "linear noise"]
-        times = [
-            f"{name}: undecided, nothing fluctuates"
-            if np.isnan(t)
-            else f"{name}: {t * factor:.4g} ± {e * factor:.2g} {unit}"
-            for name, t, e in zip(
-                self.ensemble.model.pools, self.correlation_time, self.correlation_time_error,
-                strict=True,
-            )
-        ]  # fmt: skip
         return "\n".join(
             [
                 f"autocovariances of {self.ensemble.ntraj} trajectories of "
@@ -106,7 +113,7 @@ class Correlations:
                 *columns(rows, head, right=(0,)),
                 *self._between_pools(factor, unit),
                 "",
-                "correlation times: " + "; ".join(times),
+                self.verdict,
             ]
         )
 
@@ -118,7 +125,7 @@ class Correlations:
             (
                 f"{self.lags[k] * factor:.4g}",
                 f"{pools[p]}, {pools[q]}",
-                f"{self.between[k, p, q]:.4g} ± {self.between_error[k, p, q]:.2g}",
+                with_error(self.between[k, p, q], self.between_error[k, p, q]),
                 f"{expected[i, p, q]:.4g}",
             )
             for i, k in enumerate(few)

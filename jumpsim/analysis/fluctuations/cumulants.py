@@ -14,8 +14,9 @@ from ...statistics.jackknife import (
 from ...store.ensemble import Ensemble
 from ...theory.linear_noise import LinearNoise, linear_noise
 from ...theory.master_equation import MasterEquation, master_equation
+from ...utils.results import Result
 from ...utils.tables import columns, log_spaced_rows
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_error
 from ..requirements import if_small, need, need_trajectories
 
 _GROUPS = 64
@@ -24,8 +25,8 @@ _SMALL = 20_000  # states up to which the master equation is solved unasked
 _LEAST_DEVIATING = 50  # trajectories that must carry a variance for a score
 
 
-@dataclass(frozen=True, eq=False)
-class Fluctuations:
+@dataclass(frozen=True, eq=False, repr=False)
+class Fluctuations(Result):
     """Unbiased cumulants with jackknife errors at every stored time.
 
     Attributes
@@ -77,7 +78,7 @@ class Fluctuations:
         return np.where(self.deviating >= _LEAST_DEVIATING, scores, np.nan)
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """How the variances agree, in words, with a false-alarm rate."""
         scores = self.scores
         decided = np.isfinite(scores)
@@ -103,20 +104,18 @@ class Fluctuations:
         for k in log_spaced_rows(len(times), 6, from_zero=True):
             for p, name in enumerate(model.pools):
                 values = [
-                    f"{value:.5g} ± {error:.2g}"
+                    with_error(value, error, ".5g")
                     for value, error in zip(
                         self.cumulants[:, k, p], self.errors[:, k, p], strict=True
                     )
                 ]
-                fano = self.fano[k, p]
-                told = "-" if np.isnan(fano) else f"{fano:.4g} ± {self.fano_error[k, p]:.2g}"
                 rows.append(
                     (
                         f"{times[k] * factor:.4g}",
                         name,
                         *values[:2],
                         f"{expected[1, k, p]:.5g}",
-                        told,
+                        with_error(self.fano[k, p], self.fano_error[k, p], unknown="-"),
                         *values[2:],
                     )
                 )
@@ -139,7 +138,7 @@ class Fluctuations:
         rows = [
             (
                 f"{pools[p]}, {pools[q]}",
-                f"{self.covariance[-1, p, q]:.5g} ± {self.covariance_error[-1, p, q]:.2g}",
+                with_error(self.covariance[-1, p, q], self.covariance_error[-1, p, q], ".5g"),
                 f"{self.theory.covariance[-1, p, q]:.5g}",
             )
             for p, q in combinations(range(len(pools)), 2)

@@ -1,4 +1,4 @@
-"""The law of one pool's count at one time, beside the master equation."""
+"""The distribution of one pool's count at one time, beside the master equation."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,9 @@ from ...statistics.chi_square import chi_square_p_value
 from ...statistics.intervals import proportion_interval
 from ...store.ensemble import Ensemble
 from ...theory.master_equation import master_equation
+from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_interval
 from ...utils.times import stored_row
 from ..requirements import if_small, need
 
@@ -19,8 +20,8 @@ _MOST_LINES = 40
 _LEAST_EXPECTED = 8  # trajectories in a class of the χ² test
 
 
-@dataclass(frozen=True, eq=False)
-class Distribution:
+@dataclass(frozen=True, eq=False, repr=False)
+class Distribution(Result):
     """Histogram on whole numbers.
 
     Attributes
@@ -75,12 +76,12 @@ class Distribution:
 
     @property
     def table(self):
-        """Lines of a table: counts, their fraction with the interval, the exact law."""
+        """Lines of a table: counts, their fraction with the interval, the exact probability."""
         first, last, *fractions, exact = self.grouped(_MOST_LINES)
         rows = [
             (
                 f"{a}" if a == b else f"{a} to {b}",
-                f"{p:.4g} [{low:.4g}, {high:.4g}]",
+                with_interval(p, low, high),
                 *([] if exact is None else [f"{exact[k]:.4g}"]),
             )
             for k, (a, b, p, low, high) in enumerate(zip(first, last, *fractions, strict=True))
@@ -88,17 +89,27 @@ class Distribution:
         head = (self.pool, "fraction [95 %]", *([] if exact is None else ["exact"]))
         return columns(rows, head, right=(0,))
 
+    @property
+    def facts(self) -> str:
+        """Which pool and time, of which run."""
+        return f"{self.pool} at {self.time:g} s, {trajectories_of(self.ensemble)}"
+
+    @property
+    def verdict(self) -> str:
+        """Whether the master equation agrees."""
+        if self.p_value is not None:
+            return f"χ² against the master equation: p = {self.p_value:.3g}"
+        if self.exact is not None:
+            return "undecided, too few trajectories for χ²"
+        return "no exact distribution: the system is too large"
+
     def __str__(self):
         factor, unit = readable_times(self.ensemble.times)
         mean = self.observed @ self.counts
-        told = "no exact law: the system is too large"
-        if self.exact is not None:
-            told = "undecided, too few trajectories for χ²"
-        if self.p_value is not None:
-            told = f"χ² against the master equation: p = {self.p_value:.3g}"
         summary = (
-            f"law of {self.pool} at {self.time * factor:.4g} {unit} in {self.ensemble.ntraj} "
-            f"trajectories: {self.counts[0]} to {self.counts[-1]}, mean {mean:.5g}; {told}"
+            f"distribution of {self.pool} at {self.time * factor:.4g} {unit} in "
+            f"{self.ensemble.ntraj} trajectories: {self.counts[0]} to {self.counts[-1]}, mean "
+            f"{mean:.5g}; {self.verdict}"
         )
         return "\n".join([*self.table, "", summary])
 

@@ -7,11 +7,15 @@ import numpy as np
 from ...errors import InputError
 from ...statistics.intervals import proportion_interval
 from ...theory.linear_noise import linear_noise
+from ...utils.results import Result, trajectories_of
+from ...utils.text import with_interval
 from .typicality import Typicality
 
+LEAST = 50  # trajectories, for a tail
 
-@dataclass(frozen=True, eq=False)
-class GaussianTail:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GaussianTail(Result):
     """How often deviations exceed a level, beside what linear noise predicts.
 
     Attributes
@@ -40,14 +44,26 @@ class GaussianTail:
         first = 0 if not len(inside) else inside[-1] + 1
         return None if first == len(outside) else float(self.levels[first, p])
 
+    @property
+    def facts(self) -> str:
+        """How many levels, of which run."""
+        return f"{len(self.levels)} levels, {trajectories_of(self.run.ensemble)}"
+
+    @property
+    def verdict(self) -> str:
+        """In which pools the tail departs from linear noise."""
+        pools = self.run.ensemble.model.pools
+        away = [name for name in pools if self.departure(name) is not None]
+        seen = f"departs in {', '.join(away)}" if away else "does not depart"
+        return f"the tail {seen} from that of linear noise"
+
     def __str__(self):
         lines = ["tail of the deviations against linear noise (Gaussian paths)"]
         for p, name in enumerate(self.run.ensemble.model.pools):
             level = self.departure(name)
             k = self.levels.shape[0] * 3 // 4
-            seen = f"beyond {self.levels[k, p]:.4g}: {self.observed[k, p]:.4g} "
-            seen += f"[{self.low[k, p]:.4g}, {self.high[k, p]:.4g}], Gaussian "
-            seen += f"{self.predicted[k, p]:.4g}"
+            seen = with_interval(self.observed[k, p], self.low[k, p], self.high[k, p])
+            seen = f"beyond {self.levels[k, p]:.4g}: {seen}, Gaussian {self.predicted[k, p]:.4g}"
             if level is None:
                 end = f"no departure is seen down to {1 / self.run.ntraj:.2g}"
             else:
@@ -76,8 +92,8 @@ def gaussian_tail(run, paths=100_000, seed=0):
     InputError
         When the trajectories are too few for a tail.
     """
-    if run.ntraj < 50:
-        raise InputError(f"a tail needs 50 trajectories at least, but there are {run.ntraj}")
+    if run.ntraj < LEAST:
+        raise InputError(f"a tail needs {LEAST} trajectories at least, but there are {run.ntraj}")
     noise = linear_noise(run.ensemble.model, run.ensemble.times, run.ensemble.initial)
     step = max(1, 2**24 // noise.mean.size)
     deviations = np.concatenate(

@@ -13,18 +13,19 @@ from ...errors import InputError, positive_number
 from ...statistics.intervals import median_interval, proportion_interval
 from ...store.ensemble import Ensemble
 from ...theory.mean_field import MeanField, mean_field
+from ...utils.results import Result
 from ...utils.tables import columns
-from ...utils.text import readable_times
+from ...utils.text import readable_times, with_error, with_interval
 from ..requirements import need, scaled_copies
 
 _LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _LEAST_SIZES = 4  # for a fit with a correction for small systems
-_LARGEST_ERROR = 0.05  # of an exponent that is told
+_LARGEST_ERROR = 0.05  # of an exponent with a verdict
 _MOST_CELLS = 2**26  # of the histograms that quantile bands are read from
 
 
-@dataclass(frozen=True, eq=False)
-class Typicality:
+@dataclass(frozen=True, eq=False, repr=False)
+class Typicality(Result):
     """Deviations of the trajectories of one ensemble.
 
     Attributes
@@ -98,18 +99,26 @@ class Typicality:
         """Row of the trajectory that strays most."""
         return int(self.atypicality.argmax())
 
+    @property
+    def verdict(self) -> str:
+        """The median deviation of each pool."""
+        pools, middle = self.ensemble.model.pools, self.median[0]
+        middle = ", ".join(f"{m:.3g} ({name})" for m, name in zip(middle, pools, strict=True))
+        return (
+            f"half of the trajectories deviate from the rate equations by at most {middle} of size"
+        )
+
     def __str__(self):
         model = self.ensemble.model
         middle, low, high = self.median
         rows = []
         for p, name in enumerate(model.pools):
             deviations = self.deviations[:, p]
-            known = np.isfinite(low[p])
             rows.append(
                 (
                     name,
                     f"{self.sizes[p]:g}",
-                    f"{middle[p]:.4g} [{f'{low[p]:.4g}, {high[p]:.4g}' if known else 'undecided'}]",
+                    with_interval(middle[p], low[p], high[p]),
                     f"{middle[p] * np.sqrt(self.sizes[p]):.4g}",
                     f"{deviations.max():.4g}",
                 )
@@ -130,8 +139,8 @@ class Typicality:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Scaling:
+@dataclass(frozen=True, eq=False, repr=False)
+class Scaling(Result):
     """How deviations fall with the size of the system.
 
     Attributes
@@ -175,22 +184,33 @@ class Scaling:
         return np.exp(_terms(np.asarray(factors, float), len(self.fit) > 2) @ self.fit)
 
     @property
-    def verdicts(self):
+    def facts(self) -> str:
+        """How many sizes."""
+        return f"{len(self.runs)} sizes of {self.model.name}"
+
+    @property
+    def verdict(self) -> str:
+        """The verdict on each pool."""
+        pairs = zip(self.model.pools, self.verdict_by_pool, strict=True)
+        return "\n".join(f"{name}: {verdict}" for name, verdict in pairs)
+
+    @property
+    def verdict_by_pool(self):
         """For each pool: whether -1/2 lies within 1.96 standard errors of the exponent.
 
         "undecided" where that error is above 0.05. Noise alone misleads in 5 % of runs.
         """
-        told = []
+        verdicts = []
         for exponent, error in zip(self.exponents, self.exponent_errors, strict=True):
             if np.isnan(exponent):
-                told.append("undecided: some trajectory never deviates")
+                verdicts.append("undecided: some trajectory never deviates")
             elif error > _LARGEST_ERROR:
-                told.append(f"undecided: an error above {_LARGEST_ERROR:g}; run more")
+                verdicts.append(f"undecided: an error above {_LARGEST_ERROR:g}; run more")
             elif abs(exponent + 0.5) <= 1.96 * error:
-                told.append("typical: falls as size^(-1/2)")
+                verdicts.append("typical: falls as size^(-1/2)")
             else:
-                told.append("differs from -1/2 by more than noise in 95% of runs")
-        return told
+                verdicts.append("differs from -1/2 by more than noise in 95% of runs")
+        return verdicts
 
     def __str__(self):
         sizes = [
@@ -201,11 +221,12 @@ class Scaling:
             )
             for run, factor, typical in zip(self.runs, self.factors, self.typical, strict=True)
         ]
+        freedom = len(self.runs) - len(self.fit)
         fits = [
-            (name, f"{b:+.4f} ± {e:.4f}", f"{c:.1f} / {len(self.runs) - len(self.fit)}", verdict)
+            (name, with_error(b, e, "+.4f", ".4f"), f"{c:.1f} / {freedom}", verdict)
             for name, b, e, c, verdict in zip(
                 self.model.pools, self.exponents, self.exponent_errors, self.chi_square,
-                self.verdicts, strict=True,
+                self.verdict_by_pool, strict=True,
             )
         ]  # fmt: skip
         head = ("system", "trajectories", *(f"deviation of {n}" for n in self.model.pools))

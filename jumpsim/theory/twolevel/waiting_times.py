@@ -13,7 +13,7 @@ from .quantised_mode import TAIL, larger, steady
 _MARGIN = 16  # photons beyond the start and the steady state, to begin with
 
 
-def waiting_law(model, times, initial, channels, since=None):
+def waiting_time_distribution(model, times, initial, channels, following=None):
     """Law of the time until the next jump of one of some channels.
 
     Parameters
@@ -23,10 +23,10 @@ def waiting_law(model, times, initial, channels, since=None):
     times : array_like of float
         Seconds.
     initial : Fixed, Mixture or Thermal
-        The start of the wait, when `since` is None.
+        The start of the wait, when `following` is None.
     channels : list of str
         What is waited for.
-    since : str, optional
+    following : str, optional
         Wait from a jump of this channel at rest, instead of from the start.
 
     Returns
@@ -41,18 +41,19 @@ def waiting_law(model, times, initial, channels, since=None):
     p, times = model.parameters, as_times(times)
     if not isinstance(p, ModeParameters):
         raise InputError("the law of waiting times is known with a quantised mode alone")
-    for name in [*channels, *([] if since is None else [since])]:
+    for name in [*channels, *([] if following is None else [following])]:
         model.channel(name)  # refuses what there is not
     rest = steady(p)
-    first = rest.populations if since else start_populations(model, initial)
-    what = " or ".join(f"'{name}'" for name in channels) + (f" after '{since}'" if since else "")
+    first = rest.populations if following else start_populations(model, initial)
+    what = " or ".join(f"'{name}'" for name in channels)
+    what += f" after '{following}'" if following else ""
     cutoff = _MARGIN + max(rest.populations.shape[1], first.shape[1])
     while True:
         silent = generator(p, cutoff, dict.fromkeys(channels, 0.0))
-        start = packed(first, cutoff, rest.coherences if since else ())
+        start = packed(first, cutoff, rest.coherences if following else ())
         size = 4 * (cutoff + 1)
-        if since:  # right after such a jump
-            start = (generator(p, cutoff) - generator(p, cutoff, {since: 0.0})) @ start
+        if following:  # right after such a jump
+            start = (generator(p, cutoff) - generator(p, cutoff, {following: 0.0})) @ start
             start /= start[:size].sum()
         law, tail = _law(model, what, times, start, silent, size)
         if tail < TAIL:

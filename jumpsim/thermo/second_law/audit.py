@@ -9,6 +9,7 @@ from ...model.initial import as_initial
 from ...model.model import Model, as_model
 from ...theory.mean_field import mean_field
 from ...units import as_times
+from ...utils.results import Result
 from ...utils.tables import columns
 from ...utils.text import readable_times
 from .. import energy_changes, entropies, entropy_production
@@ -20,8 +21,8 @@ _POINTS = 2001
 _ROUNDING = 1e-9  # of the gross entropy flow: below it σ is 0
 
 
-@dataclass(frozen=True, eq=False)
-class Audit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Audit(Result):
     """Whether a model respects the second law, and how that is known.
 
     Attributes
@@ -86,7 +87,13 @@ class Audit:
         return tuple(name for name in self.whole.one_way if name in baths)
 
     @property
-    def verdict(self):
+    def facts(self) -> str:
+        """Which model, and whether detailed balance holds."""
+        balance = "detailed balance" if self.balanced else "no detailed balance"
+        return f"{self.model.name}, {balance}"
+
+    @property
+    def verdict(self) -> str:
         """The outcome in a sentence."""
         if self.balanced:
             balance = "detailed balance holds"
@@ -128,8 +135,8 @@ class Audit:
         factor, unit = readable_times(self.times)
         size = f"{self.inside.states} states of a reduced copy"
         lines = [
-            ("Kolmogorov, within", f"{_told(self.inside)}, {size}"),
-            ("with baths", f"{_told(self.whole)}, {size}"),
+            ("Kolmogorov, within", f"{_balance_words(self.inside)}, {size}"),
+            ("with baths", f"{_balance_words(self.whole)}, {size}"),
             *([("unbalanced cycle", f"{self.cycle}")] if self.cycle else []),
             ("small cycles, lumped", _closure(self.lumped)),
             ("by channel", _closure(self.resolved)),
@@ -199,7 +206,7 @@ def audit(model, initial, times=None):
     )
 
 
-def _told(balance):
+def _balance_words(balance):
     if balance.lumped and balance.resolved:
         return "every cycle closes"
     if balance.lumped:

@@ -1,6 +1,6 @@
 """Compare stored averages with the rate equations: a table, and a figure as PNG and PDF.
 
-    python analysis/compare_meanfield.py results/open_waveguide.h5
+    python analysis/compare.py results/open_waveguide.h5
 
 The same as `jumpsim compare`; all its options are understood. Reads a store, never simulates.
 """

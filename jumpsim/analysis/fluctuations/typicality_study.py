@@ -1,0 +1,104 @@
+"""All about typical trajectories in one result: deviations, tail, scaling, signs of entropy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...utils.results import Result
+from ...utils.text import with_interval
+from ..entropy.production_signs import ProductionSigns, SignScaling, production_signs, signs_scaling
+from .gaussian_tail import LEAST, GaussianTail, gaussian_tail
+from .typicality import Scaling, Typicality, typicality_scaling
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TypicalityStudy(Result):
+    """Deviations of the trajectories in systems of one or several sizes.
+
+    Attributes
+    ----------
+    runs : tuple of Typicality
+        From the smallest to the largest system.
+    epsilon : float or None
+        Fractions of trajectories within this deviation are printed.
+    tail : GaussianTail or None
+        Of the smallest system; None for fewer than 50 trajectories.
+    scaling : Scaling or None
+        For several sizes.
+    signs : tuple of ProductionSigns
+        Of the runs that recorded what they need.
+    signs_scaling : SignScaling or None
+        For several sizes.
+    """
+
+    runs: tuple[Typicality, ...]
+    epsilon: float | None
+    tail: GaussianTail | None
+    scaling: Scaling | None
+    signs: tuple[ProductionSigns, ...]
+    signs_scaling: SignScaling | None
+
+    @property
+    def facts(self) -> str:
+        """How many runs, and the smallest of them."""
+        return f"{len(self.runs)} runs, the smallest of {self.runs[0].facts}"
+
+    @property
+    def verdict(self) -> str:
+        """The median deviation, the tail, and the scaling where there are several sizes."""
+        tail = self._no_tail if self.tail is None else self.tail.verdict
+        scaling = [] if self.scaling is None else [self.scaling.verdict]
+        return "\n".join([self.runs[0].verdict, tail, *scaling])
+
+    @property
+    def _no_tail(self):
+        return f"tail: undecided, {self.runs[0].ntraj} trajectories are too few"
+
+    def __str__(self):
+        parts = ["\n".join([str(run), *self._within(run)]) for run in self.runs]
+        parts.append(self._no_tail if self.tail is None else str(self.tail))
+        more = [self.scaling, *self.signs, self.signs_scaling]
+        return "\n\n".join([*parts, *(str(part) for part in more if part is not None)])
+
+    def _within(self, run):
+        """Lines on the fraction of trajectories within `epsilon`."""
+        if self.epsilon is None:
+            return []
+        pools, fractions = run.ensemble.model.pools, zip(*run.within(self.epsilon), strict=True)
+        return [
+            f"  within {self.epsilon:g} in {name}: {with_interval(*fraction)} of the trajectories"
+            for name, fraction in zip(pools, fractions, strict=True)
+        ]
+
+
+def typicality_study(
+    runs: Sequence[Typicality], epsilon: float | None = None, signs: bool = True
+) -> TypicalityStudy:
+    """Put together all that tells how typical trajectories are.
+
+    Parameters
+    ----------
+    runs : sequence of Typicality
+        Of one system at one or several sizes.
+    epsilon : float, optional
+        Also print the fraction of trajectories that stay within this deviation.
+    signs : bool
+        Whether to count signs of the entropy production where the runs recorded events.
+
+    Returns
+    -------
+    TypicalityStudy
+        Printable; `plotting.typicality` draws it.
+    """
+    runs = tuple(sorted(runs, key=lambda run: run.sizes.max()))
+    several = len(runs) > 1
+    scaling = typicality_scaling(runs) if several else None
+    tail = gaussian_tail(runs[0]) if runs[0].ntraj >= LEAST else None
+    found = tuple(map(production_signs, _with_events(runs))) if signs else ()
+    both = signs_scaling(found) if len(found) > 1 else None
+    return TypicalityStudy(runs, epsilon, tail, scaling, found, both)
+
+
+def _with_events(runs):
+    """Ensembles that recorded events, with an average and an interval of time at least."""
+    kept = [run.ensemble for run in runs if "events" in run.ensemble.record]
+    return [ensemble for ensemble in kept if ensemble.ntraj > 1 and len(ensemble.times) > 1]
