@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.questions import QUESTIONS
+from support.analyses import ANALYSES as QUESTIONS
 
 import jumpsim as js
 from jumpsim.analysis.catalogue import ANALYSES, table

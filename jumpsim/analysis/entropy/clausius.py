@@ -66,8 +66,8 @@ class WindowProduction(Result):
         factor, unit = readable_times(np.array([self.begin, self.end]))
         return (
             f"entropy produced within {self.ensemble.model.name} from {self.begin * factor:g} to "
-            f"{self.end * factor:g} {unit}: {with_error(*self.mean, digits='.5g')} k_B (rate equations "
-            f"{self.expected:.5g}); it falls in {with_interval(*self.falling)} of "
+            f"{self.end * factor:g} {unit}: {with_error(*self.mean, digits='.5g')} k_B (rate "
+            f"equations {self.expected:.5g}); it falls in {with_interval(*self.falling)} of "
             f"{len(self.produced)} trajectories"
         )
 

@@ -59,8 +59,8 @@ class ProductionSigns(Result):
         if np.isnan(self.share[0]):
             return "undecided: the average production is nowhere known to differ from 0"
         return (
-            f"{with_interval(*self.ever, digits='.3g')} of the trajectories produce entropy of the other "
-            "sign than the average at some time; on average a trajectory does during "
+            f"{with_interval(*self.ever, digits='.3g')} of the trajectories produce entropy of "
+            "the other sign than the average at some time; on average a trajectory does during "
             f"{with_error(*self.share, digits='.3g')} of the time"
         )
 
