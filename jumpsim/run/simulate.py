@@ -196,7 +196,7 @@ def _target(target, model):
     return np.array([float(by_pool.get(name, math.inf)) for name in names])
 
 
-def new_seed(path=None):
+def new_seed(path: str | Path | None = None) -> int:
     """The seed of what is stored already, so that a run can go on; else one from the system."""
     if path is not None and store_exists(path):
         return FileStore(path).plan.seed

@@ -7,6 +7,7 @@ make and read.
 """
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -42,17 +43,17 @@ class PackedRows:
         What they are stored as.
     """
 
-    def __init__(self, rows, number, dtype=None):
+    def __init__(self, rows: np.ndarray, number: int, dtype: np.dtype | None = None):
         self.number, self.dtype, self.shape = number, np.dtype(dtype or rows.dtype), rows.shape
         self.chunks, end = [], len(rows) // number * number
         for k in range(0, end, number):
             part = rows[k : k + number].astype(self.dtype, copy=False)
-            # Once for each variable of a block: does the library do here what it should?
+            # The library is checked once for each variable of a block.
             self.chunks.append(encode(part, number, checked=k == 0))
         self.rest = rows[end:].astype(self.dtype)
         self.nbytes = self.rest.nbytes + sum(len(chunk.data) for chunk in self.chunks)
 
-    def __getitem__(self, span):
+    def __getitem__(self, span: slice) -> np.ndarray:
         first, last, _ = span.indices(self.shape[0])
         whole, number = len(self.chunks) * self.number, self.number
         found = [
@@ -88,12 +89,12 @@ def _digest(shuffled):
     return hashlib.blake2b(shuffled[:used].data, digest_size=16).digest()
 
 
-def leaf(rows):
+def leaf(rows: np.ndarray) -> bytes:
     """Digest of the rows of one chunk; a checksum is made of these."""
     return _digest(_shuffled(rows))
 
 
-def encode(rows, number, checked=True):
+def encode(rows: np.ndarray, number: int, checked: bool = True) -> Chunk:
     """Chunk of `number` rows, of which the last ones may be missing.
 
     When it is checked, it is decompressed again and compared.
@@ -110,7 +111,7 @@ def encode(rows, number, checked=True):
     return Chunk(digest, data)
 
 
-def cut(slabs, number):
+def cut(slabs: Iterable[np.ndarray | Chunk], number: int) -> Iterator[np.ndarray | Chunk]:
     """Arrays of `number` rows, the last one shorter, of slabs of any length.
 
     A `Chunk` among the slabs stands for `number` rows that begin where one of these arrays would;

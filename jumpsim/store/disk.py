@@ -63,7 +63,7 @@ class FileStore(Store):
         self.outcome = parts[0].outcome
 
     @property
-    def context(self):
+    def context(self) -> dict:
         """Software, machine and command that wrote the file (its first part)."""
         return self._parts[0].context
 

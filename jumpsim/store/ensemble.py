@@ -1,13 +1,21 @@
 """What a run returns: an `Ensemble`, which reads from a store in memory or on disk alike."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..errors import InputError
+from ..statistics.moments import Moments
 from ..utils.progress import reading
 from ..utils.resources import available_memory
-from . import FileStore
+from . import FileStore, Store
 from .outcome import Outcome
 from .records import RECORDS, columns, offered
+
+if TYPE_CHECKING:
+    import xarray
 
 _SLAB_BYTES = 2**22
 _SLAB_EVENTS = 2**20
@@ -33,7 +41,7 @@ class Ensemble:
     Samples are right-continuous: the state after any jump at that instant.
     """
 
-    def __init__(self, store, outcome: Outcome | None = None, progress: bool | None = None):
+    def __init__(self, store: Store, outcome: Outcome | None = None, progress: bool | None = None):
         self._store, self._progress = store, progress
         plan = store.plan
         self.model, self.initial, self.times = plan.model, plan.initial, plan.times
@@ -47,38 +55,38 @@ class Ensemble:
         return None if self.outcome is None else str(self.outcome)
 
     @property
-    def ntraj(self):
+    def ntraj(self) -> int:
         """Number of trajectories."""
         return sum(last - first for first, last in self._store.ranges())
 
     @property
-    def indices(self):
+    def indices(self) -> np.ndarray:
         """Index of each trajectory, (ntraj,): what the seed and it make is one fixed thing."""
         ranges = [np.arange(first, last) for first, last in self._store.ranges()]
         return np.concatenate(ranges) if ranges else np.zeros(0, int)
 
     @property
-    def path(self):
+    def path(self) -> Path | None:
         """The file, or None for an ensemble in memory."""
         return self._store.path
 
     @property
-    def n_events(self):
+    def n_events(self) -> int:
         """Events simulated, of all trajectories together."""
         return self._store.events
 
     @property
-    def counts(self):
+    def counts(self) -> np.ndarray:
         """Counts at `times`, (ntraj, n_times, n_pools) int64; needs record "counts"."""
         return self._all("counts")
 
     @property
-    def expect(self):
+    def expect(self) -> np.ndarray:
         """Expectation values at `times`, (ntraj, n_times, n_observables); of a wave function."""
         return self._all("expect")
 
     @property
-    def jumps(self):
+    def jumps(self) -> np.ndarray:
         """Cumulative jumps at `times`, (ntraj, n_times, n_channels) int64; needs record "jumps"."""
         return self._all("jumps")
 
@@ -89,11 +97,11 @@ class Ensemble:
         return self._all(name)
 
     @property
-    def event_count(self):
+    def event_count(self) -> np.ndarray:
         """Events of each trajectory, (ntraj,); with any record but "moments" alone."""
         return self._all("event_count")
 
-    def events(self, i):
+    def events(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Every event of the i-th trajectory kept.
 
         Parameters
@@ -118,14 +126,14 @@ class Ensemble:
         times, channels = self._store.read_events(row, row + 1)
         return times, channels.astype(np.int64)
 
-    def starts(self, first, number):
+    def starts(self, first: int, number: int) -> np.ndarray:
         """Counts at t = 0 of `number` trajectories from row `first`, (number, n_pools) int64."""
         indices = self.indices[first : first + number]
         runs = np.split(indices, np.flatnonzero(np.diff(indices) != 1) + 1) if number else []
         draws = [self.initial.draw(self.model, self.seed, r[0], r[-1] + 1) for r in runs]
         return np.concatenate([np.empty((0, len(self.model.pools)), np.int64), *draws])
 
-    def event_slabs(self):
+    def event_slabs(self) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
         """Events of consecutive trajectories that fit into little memory.
 
         Yields
@@ -150,7 +158,7 @@ class Ensemble:
                 bar.update(last - row)
                 row = last
 
-    def slabs(self, name):
+    def slabs(self, name: str) -> Iterator[np.ndarray]:
         """Arrays of consecutive trajectories of a record that fit into little memory.
 
         Parameters
@@ -168,36 +176,36 @@ class Ensemble:
                 yield self._store.read(name, row, last)
                 bar.update(last - row)
 
-    def row(self, name, i):
+    def row(self, name: str, i: int) -> np.ndarray:
         """Counts, expect or jumps of the i-th trajectory alone, (n_times, n_columns)."""
         self._need(name)
         return self._store.read(name, i, i + 1)[0]
 
-    def mean(self):
+    def mean(self) -> np.ndarray:
         """Average samples (counts) over the trajectories, (n_times, n_pools)."""
         return self.moments.mean() * self.model.sample_unit
 
-    def var(self):
+    def var(self) -> np.ndarray:
         """Variance with divisor n-1, (n_times, n_pools)."""
         return self.moments.var() * self.model.sample_unit**2
 
-    def cov(self):
+    def cov(self) -> np.ndarray:
         """Covariance between pools, divisor n-1, (n_times, n_pools, n_pools)."""
         return self.moments.cov() * self.model.sample_unit**2
 
-    def sem(self):
+    def sem(self) -> np.ndarray:
         """Standard error of `mean`, (n_times, n_pools)."""
         return self.moments.sem() * self.model.sample_unit
 
     @property
-    def moments(self):
-        """Exact sums behind `mean` and `cov`: `statistics.Moments` in the model's `sample_unit`."""
+    def moments(self) -> Moments:
+        """Exact sums of the samples and of their products, in units of the model's `sample_unit`."""
         ranges = self._store.ranges()
         if self._sums is None or self._sums[0] != ranges:
             self._sums = (ranges, self._store.moments())
         return self._sums[1]
 
-    def to_xarray(self):
+    def to_xarray(self) -> "xarray.Dataset":
         """An `xarray.Dataset` with named dimensions, units, and what is needed to run it again."""
         from .export import dataset
 
@@ -238,7 +246,7 @@ class Ensemble:
         return self._store.read(name, 0, self.ntraj).astype(dtype, copy=False)
 
 
-def open(path, progress=None):
+def open(path: str | Path, progress: bool | None = None) -> Ensemble:
     """Open a stored run for reading.
 
     Parameters

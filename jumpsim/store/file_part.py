@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+from collections.abc import Iterator, KeysView
 from pathlib import Path
 
 import h5py
@@ -34,8 +35,8 @@ _DAMAGE = (
 class FilePart:
     """A file as a part of a store; opened anew for each access, because it never changes.
 
-    Its content is verified as a whole before the first number of it is given out: bytes that are
-    sound but in the wrong place pass every check that HDF5 makes.
+    Its whole content is verified before the first number of it is returned: bytes that are
+    correct but in the wrong place pass every check that HDF5 makes.
 
     Attributes
     ----------
@@ -60,7 +61,7 @@ class FilePart:
         When it is foreign or damaged: an error of the system while it is read proves nothing.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path):
         self.path = Path(path)
         self.checksum = None
         self._verified = self._sealed = self._has_sound_seal()
@@ -185,7 +186,7 @@ class FilePart:
             raise StoreError(f"{self.path}: cannot be read ({reason})") from None
 
     def _proves_damage(self, error):
-        """Whether the bytes are to blame, and not the system that should have read them."""
+        """Whether an error proves that the bytes are wrong, and is no error of the system."""
         return not self._sealed and getattr(error, "errno", None) is None
 
     def _damaged(self, reason):
@@ -197,7 +198,7 @@ class FilePart:
         return file[name]
 
     @property
-    def rows(self):
+    def rows(self) -> int:
         """Number of trajectories."""
         return sum(last - first for first, last in self.ranges)
 
@@ -207,12 +208,12 @@ class FilePart:
         return (self.outcome.requested or 0) if self.outcome else 0
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes on disk."""
         return self.path.stat().st_size
 
     @property
-    def sums(self):
+    def sums(self) -> Moments | None:
         """Moments of the samples, or None when they were not kept."""
         averages = records.averages(self.plan.model)
         if averages[0] not in self.plan.variables:
@@ -223,16 +224,16 @@ class FilePart:
             return Moments.from_words(self.rows, first, second)
 
     @property
-    def present(self):
+    def present(self) -> KeysView[str]:
         """Names of the variables that are there."""
         return self.dtypes.keys()
 
-    def dtype(self, name):
+    def dtype(self, name: str) -> np.dtype:
         """Type of a variable."""
         return self.dtypes[name]
 
-    def whole_chunks(self, name, number, dtype):
-        """Chunks of `number` rows of this type that `chunks` can give out as they stand."""
+    def whole_chunks(self, name: str, number: int, dtype: np.dtype) -> int:
+        """Number of chunks of `number` rows of this type that `chunks` can return."""
         if not self._sealed or self.dtypes.get(name) != dtype:
             return 0
         with self._open() as file:
@@ -240,7 +241,7 @@ class FilePart:
             fits = "leaves" in variable.attrs and variable.chunks[0] == number
             return len(variable) // number if fits else 0
 
-    def chunks(self, name, first, last):
+    def chunks(self, name: str, first: int, last: int) -> Iterator[chunks.Chunk]:
         """Yield the chunks first ... last-1 of a variable, see `whole_chunks`."""
         if first == last:
             return
@@ -250,19 +251,19 @@ class FilePart:
             for k, data in enumerate(_raw(variable, first, last), first):
                 yield chunks.Chunk(leaves[16 * k : 16 * (k + 1)], data)
 
-    def read(self, name, first, last):
+    def read(self, name: str, first: int, last: int) -> np.ndarray:
         """Rows first ... last-1 of a variable that has one row for each trajectory."""
         self._verify_once()
         return self.read_unverified(name, first, last)
 
-    def read_events(self, first, last):
+    def read_events(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """Times and channels of the events of rows first ... last-1, one after the other."""
         self._verify_once()
         names = [variable.name for variable in self.plan.variables if variable.per_event]
         return tuple(self.read_unverified(name, first, last) for name in names)
 
-    def read_unverified(self, name, first, last):
-        """Rows first ... last-1 of any variable of trajectories, as they stand in the file."""
+    def read_unverified(self, name: str, first: int, last: int) -> np.ndarray:
+        """Rows first ... last-1 of any variable of trajectories, as they are in the file."""
         with self._open() as file:
             if any(v.name == name and v.per_event for v in self.plan.variables):
                 counts = self._variable(file, "event_count")[:last]
@@ -273,7 +274,7 @@ class FilePart:
         if not self._verified:
             self.verify()
 
-    def verify(self):
+    def verify(self) -> None:
         """Read everything; raises `StoreError` when it is not what was written."""
         digest = hdf5_layout.content_digest(np.array(self.ranges, np.int64))
         with self._open() as file:
@@ -289,7 +290,7 @@ class FilePart:
             raise self._damaged("its content does not fit the checksum")
         self._verified = True
 
-    def crc(self):
+    def crc(self) -> int:
         """Checksum of all chunks as they are stored, as `hdf5_layout.write` returns it."""
         crc = 0
         with self._open() as file:

@@ -118,7 +118,7 @@ def _new_file(path, parts):
         file.write(seal(digest))
 
 
-def seal(digest):
+def seal(digest: "hashlib.blake2b") -> bytes:
     """Return the last bytes of a file: a mark, and the checksum of all bytes before.
 
     HDF5 may crash over damaged bytes, so they are looked at before it sees them. It ignores what
@@ -298,8 +298,8 @@ def _write_variable(file, variable, sizes, content, digest, crc):
     return crc
 
 
-def header_digest(run, times, ranges, events):
-    """Checksum of what says whose numbers these are."""
+def header_digest(run: str, times: np.ndarray, ranges: np.ndarray, events: int) -> str:
+    """Checksum of what says which run and which trajectories a file holds."""
     digest = hashlib.blake2b(run.encode(), digest_size=16)
     digest.update(np.ascontiguousarray(times, "<f8").data)
     digest.update(np.ascontiguousarray(ranges, "<i8").data)
@@ -307,7 +307,7 @@ def header_digest(run, times, ranges, events):
     return digest.hexdigest()
 
 
-def content_digest(ranges):
+def content_digest(ranges: np.ndarray) -> "hashlib.blake2b":
     """Begin the checksum of the ranges and of every variable."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(np.ascontiguousarray(ranges, "<i8").tobytes())

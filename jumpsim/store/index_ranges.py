@@ -3,12 +3,20 @@
 A piece is (first index, last index + 1, part, first row in the part).
 """
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
 from ..errors import InputError
 from ..statistics.moments import Moments
 from .block import sample_moments
 
+if TYPE_CHECKING:
+    from .plan import Plan
 
-def select(parts):
+Piece = tuple[int, int, Any, int]
+
+
+def select(parts: Iterable) -> list[Piece]:
     """Return pieces that cover what the parts cover, sorted by index, nothing twice.
 
     Overlapping parts of one run hold the same trajectories, so that either may be taken.
@@ -28,7 +36,7 @@ def select(parts):
     return pieces
 
 
-def ranges(pieces):
+def ranges(pieces: list[Piece]) -> list[tuple[int, int]]:
     """Ranges (first, last + 1) that pieces cover, neighbours joined."""
     joined = []
     for first, last, _, _ in pieces:
@@ -39,7 +47,7 @@ def ranges(pieces):
     return joined
 
 
-def gaps(ranges, number):
+def gaps(ranges: list[tuple[int, int]], number: int) -> list[tuple[int, int]]:
     """Ranges of the indices below `number` that sorted ranges do not cover."""
     found, reached = [], 0
     for first, last in [*ranges, (number, number)]:
@@ -49,7 +57,9 @@ def gaps(ranges, number):
     return found
 
 
-def by_part(pieces, below=None):
+def by_part(
+    pieces: list[Piece], below: int | None = None
+) -> list[tuple[Any, list[tuple[int, int]]]]:
     """Each part with the spans of its rows that count, of indices below `below`."""
     spans = {}
     for first, last, part, row in pieces:
@@ -59,12 +69,12 @@ def by_part(pieces, below=None):
     return list(spans.values())
 
 
-def is_whole(part, spans):
+def is_whole(part: Any, spans: list[tuple[int, int]]) -> bool:
     """Whether the spans are all rows of the part."""
     return sum(b - a for a, b in spans) == sum(b - a for a, b in part.ranges)
 
 
-def events(pieces):
+def events(pieces: list[Piece]) -> int:
     """Events of the trajectories of pieces."""
     total = 0
     for part, spans in by_part(pieces):
@@ -75,7 +85,7 @@ def events(pieces):
     return total
 
 
-def moments(plan, pieces, below=None):
+def moments(plan: "Plan", pieces: list[Piece], below: int | None = None) -> Moments:
     """Exact moments of the samples of the trajectories (with an index below `below`).
 
     Raises
@@ -84,7 +94,7 @@ def moments(plan, pieces, below=None):
         When neither sums nor samples were kept, or when sums would have to be taken apart.
     """
     sampled = plan.model.sampled
-    if "moments" not in plan.record and sampled not in plan.record:
+    if not {sampled, "moments"} & set(plan.record):
         raise InputError(
             f"averages need {sampled} or moments, but the record is {', '.join(plan.record)}"
         )

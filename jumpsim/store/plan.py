@@ -1,6 +1,7 @@
 """What defines every number of a run: the plan, its text form, and the difference of two plans."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from .. import streams
 from ..engine import ENGINE_VERSION
 from ..errors import InputError, StoreError, choices, whole_number
 from ..model import initial as start
-from ..model.model import Model
+from ..model.base import BaseModel
 from ..systems.twolevel.quantum_jumps import model_fromdict
 from ..units import as_times
 from . import records
@@ -17,7 +18,7 @@ from .records import RECORDS, Variable
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A run, but for how many trajectories and by whom.
+    """Everything of a run but the number of trajectories and the workers.
 
     Trajectory i of two runs is the same, bit for bit, exactly when all of this is equal except
     `record`, which only says what is kept.
@@ -35,12 +36,12 @@ class Plan:
         (engine version, stream version).
     """
 
-    model: Model
+    model: BaseModel
     initial: object
     times: np.ndarray
     seed: int
-    record: tuple
-    versions: tuple = (ENGINE_VERSION, streams.STREAM_VERSION)
+    record: tuple[str, ...]
+    versions: tuple[int, int] = (ENGINE_VERSION, streams.STREAM_VERSION)
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -52,7 +53,7 @@ class Plan:
         """Whether anything is kept of single trajectories, and not their sums alone."""
         return records.of_trajectories(self.record)
 
-    def asdict(self):
+    def asdict(self) -> dict[str, Any]:
         """Plain dict of everything but the times, which a file keeps as a variable."""
         return {
             "model": self.model.asdict(),
@@ -65,7 +66,7 @@ class Plan:
         }
 
     @classmethod
-    def fromdict(cls, data, times):
+    def fromdict(cls, data: dict[str, Any], times: Any) -> "Plan":
         """Rebuild a plan from `asdict` and the times; all checks are made again."""
         try:
             model = model_fromdict(data["model"])
@@ -84,7 +85,7 @@ class Plan:
         except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise StoreError(f"the record of the run is damaged: {error}") from None
 
-    def differences(self, other):
+    def differences(self, other: "Plan") -> list[str]:
         """One line for each thing in which `other` would give other trajectories."""
         mine, theirs = self.asdict(), other.asdict()
         for data in (mine, theirs):
@@ -96,13 +97,13 @@ class Plan:
         return lines
 
 
-def as_seed(seed):
+def as_seed(seed: Any) -> int:
     """A seed as an int; None is not accepted here, it is drawn by `simulate`."""
     return whole_number(seed, "seed", 0, streams.SEED_LIMIT)
 
 
-def as_record(record, model=None):
-    """Names of what is kept, in the order of `RECORDS`; None for what a model's samples are."""
+def as_record(record: Any, model: BaseModel | None = None) -> tuple[str, ...]:
+    """Names of what is kept, in the order of `RECORDS`; None stands for a model's samples."""
     if record is None:
         record = model.sampled
     names = [record] if isinstance(record, str) else record

@@ -1,12 +1,18 @@
-"""Where two parts hold the same trajectories they must agree, bit for bit."""
+"""Trajectories that two parts of a store both hold must be equal, bit for bit."""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import InputError, StoreError
 from . import hdf5_layout, index_ranges
 
+if TYPE_CHECKING:
+    from .base import Store
+    from .file_part import FilePart
 
-def intersect(spans, others):
+
+def intersect(spans: list[tuple[int, int]], others: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Common part of two lists of ranges, sorted, neighbours joined, nothing twice."""
     found = sorted(
         (max(a, c), min(b, d)) for a, b in spans for c, d in others if max(a, c) < min(b, d)
@@ -20,7 +26,7 @@ def intersect(spans, others):
     return joined
 
 
-def check_equal(part, store):
+def check_equal(part: "FilePart", store: "Store") -> None:
     """Compare everything that a part holds with the same trajectories in a store, which has them.
 
     Raises
@@ -33,7 +39,7 @@ def check_equal(part, store):
     check_common(part, store)
 
 
-def check_common(part, store):
+def check_common(part: "FilePart", store: "Store") -> None:
     """Compare the trajectories that a part and a store have in common.
 
     Raises
