@@ -76,7 +76,9 @@ class FileStore(Store):
                 yield FilePart(file)
             except StoreError as error:
                 if file.exists():  # else it was taken up into the finished file meanwhile
-                    text = f"{error}. It is left out; run again to mend it"
+                    text = (
+                        f"{error}. It is left out; run the same command again to repair the store"
+                    )
                     warnings.warn(text, StoreWarning, stacklevel=2)
 
 

@@ -199,7 +199,7 @@ class Ensemble:
 
     @property
     def moments(self) -> Moments:
-        """Exact sums of the samples and of their products, in units of the model's `sample_unit`."""
+        """Exact sums of samples and of their products, in units of the model's `sample_unit`."""
         ranges = self._store.ranges()
         if self._sums is None or self._sums[0] != ranges:
             self._sums = (ranges, self._store.moments())

@@ -64,7 +64,7 @@ class FilePart:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.checksum = None
-        self._verified = self._sealed = self._has_sound_seal()
+        self._verified = self._sealed = self._has_valid_seal()
         with self._open() as file:
             if "format" not in file.attrs or str(file.attrs["format"]) != hdf5_layout.FORMAT:
                 kind = str(file.attrs.get("format", "not one of jumpsim"))
@@ -84,7 +84,7 @@ class FilePart:
             self._read_header(file)
             self._check_shapes(file)
 
-    def _has_sound_seal(self):
+    def _has_valid_seal(self):
         """Whether the bytes are those that were written; False when the file has no seal.
 
         Another program that opened the file for writing has taken the seal away.
