@@ -375,7 +375,7 @@ def test_a_damaged_block_is_left_out_when_reading(tmp_path, plan):
     store.write([run_block(plan, 0, 3)[0]])
     store.write([run_block(plan, 3, 9)[0]])
     (tmp_path / "s.h5.blocks" / "traj-000000000000-000000000003.h5").write_bytes(b"")
-    with pytest.warns(js.StoreWarning, match="left out; run again to mend it"):
+    with pytest.warns(js.StoreWarning, match="left out; run the same command again to repair"):
         ensemble = js.open(tmp_path / "s.h5")
     assert list(ensemble.indices) == [3, 4, 5, 6, 7, 8]
 
