@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections import Counter
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,7 @@ from ..store.outcome import Kind, Outcome
 from ..utils.progress import Progress
 from . import block_task
 from .stopping import FIRST_LOOK, Limits, achieved_sem, noted_signals
+from .workers import ExecutorWorkers, ThreadWorkers
 
 _IN_FLIGHT_BYTES = 2**29  # of all blocks that workers may deliver at the same time
 _MOST_LOSSES = 3  # of one block, before it is to blame
@@ -46,7 +47,7 @@ class Batch:
 
     store: Store
     limits: Limits
-    workers: object
+    workers: ThreadWorkers | ExecutorWorkers
     shared: bool
     bar: Progress
     uncommitted: list = field(default_factory=list)
@@ -112,7 +113,8 @@ class Batch:
     def _reach(self, goal):
         """Simulate what is missing below `goal`; returns what stopped it before, or None."""
         gaps = self.store.missing(goal)[::-1]
-        pending, error, late = {}, None, False
+        pending: dict[Future, tuple[int, int]] = {}
+        error, late = None, False
         try:
             while gaps or pending:
                 try:

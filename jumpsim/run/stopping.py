@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ class Limits:
 @contextlib.contextmanager
 def noted_signals(act: Callable[[], None]) -> Iterator[None]:
     """Let SIGINT and SIGTERM call `act` to stop in order; a second one acts as it did before."""
-    before = {}
+    before: dict[int, Any] = {}
 
     def note(*_):
         act()

@@ -1,5 +1,8 @@
 """The small interface that stores in memory and on disk share."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
 from ..statistics.moments import Moments
@@ -28,13 +31,13 @@ class Store:
         Why the last run ended, as far as it is known.
     """
 
-    path = None
+    path: Path | None = None
     outcome: Outcome | None = None
-    chunk_rows = None  # trajectories in a chunk of a file
+    chunk_rows: int | None = None  # trajectories in a chunk of a file
 
     def __init__(self, plan: Plan):
         self.plan = plan
-        self._parts = []
+        self._parts: list[Any] = []
 
     def begin(self, ntraj: int) -> None:
         """Write down how many trajectories were asked for, before any is simulated."""
@@ -73,7 +76,8 @@ class Store:
         found = [part.read_events(a, b) for part, a, b in self._rows(first, last)]
         if not found:
             return np.zeros(0), np.zeros(0, np.int32)
-        return tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
+        times, channels = zip(*found, strict=True)
+        return np.concatenate(times), np.concatenate(channels)
 
     def moments(self, below: int | None = None) -> Moments:
         """Exact moments of the samples (of the trajectories with an index below `below`)."""

@@ -108,7 +108,7 @@ class Block:
 
 def neighbours(blocks: Iterable[Block]) -> list[list[Block]]:
     """Lists of blocks that follow each other, sorted."""
-    runs = []
+    runs: list[list[Block]] = []
     for block in sorted(blocks, key=lambda b: b.first):
         if runs and runs[-1][-1].last == block.first:
             runs[-1].append(block)

@@ -44,6 +44,8 @@ _APPEARS_SECONDS = 10.0  # that a shared file system may take to show what anoth
 class FileStore(Store):
     """A store on disk, open for reading; finished or still running."""
 
+    path: Path
+
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.folder = blocks_folder(path)
@@ -84,6 +86,8 @@ class FileStore(Store):
 
 class WritableStore(Store):
     """A store on disk that takes blocks; ended by `finish`."""
+
+    path: Path
 
     def __init__(self, path: str | Path, plan: Plan, own: list[tuple[int, int]] | None = None):
         self.path = Path(path)
@@ -306,7 +310,7 @@ def _rename_damaged(file, error):
 
 # Record locks belong to a process: forked workers do not inherit them, which would leave a store
 # locked by the orphans of a killed run. Within one process they do not exclude, so that is noted.
-_held = set()
+_held: set[str] = set()
 
 
 def _lock(file, path):

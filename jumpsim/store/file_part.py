@@ -259,8 +259,11 @@ class FilePart:
     def read_events(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """Times and channels of the events of rows first ... last-1, one after the other."""
         self._verify_once()
-        names = [variable.name for variable in self.plan.variables if variable.per_event]
-        return tuple(self.read_unverified(name, first, last) for name in names)
+        times, channels = (v.name for v in self.plan.variables if v.per_event)
+        return (
+            self.read_unverified(times, first, last),
+            self.read_unverified(channels, first, last),
+        )
 
     def read_unverified(self, name: str, first: int, last: int) -> np.ndarray:
         """Rows first ... last-1 of any variable of trajectories, as they are in the file."""

@@ -38,7 +38,7 @@ def select(parts: Iterable) -> list[Piece]:
 
 def ranges(pieces: list[Piece]) -> list[tuple[int, int]]:
     """Ranges (first, last + 1) that pieces cover, neighbours joined."""
-    joined = []
+    joined: list[tuple[int, int]] = []
     for first, last, _, _ in pieces:
         if joined and joined[-1][1] == first:
             joined[-1] = (joined[-1][0], last)

@@ -10,6 +10,7 @@ from ..engine import ENGINE_VERSION
 from ..errors import InputError, StoreError, choices, whole_number
 from ..model import initial as start
 from ..model.base import BaseModel
+from ..model.initial import Initial
 from ..systems.twolevel.quantum_jumps import model_fromdict
 from ..units import as_times
 from . import records
@@ -37,7 +38,7 @@ class Plan:
     """
 
     model: BaseModel
-    initial: object
+    initial: Initial
     times: np.ndarray
     seed: int
     record: tuple[str, ...]
@@ -90,7 +91,7 @@ class Plan:
         mine, theirs = self.asdict(), other.asdict()
         for data in (mine, theirs):
             del data["record"], data["model"]["name"]
-        lines = []
+        lines: list[str] = []
         _compare(mine, theirs, "", lines)
         if not np.array_equal(self.times, other.times):
             lines.append(f"times: {_span(self.times)} against {_span(other.times)}")

@@ -308,7 +308,7 @@ def averages(model: "BaseModel") -> tuple[Variable, ...]:
 def variables(model: "BaseModel", names: Iterable[str]) -> tuple[Variable, ...]:
     """Variables of a file that has these records, in the order of the checksum."""
     names = in_order(set(names))
-    found = (EVENT_COUNT,) if of_trajectories(names) else ()
+    found: tuple[Variable, ...] = (EVENT_COUNT,) if of_trajectories(names) else ()
     for name in names:
         found += RECORDS[name].variables or averages(model)
     return found

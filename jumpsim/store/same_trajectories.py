@@ -17,7 +17,7 @@ def intersect(spans: list[tuple[int, int]], others: list[tuple[int, int]]) -> li
     found = sorted(
         (max(a, c), min(b, d)) for a, b in spans for c, d in others if max(a, c) < min(b, d)
     )
-    joined = []
+    joined: list[tuple[int, int]] = []
     for first, last in found:
         if joined and first <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(last, joined[-1][1]))

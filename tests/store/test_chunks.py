@@ -148,7 +148,8 @@ def test_a_run_compresses_each_trajectory_once_and_in_its_workers(
     monkeypatch.setattr(WritableStore, "write", looked_at)
     arguments = plan.model, plan.times, 64, plan.initial, 5, plan.record
     js.simulate(*arguments, store=tmp_path / "a.h5", block_size=20, workers=1)
-    assert [(block.first, block.last) for block in delivered] == [
+    # Two that end at the same time may come in any order.
+    assert sorted((block.first, block.last) for block in delivered) == [
         (0, 16),
         (16, 32),
         (32, 48),
