@@ -8,8 +8,8 @@ Models are the open waveguide of BM Fig. 2 with M two-level systems (10 µs, 101
 Vilar's genetic oscillator as other simulators publish it (200 hours, 201 stored times). All
 trajectories are stored; one core, CPU time, medians of several alternating runs with their range.
 The other simulators use the same model with mass-action rates; in the waveguide the ground states
-are an additional species. The number of events is that of jumpsim for the same model; averages over the
-stored times are compared to verify the results. Absolute values depend on the machine; compare
+are an additional species. The number of events is that of jumpsim for the same model; averages over
+the stored times are compared to verify the results. Absolute values depend on the machine; compare
 ratios.
 """
 

@@ -92,9 +92,8 @@ def main():
     rows = []
     for name, (cutoff, parameters) in CASES.items():
         mode = twolevel.quantised_mode(**parameters)
-        print(
-            f"{name}: steady-state ⟨n⟩ = {mode.n:.4g}, {(mode.photons[cutoff + 1 :]).sum():.1g} beyond"
-        )
+        beyond = mode.photons[cutoff + 1 :].sum()
+        print(f"{name}: steady-state ⟨n⟩ = {mode.n:.4g}, probability beyond cutoff {beyond:.1g}")
         speeds = fastest(mode, cutoff, options.probe)
         print("  " + ", ".join(f"{m} {s:.3g}/s" for m, s in speeds.items()))
         best = max(speeds, key=speeds.get)
@@ -112,7 +111,7 @@ def main():
         away = np.abs(our_mean[1:, 2] - exact[1:]) / np.sqrt(our_variance[1:, 2] / 100_000)
         print(f"  jumpsim's ⟨n⟩(t) is at most {away.max():.2f} standard errors from the exact one")
         rows.append((
-            f"{mode.n:.3g}", str(cutoff), best, median_and_range(theirs), median_and_range(ours), median_and_range(ratios),
+            f"{mode.n:.3g}", str(cutoff), best, *map(median_and_range, (theirs, ours, ratios)),
             f"{our_variance[late, 2].mean() / variance[late, 2].mean():.2f}",
         ))  # fmt: skip
     head = ("⟨n⟩", "cutoff (QuTiP)", "fastest method", "mcsolve per CPU s", "jumpsim per CPU s",
