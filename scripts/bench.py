@@ -1,11 +1,11 @@
-"""Measure the engine: events per second of CPU time on one core.
+"""Benchmark of the engine: events per second of CPU time on one core.
 
     python scripts/bench.py
 
 The open waveguide of BM Fig. 2 at M = 100 and 1000 two-level systems, 10 µs, 101 stored times,
-from 58, 58 and 0.269 M quanta. Events are counted, not assumed; the time is user CPU time of the
-kernel with counts kept; medians of several runs with their range. Absolute figures belong to the
-machine: compare them only with others of the same run.
+from 58, 58 and 0.269 M quanta. The number of events is counted; the time is the user CPU time
+of the kernel with counts stored; medians of several runs with their range. Absolute values depend
+on the machine and can be compared only within one run of this script.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def waveguide(tls):
 
 
 def measure(tls, keep, repeats):
-    """Events per trajectory, and million events per CPU second of each repeat."""
+    """Events per trajectory, and 10⁶ events per CPU second of each repeat."""
     model, times = waveguide(tls), np.linspace(0, 10e-6, 101)
     start = js.Fixed({"A": 58, "B": 58, "m": round(0.269 * tls)})
     engine.warm("direct", model.table, len(model.pools))

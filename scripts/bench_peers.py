@@ -1,15 +1,15 @@
-"""Trajectories and events per CPU second beside other exact simulators, on the same models.
+"""Trajectories and events per CPU second of jumpsim and other exact simulators.
 
     pip install 'jumpsim[bench]'
     python scripts/bench_peers.py
     python scripts/bench_peers.py --models waveguide-100 vilar --repeats 5
 
 Models are the open waveguide of BM Fig. 2 with M two-level systems (10 µs, 101 stored times), and
-Vilar's genetic oscillator as other simulators publish it (200 hours, 201 stored times). Every
-trajectory is kept; one core, CPU time, medians of several runs with their range, by turns in one
-run. The others get the same model as mass action, the waveguide with ground states as a species of
-their own. Events are those that jumpsim counts in the same model; averages over the stored times
-are compared, so that nobody is fast by being wrong. Absolute figures belong to the machine: compare
+Vilar's genetic oscillator as other simulators publish it (200 hours, 201 stored times). All
+trajectories are stored; one core, CPU time, medians of several alternating runs with their range.
+The other simulators use the same model with mass-action rates; in the waveguide the ground states
+are an additional species. The number of events is that of jumpsim for the same model; averages over
+the stored times are compared to verify the results. Absolute values depend on the machine; compare
 ratios.
 """
 
@@ -34,14 +34,14 @@ BLOCK = 6000  # trajectories
 
 @dataclass(frozen=True)
 class Case:
-    """One model as everyone gets it.
+    """One model in the form used by all simulators.
 
     Attributes
     ----------
     name : str
     model : jumpsim.Model
     pools : dict
-        Species of the others that are watched -> pools of jumpsim.
+        Recorded species of the other simulators -> pools of jumpsim.
     start : dict
         Species -> count.
     reactions : tuple
@@ -109,8 +109,8 @@ def vilar(share):
 CASES = (waveguide(100, 1), waveguide(1000, 0.4), waveguide(10_000, 0.08), vilar(0.03))
 
 
-def lanes(case, ntraj, seed):
-    """jumpsim's kernel, counts kept, in blocks as a run has them."""
+def kernel(case, ntraj, seed):
+    """Kernel of jumpsim with counts stored, in blocks as in a run."""
     total, events = 0, 0
     for first in range(0, ntraj, BLOCK):
         number = min(BLOCK, ntraj - first)
@@ -126,7 +126,7 @@ def lanes(case, ntraj, seed):
 
 
 def public(case, ntraj, seed):
-    """jumpsim's public call, counts kept."""
+    """Public function `simulate` of jumpsim with counts stored."""
     run = js.simulate(case.model, case.times * case.unit, ntraj, case.counts, seed, workers=1)
     return run.mean().mean(axis=0), None
 
@@ -186,11 +186,11 @@ def sbml(case):
             ) + f"</listOf{role}>" if side else ""
             for role, side in (("Reactants", takes), ("Products", gives))
         )  # fmt: skip
-        law = "".join(f"<ci>{n}</ci>" for n in takes.split())
+        rate_law = "".join(f"<ci>{n}</ci>" for n in takes.split())
         reactions += (
             f'<reaction id="r{r}" reversible="false" fast="false">{sides}<kineticLaw><math '
             'xmlns="http://www.w3.org/1998/Math/MathML"><apply><times/>'
-            f"<cn>{rate}</cn>{law}</apply></math></kineticLaw></reaction>"
+            f"<cn>{rate}</cn>{rate_law}</apply></math></kineticLaw></reaction>"
         )
     return (
         '<?xml version="1.0"?><sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" '
@@ -236,7 +236,7 @@ def copasi_run(case, ntraj, seed, models={}):  # noqa: B006 - loaded once for ea
 
 # Name, function, and trajectories in a run of the smallest model.
 TOOLS = (
-    ("jumpsim, kernel", lanes, 60_000),
+    ("jumpsim, kernel", kernel, 60_000),
     ("jumpsim, public call", public, 60_000),
     ("rebop", rebop_run, 2000),
     ("GillesPy2 (C++)", gillespy_run, 2000),
@@ -255,16 +255,18 @@ def cpu():
 
 def measure(case, repeats):
     """Rows of the table for one model."""
-    compiling.PAYS_SECONDS = 0.0  # long runs are compared, for which lanes are compiled
+    compiling.PAYS_SECONDS = 0.0  # always use the compiled lockstep kernel, as long runs do
     speeds, means, events = {}, {}, None
-    for k in range(repeats + 1):  # the first one compiles, and does not count
+    for k in range(repeats + 1):  # the first repeat compiles and is not counted
         for name, function, number in TOOLS:
             ntraj = max(20, int(number * case.share))
-            ntraj = ntraj if k else min(64, ntraj)  # 64 fill the lanes, so that they are compiled
+            ntraj = (
+                ntraj if k else min(64, ntraj)
+            )  # 64 trajectories are enough for the lockstep kernel
             began = cpu()
             try:
                 mean, counted = function(case, ntraj, k)
-            except Exception as error:  # a tool that is missing or broken costs its own row
+            except Exception as error:  # a missing or failing simulator is omitted
                 if not k:
                     print(f"  {name}: {type(error).__name__}: {str(error).splitlines()[0][:90]}")
                 continue
@@ -293,7 +295,7 @@ def main():
     chosen = [case for case in CASES if case.name in options.models]
     rows = [row for case in chosen for row in measure(case, options.repeats)]
     head = ("model", "tool", "trajectories per CPU s", "10⁶ events per CPU s",
-            "kernel is faster by", "averages over the stored times")  # fmt: skip
+            "speed ratio of the kernel", "averages over the stored times")  # fmt: skip
     print("\n".join(["", *columns(rows, head, right=(3, 4))]))
 
 

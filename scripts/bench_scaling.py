@@ -4,9 +4,9 @@
     python scripts/bench_scaling.py --parts first memory --repeats 1
 
 The open waveguide of BM Fig. 2 with M two-level systems, 10 µs, 101 stored times. Every measurement
-is a process of its own; medians of the repeats with least and most. First results: wall and CPU
-time of the whole process. The others: of one call of `simulate`, after small ones that load and
-compile everything; peak memory is that of the process. Absolute figures belong to the machine.
+runs in a separate process; medians of the repeats with minimum and maximum. First results: wall and
+CPU time of the whole process. All others: time of one call of `simulate` after small calls that
+load and compile everything; peak memory of the process. Absolute values depend on the machine.
 """
 
 import argparse
@@ -33,15 +33,15 @@ js.simulate(spec.model, spec.times, 100, spec.initial, 1).mean()
 # M: trajectories, about 4e8 events
 SIZES = {100: 2_000_000, 1000: 800_000, 10_000: 100_000, 100_000: 10_000, 1_000_000: 1000}
 
-# Parameter file: seconds of one trajectory, live channels
-RESTING = {
+# Parameter file: seconds of one trajectory, number of channels with a rate > 0
+STATIONARY = {
     "hohlraum": (0.2, 2), "embedded_cavity": (0.04, 6), "two_level": (10.0, 8),
     "closed_waveguide": (0.2, 18),
 }  # fmt: skip
 
 
 def process(arguments, cache=None):
-    """Run Python in a process of its own; what it took, and what it printed."""
+    """Run Python in a separate process; return its times and memory, and its output."""
     env = os.environ | ({"NUMBA_CACHE_DIR": cache} if cache else {})
     began = time.perf_counter()
     with subprocess.Popen(
@@ -58,8 +58,8 @@ def process(arguments, cache=None):
 
 
 def simulate(tls, ntraj, workers, record, store):
-    """In a process of its own: one run, and what its call took, as JSON."""
-    # Imported here: the system counts a parent's memory as the least that its children have.
+    """Print times, events and bytes of one run as JSON; called in a separate process."""
+    # Imported here, because peak memory of a child process is at least the memory of its parent.
     import numpy as np
     from bench import waveguide
 
@@ -82,7 +82,7 @@ def simulate(tls, ntraj, workers, record, store):
 
 
 def measured(repeats, tls, ntraj, workers=1, record="moments", stored=False):
-    """What `repeats` processes took for the same run."""
+    """Times, memory and bytes of the same run in `repeats` separate processes."""
     found = []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
@@ -94,7 +94,7 @@ def measured(repeats, tls, ntraj, workers=1, record="moments", stored=False):
 
 
 def against_kernel(ntraj, repeats):
-    """In a process of its own: CPU time of whole runs over that of the kernel, as JSON."""
+    """Print the ratios of CPU times of complete runs and of the kernel as JSON."""
     import numpy as np
     from bench import waveguide
 
@@ -102,7 +102,7 @@ def against_kernel(ntraj, repeats):
     from jumpsim import engine, streams
     from jumpsim.engine import compiling
 
-    compiling.PAYS_SECONDS = 0.0  # long runs are meant
+    compiling.PAYS_SECONDS = 0.0  # always use the compiled kernel, as long runs do
     model, times, counts = waveguide(100), np.linspace(0, 10e-6, 101), [58, 58, 27]
 
     def kernel(number):
@@ -121,7 +121,7 @@ def against_kernel(ntraj, repeats):
         return time.process_time() - began
 
     found = {"moments": [], "counts in a file": [], "counts in memory": []}
-    for k in range(repeats + 1):  # the first one compiles, and does not count
+    for k in range(repeats + 1):  # the first repeat compiles and is not counted
         with tempfile.TemporaryDirectory() as folder:
             file = str(Path(folder) / "run.h5")
             number = ntraj if k else 6000
@@ -133,14 +133,14 @@ def against_kernel(ntraj, repeats):
 
 
 def engines(repeats):
-    """In a process of its own: events per CPU second of each kernel, as JSON."""
+    """Print events per CPU second of each kernel as JSON; called in a separate process."""
     import numpy as np
 
     import jumpsim as js
     from jumpsim import engine, streams
 
     found = {}
-    for name, (stop, *_) in RESTING.items():
+    for name, (stop, *_) in STATIONARY.items():
         model = js.load_spec(SPEC.parent / f"{name}.toml").model
         start = js.load_spec(SPEC.parent / f"{name}.toml").initial
         for way, rows, compiled in (
@@ -159,8 +159,8 @@ def engines(repeats):
     print(json.dumps(found))
 
 
-def told(found, quantity):
-    """Median, least and most of a quantity (a name, or a function of one measurement)."""
+def median_and_range(found, quantity):
+    """Median and range of a quantity, given by its name or as a function of a measurement."""
     values = [one[quantity] if isinstance(quantity, str) else quantity(one) for one in found]
     middle = statistics.median(values)
     return f"{middle:.3g}" + f" ({min(values):.3g}-{max(values):.3g})" * (len(values) > 1)
@@ -175,60 +175,70 @@ def first(repeats):
                 ways[name].append(process(["-c", code], cache)[0])
     yield "first result", "wall s", "CPU s", "peak MB"
     for name, found in ways.items():
-        yield name, told(found, "wall"), told(found, "cpu"), told(found, "peak")
+        yield (
+            name,
+            median_and_range(found, "wall"),
+            median_and_range(found, "cpu"),
+            median_and_range(found, "peak"),
+        )
 
 
 def cores(repeats):
-    """A run by one and more workers."""
-    yield "workers", "wall s", "CPU s", "faster by"
+    """Time of a run against the number of workers."""
+    yield "workers", "wall s", "CPU s", "speed-up"
     alone = None
     for workers in range(1, usable_cores() + 1):
         found = measured(repeats, 100, SIZES[100], workers)
         wall = statistics.median(one["wall"] for one in found)
         alone = alone or wall
-        yield f"{workers}", told(found, "wall"), told(found, "cpu"), f"{alone / wall:.3g}"
+        yield (
+            f"{workers}",
+            median_and_range(found, "wall"),
+            median_and_range(found, "cpu"),
+            f"{alone / wall:.3g}",
+        )
 
 
 def sizes(repeats):
-    """Events and trajectories per CPU second by size of the system."""
+    """Events and trajectories per CPU second against the size of the system."""
     yield "M", "trajectories", "events each", "10⁶ events/CPU s", "trajectories/CPU s"
     for tls, ntraj in SIZES.items():
         found = measured(repeats, tls, ntraj)
-        events = told(found, lambda one: one["events"] / one["cpu"] / 1e6)
-        each = told(found, lambda one, ntraj=ntraj: ntraj / one["cpu"])
+        events = median_and_range(found, lambda one: one["events"] / one["cpu"] / 1e6)
+        each = median_and_range(found, lambda one, ntraj=ntraj: ntraj / one["cpu"])
         yield f"{tls:,}", f"{ntraj:,}", f"{found[0]['events'] / ntraj:,.0f}", events, each
 
 
 def memory(repeats):
-    """Memory and disk by number of trajectories, M = 100."""
-    yield "kept", "trajectories", "wall s", "CPU s", "peak MB", "bytes per trajectory"
+    """Memory and disk space against the number of trajectories, M = 100."""
+    yield "stored", "trajectories", "wall s", "CPU s", "peak MB", "bytes per trajectory"
     for record, stored in (("moments", False), ("counts", True)):
         for ntraj in (1000, 10_000, 100_000, 1_000_000):
             found = measured(repeats, 100, ntraj, 1, record, stored)
-            took = [told(found, quantity) for quantity in ("wall", "cpu", "peak")]
+            took = [median_and_range(found, quantity) for quantity in ("wall", "cpu", "peak")]
             disk = f"{found[0]['bytes'] / ntraj:.1f}" if stored else "-"
             yield record + ", in a file" * stored, f"{ntraj:,}", *took, disk
 
 
-def whole(repeats):
-    """Whole runs of 300,000 trajectories beside the kernel alone."""
-    yield "kept, M = 100", "CPU time over the kernel's"
+def complete_runs(repeats):
+    """CPU time of complete runs of 300,000 trajectories relative to the kernel."""
+    yield "stored, M = 100", "CPU time / CPU time of the kernel"
     found = json.loads(process([__file__, "--kernel", repeats])[1])
     for name, ratios in found.items():
-        yield name, told(ratios, "ratio")
+        yield name, median_and_range(ratios, "ratio")
 
 
 def kernels(repeats):
-    """Kernels of the direct method on systems at rest, 10⁶ events per CPU second."""
-    yield "system", "channels", "plain", "written for the model", "64 lanes"
+    """Kernels of the direct method for stationary systems, 10⁶ events per CPU second."""
+    yield "system", "channels", "generic", "generated for the model", "lockstep, 64 trajectories"
     found = json.loads(process([__file__, "--engines", repeats])[1])
     for name, ways in found.items():
-        speeds = [told(ways[way], "speed") for way in ("plain", "one", "lanes")]
-        yield name, f"{RESTING[name][1]}", *speeds
+        speeds = [median_and_range(ways[way], "speed") for way in ("plain", "one", "lanes")]
+        yield name, f"{STATIONARY[name][1]}", *speeds
 
 
 PARTS = {
-    "first": first, "cores": cores, "sizes": sizes, "memory": memory, "whole": whole,
+    "first": first, "cores": cores, "sizes": sizes, "memory": memory, "whole": complete_runs,
     "kernels": kernels,
 }  # fmt: skip
 

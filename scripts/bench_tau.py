@@ -1,12 +1,12 @@
-"""Tau-leaping beside exact sampling: what it would gain, and by how much it would be wrong.
+"""Speed and bias of tau-leaping compared with exact sampling.
 
     python scripts/bench_tau.py
 
 Explicit tau-leaping by Cao, Gillespie & Petzold (J. Chem. Phys. 124, 044109, 2006; ε = 0.03, exact
 events where a step is not worth ten), on the open waveguide of BM Fig. 2 with all counts λ times
 larger. CPU time on one core. The bias of averages (in standard deviations of one trajectory) and of
-variances (relative) is the largest at 2, 4, ... 10 µs, behind it the largest of three errors.
-GillesPy2's two C++ solvers come last, where they are installed.
+variances (relative) is the largest one at 2, 4, ... 10 µs, followed by three standard errors in
+parentheses. GillesPy2's two C++ solvers are included if they are installed.
 """
 
 import argparse
@@ -19,14 +19,14 @@ from numba import njit
 from jumpsim import engine, streams
 from jumpsim.utils.tables import columns
 
-# Reactions that may take what is there within CRITICAL firings fire one by one; where a step is not
-# worth FEW events, EXACT_STEPS events follow one by one.
+# Reactions that could exhaust a species within CRITICAL firings fire one at a time; where a step
+# would have fewer than FEW events, EXACT_STEPS events are simulated exactly.
 EPSILON, CRITICAL, FEW, EXACT_STEPS = 0.03, 10, 10.0, 100
 
 
 @njit(error_model="numpy")
 def leap(constants, taken, change, start, times, rows, rng):
-    """Counts (row, time, species); every species has a reaction of second order, with another."""
+    """Counts (row, time, species); every species takes part in a second-order reaction."""
     reactions, species = taken.shape
     out = np.zeros((rows, len(times), species), np.int64)
     rate, critical = np.zeros(reactions), np.zeros(reactions, np.bool_)
@@ -89,7 +89,7 @@ def leap(constants, taken, change, start, times, rows, rng):
 
 
 def by_leaps(case, rows, seed):
-    """Counts by the prototype."""
+    """Counts by the tau-leaping prototype."""
     names = list(case.start)
     taken, given = (
         np.array([[reaction[side].split().count(n) for n in names] for reaction in case.reactions])
@@ -101,7 +101,7 @@ def by_leaps(case, rows, seed):
 
 
 def exactly(case, rows, seed, compiled):
-    """Counts by the direct method of the package, one trajectory after the other or in lanes."""
+    """Counts by the direct method of the package, in sequence or in lockstep (compiled)."""
     starts = np.tile([*case.counts.values()], (rows, 1))
     states = streams.states(seed, 0, rows, streams.JUMPS)
     times = case.times * case.unit
@@ -120,7 +120,7 @@ def by_gillespy(case, rows, seed, kind, solvers={}):  # noqa: B006 - compiled on
 
 
 WAYS = {
-    "lanes": lambda *run: exactly(*run, compiled=True),
+    "lockstep": lambda *run: exactly(*run, compiled=True),
     "direct": lambda *run: exactly(*run, compiled=False),
     "tau-leaping": by_leaps,
     "SSACSolver": lambda *run: by_gillespy(*run, "SSACSolver"),
@@ -131,10 +131,10 @@ WAYS = {
 def measure(factor, ways, seconds):
     """Rows of the table for one size."""
     case = replace(waveguide(100 * factor, 1, 100 * factor), steps=5)
-    block = max(256, 10_000 // factor)  # trajectories, enough to fill the lanes
+    block = max(256, 10_000 // factor)  # trajectories, enough for the lockstep kernel
     exact = None
     for way in ways:
-        WAYS[way](case, 64, 1)  # compiles; fewer would not fill the lanes
+        WAYS[way](case, 64, 1)  # compiles; fewer trajectories would not use the lockstep kernel
         began, some = cpu(), []
         while cpu() - began < seconds:
             some.append(WAYS[way](case, block, len(some) + 2)[:, 1:])
@@ -143,13 +143,13 @@ def measure(factor, ways, seconds):
         mean, variance = counts.mean(axis=0), counts.var(axis=0)
         fourth = ((counts - mean) ** 4).mean(axis=0)
         errors = 1 / len(counts), (fourth / variance**2 - 1) / len(counts)  # relative, squared
-        told = ("", "")
+        texts = ("", "")
         if "tau" in way.lower():
             bias = np.abs(mean - exact[0]) / np.sqrt(exact[1]), np.abs(variance / exact[1] - 1)
             chance = [3 * np.sqrt(np.max(a + b)) for a, b in zip(exact[2], errors, strict=True)]
-            told = [f"{b.max():.3f} ({c:.3f})" for b, c in zip(bias, chance, strict=True)]
+            texts = [f"{b.max():.3f} ({c:.3f})" for b, c in zip(bias, chance, strict=True)]
         exact = exact or (mean, variance, errors)
-        yield f"{factor:,}", way, f"{speed:.4g}", f"{len(counts):,}", *told
+        yield f"{factor:,}", way, f"{speed:.4g}", f"{len(counts):,}", *texts
 
 
 def main():
@@ -164,7 +164,14 @@ def main():
         rows += [row for f in options.factors[:3] for row in measure(f, others, options.seconds)]
     except ImportError:
         print("GillesPy2 is not installed")
-    head = ("λ", "way", "per CPU s", "trajectories", "bias of means", "bias of variances")
+    head = (
+        "λ",
+        "method",
+        "trajectories per CPU s",
+        "trajectories",
+        "bias of means",
+        "bias of variances",
+    )
     print("\n".join(columns(rows, head, right=(0, 2, 3))))
 
 

@@ -1,12 +1,12 @@
-"""Trajectories of the quantised two-level system per CPU second, beside QuTiP's mcsolve.
+"""Quantum-jump trajectories per CPU second of jumpsim and of QuTiP's mcsolve.
 
     pip install 'jumpsim[qutip]'
     python scripts/bench_wavefunction.py
 
-One core, the same machine, the same start, times and averages, in one run, by turns; CPU time.
-Medians of several runs with their range. Variances of the averages are told too: both unravel the
-same equation, so that equal numbers of trajectories mean equal errors. QuTiP runs with each of its
-integrators, and the fastest counts; its cutoff is its own, jumpsim has none.
+One core, the same machine, initial state, times and averages; alternating runs in one process; CPU
+time. Medians of several runs with their range. Variances of the averages are printed too: both
+programs unravel the same equation, so that equal numbers of trajectories give equal errors. The
+fastest of QuTiP's integrators is used. The cutoff of the photon number applies to QuTiP only.
 """
 
 import argparse
@@ -24,11 +24,14 @@ from jumpsim.theory import twolevel
 from jumpsim.utils.tables import columns
 
 METHODS = ("adams", "bdf", "lsoda", "dop853", "vern7", "vern9", "diag", "krylov")
-LEVELS = {"E_u": 10.0, "E_l": 0.0, "omega_cav": 11.0, "g": 0.5, "gamma_u": 1.0, "gamma_l": 1.0}
-# Mean photon number, cutoff for QuTiP, and what makes it so: long times are 50 over γ.
+PARAMETERS = {"E_u": 10.0, "E_l": 0.0, "omega_cav": 11.0, "g": 0.5, "gamma_u": 1.0, "gamma_l": 1.0}
+# Name, cutoff of the photon number for QuTiP, and parameters.
 CASES = {
-    "few photons": (20, LEVELS | {"gamma_b": 0.2, "f_u": 0.95, "f_l": 0.05, "n_b": 0.2}),
-    "many photons": (60, LEVELS | {"g": 1.0, "gamma_b": 0.023, "f_u": 0.95, "f_l": 0.05, "n_b": 0}),
+    "few photons": (20, PARAMETERS | {"gamma_b": 0.2, "f_u": 0.95, "f_l": 0.05, "n_b": 0.2}),
+    "many photons": (
+        60,
+        PARAMETERS | {"g": 1.0, "gamma_b": 0.023, "f_u": 0.95, "f_l": 0.05, "n_b": 0},
+    ),
 }
 TIMES = np.linspace(0, 50, 101)
 
@@ -74,7 +77,7 @@ def fastest(mode, cutoff, ntraj):
     return speeds
 
 
-def told(values):
+def median_and_range(values):
     """Median and range."""
     return f"{np.median(values):.4g} ({min(values):.4g}-{max(values):.4g})"
 
@@ -89,14 +92,13 @@ def main():
     rows = []
     for name, (cutoff, parameters) in CASES.items():
         mode = twolevel.quantised_mode(**parameters)
-        print(
-            f"{name}: ⟨n⟩ = {mode.n:.4g} at rest, {(mode.photons[cutoff + 1 :]).sum():.1g} beyond"
-        )
+        beyond = mode.photons[cutoff + 1 :].sum()
+        print(f"{name}: steady-state ⟨n⟩ = {mode.n:.4g}, probability beyond cutoff {beyond:.1g}")
         speeds = fastest(mode, cutoff, options.probe)
         print("  " + ", ".join(f"{m} {s:.3g}/s" for m, s in speeds.items()))
         best = max(speeds, key=speeds.get)
         theirs, ours, ratios = [], [], []
-        jumpsim_run(mode, 10, 0)  # compiles
+        jumpsim_run(mode, 10, 0)  # compiles the kernel
         for k in range(options.repeats):
             number = max(20, int(5 * speeds[best]))
             seconds, (_, variance) = cpu(qutip_run, mode, cutoff, best, number, k)
@@ -109,10 +111,10 @@ def main():
         away = np.abs(our_mean[1:, 2] - exact[1:]) / np.sqrt(our_variance[1:, 2] / 100_000)
         print(f"  jumpsim's ⟨n⟩(t) is at most {away.max():.2f} standard errors from the exact one")
         rows.append((
-            f"{mode.n:.3g}", str(cutoff), best, told(theirs), told(ours), told(ratios),
+            f"{mode.n:.3g}", str(cutoff), best, *map(median_and_range, (theirs, ours, ratios)),
             f"{our_variance[late, 2].mean() / variance[late, 2].mean():.2f}",
         ))  # fmt: skip
-    head = ("⟨n⟩", "QuTiP's cutoff", "its fastest method", "mcsolve per CPU s", "jumpsim per CPU s",
+    head = ("⟨n⟩", "cutoff (QuTiP)", "fastest method", "mcsolve per CPU s", "jumpsim per CPU s",
             "ratio", "variance of n, ratio")  # fmt: skip
     print("\n".join(["", *columns(rows, head)]))
 

@@ -1,10 +1,10 @@
-"""How well workers of each kind are used on this machine: the numbers of docs/clusters.md.
+"""Measure the efficiency of each kind of workers on this machine, for docs/clusters.md.
 
     python scripts/measure_clusters.py data/open_waveguide.toml -n 4000
     mpiexec -n 3 python -m mpi4py.futures scripts/measure_clusters.py SPEC.toml -n 4000 --mpi
 
-One worker or two, of one thread each, warmed up; the better of two runs: seconds of the clock, of
-all processors, of the driver's processor. Then what a task costs that does nothing.
+One or two workers with one thread each, after a warm-up; minimum of two runs: wall time, CPU time
+of all processes, CPU time of the driver. Then the overhead of an empty task.
 """
 
 import argparse
@@ -23,14 +23,14 @@ TASKS = 400
 
 @contextlib.contextmanager
 def spawned(number):
-    """Processes of their own."""
+    """Pool of spawned processes."""
     with ProcessPoolExecutor(number, multiprocessing.get_context("spawn")) as pool:
         yield pool
 
 
 @contextlib.contextmanager
 def dask(number):
-    """Workers of a cluster on this machine, each a process of one thread."""
+    """Workers of a local Dask cluster, each a process with one thread."""
     from distributed import Client, LocalCluster
 
     made = LocalCluster(n_workers=number, threads_per_worker=1, dashboard_address=None)
@@ -40,7 +40,7 @@ def dask(number):
 
 @contextlib.contextmanager
 def ranks(_):
-    """Those of this MPI job."""
+    """Ranks of this MPI job."""
     from mpi4py.futures import MPIPoolExecutor
 
     with MPIPoolExecutor() as pool:
@@ -48,7 +48,7 @@ def ranks(_):
 
 
 def busy(root):
-    """Processor seconds that a process and all that descend from it have used."""
+    """CPU seconds of a process and all its descendants."""
     total, children = {}, {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -63,10 +63,10 @@ def busy(root):
 
 
 def timed(spec, ntraj, record, root, **options):
-    """Least seconds, processor seconds of all and of this process, and bytes of the file."""
+    """Minimum wall time, CPU time of all and of this process, and size of the file."""
     found = []
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        for attempt in range(3):  # the first one loads and compiles
+        for attempt in range(3):  # the first attempt loads and compiles
             store = Path(folder) / f"{attempt}.h5"
             number = ntraj if attempt else max(1, ntraj // 20)
             began = time.perf_counter(), busy(root), time.process_time()
@@ -79,7 +79,7 @@ def timed(spec, ntraj, record, root, **options):
 
 
 def row(spec, ntraj, record, name, number, **options):
-    """Print one line."""
+    """Print one line of the table."""
     root = os.getppid() if name.startswith("MPI") else os.getpid()
     wall, all_, own, size = timed(spec, ntraj, record, root, **options)
     print(f"{record:8} {name:18} {number:2} {wall:8.2f} {all_:8.2f} {own:8.2f} {size / 1e6:8.1f}",
@@ -87,7 +87,7 @@ def row(spec, ntraj, record, name, number, **options):
 
 
 def measure(spec, few, ways):
-    """Print a line for each kind and number of workers, and what a task costs."""
+    """Print a line for each kind and number of workers, and the overhead of a task."""
     print("record   workers             n     wall processor  driver  MB file")
     for record, ntraj in (("moments", 30 * few), ("counts", few)):
         row(spec, ntraj, record, "threads", 1, workers=1)
@@ -106,7 +106,7 @@ def measure(spec, few, ways):
                 js.simulate(empty, [1.0], TASKS, {"N": 0, "m": 0}, 1, "moments", executor=pool,
                             block_size=1, progress=False)  # fmt: skip
                 cost = (time.perf_counter() - began) / TASKS
-            print(f"a task that does nothing, {name}: {1e3 * cost:.2f} ms")
+            print(f"overhead of an empty task, {name}: {1e3 * cost:.2f} ms")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Simulate and store every run behind the published figures; nothing is drawn.
+"""Simulate and store the runs of all figures of the paper, without drawing them.
 
     python scripts/paper_runs.py --stores results
 
-Runs that are there already are left alone, unfinished ones go on.
+Complete runs are not changed; incomplete runs are resumed.
 """
 
 import argparse

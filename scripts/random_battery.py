@@ -1,13 +1,13 @@
-"""Put the random streams, in the order in which runs use them, to the tests of dieharder.
+"""Test the random streams, in the order in which runs use them, with dieharder.
 
     python scripts/random_battery.py lanes                            # the battery, test by test
-    python scripts/random_battery.py lanes --write | dieharder -g 200 -a       # words without end
-    python scripts/random_battery.py lanes --broken raw --tests 0 1   # a control that has to fail
+    python scripts/random_battery.py lanes --write | dieharder -g 200 -a       # endless words
+    python scripts/random_battery.py lanes --broken raw --tests 0 1   # a control that must fail
 
 Trajectories end after 300 to 500 words, and are arranged as
 
     lanes         word k of 64 trajectories of one seed, then word k + 1 of each; when a trajectory
-                  ends, the next one takes its lane
+                  ends, the next one takes its place
     trajectories  one after the other
     seeds         like lanes, with trajectory 0 of the seeds s, s + 1, s + 2, ... 512 of them, then
                   trajectory 1 of each, ... 8 of them, then of the next 512 seeds
@@ -29,16 +29,16 @@ from jumpsim import streams
 from jumpsim.engine.random import next_bits
 
 LANES, SEEDS, EACH = 64, 512, 8
-ROUND = SEEDS * EACH  # trajectories that are made at once
-# dieharder's numbers of tests, and what they call ntuple (0: their own choice). Left out: those
-# that dieharder itself calls suspect or not to be used (5, 6, 7, 14), and most lags of lagged sums,
-# which take nine tenths of the words of all tests.
+ROUND = SEEDS * EACH  # trajectories drawn at once
+# Numbers of the tests of dieharder and their parameter ntuple (0: the default). Omitted are tests
+# that dieharder declares suspect or unusable (5, 6, 7, 14), and most lags of the lagged sums, which
+# would need nine tenths of all words.
 NTUPLES = {200: range(1, 13), 201: range(2, 6), 202: range(2, 6), 203: (0, 1, 2, 3, 7, 15, 31)}
 TESTS = (*range(5), *range(8, 14), 15, 16, 17, 100, 101, 102, *range(200, 210))
 
 
-def sound(arrangement, seed):
-    """Random streams of trajectories, as runs have them."""
+def package_streams(arrangement, seed):
+    """Random streams of trajectories, as used in runs."""
     for first in range(0, 2**62, ROUND):
         if arrangement != "seeds":
             yield streams.states(seed, first, first + ROUND, streams.JUMPS)
@@ -50,7 +50,7 @@ def sound(arrangement, seed):
 
 
 def raw(arrangement, seed):
-    """Counters and keys themselves as states, without Threefry: a control."""
+    """Control: counters and keys as states, without Threefry."""
     for first in range(0, 2**62, ROUND):
         state = np.zeros((ROUND, 4), np.uint64)
         place = np.arange(ROUND, dtype=np.uint64)
@@ -65,7 +65,7 @@ def raw(arrangement, seed):
 
 
 def overlapping(arrangement, seed):  # noqa: ARG001 - the same for all
-    """Each trajectory begins 100 words after the one before, in one stream: a control."""
+    """Control: in one stream, each trajectory begins 100 words after the previous one."""
     state = streams.states(seed, 0, 1, streams.JUMPS)
     while True:
         found = np.empty((ROUND, 4), np.uint64)
@@ -80,7 +80,7 @@ CONTROLS = {"raw": raw, "overlapping": overlapping}
 
 @njit
 def draw(states, lengths, lanes):
-    """Words of trajectories of these lengths, in the order in which that many lanes draw them."""
+    """Words of trajectories of these lengths, in the order in which `lanes` lanes draw them."""
     out = np.empty(lengths.sum(), np.uint64)
     row, left = np.arange(lanes), lengths[:lanes].copy()
     following, n = lanes, 0
@@ -96,8 +96,8 @@ def draw(states, lengths, lanes):
     return out
 
 
-def arranged(arrangement, seed, bits="all", make=sound):
-    """Words of one arrangement, array after array, without end."""
+def arranged(arrangement, seed, bits="all", make=package_streams):
+    """Endless words of one arrangement, as arrays."""
     lanes = 1 if arrangement == "trajectories" else LANES
     rng = np.random.default_rng(seed)
     for states in make(arrangement, seed):
@@ -109,7 +109,7 @@ def arranged(arrangement, seed, bits="all", make=sound):
 
 
 def test(source, number, ntuple):
-    """Run one test on the words that come from `source`, and print what it says."""
+    """Run one test on the words from `source`, and print its results."""
     command = ["dieharder", "-g", "200", "-d", str(number), "-n", str(ntuple), "-c", ","]
     shown = ("test_name", "ntuple", "tsamples", "psamples", "pvalues", "assessment")
     command += [part for name in shown for part in ("-D", name)]
@@ -120,7 +120,7 @@ def test(source, number, ntuple):
 
 
 def main():
-    """Write words, or run the tests on them."""
+    """Write words, or test them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("arrangement", choices=("lanes", "trajectories", "seeds"))
     parser.add_argument("--seed", type=int, default=1)
@@ -130,16 +130,16 @@ def main():
     parser.add_argument("--write", action="store_true", help="raw words to the standard output")
     options = parser.parse_args()
     if options.write:
-        make = CONTROLS.get(options.broken, sound)
+        make = CONTROLS.get(options.broken, package_streams)
         for words in arranged(options.arrangement, options.seed, options.bits, make):
             try:
                 sys.stdout.buffer.write(words.data)
             except BrokenPipeError:
-                sys.stderr.close()  # nor may closing the output complain
+                sys.stderr.close()  # suppresses the error when the output is closed
                 return 0
 
     def battery(seed, tests):
-        """Tests on the words of one seed, each on words of its own."""
+        """Tests on the words of one seed, each with a new stream of words."""
         writer = [sys.executable, __file__, options.arrangement, "--write", "--seed", str(seed)]
         writer += ["--bits", options.bits]
         writer += ["--broken", options.broken] if options.broken else []
@@ -152,11 +152,14 @@ def main():
     found = battery(options.seed, [(t, n) for t in options.tests for n in NTUPLES.get(t, (0,))])
     weak = [case for case, lines in found.items() if any("WEAK" in line for line in lines)]
     for seed in range(options.seed + 10**6, options.seed + 10**6 + 3) if weak else ():
-        print(f"# weak ones again, seed {seed}")
+        print(f"# weak tests repeated, seed {seed}")
         battery(seed, weak)
-    said = [line.rsplit(",", 1)[1] for lines in found.values() for line in lines]
-    print("#", {word: sum(word in one for one in said) for word in ("PASSED", "WEAK", "FAILED")})
-    return int(any("FAILED" in one for one in said))
+    assessments = [line.rsplit(",", 1)[1] for lines in found.values() for line in lines]
+    print(
+        "#",
+        {word: sum(word in one for one in assessments) for word in ("PASSED", "WEAK", "FAILED")},
+    )
+    return int(any("FAILED" in one for one in assessments))
 
 
 if __name__ == "__main__":

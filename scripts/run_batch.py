@@ -2,7 +2,7 @@
 
     python scripts/run_batch.py data/open_waveguide.toml -o results/open_waveguide.h5 -n 2000
 
-The same as `jumpsim run`; all its options are understood.
+Equivalent to `jumpsim run`, with the same options.
 """
 
 import sys

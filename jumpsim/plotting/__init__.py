@@ -2,8 +2,8 @@
 
 Lines are theoretical curves; markers with error bars are averages over trajectories with standard
 errors. Pools differ by marker and line style as well as by colour, so that figures can be read in
-grey. Every function returns a `matplotlib.figure.Figure`; `save` writes it. The
-result of an analysis is drawn by the function of the same name.
+grey. Every function returns a `matplotlib.figure.Figure`; `save` writes it.
+The result of an analysis is drawn by the function of the same name.
 
 Examples
 --------
@@ -13,6 +13,8 @@ Examples
 >>> figure = js.plotting.distribution(js.distribution(run, "m", 1e-7))
 >>> files = js.plotting.save(figure, "m", "100 trajectories")  # doctest: +SKIP
 """
+
+from typing import NoReturn
 
 from .averages import compare
 from .distribution import distribution, telegraph
@@ -52,7 +54,7 @@ _RENAMED = {
 }
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> NoReturn:
     if name in _RENAMED:
         raise AttributeError(f"`plotting.{name}` is now called `{_RENAMED[name]}`")
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -62,8 +63,8 @@ def compare(result: Comparison | DensityMatrixComparison) -> Figure:
                 for axis in pair:
                     axis.set_axis_off()
         left, right = lower.subplots(1, 2)
-        _temperature_panel(left, result)
-        _occupation_panel(right, result)
+        _temperature_panel(left, result, _letter(len(model.pools)))
+        _occupation_panel(right, result, _letter(len(model.pools) + 1))
         ensemble = result.ensemble
         title = (
             f"{model.name}: {ensemble.ntraj} trajectories of single events, seed {ensemble.seed}"
@@ -98,7 +99,7 @@ def _pool_panel(above: Axes, below: Axes, result: Comparison, p: int) -> None:
     above.plot(fine, result.curve.counts[:, p], color="black", label="rate equations")
     above.set_ylim(bottom=0)
     above.set_ylabel("excited TLS" if pool.kind == "tls" else f"quanta in {pool.name}")
-    above.set_title(_pool_title(pool), loc="left")
+    above.set_title(f"{_letter(p)} {_pool_title(pool)}", loc="left")
     below.axhspan(-1, 1, color="0.9", linewidth=0)
     below.axhline(0, color="black", linewidth=0.8)
     below.plot(times, result.residuals[:, p], ".", color=COLOURS[0], markersize=3)
@@ -110,7 +111,7 @@ def _pool_panel(above: Axes, below: Axes, result: Comparison, p: int) -> None:
     _time_axis(below, result)
 
 
-def _temperature_panel(axis: Axes, result: Comparison) -> None:
+def _temperature_panel(axis: Axes, result: Comparison, letter: str) -> None:
     """Local temperatures, or their inverses when a TLS pool is inverted and T diverges."""
     times, fine, _ = _times(result)
     model = result.ensemble.model
@@ -135,15 +136,15 @@ def _temperature_panel(axis: Axes, result: Comparison) -> None:
     if inverted:
         axis.axhline(0, color="0.6", linewidth=0.8)
         axis.set_ylabel(r"inverse temperature ($\hbar\Omega/k_B T$)")
-        axis.set_title("inverse local temperatures", loc="left")
+        axis.set_title(f"{letter} inverse local temperatures", loc="left")
     else:
         axis.set_ylim(bottom=0)
         axis.set_ylabel(f"temperature ({name.replace('ħΩ/k_B', '$ħΩ/k_B$')})")
-        axis.set_title("local temperatures", loc="left")
+        axis.set_title(f"{letter} local temperatures", loc="left")
     axis.legend()
 
 
-def _occupation_panel(axis: Axes, result: Comparison) -> None:
+def _occupation_panel(axis: Axes, result: Comparison, letter: str) -> None:
     times, fine, _ = _times(result)
     model = result.ensemble.model
     marked = _marked_times(result)
@@ -165,8 +166,12 @@ def _occupation_panel(axis: Axes, result: Comparison) -> None:
     axis.set_yscale("log")
     _time_axis(axis, result)
     axis.set_ylabel("mean occupation")
-    axis.set_title("occupations, logarithmic", loc="left")
+    axis.set_title(f"{letter} occupations, logarithmic", loc="left")
     axis.legend()
+
+
+def _letter(panel: int) -> str:
+    return f"({string.ascii_lowercase[panel % 26]})"
 
 
 def _occupation(pool: Pool) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..utils.text import readable_times
-from .style import evenly_spaced, panel_figure, series_style
+from .style import evenly_spaced, panel_figure, reference_line, series_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +39,8 @@ def counting(result: Counting) -> Figure:
         for axis, value, error, theory, label in (
             (axes[0], result.cumulants[0], result.errors[0],
              exact and exact.cumulants[0], "mean number of events"),
-            (axes[1], result.fano, result.fano_error, exact and exact.fano, "variance / mean"),
+            (axes[1], result.fano, result.fano_error,
+             exact and exact.fano, "Fano factor (variance / mean)"),
         ):  # fmt: skip
             style, marks = series_style(0)
             axis.errorbar(windows[shown], value[shown], error[shown], **marks)
@@ -47,7 +48,7 @@ def counting(result: Counting) -> Figure:
                 axis.plot(windows, theory, **style)
             axis.set_xlabel(f"length of the window ({unit})")
             axis.set_ylabel(label)
-        axes[1].axhline(1, color="0.6", linewidth=0.8)  # Poisson
+        reference_line(axes[1], 1, "Poisson process")
     return figure
 
 
@@ -112,7 +113,7 @@ def coincidences(result: Coincidences) -> Figure:
         axis.errorbar(middle, result.g2, result.error, half, **marks)
         if result.exact is not None:
             axis.stairs(result.exact, edges, baseline=None, **style)
-        axis.axhline(1, color="0.6", linewidth=0.8)
+        reference_line(axis, 1, "independent events")
         if np.nanmin(result.g2, initial=1) < 0.5:
             axis.set_ylim(bottom=0)
         axis.set_xlabel(f"lag ({unit})")

@@ -44,7 +44,7 @@ def fluctuations(result: Fluctuations) -> Figure:
         ratio = expected[1] / expected[0]
     panels = (
         ("variance of the count", expected[1], result.cumulants[1], result.errors[1]),
-        ("variance / mean", ratio, result.fano, result.fano_error),
+        ("Fano factor (variance / mean)", ratio, result.fano, result.fano_error),
         ("third cumulant", expected[2], result.cumulants[2], result.errors[2]),
         ("fourth cumulant", expected[3], result.cumulants[3], result.errors[3]),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLOURS = ("#0b5394", "#c1440e", "#3d7a35", "#7b3f9e", "#8a6d00", "#444444")
@@ -130,6 +131,15 @@ def series_style(p: int, name: str | None = None) -> tuple[dict[str, Any], dict[
     label = f" {name}" if name and name.startswith("_") else name
     marks = {"fmt": MARKERS[p % 6], "color": colour, "mfc": "white", "label": label}
     return {"color": colour, "linestyle": LINES[p % 6]}, marks
+
+
+def reference_line(axis: "Axes", value: float, name: str) -> None:
+    """Draw a thin horizontal line at a reference value, with its name at the right end."""
+    axis.axhline(value, color="0.6", linewidth=0.8)
+    axis.annotate(
+        name, (1, value), (0, 2), xycoords=("axes fraction", "data"), color="0.4",
+        textcoords="offset points", ha="right", va="bottom", fontsize=8,
+    )  # fmt: skip
 
 
 def evenly_spaced(n: int, most: int) -> NDArray[np.int64]:

@@ -72,7 +72,7 @@ def _portrait(axis: Axes, run: Typicality) -> None:
         )
     pool = ensemble.model.pool_specs[p]
     axis.set_xlabel(f"time ({unit})")
-    axis.set_ylabel(f"{pool.name} / {size:g}")
+    axis.set_ylabel(f"count of {pool.name} / {size:g}")
     axis.legend(fontsize=7)
 
 

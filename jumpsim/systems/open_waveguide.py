@@ -105,7 +105,7 @@ def open_waveguide(
     tls_losses = [(m.name, rates[r - 1], r) for m, (_, rates) in groups for r in (1, 2)]
     open_to_light = any(n.values())
     channels = [
-        *(_loss(*loss, n, open_to_light) for loss in losses),
+        *(_loss(q, rate, r, n, open_to_light) for q, rate, r in losses),
         *Channel.reversible(
             "transfer A→B",
             "transfer B→A",
@@ -118,9 +118,9 @@ def open_waveguide(
     for pool, (rates, _) in groups:
         for r, source, sink in _PATHS:
             channels += _exchange(pool, r, source, sink, rates[r - 1] * (1 + n[r]))
-    channels += [_loss(*loss, n, open_to_light) for loss in tls_losses]
+    channels += [_loss(q, rate, r, n, open_to_light) for q, rate, r in tls_losses]
     if open_to_light:
-        channels += [_gain(*loss, n) for loss in losses + tls_losses]
+        channels += [_gain(q, rate, r, n) for q, rate, r in losses + tls_losses]
     return Model(pools, channels, name="open_waveguide", wavelength=wavelength)
 
 

@@ -119,7 +119,8 @@ def test_bloch_gain(tmp_path):
     extrema = re.search(r"maximum at (\S+), minimum at (\S+) \(", findings[0]).groups()
     assert [float(x) for x in extrema] == pytest.approx([-2.5, 2.5], abs=0.1)
     assert "((γ_u+γ_l)/2 = 2.5)" in findings[0]
-    guides = [x.get_xdata()[0] for x in axes[0].lines if x.get_color() == "0.8"]
+    dotted = [x for x in axes[0].lines if x.get_color() == "0.6" and x.get_linestyle() != "-"]
+    guides = [x.get_xdata()[0] for x in dotted]
     assert guides == [-2.5, 2.5]
 
 
