@@ -1,5 +1,6 @@
 """Signs of the entropy production of single trajectories, and their share against size."""
 
+import dataclasses
 import math
 
 import numpy as np

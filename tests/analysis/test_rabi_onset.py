@@ -11,6 +11,7 @@ from support.quantum_jumps import EMPTY, FIELD, MACHINE, MODE, bars, drawn_line
 import jumpsim as js
 from jumpsim import plotting
 from jumpsim.analysis.events.rabi_onset import _chi_square
+from jumpsim.theory.twolevel.waiting_times import waiting_time_distribution
 
 
 def rabi_runs(couplings, ntraj=20_000, **changes):
