@@ -89,7 +89,7 @@ def parser(functions):
     long.set_defaults(command=functions["long"])
     long.add_argument("spec", metavar="SPEC.toml", help="parameter file; its [times] are not used")
     long.add_argument("-o", "--output", metavar="OUT.h5", required=True, help="file to write")
-    time = {"metavar": "TIME", "type": _seconds}
+    time: dict[str, Any] = {"metavar": "TIME", "type": _seconds}
     long.add_argument("--block", **time, required=True, help="length of a block, such as '20 us'")
     long.add_argument("--blocks", metavar="N", type=_whole(1), default=100, help="default 100")
     long.add_argument("--samples", metavar="N", type=_whole(1), default=1000, help="in a block")

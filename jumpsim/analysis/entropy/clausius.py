@@ -64,10 +64,11 @@ class WindowProduction(Result):
     def verdict(self) -> str:
         """Average production, and how often it is negative."""
         factor, unit = readable_times(np.array([self.begin, self.end]))
+        mean, error = self.mean
         return (
             f"entropy produced within {self.ensemble.model.name} from {self.begin * factor:g} to "
-            f"{self.end * factor:g} {unit}: {with_error(*self.mean, digits='.5g')} k_B (rate "
-            f"equations {self.expected:.5g}); it falls in {with_interval(*self.falling)} of "
+            f"{self.end * factor:g} {unit}: {with_error(mean, error, '.5g')} k_B (rate equations "
+            f"{self.expected:.5g}); it falls in {with_interval(*self.falling)} of "
             f"{len(self.produced)} trajectories"
         )
 

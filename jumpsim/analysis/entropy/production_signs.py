@@ -58,10 +58,12 @@ class ProductionSigns(Result):
         """How many trajectories have the other sign than the average, and for how long."""
         if np.isnan(self.share[0]):
             return "undecided: the average production is nowhere known to differ from 0"
+        share, error = self.share
+        ever, low, high = self.ever
         return (
-            f"{with_interval(*self.ever, digits='.3g')} of the trajectories produce entropy of "
-            "the other sign than the average at some time; on average a trajectory does during "
-            f"{with_error(*self.share, digits='.3g')} of the time"
+            f"{with_interval(ever, low, high, '.3g')} of the trajectories produce entropy of the "
+            "other sign than the average at some time; on average a trajectory does during "
+            f"{with_error(share, error, '.3g')} of the time"
         )
 
     def __str__(self):
