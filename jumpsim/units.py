@@ -9,8 +9,11 @@ import functools
 import math
 import numbers
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from . import units
 from .errors import InputError
@@ -75,7 +78,7 @@ def _number(value, name, dimension):
     return as_float(value)
 
 
-def as_float(number):
+def as_float(number: Any) -> float:
     """Return a real number as a float; infinite when it is too large."""
     try:
         return float(number)
@@ -83,7 +86,7 @@ def as_float(number):
         return math.inf if number > 0 else -math.inf
 
 
-def rate(value, name="rate"):
+def rate(value: float | str, name: str = "rate") -> float:
     """Events per second, from a number or a string such as "10 MHz".
 
     Parameters
@@ -109,7 +112,7 @@ def rate(value, name="rate"):
     return number
 
 
-def time(value, name="time"):
+def time(value: float | str, name: str = "time") -> float:
     """Seconds, from a number or a string such as "0.75 us"; finite and ≥ 0, else `InputError`."""
     number = _number(value, name, "time")
     if not (math.isfinite(number) and number >= 0):
@@ -117,7 +120,7 @@ def time(value, name="time"):
     return number
 
 
-def length(value, name="length"):
+def length(value: float | str, name: str = "length") -> float:
     """Metres, from a number or a string such as "10 um"; finite and > 0, else `InputError`."""
     number = _number(value, name, "length")
     if not (math.isfinite(number) and number > 0):
@@ -125,38 +128,38 @@ def length(value, name="length"):
     return number
 
 
-def kelvin_per_quantum(wavelength):
+def kelvin_per_quantum(wavelength: float) -> float:
     """Temperature ħΩ/k_B in kelvin of the quantum whose vacuum wavelength is given in metres."""
     return PLANCK * LIGHT / (wavelength * BOLTZMANN)
 
 
-def bose(x):
+def bose(x: ArrayLike) -> NDArray[np.float64]:
     """Mean photon number 1/(e^x - 1) of a mode, x = ħΩ/k_B T > 0 (BM 16)."""
     with np.errstate(over="ignore"):
         return 1 / np.expm1(x)
 
 
-def fermi(x):
+def fermi(x: ArrayLike) -> NDArray[np.float64]:
     """Probability 1/(e^x + 1) that a two-level system is excited, x = ħΩ/k_B T (BM 13)."""
     # Not scipy.special.expit: it rounds differently, and starts drawn from it would change.
     with np.errstate(over="ignore"):
         return 1 / (np.exp(x) + 1)
 
 
-def inverse_bose(n):
+def inverse_bose(n: ArrayLike) -> NDArray[np.float64]:
     """x = ħΩ/k_B T = ln((1+n)/n) of a mode with mean photon number n (BM 76)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log1p(1 / np.asarray(n, float))
 
 
-def inverse_fermi(p):
+def inverse_fermi(p: ArrayLike) -> NDArray[np.float64]:
     """x = ħΩ/k_B T = ln((1-p)/p) of a two-level system excited with probability p (BM 76)."""
     p = np.asarray(p, float)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log((1 - p) / p)
 
 
-def as_times(times):
+def as_times(times: Sequence[float | str] | NDArray[Any]) -> NDArray[np.float64]:
     """Times as an increasing float64 array in seconds.
 
     Parameters

@@ -1,9 +1,14 @@
 """Confidence intervals from counts and order statistics; survival with censored waits."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
-def proportion_interval(successes, trials, confidence=0.95):
+def proportion_interval(
+    successes: ArrayLike, trials: int, confidence: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Interval of a probability from a count of successes (Clopper and Pearson).
 
     Parameters
@@ -27,7 +32,9 @@ def proportion_interval(successes, trials, confidence=0.95):
     return low, high
 
 
-def median_interval(samples, confidence=0.95):
+def median_interval(
+    samples: NDArray[Any], confidence: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Interval of a median from order statistics: covers at least as often as it says.
 
     Parameters
@@ -50,7 +57,9 @@ def median_interval(samples, confidence=0.95):
     return ordered[rank - 1], ordered[n - rank]
 
 
-def survival_function(durations: np.ndarray, ended: np.ndarray, times: np.ndarray) -> np.ndarray:
+def survival_function(
+    durations: NDArray[np.float64], ended: NDArray[np.bool_], times: ArrayLike
+) -> NDArray[np.float64]:
     """Estimate the probability that a wait lasts longer than given times (Kaplan and Meier).
 
     Parameters

@@ -1,12 +1,18 @@
 """Cumulants, covariances and slopes of samples, with errors from the jackknife."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
-_LEAST_UNUSUAL = 50  # values of the rarer sign behind a slope
+_LEAST_UNUSUAL = 50  # smallest number of values of either sign for a slope
 
 
-def group_sums(slabs, groups):
-    """Deal samples out to groups, one after the other, and sum each group.
+def group_sums(
+    slabs: Iterable[NDArray[Any]], groups: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distribute samples over groups in turn, and sum each group.
 
     Parameters
     ----------
@@ -18,7 +24,8 @@ def group_sums(slabs, groups):
     numbers : ndarray, shape (groups,)
     sums : ndarray, shape (groups, ...)
     """
-    numbers, sums, row = np.zeros(groups), 0.0, 0
+    numbers, row = np.zeros(groups), 0
+    sums: Any = 0.0
     for samples in slabs:
         member = np.eye(groups)[(row + np.arange(len(samples))) % groups]
         numbers += member.sum(axis=0)
@@ -27,8 +34,10 @@ def group_sums(slabs, groups):
     return numbers, sums
 
 
-def power_sums(slabs, groups, middle):
-    """Deal samples out to groups and sum their powers, for `cumulants_of_groups`.
+def power_sums(
+    slabs: Iterable[NDArray[Any]], groups: int, middle: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distribute samples over groups and sum their powers, for `cumulants_of_groups`.
 
     Parameters
     ----------
@@ -45,7 +54,9 @@ def power_sums(slabs, groups, middle):
     return group_sums((_powers(samples - middle) for samples in slabs), groups)
 
 
-def cumulants_of_groups(numbers, sums, middle):
+def cumulants_of_groups(
+    numbers: NDArray[np.float64], sums: NDArray[np.float64], middle: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Unbiased cumulants and the Fano factor from power sums of groups, with jackknife errors.
 
     Parameters
@@ -74,8 +85,10 @@ def cumulants_of_groups(numbers, sums, middle):
     return values, jackknife_error(left), np.where(values[0] == 0, np.nan, fano), fano_error
 
 
-def product_sums(slabs, groups, middle):
-    """Deal samples out to groups and sum their products, for `covariance_of_groups`.
+def product_sums(
+    slabs: Iterable[NDArray[Any]], groups: int, middle: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Distribute samples over groups and sum their products, for `covariance_of_groups`.
 
     Parameters
     ----------
@@ -98,7 +111,9 @@ def product_sums(slabs, groups, middle):
     return numbers, products[..., :-1, -1], products[..., :-1, :-1]
 
 
-def covariance_of_groups(numbers, first, second):
+def covariance_of_groups(
+    numbers: NDArray[np.float64], first: NDArray[np.float64], second: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Covariance with divisor n - 1 from `product_sums`, and its jackknife error."""
     n, a, b = numbers.sum(), first.sum(axis=0), second.sum(axis=0)
     left = [
@@ -107,7 +122,9 @@ def covariance_of_groups(numbers, first, second):
     return _covariance(n, a, b), jackknife_error(np.array(left))
 
 
-def jackknife(numbers, sums):
+def jackknife(
+    numbers: NDArray[np.float64], sums: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and its standard error from sums over groups of samples.
 
     Parameters
@@ -124,12 +141,12 @@ def jackknife(numbers, sums):
     return total / n, jackknife_error((total - sums) / (n - numbers).reshape(shape))
 
 
-def jackknife_error(left_out):
+def jackknife_error(left_out: NDArray[np.float64]) -> NDArray[np.float64]:
     """Standard error from estimates that each leave out one group, along the first axis."""
     return np.sqrt((len(left_out) - 1) * left_out.var(axis=0))
 
 
-def detailed_slope(production):
+def detailed_slope(production: NDArray[np.float64]) -> tuple[float, float]:
     """Slope of ln P(Σ)/P(-Σ) against Σ, by maximum likelihood, and its error.
 
     The theorem gives a trajectory of known |Σ| the positive sign with probability 1/(1+exp(-b|Σ|)),
@@ -138,7 +155,7 @@ def detailed_slope(production):
     Parameters
     ----------
     production : ndarray, shape (n,)
-        Values that are 0 or infinite tell nothing.
+        Values that are 0 or infinite carry no information and are left out.
 
     Returns
     -------

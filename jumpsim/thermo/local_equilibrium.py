@@ -1,12 +1,16 @@
 """Temperature and entropy of each pool in local equilibrium, from counts or their averages."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import units
 from ..errors import InputError
+from ..model.base import BaseModel
 
 
-def inverse_temperatures(model, counts):
+def inverse_temperatures(model: BaseModel, counts: Any) -> NDArray[Any]:
     """dS/dN of each pool, its inverse temperature times the energy of its quantum (BM 76).
 
     Bosonic pools: ln((1+n)/n) with n = N/𝒩; TLS and fermionic pools: ln((M-m)/m). Infinite for an
@@ -35,7 +39,7 @@ def inverse_temperatures(model, counts):
     return out
 
 
-def temperatures(model, counts, sem=None, si=False):
+def temperatures(model: BaseModel, counts: Any, sem: Any = None, si: bool = False) -> Any:
     """Local temperature of each pool (BM 7, 76).
 
     Bosonic pools: k_B T = ε / ln((1+n)/n) with n = N/𝒩; TLS and fermionic pools:
@@ -76,7 +80,7 @@ def temperatures(model, counts, sem=None, si=False):
     return temperature, factor * np.abs(slope) * np.asarray(sem, float)
 
 
-def entropies(model, counts, si=False):
+def entropies(model: BaseModel, counts: Any, si: bool = False) -> NDArray[Any]:
     """Entropy of each pool in local equilibrium (BM 14, 95, 96).
 
     Bosonic pools: 𝒩 [(1+n) ln(1+n) - n ln n]; TLS and fermionic pools:
@@ -109,7 +113,7 @@ def entropies(model, counts, si=False):
     return out * entropy_unit(model, si)[0]
 
 
-def temperature_unit(model, si=None):
+def temperature_unit(model: BaseModel, si: bool | None = None) -> tuple[float, str]:
     """What ħΩ/k_B is worth and its name.
 
     Parameters
@@ -123,14 +127,14 @@ def temperature_unit(model, si=None):
     return units.kelvin_per_quantum(model.wavelength), "K"
 
 
-def energy_unit(model, si=None):
+def energy_unit(model: BaseModel, si: bool | None = None) -> tuple[float, str]:
     """What ħΩ is worth and its name; `si` as in `temperature_unit`."""
     if not _wants_si(model, si):
         return 1.0, "ħΩ"
     return units.PLANCK * units.LIGHT / model.wavelength, "J"
 
 
-def entropy_unit(model, si=None):
+def entropy_unit(model: BaseModel, si: bool | None = None) -> tuple[float, str]:
     """What k_B is worth and its name; `si` as in `temperature_unit`."""
     return (units.BOLTZMANN, "J/K") if _wants_si(model, si) else (1.0, "k_B")
 

@@ -1,6 +1,7 @@
 """Names for the types of arrays that annotations use."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,5 +10,4 @@ Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 ComplexArray = NDArray[np.complex128]
 IntArray = NDArray[np.int64]
-UIntArray = NDArray[np.uint64]
-Times = str | Iterable[float | str] | Array | Sequence[float]  # seconds, or strings with a unit
+Times = Sequence[float | str] | NDArray[Any]  # seconds, or strings with a unit

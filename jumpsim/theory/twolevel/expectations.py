@@ -1,8 +1,12 @@
 """Averages that trajectories of a two-level system must have: those of its density matrix."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ...systems.twolevel.parameters import ModeParameters
+from ...systems.twolevel.quantum_jumps import TwoLevel
 from ...units import as_times
 from ..state_space import start_states
 from .classical_field import field_state
@@ -11,7 +15,7 @@ from .quantised_mode import steady
 _MOST_STATES = 10**6  # of a drawn start
 
 
-def expectations(model, times, initial):
+def expectations(model: TwoLevel, times: ArrayLike, initial: Any) -> NDArray[np.float64]:
     """Expectation values of the density matrix, from the start of trajectories on.
 
     Parameters
@@ -42,7 +46,7 @@ def expectations(model, times, initial):
     return np.stack([found[name] for name in model.observables], axis=-1)
 
 
-def start_populations(model, initial):
+def start_populations(model: TwoLevel, initial: Any) -> NDArray[np.float64]:
     """Populations (4, n + 1) of empty, u, l, both with n photons, from a start of trajectories."""
     states, weights = start_states(model, initial, np.full(len(model.pools), 2**53), _MOST_STATES)
     upper, lower, photons = (states[:, model.pools.index(name)] for name in ("u", "l", "photon"))

@@ -1,16 +1,19 @@
 """Detailed balance, decided from rates alone.
 
-A law P that no flow disturbs must have ln(w_forward/w_reverse) = ln P(after) - ln P(before) for
-every event: the sum of ln(w_forward/w_reverse) round every cycle of events is 0 (Kolmogorov). On a
+In detailed balance the stationary distribution P obeys
+ln(w_forward/w_reverse) = ln P(after) - ln P(before) for every event, so that the sum of
+ln(w_forward/w_reverse) around every cycle of events is 0 (Kolmogorov's condition). On a
 reduced copy this is decided for all cycles; on the full model it is tested round small cycles at
 random states. "Lumped" adds up all channels between two states; "resolved" takes each channel with
 its declared reverse.
 """
 
 import itertools
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...model.model import Model
@@ -68,7 +71,7 @@ class Balance:
     one_way: tuple
 
 
-def reduced_copy(model, most=MOST_STATES):
+def reduced_copy(model: Model, most: int = MOST_STATES) -> tuple[Model, NDArray[np.int64]]:
     """The same channels with few quanta: TLS pools of at most k, and at most k quanta in each pool.
 
     Returns
@@ -93,7 +96,7 @@ def reduced_copy(model, most=MOST_STATES):
     return Model(pools, model.channel_specs, model.name, model.wavelength), grid.astype(np.int64)
 
 
-def kolmogorov(model, channels, most=MOST_STATES):
+def kolmogorov(model: Model, channels: Collection[int], most: int = MOST_STATES) -> Balance:
     """Decide Kolmogorov's condition for some channels on a reduced copy.
 
     Parameters
@@ -164,7 +167,7 @@ class _Graph:
             path = self._path(j, i)
             if path and (best is None or len(path) < len(best)):
                 best = path
-        return None if best is None else self._told([best[-1], *best], np.inf)
+        return None if best is None else self._named([best[-1], *best], np.inf)
 
     def _one_for_each_channel(self):
         """Steps that are never undone, those with the most quanta around first."""
@@ -209,7 +212,7 @@ class _Graph:
                 for path in self._walks(start, length):
                     affinity = sum(self.log_ratio(a, b) for a, b in itertools.pairwise(path))
                     if affinity > _CLOSED:
-                        return self._told(path, affinity)
+                        return self._named(path, affinity)
         return None
 
     def _walks(self, start, length):
@@ -235,9 +238,9 @@ class _Graph:
         shared = next(s for s in up if s in set(down))
         path = [i, *up[: up.index(shared) + 1], *reversed(down[: down.index(shared)])]
         affinity = sum(self.log_ratio(a, b) for a, b in itertools.pairwise(path))
-        return self._told(path if affinity > 0 else path[::-1], abs(affinity))
+        return self._named(path if affinity > 0 else path[::-1], abs(affinity))
 
-    def _told(self, path, affinity):
+    def _named(self, path, affinity):
         """Name the strongest channel of each step."""
         names, steps = self.model.channels, list(itertools.pairwise(path))
         strongest = [max(self.ways[i][j], key=self.ways[i][j].get) for i, j in steps]
