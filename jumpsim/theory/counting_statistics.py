@@ -205,7 +205,7 @@ def coincidence_rate(
     space = law.space
     source, target, channel, rate = space.edges
     inside = target >= 0
-    after = np.bincount(
+    after: Any = np.bincount(
         target[inside & first[channel]],
         (rate * law.probabilities[source])[inside & first[channel]],
         len(space),

@@ -71,7 +71,9 @@ def exponential_average(
         ends = np.broadcast_to(ends, (len(times), len(space))) ** order
     # In units of the number of microscopic states: where ratios of rates are those of these
     # numbers, in detailed balance, the tilted equation is then the plain one, and nothing grows.
-    entropy = sum(log_states(p, n) for p, n in zip(model.pool_specs, space.states.T, strict=True))
+    entropy: Any = sum(
+        log_states(p, n) for p, n in zip(model.pool_specs, space.states.T, strict=True)
+    )
     entropy = order * (entropy - entropy.max())
     weights, scale = _weighted(*_tilted(space, order, entropy), begin * np.exp(entropy), times)
     return (weights * np.exp(-entropy) * ends).sum(axis=1) * np.exp(scale)

@@ -189,7 +189,7 @@ class StationaryNoise:
         decays = [basis @ expm(self._jacobian * lag) @ basis.T for lag in as_times(lags)]
         return self.conserved + np.array(decays) @ moving
 
-    def spectrum(self, frequencies: ArrayLike) -> ComplexArray:
+    def spectrum(self, frequencies: ArrayLike) -> Array | ComplexArray:
         """Power spectra ∫ C(τ) e^(iωτ) dτ of the part that decays, complex Hermitian matrices.
 
         Parameters

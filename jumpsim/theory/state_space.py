@@ -144,7 +144,7 @@ def _tops(model: Model, truncate: Mapping[str, int] | None) -> IntArray:
 
 
 def start_states(
-    model: Model, initial: Initial, tops: IntArray, max_states: int
+    model: Any, initial: Initial, tops: IntArray, max_states: int
 ) -> tuple[IntArray, Array]:
     """States of the start and their probabilities, without the tails of drawn pools."""
     if isinstance(initial, Mixture):

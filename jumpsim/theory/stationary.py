@@ -138,7 +138,7 @@ def _by_classes(space: StateSpace, generator: Any, law: Callable[[Any, IntArray]
     open_class = np.zeros(number, bool)
     open_class[label[coo.col[crossing & (coo.data > 0)]]] = True
     transient = open_class[label]
-    weight = np.bincount(label[~transient], space.start[~transient], number).astype(float)
+    weight: Any = np.bincount(label[~transient], space.start[~transient], number)
     weight += _arrivals(generator, space.start, transient, label, number)
     out = np.zeros(len(space))
     order = np.argsort(label, kind="stable")
@@ -160,7 +160,8 @@ def _arrivals(
 
     times = splu((-generator[:, inside][inside, :]).tocsc()).solve(start[inside])
     outside = np.flatnonzero(~transient)
-    return np.bincount(label[outside], generator[:, inside][outside, :] @ times, number)
+    arrived: Any = np.bincount(label[outside], generator[:, inside][outside, :] @ times, number)
+    return arrived
 
 
 def _solve(generator: Any, members: IntArray) -> Array:

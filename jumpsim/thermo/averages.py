@@ -99,12 +99,14 @@ def of_averages(ensemble: Any) -> AverageThermodynamics:
             spread = np.maximum(second[bath] / n - heat[bath] ** 2, 0) * n / max(n - 1, 1)
             heat_sem[bath] = np.sqrt(spread / n)
     with np.errstate(all="ignore"):
-        values = [
+        values: list[Any] = [
             *temperatures(model, mean, moments.sem()),
             entropy(mean), propagated(entropy, mean, covariance),
             _finite(sigma(mean)), _finite(propagated(sigma, mean, covariance)),
         ]  # fmt: skip
-    return AverageThermodynamics(model, moments.n, ensemble.times, *values, heat, heat_sem)
+    return AverageThermodynamics(  # the six values in the order of the attributes
+        model, moments.n, ensemble.times, *values, heat=heat, heat_sem=heat_sem
+    )
 
 
 def propagated(function: Callable[[Any], Any], mean: Array, covariance: Array) -> Array:

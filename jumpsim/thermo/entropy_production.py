@@ -53,7 +53,7 @@ class EntropyProduction:
         )
 
 
-def entropy_production(model: Model, counts: ArrayLike, si: bool = False) -> EntropyProduction:
+def entropy_production(model: Model, counts: Any, si: bool = False) -> EntropyProduction:
     """Entropy production within the system, and what leaves it with heat.
 
     Each event changes the entropy of the pools by Σ_p x_p Δ_p, x_p the inverse temperature of a

@@ -172,7 +172,7 @@ def internal_production(ensemble: Any) -> Array:
     return _summed(ensemble, produced)[0]
 
 
-def ratio_production(ensemble: Any) -> list[Array]:
+def ratio_production(ensemble: Any) -> tuple[Array, Array]:
     """Σ ln(w_forward/w_reverse) of every trajectory up to each stored time.
 
     Parameters
@@ -190,13 +190,14 @@ def ratio_production(ensemble: Any) -> list[Array]:
     model = ensemble.model
     if "events" not in ensemble.record and ratios_are_entropy(ensemble):
         gain = _boltzmann_gain(ensemble)
-        return [gain, np.zeros_like(gain)]
+        return gain, np.zeros_like(gain)
 
     def produced(before: IntArray, _: IntArray, channels: IntArray) -> list[Any]:
         ratio, possible = _log_ratios(model, before, channels)
         return [ratio, ~possible]
 
-    return _summed(ensemble, produced)
+    production, irreversible = _summed(ensemble, produced)
+    return production, irreversible
 
 
 def ratios_are_entropy(ensemble: Any) -> bool:

@@ -98,7 +98,7 @@ def random_states(model: Model, typical: Array, number: int = 50, seed: int = 0)
     columns = []
     for pool, mean in zip(model.pool_specs, typical, strict=True):
         top = int(2 * mean) + 4 * room
-        high = top if pool.capacity is None else min(top, pool.capacity - room)
+        high = top if pool.capacity is None else min(top, int(pool.capacity) - room)
         low = min(room, max(high, 0))
         columns.append(rng.integers(low, max(high, low) + 1, number))
     return np.stack(columns, axis=-1)
@@ -110,7 +110,8 @@ def _largest(items: Sequence[Any], states: IntArray) -> Closure:
         usable = [(name, step, ratio, ratio(states)) for name, step, ratio in items]
     one_way = tuple(name for name, *_, here in usable if not np.isfinite(here).any())
     usable = [item for item in usable if np.isfinite(item[3]).any()]
-    number, worst, events = 0, 0.0, ()
+    number, worst = 0, 0.0
+    events: tuple[str, ...] = ()
     with np.errstate(divide="ignore", invalid="ignore"):
         for names, sums in itertools.chain(_pairs(usable), _squares(usable, states),
                                            _triangles(usable, states)):  # fmt: skip
