@@ -28,6 +28,7 @@ bench: .venv/ready
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 # Installed again when the metadata changed, or when the environment is gone.
 .venv/ready: setup.cfg pyproject.toml
@@ -37,5 +38,5 @@ lint: .venv/ready
 	@touch $@
 
 clean:
-	rm -rf .venv build results *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv build results *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -3,6 +3,8 @@
 import difflib
 import numbers
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 _LARGEST = sys.float_info.max
 
@@ -42,7 +44,7 @@ class SimulationError(RuntimeError):
     """A trajectory could not be continued; the text names trajectory, time and channel."""
 
 
-def choices(word, known):
+def choices(word: object, known: Iterable[str]) -> str:
     """Say what a name should have been: the nearest known one, and all of them.
 
     Parameters
@@ -65,34 +67,34 @@ def choices(word, known):
     return f"{hint} from: {', '.join(known)}"
 
 
-def one_line(text, what):
+def one_line(text: object, what: str) -> None:
     """Refuse what is not one line of readable text."""
     if not isinstance(text, str) or not text.strip() or not text.isprintable() or len(text) > 200:
         raise InputError(f"{what} must be one line of readable text, but is {text!r}")
 
 
-def one_word(name, what):
+def one_word(name: Any, what: str) -> None:
     """Refuse what is not one word."""
     one_line(name, what)
     if not all(c.isalnum() or c in "_'~-+*" for c in name):
         raise InputError(f"{what} must be one word of letters, digits or _'~-+*, but is {name!r}")
 
 
-def finite_number(value, name):
+def finite_number(value: Any, name: str) -> float:
     """Return `value` as a finite float, or refuse it."""
     if not (_is_real(value) and -_LARGEST <= value <= _LARGEST):
         raise InputError(f"`{name}` must be a finite number, but is {_short(value)}")
     return float(value)
 
 
-def positive_number(value, name):
+def positive_number(value: Any, name: str) -> float:
     """Return `value` as a finite float > 0, or refuse it."""
     if not (_is_real(value) and 0 < value <= _LARGEST):
         raise InputError(f"`{name}` must be a finite number > 0, but is {_short(value)}")
     return float(value)
 
 
-def whole_number(value, name, least=0, below=None):
+def whole_number(value: Any, name: str, least: int = 0, below: int | None = None) -> int:
     """Return `value` as an int, or refuse it.
 
     Parameters
@@ -122,10 +124,10 @@ def whole_number(value, name, least=0, below=None):
     return int(value)
 
 
-def _is_real(value):
+def _is_real(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def _short(value):
+def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"

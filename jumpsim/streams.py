@@ -7,7 +7,13 @@ Threefry is a bijection of the counter, so two trajectories of one seed can neve
 state; across seeds an equality has a chance of 2⁻²⁵⁶ per pair.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
+
+from .utils.typing import Array
 
 STREAM_VERSION = 1
 SEED_LIMIT = 2**64
@@ -22,11 +28,11 @@ _PARITY = 0x1BD11BDAA9FC1A22
 _ROUNDS = 20
 
 
-def _rotate(x, bits):
+def _rotate(x: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:
     return (x << np.uint64(bits)) | (x >> np.uint64(64 - bits))
 
 
-def threefry(counter, key):
+def threefry(counter: Sequence[Any], key: Sequence[int]) -> NDArray[np.uint64]:
     """Threefry-4x64-20 of many counters.
 
     Parameters
@@ -58,7 +64,7 @@ def threefry(counter, key):
     return np.stack(x, axis=-1)
 
 
-def states(seed, first, last, purpose):
+def states(seed: int, first: int, last: int, purpose: int) -> NDArray[np.uint64]:
     """Generator states of the trajectories first ... last-1.
 
     Parameters
@@ -79,7 +85,7 @@ def states(seed, first, last, purpose):
     return threefry((index, zero + np.uint64(purpose), zero, zero), (seed, 0, 0, 0))
 
 
-def uniforms(state, draws):
+def uniforms(state: NDArray[np.uint64], draws: int) -> Array:
     """Draw uniform numbers from many streams side by side.
 
     Parameters

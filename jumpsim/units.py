@@ -35,14 +35,14 @@ _DIMENSIONS = {
 
 
 @functools.cache
-def _registry():
+def _registry() -> Any:
     import pint  # here, because it takes longer to load than the rest of the package
 
     return pint.UnitRegistry(cache_folder=None)
 
 
 @functools.lru_cache(maxsize=256)
-def _unit_factor(unit, dimension):
+def _unit_factor(unit: str, dimension: str) -> float | None:
     """SI value of one `unit`, or None when it is not a unit of this dimension."""
     import pint
 
@@ -59,13 +59,13 @@ def _unit_factor(unit, dimension):
         return None
 
 
-def _number(value, name, dimension):
+def _number(value: Any, name: str, dimension: str) -> float:
     """Number in SI units of anything a user may write for a quantity."""
     _, example = _DIMENSIONS[dimension]
     if isinstance(value, str):
         match = _QUANTITY.fullmatch(value)
         factor = _unit_factor(match[2], dimension) if match and match[2] else None
-        if factor is None:
+        if match is None or factor is None:
             raise InputError(f"`{name}` must be a {dimension} such as {example}, but is {value!r}")
         number = float(match[1])
         # A division by the inverse keeps "10 us" at exactly 10 / 1e6, which 10 * 1e-6 is not.

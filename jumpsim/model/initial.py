@@ -183,6 +183,7 @@ class Mixture:
 
 
 Initial = Thermal | Fixed | Mixture
+Start = Initial | Mapping[str, float] | ArrayLike  # what functions take for a start
 
 
 def as_initial(initial: Initial | Mapping[str, float] | ArrayLike, model: BaseModel) -> Initial:

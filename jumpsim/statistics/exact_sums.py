@@ -1,7 +1,11 @@
 """Exact sums of integers and of their products, in two words each, compiled."""
 
+from typing import Any
+
 import numpy as np
 from numba import njit
+
+from ..utils.typing import IntArray
 
 _HALF = 26  # bits of the low half of a sample
 _LOW = 2**_HALF - 1
@@ -11,7 +15,7 @@ _U = np.uint64
 
 
 @njit(cache=True, inline="always")
-def _add(words, high, low):
+def _add(words: Any, high: Any, low: Any) -> None:
     """Add high·2⁶⁴ + low to a number of two words."""
     total = _U(words[1]) + _U(low)
     words[0] += high + (1 if total < _U(low) else 0)
@@ -19,16 +23,16 @@ def _add(words, high, low):
 
 
 @njit(cache=True)
-def _all_small(samples):
+def _all_small(samples: IntArray) -> bool:
     """Whether every sample is below 2^_SMALL in size: most counts."""
-    found = 0
+    found: Any = 0
     for x in samples.ravel():
         found |= np.int64(x) ^ (np.int64(x) >> 63)
     return found < 2**_SMALL
 
 
 @njit(cache=True)
-def _small_sums(samples, first, second):
+def _small_sums(samples: IntArray, first: IntArray, second: IntArray) -> None:
     """Sums of a group in float64: products of entries at a distance d are made side by side."""
     n, times, columns = samples.shape
     size = times * columns
@@ -58,13 +62,13 @@ def _small_sums(samples, first, second):
 
 
 @njit(cache=True, inline="always")
-def _add_whole(words, number):
+def _add_whole(words: Any, number: Any) -> None:
     whole = np.int64(number)
     _add(words, whole >> 63, whole)
 
 
 @njit(cache=True)
-def _multiply(h, low, i, j, parts):
+def _multiply(h: Any, low: Any, i: Any, j: Any, parts: Any) -> None:
     squares, mixed, small = parts[0], parts[1], parts[2]
     for t in range(len(h)):
         squares[t] += h[t] * i[t]
@@ -73,7 +77,7 @@ def _multiply(h, low, i, j, parts):
 
 
 @njit(cache=True)
-def _large_sums(samples, first, second):
+def _large_sums(samples: IntArray, first: IntArray, second: IntArray) -> None:
     """Sums of a group by halves."""
     n, times, columns = samples.shape
     single = np.zeros((columns, times), np.int64)
@@ -100,7 +104,7 @@ def _large_sums(samples, first, second):
 
 
 @njit(cache=True, nogil=True)
-def word_sums(samples, first, second):
+def word_sums(samples: IntArray, first: IntArray, second: IntArray) -> None:
     """Add Σ x_p and, for p ≤ q, Σ x_p x_q over the first axis to sums of two words (high, low).
 
     Parameters

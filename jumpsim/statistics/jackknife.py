@@ -181,16 +181,16 @@ def detailed_slope(production: NDArray[np.float64]) -> tuple[float, float]:
     return slope, np.sqrt(((size * (positive - p)) ** 2).sum()) / information
 
 
-def _powers(x):
+def _powers(x: NDArray[Any]) -> NDArray[Any]:
     """First to fourth power, (n, 4, ...)."""
     return np.stack([x, x**2, x**3, x**4], axis=1)
 
 
-def _covariance(n, first, second):
+def _covariance(n: Any, first: Any, second: Any) -> Any:
     return (second - first[..., :, None] * first[..., None, :] / n) / (n - 1)
 
 
-def _fisher(n, sums):
+def _fisher(n: Any, sums: Any) -> NDArray[Any]:
     """Fisher's k-statistics from power sums (4, ...)."""
     s1, s2, s3, s4 = sums
     k1 = s1 / n

@@ -1,8 +1,12 @@
 """Mathematics on arrays of samples: exact mergeable moments and their errors. No model in here."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from ..utils.typing import Array, IntArray
 
 _WORD = 2**64
 
@@ -25,17 +29,17 @@ class Moments:
     """
 
     n: int
-    first: np.ndarray
-    second: np.ndarray
+    first: Array
+    second: Array
 
     @classmethod
-    def zero(cls, shape):
+    def zero(cls, shape: tuple[int, ...]) -> "Moments":
         """Moments of no samples, for samples of `shape` (..., P)."""
         first = np.full(shape, 0, object)
         return cls(0, first, np.full((*shape, shape[-1]), 0, object))
 
     @classmethod
-    def of(cls, samples):
+    def of(cls, samples: ArrayLike) -> "Moments":
         """Moments of integer samples, shape (n, ..., P), |sample| ≤ 2⁵³."""
         from .exact_sums import word_sums  # here, because numba takes long to load
 
@@ -50,53 +54,53 @@ class Moments:
         return cls.of_sums(len(samples), first, second)
 
     @classmethod
-    def of_sums(cls, n, first, second):
+    def of_sums(cls, n: int, first: IntArray, second: IntArray) -> "Moments":
         """Moments from what `sums.word_sums` fills: of each pair of columns only p ≤ q."""
         below = np.tril_indices(second.shape[-2], -1)
         second[..., below[0], below[1], :] = second[..., below[1], below[0], :]
         return cls.from_words(n, first, second)
 
-    def __add__(self, other):
+    def __add__(self, other: "Moments") -> "Moments":
         return Moments(self.n + other.n, self.first + other.first, self.second + other.second)
 
-    def mean(self):
+    def mean(self) -> Array:
         """Sample mean, shape (..., P), rounded once; NaN for n = 0."""
         if self.n == 0:
             return np.full(self.first.shape, np.nan)
         return (self.first / self.n).astype(float)
 
-    def cov(self):
+    def cov(self) -> Array:
         """Sample covariance with divisor n-1, shape (..., P, P), rounded once; NaN for n = 1."""
         if self.n < 2:
             return np.full(self.second.shape, np.nan)
         outer = self.first[..., :, None] * self.first[..., None, :]
         return ((self.n * self.second - outer) / (self.n * (self.n - 1))).astype(float)
 
-    def var(self):
+    def var(self) -> Array:
         """Sample variance with divisor n-1, shape (..., P)."""
         return np.diagonal(self.cov(), axis1=-2, axis2=-1).copy()
 
-    def sem(self):
+    def sem(self) -> Array:
         """Standard error of the mean, shape (..., P)."""
         return np.sqrt(self.var() / max(self.n, 1))
 
-    def words(self):
+    def words(self) -> tuple[IntArray, IntArray]:
         """Two 64-bit words (high, low) of each sum, for a file: first (..., P, 2), second."""
         return _to_words(self.first), _to_words(self.second)
 
     @classmethod
-    def from_words(cls, n, first, second):
+    def from_words(cls, n: int, first: IntArray, second: IntArray) -> "Moments":
         """Inverse of `words`."""
         return cls(int(n), _from_words(first), _from_words(second))
 
 
-def _to_words(sums):
+def _to_words(sums: Any) -> IntArray:
     high = np.array([int(s) // _WORD for s in sums.flat], np.int64)
     low = np.array([int(s) % _WORD for s in sums.flat], np.uint64).view(np.int64)
     return np.stack([high, low], -1).reshape(*sums.shape, 2)
 
 
-def _from_words(words):
+def _from_words(words: ArrayLike) -> Any:
     words = np.asarray(words, np.int64)
     low = np.ascontiguousarray(words[..., 1]).view(np.uint64).astype(object)
     return words[..., 0].astype(object) * _WORD + low

@@ -8,15 +8,18 @@ number of events in a time t. The vectors p_k(s, t) = ⟨n^k; state s⟩ obey
 the derivatives of the tilted generator's flow at zero field.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, choices
-from ..model.initial import as_initial
+from ..model.initial import Start, as_initial
 from ..model.model import Model, as_model
 from ..units import as_times
+from ..utils.typing import Array, BoolArray, Times
 from .master_equation import evolve
 from .state_space import MOST_STATES, reachable
 from .stationary import stationary
@@ -37,16 +40,16 @@ class CountCumulants:
     """
 
     model: Model
-    windows: np.ndarray
-    cumulants: np.ndarray
+    windows: Array
+    cumulants: Array
 
     @property
-    def fano(self):
+    def fano(self) -> Array:
         """Variance over mean, (n_windows,); NaN where the mean is 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.cumulants[0] == 0, np.nan, self.cumulants[1] / self.cumulants[0])
 
-    def __str__(self):
+    def __str__(self) -> str:
         k1, k2, k3, k4 = self.cumulants[:, -1]
         return (
             f"counts in {self.windows[-1]:g} s of {self.model.name}: mean {k1:.6g}, variance "
@@ -54,7 +57,7 @@ class CountCumulants:
         )
 
 
-def channel_weights(model, counted):
+def channel_weights(model: Model, counted: str | Sequence[str] | Mapping[str, float]) -> Array:
     """Weights of the channels for what is counted.
 
     Parameters
@@ -87,14 +90,14 @@ def channel_weights(model, counted):
 
 
 def count_cumulants(
-    model,
-    windows,
-    initial,
-    counted,
-    from_stationary=False,
-    truncate=None,
-    max_states=MOST_STATES,
-):
+    model: Model,
+    windows: Times,
+    initial: Start,
+    counted: str | Sequence[str] | Mapping[str, float],
+    from_stationary: bool = False,
+    truncate: Mapping[str, int] | None = None,
+    max_states: int = MOST_STATES,
+) -> CountCumulants:
     """Exact cumulants of the number of events, or of the heat, in windows of time.
 
     Parameters
@@ -148,7 +151,9 @@ def count_cumulants(
     return CountCumulants(model, windows, cumulants)
 
 
-def _moments(generator, jumps, start, windows, orders):
+def _moments(
+    generator: Any, jumps: Sequence[Any], start: Array, windows: Array, orders: int
+) -> Array:
     """Moments of the counter up to an order, (orders + 1, n_windows)."""
     from scipy import sparse
 
@@ -163,7 +168,15 @@ def _moments(generator, jumps, start, windows, orders):
     return moments / moments[0]
 
 
-def coincidence_rate(model, lags, initial, first, second, truncate=None, max_states=MOST_STATES):
+def coincidence_rate(
+    model: Model,
+    lags: Times,
+    initial: Start,
+    first: BoolArray,
+    second: BoolArray,
+    truncate: Mapping[str, int] | None = None,
+    max_states: int = MOST_STATES,
+) -> Array:
     """g²(τ) at rest: rate of second events a lag after a first one, over their mean rate.
 
     Parameters
@@ -192,7 +205,7 @@ def coincidence_rate(model, lags, initial, first, second, truncate=None, max_sta
     space = law.space
     source, target, channel, rate = space.edges
     inside = target >= 0
-    after = np.bincount(
+    after: Any = np.bincount(
         target[inside & first[channel]],
         (rate * law.probabilities[source])[inside & first[channel]],
         len(space),

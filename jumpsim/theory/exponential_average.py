@@ -5,23 +5,33 @@ jump, plus a term ln p(n_0)/q(n_t) of its ends. With every rate multiplied by (w
 master equation gives ⟨exp(-kΣ)⟩; a jump without a reverse has the weight 0.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from ..errors import InputError
-from ..model.initial import as_initial
+from ..model.initial import Start, as_initial
 from ..model.microstates import log_states
-from ..model.model import as_model
+from ..model.model import Model, as_model
 from ..units import as_times
+from ..utils.typing import Array, Times
 from .master_equation import evolve
-from .state_space import MOST_STATES, reachable
+from .state_space import MOST_STATES, StateSpace, reachable
 
 BOUNDARIES = ("start", "law", "none")
 _LARGEST_SHIFT = 300.0  # exponent by which a solution may shrink without losing digits
 
 
 def exponential_average(
-    model, times, initial, boundary="start", order=1, truncate=None, max_states=MOST_STATES
-):
+    model: Model,
+    times: Times,
+    initial: Start,
+    boundary: str = "start",
+    order: int = 1,
+    truncate: Mapping[str, int] | None = None,
+    max_states: int = MOST_STATES,
+) -> Array:
     """Exact ⟨exp(-kΣ)⟩ of the entropy production of a small system.
 
     Parameters
@@ -61,13 +71,15 @@ def exponential_average(
         ends = np.broadcast_to(ends, (len(times), len(space))) ** order
     # In units of the number of microscopic states: where ratios of rates are those of these
     # numbers, in detailed balance, the tilted equation is then the plain one, and nothing grows.
-    entropy = sum(log_states(p, n) for p, n in zip(model.pool_specs, space.states.T, strict=True))
+    entropy: Any = sum(
+        log_states(p, n) for p, n in zip(model.pool_specs, space.states.T, strict=True)
+    )
     entropy = order * (entropy - entropy.max())
     weights, scale = _weighted(*_tilted(space, order, entropy), begin * np.exp(entropy), times)
     return (weights * np.exp(-entropy) * ends).sum(axis=1) * np.exp(scale)
 
 
-def mean_production(space, law):
+def mean_production(space: StateSpace, law: Array) -> float:
     """Mean entropy production per second Σ p w ln(w/w_reverse) of a law; infinite without reverse.
 
     Parameters
@@ -87,14 +99,14 @@ def mean_production(space, law):
     return float(-(flow[moved] * log[moved]).sum())
 
 
-def reverse_ratios(space):
+def reverse_ratios(space: StateSpace) -> Array:
     """w_reverse/w of every edge, the reverse rate taken behind the jump; 0 where there is none."""
     source, _, channel, _ = space.edges
     forward, reverse = space.model.forward_and_reverse(channel, space.states[source])
     return reverse / forward
 
 
-def _tilted(space, order, entropy):
+def _tilted(space: StateSpace, order: int, entropy: Array) -> tuple[Any, float]:
     """Generator with rates w (w_reverse/w)^k in units of exp(entropy); the shift of its columns.
 
     They are shifted so that they add up to ≤ 0.
@@ -114,7 +126,7 @@ def _tilted(space, order, entropy):
     return matrix.tocsc(), growth
 
 
-def _weighted(tilted, growth, begin, times):
+def _weighted(tilted: Any, growth: float, begin: Array, times: Array) -> tuple[Array, Array]:
     """Solution of the tilted master equation at each time, and the logarithm of its scale."""
     out, scales = np.empty((len(times), len(begin))), np.empty(len(times))
     weights, scale = begin, 0.0

@@ -11,11 +11,13 @@ system grows.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
-from ..model.initial import as_initial
+from ..model.initial import Start, as_initial
 from ..model.model import Model, as_model
 from ..units import as_times
+from ..utils.typing import Array, ComplexArray, Times
 from .ode import solve
 from .steady_states import manifold, steady_states
 
@@ -36,11 +38,11 @@ class LinearNoise:
     """
 
     model: Model
-    times: np.ndarray
-    mean: np.ndarray
-    covariance: np.ndarray
+    times: Array
+    mean: Array
+    covariance: Array
 
-    def two_time(self, index):
+    def two_time(self, index: int) -> Array:
         """Covariance of the counts at later times with those at one time.
 
         Parameters
@@ -58,12 +60,12 @@ class LinearNoise:
             raise InputError(f"`index` must be a whole number from 0 to {n - 1}, but is {index!r}")
         return self._propagators(index, self.times[index:]) @ self.covariance[index]
 
-    def _propagators(self, index, times):
+    def _propagators(self, index: int, times: Array) -> Array:
         """Carry small deviations from times[index] to later times, (n, n_pools, n_pools)."""
         pools = len(self.model.pools)
         table = self.model.table
 
-        def derivative(y):
+        def derivative(y: Array) -> Array:
             propagator = y[pools:].reshape(pools, pools)
             return np.concatenate(
                 [table.drift(y[:pools]), _flat(table.jacobian(y[:pools]) @ propagator)]
@@ -73,7 +75,7 @@ class LinearNoise:
         solution = solve(self.model, times - self.times[index], start, derivative)
         return solution[:, pools:].reshape(-1, pools, pools)
 
-    def paths(self, number, seed=0):
+    def paths(self, number: int, seed: int = 0) -> Array:
         """Sample Gaussian paths with these covariances, also between times.
 
         Parameters
@@ -99,7 +101,7 @@ class LinearNoise:
             out[:, k] = deviation
         return out + self.mean
 
-    def __str__(self):
+    def __str__(self) -> str:
         spread = np.sqrt(np.diagonal(self.covariance[-1]))
         last = ", ".join(
             f"{n} = {v:.6g} ± {s:.4g}"
@@ -111,7 +113,7 @@ class LinearNoise:
         )
 
 
-def linear_noise(model, times, initial):
+def linear_noise(model: Model, times: Times, initial: Start) -> LinearNoise:
     """Mean and covariance of the counts to leading order in the size of the system.
 
     Parameters
@@ -130,7 +132,7 @@ def linear_noise(model, times, initial):
     initial = as_initial(initial, as_model(model))
     table, pools = model.table, len(model.pools)
 
-    def derivative(y):
+    def derivative(y: Array) -> Array:
         counts, covariance = y[:pools], y[pools:].reshape(pools, pools)
         forward = table.jacobian(counts) @ covariance
         return np.concatenate(
@@ -160,14 +162,14 @@ class StationaryNoise:
     """
 
     model: Model
-    counts: np.ndarray
-    covariance: np.ndarray
-    conserved: np.ndarray
-    _basis: np.ndarray
-    _jacobian: np.ndarray
-    _noise: np.ndarray
+    counts: Array
+    covariance: Array
+    conserved: Array
+    _basis: Array
+    _jacobian: Array
+    _noise: Array
 
-    def correlation(self, lags):
+    def correlation(self, lags: Times) -> Array:
         """Two-time covariance, (n_lags, n_pools, n_pools).
 
         Parameters
@@ -187,7 +189,7 @@ class StationaryNoise:
         decays = [basis @ expm(self._jacobian * lag) @ basis.T for lag in as_times(lags)]
         return self.conserved + np.array(decays) @ moving
 
-    def spectrum(self, frequencies):
+    def spectrum(self, frequencies: ArrayLike) -> Array | ComplexArray:
         """Power spectra ∫ C(τ) e^(iωτ) dτ of the part that decays, complex Hermitian matrices.
 
         Parameters
@@ -208,7 +210,7 @@ class StationaryNoise:
         spectrum = response @ self._noise @ response.conj().transpose(0, 2, 1)
         return self._basis @ spectrum @ self._basis.T
 
-    def __str__(self):
+    def __str__(self) -> str:
         spread = np.sqrt(np.diagonal(self.covariance))
         pools = ", ".join(
             f"{n} = {v:.6g} ± {s:.4g}"
@@ -217,7 +219,7 @@ class StationaryNoise:
         return f"linear noise of {self.model.name} at rest: {pools} (standard deviations)"
 
 
-def stationary_noise(model, initial):
+def stationary_noise(model: Model, initial: Start) -> StationaryNoise:
     """Fluctuations at rest, around the steady state that the rate equations reach from a start.
 
     Parameters
@@ -261,11 +263,11 @@ def stationary_noise(model, initial):
     )
 
 
-def _root(covariance):
+def _root(covariance: Array) -> Array:
     """Matrix R with RᵀR = covariance; negative rounding of eigenvalues is dropped."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     return np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
 
 
-def _flat(matrix):
+def _flat(matrix: Array) -> Array:
     return matrix.reshape(-1)

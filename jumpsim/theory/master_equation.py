@@ -1,13 +1,17 @@
 """The master equation on the reachable states: exact laws of small systems."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
-from ..model.initial import as_initial
-from ..model.model import as_model
+from ..model.initial import Start, as_initial
+from ..model.model import Model, as_model
 from ..units import as_times
+from ..utils.typing import Array, IntArray, Times
 from .state_space import MOST_STATES, StateSpace, reachable
 
 _STEP = 50.0  # events in one step of uniformisation
@@ -26,30 +30,30 @@ class Law:
     """
 
     space: StateSpace
-    probabilities: np.ndarray
+    probabilities: Array
 
     @property
-    def model(self):
+    def model(self) -> Model:
         """The `Model`."""
         return self.space.model
 
     @property
-    def states(self):
+    def states(self) -> IntArray:
         """Counts of each state, (n_states, n_pools) int64."""
         return self.space.states
 
     @property
-    def leak(self):
+    def leak(self) -> Array:
         """Probability that is missing."""
         return 1 - self.probabilities.sum(axis=-1)
 
     @property
-    def mean(self):
+    def mean(self) -> Array:
         """Mean counts, (..., n_pools)."""
         return self.average(self.states)
 
     @property
-    def covariance(self):
+    def covariance(self) -> Array:
         """Covariance of the counts, (..., n_pools, n_pools)."""
         mean = self.mean
         # From the middle of all states: squares of large counts would cancel.
@@ -60,7 +64,7 @@ class Law:
         return pairs - shift[..., :, None] * shift[..., None, :]
 
     @property
-    def cumulants(self):
+    def cumulants(self) -> Array:
         """First four cumulants of each count, (4, ..., n_pools)."""
         mean = self.mean
         middle = self.states.mean(axis=0)
@@ -71,7 +75,7 @@ class Law:
         fourth = raw[2] - 4 * shift * raw[1] + 6 * shift**2 * raw[0] - 3 * shift**4
         return np.stack([mean, second, third, fourth - 3 * second**2])
 
-    def average(self, values):
+    def average(self, values: ArrayLike) -> Array:
         """Average of a quantity that is given for every state.
 
         Parameters
@@ -93,7 +97,7 @@ class Law:
         weight = self.probabilities.sum(axis=-1)
         return sums / np.reshape(weight, weight.shape + (1,) * (values.ndim - 1))
 
-    def marginal(self, pool):
+    def marginal(self, pool: str) -> Array:
         """Law of one pool's count, (..., largest count + 1): index k is the count k."""
         self.model.pool(pool)  # refuses what there is not
         counts = self.states[:, self.model.pools.index(pool)]
@@ -101,7 +105,7 @@ class Law:
         np.add.at(out.T, counts, self.probabilities.T)
         return out
 
-    def __str__(self):
+    def __str__(self) -> str:
         last = self.mean.reshape(-1, len(self.model.pools))[-1]
         means = ", ".join(f"{n} = {v:.6g}" for n, v in zip(self.model.pools, last, strict=True))
         lost = float(self.leak.max())
@@ -109,7 +113,7 @@ class Law:
         return f"{self._kind}: {len(self.space)} states, mean {means}, {leak}"
 
     @property
-    def _kind(self):
+    def _kind(self) -> str:
         return f"law of {self.model.name}"
 
 
@@ -123,14 +127,20 @@ class MasterEquation(Law):
         Seconds.
     """
 
-    times: np.ndarray
+    times: Array
 
     @property
-    def _kind(self):
+    def _kind(self) -> str:
         return f"master equation of {self.model.name} up to {self.times[-1]:g} s"
 
 
-def master_equation(model, times, initial, truncate=None, max_states=MOST_STATES):
+def master_equation(
+    model: Model,
+    times: Times,
+    initial: Start,
+    truncate: Mapping[str, int] | None = None,
+    max_states: int = MOST_STATES,
+) -> MasterEquation:
     """Solve dP/dt = G P on the reachable states, by uniformisation.
 
     Every term of that sum is positive, so that no precision is lost and no probability negative.
@@ -161,7 +171,7 @@ def master_equation(model, times, initial, truncate=None, max_states=MOST_STATES
     return MasterEquation(space, evolve(space.generator, space.start, times), times)
 
 
-def evolve(generator, start, times):
+def evolve(generator: Any, start: Array, times: Array | Sequence[float]) -> Array:
     """Probabilities at each time, (n_times, n_states), for dp/dt = generator p.
 
     Parameters
@@ -188,7 +198,7 @@ def evolve(generator, start, times):
     return out
 
 
-def _uniformised(step, p, events):
+def _uniformised(step: Any, p: Array, events: float) -> tuple[Array, bool]:
     """Σ_k Poisson(k; events) stepᵏ p, and whether p is at rest to the last digit."""
     from scipy.stats import poisson
 

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from ..model.initial import as_initial
+from ..model.initial import Start, as_initial
 from ..model.model import Model, as_model
 from ..units import as_times
+from ..utils.typing import Array, Times
 from .ode import solve
 
 
@@ -23,10 +22,10 @@ class MeanField:
     """
 
     model: Model
-    times: np.ndarray
-    counts: np.ndarray
+    times: Array
+    counts: Array
 
-    def __str__(self):
+    def __str__(self) -> str:
         last = ", ".join(
             f"{n} = {v:.6g}" for n, v in zip(self.model.pools, self.counts[-1], strict=True)
         )
@@ -36,7 +35,7 @@ class MeanField:
         )
 
 
-def mean_field(model, times, initial):
+def mean_field(model: Model, times: Times, initial: Start) -> MeanField:
     """Solve the rate equations d⟨N_p⟩/dt = Σ_c change_cp · rate_c(⟨N⟩).
 
     For the systems of BM these are their Eqs. (2)-(3), (17)-(19), in counts instead of

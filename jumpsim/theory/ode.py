@@ -1,15 +1,24 @@
 """One way to solve the differential equations of the theories."""
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
+from ..utils.typing import Array
 
 _UNBOUNDED = 2.0**60  # the engines end at 2^53
 
 
-def solve(model, times, start, derivative, jacobian=None):
+def solve(
+    model: Any,
+    times: Array,
+    start: Array,
+    derivative: Callable[[Array], Array],
+    jacobian: Callable[[Array], Array] | None = None,
+) -> Array:
     """Solve dy/dt = derivative(y) from t = 0 to precision 1e-11.
 
     Parameters
@@ -30,7 +39,7 @@ def solve(model, times, start, derivative, jacobian=None):
     if times[-1] == 0:
         return start[None, :].copy()
 
-    def bounded(_, y):
+    def bounded(_: float, y: Array) -> Array:
         if np.abs(y).max() > _UNBOUNDED:
             raise OverflowError  # a solver would creep towards the singularity for ever
         return derivative(y)

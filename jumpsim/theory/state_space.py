@@ -1,14 +1,17 @@
 """The reachable states of a small system, and the generator of its master equation."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError, choices, whole_number
-from ..model.initial import Mixture
+from ..model.initial import Initial, Mixture
 from ..model.model import Model
+from ..utils.typing import Array, IntArray
 
 MOST_STATES = 100_000
 _TAIL = 1e-12  # of each pool's start law, left out; reported with the leak
@@ -30,19 +33,19 @@ class StateSpace:
     """
 
     model: Model
-    states: np.ndarray
-    start: np.ndarray
-    edges: tuple
+    states: IntArray
+    start: Array
+    edges: tuple[Any, ...]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.states)
 
     @cached_property
-    def generator(self):
+    def generator(self) -> Any:
         """Sparse G with dp/dt = G p; columns add up to minus the rate into what was left out."""
         return self.matrix()
 
-    def matrix(self, silent=(), reflecting=False):
+    def matrix(self, silent: Collection[int] = (), reflecting: bool = False) -> Any:
         """Generator with changes.
 
         Parameters
@@ -65,7 +68,7 @@ class StateSpace:
             - sparse.dia_array((away[None, :], [0]), (n, n))
         ).tocsc()
 
-    def index(self, states):
+    def index(self, states: IntArray) -> IntArray:
         """Row of each state, -1 for one that is not there."""
         order, keys = self._sorted_keys
         wanted = _keys(states)
@@ -74,16 +77,21 @@ class StateSpace:
         return np.where((self.states[row] == states).all(axis=-1), row, -1)
 
     @cached_property
-    def _sorted_keys(self):
+    def _sorted_keys(self) -> tuple[IntArray, NDArray[np.uint64]]:
         keys = _keys(self.states)
         order = np.argsort(keys)
         return order, keys[order]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{len(self)} reachable states of {self.model.name}, {len(self.edges[0])} events"
 
 
-def reachable(model, initial, truncate=None, max_states=MOST_STATES):
+def reachable(
+    model: Model,
+    initial: Initial,
+    truncate: Mapping[str, int] | None = None,
+    max_states: int = MOST_STATES,
+) -> StateSpace:
     """Enumerate what can be reached from a start.
 
     Parameters
@@ -119,7 +127,7 @@ def reachable(model, initial, truncate=None, max_states=MOST_STATES):
     return StateSpace(model, states, space.start, _edges(model, space))
 
 
-def _tops(model, truncate):
+def _tops(model: Model, truncate: Mapping[str, int] | None) -> IntArray:
     tops = np.full(len(model.pools), 2**53)
     if truncate is None:
         return tops
@@ -135,7 +143,9 @@ def _tops(model, truncate):
     return tops
 
 
-def start_states(model, initial, tops, max_states):
+def start_states(
+    model: Any, initial: Initial, tops: IntArray, max_states: int
+) -> tuple[IntArray, Array]:
     """States of the start and their probabilities, without the tails of drawn pools."""
     if isinstance(initial, Mixture):
         return initial.distribution(model)
@@ -159,7 +169,7 @@ def start_states(model, initial, tops, max_states):
     return np.stack([g.ravel() for g in grid], axis=-1).astype(np.int64), weight.ravel()
 
 
-def _closure(model, first, tops, max_states):
+def _closure(model: Model, first: IntArray, tops: IntArray, max_states: int) -> IntArray:
     """All states that events lead to, by layers."""
     table = model.table
     states, seen, layer = [first], np.sort(_keys(first)), first
@@ -184,7 +194,7 @@ def _closure(model, first, tops, max_states):
     return np.concatenate(states)
 
 
-def _edges(model, space):
+def _edges(model: Model, space: StateSpace) -> tuple[Any, ...]:
     """Source, target, channel and rate of every event that changes the state."""
     rates = model.table.jump_rates(space.states)
     parts = []
@@ -197,13 +207,13 @@ def _edges(model, space):
     return tuple(np.concatenate(part) for part in zip(empty, *parts, strict=True))
 
 
-def _keys(states):
+def _keys(states: IntArray) -> Any:
     """One 64-bit word for each state; equality of states is checked where words are looked up."""
     radix = np.array([pow(0x9E3779B97F4A7C15, k + 1, 2**64) for k in range(states.shape[-1])])
     return states.astype(np.uint64) @ radix.astype(np.uint64)
 
 
-def _bound(model, first):
+def _bound(model: Model, first: IntArray) -> float | None:
     """Number of states that the total number of quanta allows, when no event raises it; or None."""
     steps = model.table.changes[model.table.constants > 0].sum(axis=1)
     if (steps > 0).any():
@@ -218,7 +228,7 @@ def _bound(model, first):
     return ways.sum() if (steps < 0).any() else ways[np.unique(totals)].sum()
 
 
-def _too_many(model, max_states, number):
+def _too_many(model: Model, max_states: int, number: str) -> InputError:
     return InputError(
         f"the master equation of {model.name} has more than {max_states} states ({number}); make "
         "the system smaller, start from fixed counts, cut pools with `truncate`, or raise "

@@ -1,13 +1,17 @@
 """Stationary laws: from the generator for every small system, in closed form where one exists."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from ..errors import InputError
-from ..model.initial import as_initial
+from ..model.initial import Start, as_initial
 from ..model.microstates import log_states
-from ..model.model import as_model
+from ..model.model import Model, as_model
+from ..utils.typing import Array, BoolArray, IntArray
 from .master_equation import Law
-from .state_space import MOST_STATES, reachable
+from .state_space import MOST_STATES, StateSpace, reachable
 
 _BALANCED = 1e-11
 
@@ -16,11 +20,16 @@ class StationaryLaw(Law):
     """The law that a system comes to from its start."""
 
     @property
-    def _kind(self):
+    def _kind(self) -> str:
         return f"stationary law of {self.model.name}"
 
 
-def stationary(model, initial, truncate=None, max_states=MOST_STATES):
+def stationary(
+    model: Model,
+    initial: Start,
+    truncate: Mapping[str, int] | None = None,
+    max_states: int = MOST_STATES,
+) -> StationaryLaw:
     """Stationary law, from the generator alone.
 
     Where several sets of states are closed (conserved totals that vary between starts, absorbing
@@ -43,7 +52,12 @@ def stationary(model, initial, truncate=None, max_states=MOST_STATES):
     return StationaryLaw(space, _by_classes(space, generator, _solve))
 
 
-def closed_form(model, initial, truncate=None, max_states=MOST_STATES):
+def closed_form(
+    model: Model,
+    initial: Start,
+    truncate: Mapping[str, int] | None = None,
+    max_states: int = MOST_STATES,
+) -> StationaryLaw:
     """Stationary law P ∝ Π_p states(N_p) e^(-μ_p N_p), where detailed balance holds.
 
     Without baths it is the microcanonical law (hohlraum: C(M, m) C(E-m+𝒩-1, E-m)); the fugacities
@@ -70,21 +84,21 @@ def closed_form(model, initial, truncate=None, max_states=MOST_STATES):
     _check_balance(space, weights)
     generator = space.matrix(reflecting=True)
 
-    def law(_, members):
+    def law(_: Any, members: IntArray) -> Array:
         local = weights[members]
         return _normalised(np.exp(local - local.max()))
 
     return StationaryLaw(space, _by_classes(space, generator, law))
 
 
-def _potentials(model):
+def _potentials(model: Model) -> Array:
     """μ_p with Σ_p change_p μ_p = ln(reverse constant / constant) for each channel that fires."""
     rows, values = [], []
     constants = dict(zip(model.channels, model.table.constants, strict=True))
     for channel, change in zip(model.channel_specs, model.table.changes, strict=True):
         if constants[channel.name] == 0:
             continue
-        back = constants.get(channel.reverse, 0.0)
+        back = constants.get(channel.reverse or "", 0.0)
         if back == 0:
             raise InputError(
                 f"no closed form: channel '{channel.name}' of {model.name} has no reverse"
@@ -96,7 +110,7 @@ def _potentials(model):
     return np.linalg.lstsq(np.array(rows, float), np.array(values), rcond=None)[0]
 
 
-def _check_balance(space, weights):
+def _check_balance(space: StateSpace, weights: Array) -> None:
     """Refuse weights that an event and its declared reverse do not keep."""
     source, target, channel, rate = space.edges
     names, table = space.model.channels, space.model.table
@@ -113,7 +127,7 @@ def _check_balance(space, weights):
         )
 
 
-def _by_classes(space, generator, law):
+def _by_classes(space: StateSpace, generator: Any, law: Callable[[Any, IntArray], Array]) -> Array:
     """Join the laws of the closed sets of states, weighted with the chance to end in each."""
     from scipy.sparse.csgraph import connected_components
 
@@ -124,7 +138,7 @@ def _by_classes(space, generator, law):
     open_class = np.zeros(number, bool)
     open_class[label[coo.col[crossing & (coo.data > 0)]]] = True
     transient = open_class[label]
-    weight = np.bincount(label[~transient], space.start[~transient], number)
+    weight: Any = np.bincount(label[~transient], space.start[~transient], number)
     weight += _arrivals(generator, space.start, transient, label, number)
     out = np.zeros(len(space))
     order = np.argsort(label, kind="stable")
@@ -135,7 +149,9 @@ def _by_classes(space, generator, law):
     return out
 
 
-def _arrivals(generator, start, transient, label, number):
+def _arrivals(
+    generator: Any, start: Array, transient: BoolArray, label: IntArray, number: int
+) -> Array:
     """Probability to leave the transient states into each closed class."""
     inside = np.flatnonzero(transient)
     if not len(inside) or not start[inside].any():
@@ -144,10 +160,11 @@ def _arrivals(generator, start, transient, label, number):
 
     times = splu((-generator[:, inside][inside, :]).tocsc()).solve(start[inside])
     outside = np.flatnonzero(~transient)
-    return np.bincount(label[outside], generator[:, inside][outside, :] @ times, number)
+    arrived: Any = np.bincount(label[outside], generator[:, inside][outside, :] @ times, number)
+    return arrived
 
 
-def _solve(generator, members):
+def _solve(generator: Any, members: IntArray) -> Array:
     """Stationary law of one closed class: the null vector of its generator.
 
     One state is set aside, which leaves an M-matrix. It must be a likely one: from a rare one the
@@ -165,7 +182,7 @@ def _solve(generator, members):
     return law
 
 
-def _likely(block):
+def _likely(block: Any) -> int:
     """A state near which the system is found after a long while."""
     from scipy import sparse
     from scipy.sparse.linalg import splu
@@ -175,7 +192,7 @@ def _likely(block):
     return int(splu((sparse.eye_array(n) * rarely - block).tocsc()).solve(np.ones(n)).argmax())
 
 
-def _pinned(block, pinned):
+def _pinned(block: Any, pinned: int) -> Array:
     from scipy.sparse.linalg import splu
 
     rest = np.delete(np.arange(block.shape[0]), pinned)
@@ -189,5 +206,5 @@ def _pinned(block, pinned):
     return _normalised(np.maximum(law, 0))
 
 
-def _normalised(weights):
+def _normalised(weights: Array) -> Array:
     return weights / weights.sum()

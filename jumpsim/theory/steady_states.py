@@ -1,13 +1,16 @@
 """Steady states of the rate equations, and whether they are stable."""
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from ..model.initial import as_initial
+from ..model.initial import Start, as_initial
 from ..model.model import Model, as_model
+from ..utils.typing import Array
 from .ode import solve
 
 _STARTS = 64  # random places from which further steady states are sought
@@ -30,16 +33,16 @@ class SteadyState:
     """
 
     model: Model
-    counts: np.ndarray
-    eigenvalues: np.ndarray
+    counts: Array
+    eigenvalues: Array
     reached: bool
 
     @property
-    def stable(self):
+    def stable(self) -> bool:
         """Whether small deviations decay."""
         return bool((self.eigenvalues.real < 0).all())
 
-    def __str__(self):
+    def __str__(self) -> str:
         pools = ", ".join(
             f"{n} = {v:.6g}" for n, v in zip(self.model.pools, self.counts, strict=True)
         )
@@ -51,7 +54,7 @@ class SteadyState:
         )
 
 
-def manifold(model):
+def manifold(model: Model) -> tuple[Array, Array]:
     """Directions in which counts can change, and the totals that are conserved.
 
     Returns
@@ -67,7 +70,7 @@ def manifold(model):
     return rows[:rank].T, np.array(totals, float).reshape(-1, len(model.pools))
 
 
-def steady_states(model, initial):
+def steady_states(model: Model, initial: Start) -> list[SteadyState]:
     """Find steady states of the rate equations that have the conserved totals of a start.
 
     The rate equations are followed from the start until they rest; further states are sought by
@@ -92,7 +95,7 @@ def steady_states(model, initial):
     basis, _ = manifold(model)
     if not basis.shape[1]:
         return [SteadyState(model, start, np.zeros(0, complex), reached=True)]
-    found = []
+    found: list[SteadyState] = []
     for reached, place in _places(model, start, basis):
         counts = _newton(model, place, basis)
         if counts is None or any(_same(counts, s.counts) for s in found):
@@ -107,7 +110,7 @@ def steady_states(model, initial):
     return found
 
 
-def _places(model, start, basis):
+def _places(model: Model, start: Array, basis: Array) -> Iterator[tuple[bool, Array]]:
     """Where to seek: where the rate equations come to rest, then places with the same totals."""
     with contextlib.suppress(InputError):
         yield True, _follow(model, start)
@@ -127,11 +130,11 @@ def _places(model, start, basis):
         yield False, place
 
 
-def _follow(model, start):
+def _follow(model: Model, start: Array) -> Array:
     """Follow the rate equations until they rest; gives up on those that swing for ever."""
     table, counts, calls = model.table, start, 0
 
-    def drift(counts):
+    def drift(counts: Array) -> Array:
         nonlocal calls
         calls += 1
         if calls > _MOST_CALLS:
@@ -147,7 +150,7 @@ def _follow(model, start):
     return counts
 
 
-def _newton(model, place, basis):
+def _newton(model: Model, place: Array, basis: Array) -> Array | None:
     """Steady state near a place, or None."""
     from scipy.optimize import root  # here, because it takes long to load
 
@@ -168,12 +171,12 @@ def _newton(model, place, basis):
     return counts if _rests(table, counts, max(1.0, place.max()), 1e-8) else None
 
 
-def _rests(table, counts, largest, tolerance):
+def _rests(table: Any, counts: Array, largest: float, tolerance: float) -> bool:
     """Whether the drift is that of deviations within a tolerance."""
     deviations = np.maximum(counts, 1e-6 * largest)
     linear = np.abs(table.jacobian(counts)) @ deviations
     return bool((np.abs(table.drift(counts)) <= tolerance * linear).all())
 
 
-def _same(a, b, tolerance=1e-6):
+def _same(a: Array, b: Array, tolerance: float = 1e-6) -> bool:
     return bool(np.allclose(a, b, rtol=tolerance, atol=tolerance * max(1.0, np.abs(b).max())))

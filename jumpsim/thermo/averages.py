@@ -1,10 +1,13 @@
 """Thermodynamics of an ensemble's averages, with propagated standard errors."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..model.model import Model
+from ..utils.typing import Array
 from .entropy_production import entropy_production, heat_given
 from .local_equilibrium import entropies, temperatures
 
@@ -31,17 +34,17 @@ class AverageThermodynamics:
 
     model: Model
     ntraj: int
-    times: np.ndarray
-    temperatures: np.ndarray
-    temperatures_sem: np.ndarray
-    entropy: np.ndarray
-    entropy_sem: np.ndarray
-    sigma: np.ndarray
-    sigma_sem: np.ndarray
-    heat: dict
-    heat_sem: dict
+    times: Array
+    temperatures: Array
+    temperatures_sem: Array
+    entropy: Array
+    entropy_sem: Array
+    sigma: Array
+    sigma_sem: Array
+    heat: dict[str, Array]
+    heat_sem: dict[str, Array]
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [
             f"thermodynamics of {self.ntraj} trajectories of {self.model.name}, at "
             f"{self.times[-1]:g} s",
@@ -53,7 +56,7 @@ class AverageThermodynamics:
         return "\n".join(lines)
 
 
-def of_averages(ensemble):
+def of_averages(ensemble: Any) -> AverageThermodynamics:
     """Temperatures, entropy, entropy production and heat of an ensemble's averages.
 
     Entropy and σ are functions of the average counts; their errors follow from the covariance of
@@ -74,15 +77,18 @@ def of_averages(ensemble):
     model, moments = ensemble.model, ensemble.moments
     mean, covariance = moments.mean(), moments.cov() / moments.n
 
-    def sigma(counts):
+    def sigma(counts: Any) -> Array:
         return entropy_production(model, counts).total
 
-    def entropy(counts):
+    def entropy(counts: Any) -> Array:
         return entropies(model, counts).sum(axis=-1)
 
-    heat, heat_sem = {}, {}
+    heat: dict[str, Array] = {}
+    heat_sem: dict[str, Array] = {}
     if "jumps" in ensemble.record:
-        n, first, second = 0, {}, {}
+        n = 0
+        first: dict[str, Array] = {}
+        second: dict[str, Array] = {}
         for jumps in ensemble.slabs("jumps"):
             n += len(jumps)
             for bath, given in heat_given(model, jumps).items():
@@ -93,15 +99,17 @@ def of_averages(ensemble):
             spread = np.maximum(second[bath] / n - heat[bath] ** 2, 0) * n / max(n - 1, 1)
             heat_sem[bath] = np.sqrt(spread / n)
     with np.errstate(all="ignore"):
-        values = [
+        values: list[Any] = [
             *temperatures(model, mean, moments.sem()),
             entropy(mean), propagated(entropy, mean, covariance),
             _finite(sigma(mean)), _finite(propagated(sigma, mean, covariance)),
         ]  # fmt: skip
-    return AverageThermodynamics(model, moments.n, ensemble.times, *values, heat, heat_sem)
+    return AverageThermodynamics(  # the six values in the order of the attributes
+        model, moments.n, ensemble.times, *values, heat=heat, heat_sem=heat_sem
+    )
 
 
-def propagated(function, mean, covariance):
+def propagated(function: Callable[[Any], Any], mean: Array, covariance: Array) -> Array:
     """Standard error of a function of average counts, to first order, by a complex step.
 
     Parameters
@@ -118,5 +126,5 @@ def propagated(function, mean, covariance):
     return np.sqrt(np.einsum("...p,...pq,...q->...", slope, covariance, slope))
 
 
-def _finite(values):
+def _finite(values: Array) -> Array:
     return np.where(np.isfinite(values), values, np.nan)

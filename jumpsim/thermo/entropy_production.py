@@ -1,11 +1,14 @@
 """Heat into baths and entropy production within the system (BM 20-24, 73-78)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from ..model.model import Model, as_model
+from ..utils.typing import Array
 from .local_equilibrium import _array, energy_unit, entropy_unit, inverse_temperatures
 
 
@@ -25,16 +28,16 @@ class EntropyProduction:
     """
 
     model: Model
-    total: np.ndarray
-    parts: dict
-    outflow: np.ndarray
+    total: Array
+    parts: dict[str, Array]
+    outflow: Array
 
     @property
-    def system(self):
+    def system(self) -> Array:
         """dS/dt of the pools together, k_B per second."""
         return self.total - self.outflow
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [f"σ({name})" for name in self.parts] + ["σ", "-Σ Q/T", "dS/dt"]
         values = [*self.parts.values(), self.total, -self.outflow, self.system]
         if np.ndim(self.total):
@@ -50,7 +53,7 @@ class EntropyProduction:
         )
 
 
-def entropy_production(model, counts, si=False):
+def entropy_production(model: Model, counts: Any, si: bool = False) -> EntropyProduction:
     """Entropy production within the system, and what leaves it with heat.
 
     Each event changes the entropy of the pools by Σ_p x_p Δ_p, x_p the inverse temperature of a
@@ -81,7 +84,8 @@ def entropy_production(model, counts, si=False):
     x = inverse_temperatures(model, counts)
     rates = model.table.mean_rates(counts)
     factor = entropy_unit(model, si)[0]
-    parts, outflow = {}, np.zeros(counts.shape[:-1], counts.dtype)
+    parts: dict[str, Array] = {}
+    outflow = np.zeros(counts.shape[:-1], counts.dtype)
     for c, channel in enumerate(model.channel_specs):
         change = model.table.changes[c]
         moved = np.flatnonzero(change)
@@ -96,12 +100,12 @@ def entropy_production(model, counts, si=False):
     return EntropyProduction(model, total, parts, outflow)
 
 
-def energy_changes(model):
+def energy_changes(model: Model) -> Array:
     """What each event adds to the energy of the pools, (n_channels,) in ħΩ."""
     return model.energy_changes
 
 
-def heat_flows(model, counts, si=False):
+def heat_flows(model: Model, counts: ArrayLike, si: bool = False) -> dict[str, Array]:
     """Heat that each bath receives per second (BM 74), from the rate equations' rates.
 
     Parameters
@@ -118,7 +122,7 @@ def heat_flows(model, counts, si=False):
     return _by_bath(model, as_model(model).table.mean_rates(_array(model, counts)), si)
 
 
-def heat_given(model, jumps, si=False):
+def heat_given(model: Model, jumps: ArrayLike, si: bool = False) -> dict[str, Array]:
     """Heat that each bath has received, from numbers of events: exact for every trajectory.
 
     Parameters
@@ -142,10 +146,10 @@ def heat_given(model, jumps, si=False):
     return _by_bath(model, jumps, si)
 
 
-def _by_bath(model, events, si):
+def _by_bath(model: Model, events: Any, si: bool) -> dict[str, Array]:
     factor = energy_unit(model, si)[0]
     given = -factor * model.energy_changes
-    out = {}
+    out: dict[str, Array] = {}
     for c, channel in enumerate(model.channel_specs):
         if channel.bath is not None:
             out[channel.bath] = out.get(channel.bath, 0.0) + given[c] * events[..., c]

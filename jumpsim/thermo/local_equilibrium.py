@@ -113,7 +113,7 @@ def entropies(model: BaseModel, counts: Any, si: bool = False) -> NDArray[Any]:
     return out * entropy_unit(model, si)[0]
 
 
-def temperature_unit(model: BaseModel, si: bool | None = None) -> tuple[float, str]:
+def temperature_unit(model: Any, si: bool | None = None) -> tuple[float, str]:
     """What ħΩ/k_B is worth and its name.
 
     Parameters
@@ -127,19 +127,19 @@ def temperature_unit(model: BaseModel, si: bool | None = None) -> tuple[float, s
     return units.kelvin_per_quantum(model.wavelength), "K"
 
 
-def energy_unit(model: BaseModel, si: bool | None = None) -> tuple[float, str]:
+def energy_unit(model: Any, si: bool | None = None) -> tuple[float, str]:
     """What ħΩ is worth and its name; `si` as in `temperature_unit`."""
     if not _wants_si(model, si):
         return 1.0, "ħΩ"
     return units.PLANCK * units.LIGHT / model.wavelength, "J"
 
 
-def entropy_unit(model: BaseModel, si: bool | None = None) -> tuple[float, str]:
+def entropy_unit(model: Any, si: bool | None = None) -> tuple[float, str]:
     """What k_B is worth and its name; `si` as in `temperature_unit`."""
     return (units.BOLTZMANN, "J/K") if _wants_si(model, si) else (1.0, "k_B")
 
 
-def _wants_si(model, si):
+def _wants_si(model: Any, si: bool | None) -> bool:
     if si and model.wavelength is None:
         raise InputError(
             f"joule and kelvin need the wavelength of one quantum: give {model.name} `wavelength`"
@@ -147,7 +147,7 @@ def _wants_si(model, si):
     return model.wavelength is not None if si is None else bool(si)
 
 
-def _array(model, counts):
+def _array(model: Any, counts: Any) -> Any:
     """Counts as float or complex, with one entry for each pool."""
     counts = np.asarray(counts)
     if counts.dtype.kind not in "iufc" or counts.ndim == 0 or counts.shape[-1] != len(model.pools):

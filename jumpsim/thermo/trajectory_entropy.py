@@ -6,12 +6,16 @@ takes ln(w_forward/w_reverse) of each event instead, the rate of its declared re
 state behind it: infinite where there is no reverse.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..model.microstates import log_states
 from ..model.model import Model, as_model
+from ..utils.typing import Array, BoolArray, IntArray
 from .local_equilibrium import entropy_unit
 
 _SAMPLE = 2000  # states on which an identity of rates is tried
@@ -40,14 +44,14 @@ class TrajectoryEntropy:
     """
 
     model: Model
-    times: np.ndarray
-    counts: np.ndarray
-    boltzmann: np.ndarray
-    internal: np.ndarray
-    stochastic: np.ndarray
-    irreversible: np.ndarray
+    times: Array
+    counts: IntArray
+    boltzmann: Array
+    internal: Array
+    stochastic: Array
+    irreversible: IntArray
 
-    def __str__(self):
+    def __str__(self) -> str:
         first, last, lost = self.boltzmann[0], self.boltzmann[-1], self.irreversible[-1]
         ratios = f"{self.stochastic[-1]:.6g} k_B"
         if lost:
@@ -62,7 +66,7 @@ class TrajectoryEntropy:
         )
 
 
-def boltzmann_entropies(model, counts, si=False):
+def boltzmann_entropies(model: Model, counts: ArrayLike, si: bool = False) -> Array:
     """Boltzmann's entropy of each pool, ln C(N+𝒩-1, N) or ln C(M, m), from whole counts.
 
     Parameters
@@ -82,7 +86,9 @@ def boltzmann_entropies(model, counts, si=False):
     return entropy_unit(model, si)[0] * np.stack(parts, axis=-1)
 
 
-def states_along(model, start, numbers, channels):
+def states_along(
+    model: Model, start: IntArray, numbers: IntArray, channels: IntArray
+) -> tuple[IntArray, IntArray]:
     """Counts before and after each event of several trajectories, one after the other.
 
     Parameters
@@ -108,7 +114,7 @@ def states_along(model, start, numbers, channels):
     return after - changes, after
 
 
-def along(ensemble, i):
+def along(ensemble: Any, i: int) -> TrajectoryEntropy:
     """Entropy of the i-th trajectory kept, event by event.
 
     Parameters
@@ -142,7 +148,7 @@ def along(ensemble, i):
     )
 
 
-def internal_production(ensemble):
+def internal_production(ensemble: Any) -> Array:
     """Internal entropy production of every trajectory up to each stored time.
 
     Parameters
@@ -160,13 +166,13 @@ def internal_production(ensemble):
     if inside.all() and "counts" in ensemble.record:
         return _boltzmann_gain(ensemble)
 
-    def produced(before, after, channels):
+    def produced(before: IntArray, after: IntArray, channels: IntArray) -> list[Array]:
         return [np.where(inside[channels], _boltzmann_change(model, before, after), 0.0)]
 
     return _summed(ensemble, produced)[0]
 
 
-def ratio_production(ensemble):
+def ratio_production(ensemble: Any) -> tuple[Array, Array]:
     """Σ ln(w_forward/w_reverse) of every trajectory up to each stored time.
 
     Parameters
@@ -186,14 +192,15 @@ def ratio_production(ensemble):
         gain = _boltzmann_gain(ensemble)
         return gain, np.zeros_like(gain)
 
-    def produced(before, _, channels):
+    def produced(before: IntArray, _: IntArray, channels: IntArray) -> list[Any]:
         ratio, possible = _log_ratios(model, before, channels)
         return [ratio, ~possible]
 
-    return _summed(ensemble, produced)
+    production, irreversible = _summed(ensemble, produced)
+    return production, irreversible
 
 
-def ratios_are_entropy(ensemble):
+def ratios_are_entropy(ensemble: Any) -> bool:
     """Whether w_forward/w_reverse = exp(ΔS_B) for every event, tried on the states of a sample.
 
     Parameters
@@ -219,7 +226,7 @@ def ratios_are_entropy(ensemble):
     return True
 
 
-def _boltzmann_gain(ensemble):
+def _boltzmann_gain(ensemble: Any) -> Array:
     """S_B at the stored times less that of the start, (ntraj, n_times), from the counts."""
     gains, row = [np.empty((0, len(ensemble.times)))], 0
     for counts in ensemble.slabs("counts"):
@@ -230,7 +237,9 @@ def _boltzmann_gain(ensemble):
     return np.concatenate(gains)
 
 
-def _summed(ensemble, produced):
+def _summed(
+    ensemble: Any, produced: Callable[[IntArray, IntArray, IntArray], list[Any]]
+) -> list[Array]:
     """Sums of what each event produces, up to each stored time; an array for each quantity."""
     parts, n_times = [], len(ensemble.times)
     for row, numbers, times, channels in ensemble.event_slabs():
@@ -251,7 +260,7 @@ def _summed(ensemble, produced):
     return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 
 
-def _boltzmann_change(model, before, after):
+def _boltzmann_change(model: Model, before: IntArray, after: IntArray) -> Array:
     """ΔS_B of each event, from a table of each pool's states."""
     total = np.zeros(len(before))
     for p, pool in enumerate(model.pool_specs):
@@ -261,12 +270,12 @@ def _boltzmann_change(model, before, after):
     return total
 
 
-def _log_ratios(model, before, channels):
+def _log_ratios(model: Model, before: IntArray, channels: IntArray) -> tuple[Array, BoolArray]:
     """ln(w_forward/w_reverse) of each event, 0 without a reverse, and whether it has one."""
     forward, reverse = model.forward_and_reverse(channels, before)
     possible = reverse > 0
     return np.log(forward) - np.log(np.where(possible, reverse, forward)), possible
 
 
-def _running(values):
+def _running(values: Any) -> Any:
     return np.concatenate([[0], np.cumsum(values)])

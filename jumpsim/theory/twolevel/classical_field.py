@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...errors import InputError
 from ...systems.twolevel.parameters import FieldParameters, field_parameters
 from ...units import as_times
+from ...utils.typing import Array, ComplexArray, Times
 from .counting_statistics import PhotonCounting
 from .liouvillian import field_generator
 
@@ -34,22 +37,22 @@ class ClassicalField:
     coherence: complex
 
     @property
-    def E_u(self):
+    def E_u(self) -> float:
         """Effective energy of u (W 14); E_u - E_l = ω."""
         return self.parameters.effective[0]
 
     @property
-    def E_l(self):
+    def E_l(self) -> float:
         """Effective energy of l (W 14)."""
         return self.parameters.effective[1]
 
     @property
-    def particle_flows(self):
+    def particle_flows(self) -> dict[str, float]:
         """Electrons from each reservoir into the system per second (W 12)."""
         return {"u": self.R, "l": -self.R}
 
     @property
-    def energy_flows(self):
+    def energy_flows(self) -> dict[str, float]:
         """Energy into the system per second, from the reservoirs and the light (W 11, 13)."""
         return {
             "u": self.E_u * self.R,
@@ -58,7 +61,7 @@ class ClassicalField:
         }
 
     @property
-    def entropy_production(self):
+    def entropy_production(self) -> float:
         """Entropy production of the reservoirs per second (W 15); needs T and μ of both."""
         parts, reservoirs = [], self.parameters.reservoirs
         for name, energy, sign in (("u", self.E_u, -1), ("l", self.E_l, 1)):
@@ -70,7 +73,7 @@ class ClassicalField:
             parts.append(sign * (energy - potential) / temperature)
         return self.R * sum(parts)
 
-    def flows(self, state):
+    def flows(self, state: tuple[Any, Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Particle and energy flows from the reservoirs in any state (W A6, A7).
 
         Parameters
@@ -92,7 +95,9 @@ class ClassicalField:
         }
         return particles, energies | {"light": -p.omega * 2 * y.imag}
 
-    def evolve(self, times, start=(0.0, 0.0, 0.0)):
+    def evolve(
+        self, times: Times, start: tuple[float, float, complex] = (0.0, 0.0, 0.0)
+    ) -> tuple[Array, Array, ComplexArray]:
         """Density matrix from a start on (W A1-A3).
 
         Parameters
@@ -113,7 +118,7 @@ class ClassicalField:
         upper, lower, real_part, imaginary = np.array(moved).T
         return upper, lower, real_part + 1j * imaginary
 
-    def given(self, times, start=(0.0, 0.0, 0.0)):
+    def given(self, times: Times, start: tuple[float, float, complex] = (0.0, 0.0, 0.0)) -> Array:
         """Quanta given to the field since t = 0, ∫R dt (n_times,); arguments as in `evolve`."""
         from scipy.linalg import expm
 
@@ -124,13 +129,13 @@ class ClassicalField:
         return np.array(gone) @ rate + as_times(times) * (rate @ rest)
 
     @property
-    def counting(self):
+    def counting(self) -> PhotonCounting:
         """Long-time statistics of the net number of quanta given to the field."""
         if np.ndim(self.R):
             raise InputError("counting statistics are found for one set of parameters")
         return PhotonCounting(partial(field_generator, self.parameters), 4)
 
-    def _away(self, start):
+    def _away(self, start: tuple[float, float, complex]) -> tuple[Array, Array, Array]:
         """Start less the steady state, the steady state, and the matrix between them."""
         if np.ndim(self.R):
             raise InputError("a transient is found for one set of parameters, not for arrays")
@@ -145,7 +150,7 @@ class ClassicalField:
         )
         return first - rest, rest, self._matrix()
 
-    def _matrix(self):
+    def _matrix(self) -> Array:
         """Matrix of (W A1-A3) for (σ_uu, σ_ll, Re σ_ul, Im σ_ul)."""
         p = self.parameters
         a, b, width = p.epsilon.real, p.epsilon.imag, p.width / 2
@@ -158,7 +163,7 @@ class ClassicalField:
         matrix[3] = [a, -a, p.detuning, -width]
         return matrix
 
-    def __str__(self):
+    def __str__(self) -> str:
         if np.ndim(self.R):
             return f"two-level system in a classical field at {np.shape(self.R)} parameter sets"
         p = self.parameters
@@ -173,7 +178,15 @@ class ClassicalField:
         return "\n".join(lines)
 
 
-def classical_field(E_u, E_l, omega, gamma_u, gamma_l, epsilon, **more):
+def classical_field(
+    E_u: float | ArrayLike,
+    E_l: float | ArrayLike,
+    omega: float | ArrayLike,
+    gamma_u: float | ArrayLike,
+    gamma_l: float | ArrayLike,
+    epsilon: complex | ArrayLike,
+    **more: Any,
+) -> ClassicalField:
     """Steady state of the two-level system in a classical field, in closed form (W A8-A12).
 
     Parameters
@@ -198,7 +211,7 @@ def classical_field(E_u, E_l, omega, gamma_u, gamma_l, epsilon, **more):
     return field_state(field_parameters(E_u, E_l, omega, gamma_u, gamma_l, epsilon, **more))
 
 
-def field_state(p):
+def field_state(p: FieldParameters) -> ClassicalField:
     """Steady state for `FieldParameters`, see `classical_field`."""
     inversion = (p.f_u - p.f_l) / (1 + p.alpha * p.width / (p.gamma_u * p.gamma_l))
     rate = p.alpha * inversion

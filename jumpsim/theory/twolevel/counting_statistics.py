@@ -5,7 +5,9 @@ photons made: the two differ by what the levels hold, which is bounded. Photons 
 would do as well on average, but their mode holds any number, and rare fillings would rule λ(s).
 """
 
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -23,27 +25,27 @@ class PhotonCounting:
         How many of its unknowns are populations; they come first.
     """
 
-    def __init__(self, generator, populations):
+    def __init__(self, generator: Callable[[Mapping[str, float]], Any], populations: int) -> None:
         self._weighted, self._populations = generator, populations
 
     @property
-    def rate(self):
+    def rate(self) -> float:
         """Their mean per second, equal to R."""
         return self._rates[0]
 
     @property
-    def variance(self):
+    def variance(self) -> float:
         """Variance of their number per second."""
         return self._rates[1]
 
     @property
-    def fano(self):
+    def fano(self) -> float:
         """Variance over mean; NaN where nothing flows."""
         rate, variance = self._rates
         return variance / rate if rate != 0 else np.nan
 
     @cached_property
-    def _rates(self):
+    def _rates(self) -> tuple[float, float]:
         from scipy import sparse
         from scipy.sparse.linalg import splu
 
@@ -62,7 +64,7 @@ class PhotonCounting:
         answer = factors.solve(right)
         return rate, float(norm @ (second @ state) + 2 * norm @ (first @ answer))
 
-    def generating(self, s):
+    def generating(self, s: float) -> float:
         """Scaled cumulant generating function λ(s) = lim ln⟨exp(sN)⟩/t.
 
         Parameters
@@ -84,8 +86,8 @@ class PhotonCounting:
             values = eigs(matrix, k=2, sigma=guess, return_eigenvectors=False)
         return float(values.real.max())
 
-    def _generator(self, tilt):
+    def _generator(self, tilt: float) -> Any:
         return self._weighted({"into u": tilt, "out of u": 1 / tilt})
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"photons made: {self.rate:.6g} per second, Fano factor {self.fano:.6g}"

@@ -3,11 +3,12 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ...systems.twolevel.parameters import ModeParameters
 from ...systems.twolevel.quantum_jumps import TwoLevel
 from ...units import as_times
+from ...utils.typing import Times
 from ..state_space import start_states
 from .classical_field import field_state
 from .quantised_mode import steady
@@ -15,7 +16,7 @@ from .quantised_mode import steady
 _MOST_STATES = 10**6  # of a drawn start
 
 
-def expectations(model: TwoLevel, times: ArrayLike, initial: Any) -> NDArray[np.float64]:
+def expectations(model: TwoLevel, times: Times, initial: Any) -> NDArray[np.float64]:
     """Expectation values of the density matrix, from the start of trajectories on.
 
     Parameters

@@ -1,11 +1,14 @@
 """Semiclassical laser (W IV) and Bloch gain (W V)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
 from ...systems.twolevel.parameters import ModeParameters, check_rates, mode_parameters, real
+from ...utils.typing import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +26,12 @@ class Laser:
     threshold: float
 
     @property
-    def lasing(self):
+    def lasing(self) -> bool:
         """Whether the inversion is above threshold."""
         return self.parameters.f_u - self.parameters.f_l > self.threshold
 
     @property
-    def intensity(self):
+    def intensity(self) -> float:
         """|a|², the photon number of the oscillation; 0 below threshold."""
         p = self.parameters
         if not self.lasing:
@@ -37,7 +40,7 @@ class Laser:
         return gain * (p.f_u - p.f_l - self.threshold)
 
     @property
-    def omega(self):
+    def omega(self) -> float:
         """Frequency of oscillation (W 30), pulled towards E_u - E_l; refused below threshold."""
         p = self.parameters
         if not self.lasing:
@@ -47,7 +50,7 @@ class Laser:
             )
         return p.effective[2]
 
-    def __str__(self):
+    def __str__(self) -> str:
         p = self.parameters
         head = f"laser, threshold f_u - f_l = {self.threshold:.6g}, here {p.f_u - p.f_l:.6g}: "
         if not self.lasing:
@@ -55,7 +58,18 @@ class Laser:
         return head + f"|a|² = {self.intensity:.6g} at ω = {self.omega:.8g}"
 
 
-def laser(E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, *, f_u, f_l):
+def laser(
+    E_u: float,
+    E_l: float,
+    omega_cav: float,
+    g: complex,
+    gamma_u: float,
+    gamma_l: float,
+    gamma_b: float,
+    *,
+    f_u: float,
+    f_l: float,
+) -> Laser:
     """Semiclassical laser: threshold, field strength, pulled frequency (W 25-30).
 
     Parameters
@@ -84,7 +98,14 @@ def laser(E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, *, f_u, f_l):
     return Laser(p, loss / abs(p.g) ** 2)
 
 
-def bloch_gain(detuning, E_k, gamma_u, gamma_l, f_u, f_l):
+def bloch_gain(
+    detuning: Any,
+    E_k: Any,
+    gamma_u: float,
+    gamma_l: float,
+    f_u: Callable[[Any], Any],
+    f_l: Callable[[Any], Any],
+) -> tuple[Array, Array]:
     """Net rate u → l of subband states with one k, up to a constant (W 31).
 
     Parameters

@@ -1,11 +1,17 @@
 """Linear equations of two levels and a mode: populations and coherences of |u, n⟩, |l, n+1⟩."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+
+from ...systems.twolevel.parameters import FieldParameters, ModeParameters
+from ...utils.typing import Array, ComplexArray, IntArray
 
 EMPTY, UPPER, LOWER, BOTH = range(4)
 
 
-def generator(p, cutoff, weights=None):
+def generator(p: ModeParameters, cutoff: int, weights: Mapping[str, float] | None = None) -> Any:
     """Matrix of d/dt for 4(N+1) populations and the real and imaginary parts of N coherences.
 
     Parameters
@@ -27,15 +33,15 @@ def generator(p, cutoff, weights=None):
     n = np.arange(cutoff + 1.0)
     size, entries = 4 * (cutoff + 1), []
 
-    def put(row, column, value):
+    def put(row: Any, column: Any, value: Any) -> None:
         entries.append(
             (np.atleast_1d(row), np.atleast_1d(column), np.broadcast_to(value, np.shape(row)))
         )
 
-    def place(state, k):
+    def place(state: int, k: Array) -> IntArray:
         return state * (cutoff + 1) + k.astype(int)
 
-    def jump(source, target, rate, name):
+    def jump(source: IntArray, target: IntArray, rate: Array, name: str) -> None:
         put(target, source, rate * weights.get(name, 1.0))
         put(source, source, -rate)
 
@@ -77,7 +83,7 @@ def generator(p, cutoff, weights=None):
     return sparse.csc_array((values, (rows, columns)), shape)
 
 
-def field_generator(p, weights=None):
+def field_generator(p: FieldParameters, weights: Mapping[str, float] | None = None) -> Any:
     """Matrix of d/dt for 4 populations and one coherence (real, imaginary) in a classical field.
 
     Parameters
@@ -112,7 +118,7 @@ def field_generator(p, weights=None):
     return sparse.csc_array(matrix)
 
 
-def unpacked(vectors, cutoff):
+def unpacked(vectors: Array, cutoff: int) -> tuple[Array, ComplexArray]:
     """Populations (..., 4, N + 1) and complex coherences (..., N) of solution vectors."""
     size = 4 * (cutoff + 1)
     populations = vectors[..., :size].reshape(*vectors.shape[:-1], 4, cutoff + 1)
@@ -120,7 +126,9 @@ def unpacked(vectors, cutoff):
     return populations, real_part + 1j * imaginary
 
 
-def packed(populations, cutoff, coherences=()):
+def packed(
+    populations: Array, cutoff: int, coherences: ComplexArray | Sequence[complex] = ()
+) -> Array:
     """Vector of populations (4, n) and complex coherences, the inverse of `unpacked`."""
     size = 4 * (cutoff + 1)
     vector = np.zeros(size + 2 * cutoff)
@@ -130,7 +138,7 @@ def packed(populations, cutoff, coherences=()):
     return vector
 
 
-def propagated(matrix, vector, times):
+def propagated(matrix: Any, vector: Array, times: Array) -> Array:
     """Solutions (n_times, ...) of d/dt v = matrix v from `vector` at t = 0."""
     from scipy.sparse.linalg import expm_multiply
 

@@ -1,6 +1,7 @@
 """What the two-level system does as a machine, and how well."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -28,13 +29,13 @@ class Operation:
     efficiency: float
     bound: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         if np.isnan(self.efficiency):
             return self.kind
         return f"{self.kind}, efficiency {self.efficiency:.4g} (at most {self.bound:.4g})"
 
 
-def operation(steady):
+def operation(steady: Any) -> Operation:
     """Tell what a machine with reservoirs of equal temperature does (W after 23).
 
     Parameters

@@ -9,12 +9,15 @@ drive, σ(t) = Σ_k σ_k e^(-ikωt), as many as carry weight.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ... import units
 from ...errors import InputError, positive_number, whole_number
 from ...systems.twolevel.parameters import ENERGIES, check_rates
+from ...utils.typing import Array, ComplexArray
 
 _TAIL = 1e-13  # weight of the last harmonic, relative to the first
 _MOST_HARMONICS = 512
@@ -44,58 +47,59 @@ class PeriodicState:
         Steps to self-consistency; 0 where fillings were given.
     """
 
-    hamiltonian: dict
+    hamiltonian: dict[int, ComplexArray]
     omega: float
-    gamma: np.ndarray
-    f: np.ndarray
-    T: np.ndarray | None
-    mu: np.ndarray | None
-    harmonics: np.ndarray
+    gamma: Array
+    f: Array
+    T: Array | None
+    mu: Array | None
+    harmonics: ComplexArray
     iterations: int
 
     @property
-    def density(self):
+    def density(self) -> ComplexArray:
         """σ averaged over a period."""
         return self.harmonics[len(self.harmonics) // 2]
 
     @property
-    def particle_flows(self):
+    def particle_flows(self) -> Array:
         """Electrons from each reservoir per second, averaged over a period (W C2)."""
         return self.gamma * (self.f - np.diagonal(self.density).real)
 
     @property
-    def energy_flows(self):
+    def energy_flows(self) -> Array:
         """Energy from each reservoir per second, averaged over a period (W C1)."""
         bare = np.diagonal(self.hamiltonian[0]).real
         return self.gamma * (self.f * bare - np.diagonal(self._product(0)).real)
 
     @property
-    def power(self):
+    def power(self) -> float:
         """Work of the drive on the system per second, averaged over a period (W 6)."""
         return float(np.trace(self._product(1)).real)
 
     @property
-    def effective_energies(self):
+    def effective_energies(self) -> Array:
         """Energy over particle flow of each reservoir (W C3); NaN for a level without one."""
         return _energies(self)
 
     @property
-    def entropy_production(self):
+    def entropy_production(self) -> float:
         """Entropy production of the reservoirs per second, averaged over a period (W C4)."""
-        if self.T is None:
+        if self.T is None or self.mu is None:
             raise InputError("entropy production needs `T` and `mu`, not fillings")
         heat = self.energy_flows - self.mu * self.particle_flows
         used = self.gamma > 0
         return float(-(heat[used] / self.T[used]).sum())
 
-    def at(self, time):
+    def at(self, time: float) -> ComplexArray:
         """σ at one time, in seconds."""
         k = np.arange(len(self.harmonics)) - len(self.harmonics) // 2
         return np.tensordot(np.exp(-1j * k * self.omega * time), self.harmonics, axes=1)
 
-    def _product(self, derivative):
+    def _product(self, derivative: int) -> ComplexArray:
         """Average of h σ, or of ∂h/∂t σ."""
-        middle, total = len(self.harmonics) // 2, 0.0
+        middle = len(self.harmonics) // 2
+        total: Any = 0.0
         for k, h in self.hamiltonian.items():
             if abs(k) <= middle:
                 total = (
@@ -103,7 +107,7 @@ class PeriodicState:
                 )
         return total
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [
             f"{len(self.gamma)} levels, ω = {self.omega:g}: power of the drive {self.power:.6g}, "
             f"{len(self.harmonics) // 2} harmonics",
@@ -118,9 +122,9 @@ class PeriodicState:
 
 
 def periodic(
-    hamiltonian, gamma, *, period=None, f=None, T=None, mu=None, energies="effective", start=None,
-    damping=0.3, tolerance=1e-10, max_iterations=10_000,
-):  # fmt: skip
+    hamiltonian: Any, gamma: Any, *, period: float | None=None, f: Any=None, T: Any=None, mu: Any=None, energies: str="effective", start: ArrayLike | None=None,
+    damping: float=0.3, tolerance: float=1e-10, max_iterations: int=10_000,
+) -> PeriodicState:  # fmt: skip
     """Periodic steady state, with fillings that are given or self-consistent (W C1-C4, 16).
 
     Parameters
@@ -191,13 +195,13 @@ def periodic(
 class _System:
     """Levels and rates, with the response to every filling."""
 
-    hamiltonian: dict
+    hamiltonian: dict[int, ComplexArray]
     omega: float
-    gamma: np.ndarray
-    responses: np.ndarray
+    gamma: Array
+    responses: ComplexArray
 
     @classmethod
-    def of(cls, hamiltonian, gamma, period):
+    def of(cls, hamiltonian: Any, gamma: Any, period: float | None) -> "_System":
         harmonics, omega = _harmonics(hamiltonian, period)
         gamma = np.broadcast_to(check_rates(gamma=gamma)[0], (len(harmonics[0]),)).astype(float)
         if not (gamma > 0).any():
@@ -205,10 +209,10 @@ class _System:
         return cls(harmonics, omega, gamma, _responses(harmonics, omega, gamma))
 
     @property
-    def bare(self):
+    def bare(self) -> Array:
         return np.diagonal(self.hamiltonian[0]).real
 
-    def state(self, f, T=None, mu=None, iterations=0):
+    def state(self, f: Any, T: Any = None, mu: Any = None, iterations: int = 0) -> PeriodicState:
         harmonics = np.tensordot(f, self.responses, axes=1)
         return PeriodicState(
             self.hamiltonian, self.omega, self.gamma, f, T, mu, harmonics, iterations
@@ -216,8 +220,17 @@ class _System:
 
 
 def periodic_solutions(
-    hamiltonian, gamma, *, T, mu, period=None, starts=50, spread=None, seed=0, tolerance=1e-10
-):
+    hamiltonian: Any,
+    gamma: Any,
+    *,
+    T: Any,
+    mu: Any,
+    period: float | None = None,
+    starts: int = 50,
+    spread: float | None = None,
+    seed: int = 0,
+    tolerance: float = 1e-10,
+) -> list[PeriodicState]:
     """Every self-consistent solution that is found from several starts: there may be many.
 
     A root is sought from each start, so that solutions are found at which no iteration ends.
@@ -247,17 +260,18 @@ def periodic_solutions(
     if spread is None:
         spread = max(float(np.abs(h).max()) for h in system.hamiltonian.values()) or 1.0
 
-    def state(energy):
+    def state(energy: Any) -> PeriodicState:
         every = bare.copy()
         every[used] = energy
         return system.state(units.fermi((every - mu) / T), T, mu)
 
-    def mismatch(energy):
+    def mismatch(energy: Any) -> Array:
         found = state(energy)
         # Flow times mismatch, so that it stays finite where a flow passes through zero.
         return (found.energy_flows[used] - energy * found.particle_flows[used]) / system.gamma[used]
 
-    rng, found = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    solutions: list[PeriodicState] = []
     for k in range(whole_number(starts, "starts", 1, 10**6)):
         start = bare[used] + (spread * rng.standard_normal(used.sum()) if k else 0.0)
         answer = root(mismatch, start, tol=1e-14).x
@@ -267,12 +281,12 @@ def periodic_solutions(
             continue  # a particle flow vanishes there: not an energy per particle
         if np.abs(solution.effective_energies[used] - answer).max() > tolerance:
             continue
-        if all(np.abs(answer - s.effective_energies[used]).max() > _SAME for s in found):
-            found.append(solution)
-    return found
+        if all(np.abs(answer - s.effective_energies[used]).max() > _SAME for s in solutions):
+            solutions.append(solution)
+    return solutions
 
 
-def _harmonics(hamiltonian, period):
+def _harmonics(hamiltonian: Any, period: float | None) -> tuple[dict[int, ComplexArray], float]:
     """Harmonics by number, both signs, and ω."""
     omega = 0.0 if period is None else 2 * np.pi / positive_number(period, "period")
     if callable(hamiltonian):
@@ -299,7 +313,7 @@ def _harmonics(hamiltonian, period):
     return given, omega
 
 
-def _sampled(hamiltonian, period):
+def _sampled(hamiltonian: Any, period: float | None) -> dict[int, ComplexArray]:
     """Harmonics of a function, from as many samples as they need."""
     number = 16
     while True:
@@ -317,7 +331,7 @@ def _sampled(hamiltonian, period):
     return {int(n): h for n, h in zip(k[kept], found[kept], strict=True)}
 
 
-def _responses(hamiltonian, omega, gamma):
+def _responses(hamiltonian: Any, omega: float, gamma: Any) -> ComplexArray:
     """σ_k for a filling of 1 in one reservoir and 0 in the others: the state is linear in them."""
     reach = max(abs(k) for k in hamiltonian)
     order = 0 if reach == 0 else 4 * reach
@@ -332,7 +346,7 @@ def _responses(hamiltonian, omega, gamma):
             raise InputError(f"the drive is too slow for harmonics: {order} of them are too few")
 
 
-def _steady(hamiltonian, omega, gamma, order):
+def _steady(hamiltonian: Any, omega: float, gamma: Any, order: int) -> ComplexArray:
     """Solve -ikω σ_k = -i Σ_j [h_j, σ_(k-j)] - {γ, σ_k}/2 + γ_α δ_k0 for every reservoir α."""
     from scipy import sparse
     from scipy.sparse.linalg import splu
@@ -352,7 +366,7 @@ def _steady(hamiltonian, omega, gamma, order):
     return np.moveaxis(solution.reshape(number, levels, levels, levels), -1, 0)
 
 
-def _energies(state):
+def _energies(state: PeriodicState) -> Array:
     flows, energies = state.particle_flows, state.energy_flows
     used = state.gamma > 0
     lost = used & (np.abs(flows) < _LEAST_FLOW * state.gamma)
@@ -364,7 +378,7 @@ def _energies(state):
     return np.where(used, energies / np.where(used, flows, 1.0), np.nan)
 
 
-def _reservoirs(T, mu, size):
+def _reservoirs(T: Any, mu: Any, size: int) -> tuple[Array, Array]:
     """T and μ of every reservoir."""
     T, mu = (np.broadcast_to(np.asarray(x, float), (size,)) for x in (T, mu))
     if not ((T > 0) & np.isfinite(T) & np.isfinite(mu)).all():
@@ -372,5 +386,5 @@ def _reservoirs(T, mu, size):
     return T, mu
 
 
-def _row(values):
+def _row(values: Array) -> str:
     return ", ".join(f"{v:.6g}" for v in values)

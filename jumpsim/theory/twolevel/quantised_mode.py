@@ -5,15 +5,20 @@ density matrix is 4(N+1) populations, of the states empty, u, l, both with n pho
 coherences. Linear equations; the cutoff N grows until the weight above is negligible.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
 from ...errors import InputError, whole_number
 from ...systems.twolevel.parameters import ModeParameters, mode_parameters
 from ...units import as_times
+from ...utils.typing import Array, ComplexArray, Times
+from .counting_statistics import PhotonCounting
 from .liouvillian import BOTH, EMPTY, LOWER, UPPER, generator, packed, propagated, unpacked
+from .operation import Operation, operation
 
 TAIL = 1e-12  # weight above the cutoff that is allowed unasked
 MOST = 2**15  # photons
@@ -34,61 +39,61 @@ class ModeState:
     """
 
     parameters: ModeParameters
-    populations: np.ndarray
-    coherences: np.ndarray
+    populations: Array
+    coherences: ComplexArray
 
     @property
-    def photons(self):
+    def photons(self) -> Array:
         """Photon distribution P(n), (..., N + 1)."""
         return self.populations.sum(axis=-2)
 
     @property
-    def tail(self):
+    def tail(self) -> Any:
         """Weight of the highest photon number kept."""
         return self.photons[..., -1]
 
     @property
-    def n(self):
+    def n(self) -> Any:
         """Mean photon number."""
         return self.photons @ np.arange(self.photons.shape[-1])
 
     @property
-    def g2(self):
+    def g2(self) -> Any:
         """g²(0) = ⟨n(n-1)⟩/⟨n⟩²; NaN without photons."""
         n = np.arange(self.photons.shape[-1])
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.n > 0, self.photons @ (n * (n - 1.0)) / self.n**2, np.nan)[()]
 
     @property
-    def occupation_u(self):
+    def occupation_u(self) -> Any:
         """Occupation of the upper level."""
         return self.populations[..., [UPPER, BOTH], :].sum(axis=(-2, -1))
 
     @property
-    def occupation_l(self):
+    def occupation_l(self) -> Any:
         """Occupation of the lower level."""
         return self.populations[..., [LOWER, BOTH], :].sum(axis=(-2, -1))
 
     @property
-    def Y(self):
+    def Y(self) -> Any:
         """g* ⟨c_l† c_u a†⟩ (W B4)."""
         root = np.sqrt(np.arange(1, self.populations.shape[-1]))
         return np.conj(self.parameters.g) * (self.coherences @ root)
 
     @property
-    def R(self):
+    def R(self) -> Any:
         """Net rate u → l with a photon made (W B6)."""
         return 2 * self.Y.imag
 
     @property
-    def F(self):
+    def F(self) -> Any:
         """Spontaneous and stimulated emission less absorption (W B5)."""
         n = np.arange(self.populations.shape[-1])
         upper, lower = self.populations[..., UPPER, :], self.populations[..., LOWER, :]
         return upper.sum(axis=-1) + (upper - lower) @ n
 
     @property
-    def particle_flows(self):
+    def particle_flows(self) -> dict[str, Any]:
         """Electrons from u and l, and photons from the bath, into the system per second."""
         p = self.parameters
         return {
@@ -98,7 +103,7 @@ class ModeState:
         }
 
     @property
-    def energy_flows(self):
+    def energy_flows(self) -> dict[str, Any]:
         """Energy from each reservoir into the system per second, in any state (W B7, B8)."""
         p, particles = self.parameters, self.particle_flows
         bare = {"u": (p.E_u, p.gamma_u), "l": (p.E_l, p.gamma_l), "b": (p.omega_cav, p.gamma_b)}
@@ -116,22 +121,22 @@ class QuantisedMode(ModeState):
     """
 
     @property
-    def E_u(self):
+    def E_u(self) -> float:
         """Effective energy of u (W 21)."""
         return self.parameters.effective[0]
 
     @property
-    def E_l(self):
+    def E_l(self) -> float:
         """Effective energy of l (W 21)."""
         return self.parameters.effective[1]
 
     @property
-    def E_ph(self):
+    def E_ph(self) -> float:
         """Effective energy of a photon (W 21)."""
         return self.parameters.effective[2]
 
     @property
-    def entropy_production(self):
+    def entropy_production(self) -> float:
         """Entropy production of the three reservoirs per second (W 22); needs their T and μ."""
         reservoirs = self.parameters.reservoirs
         for name, given in reservoirs.items():
@@ -142,7 +147,7 @@ class QuantisedMode(ModeState):
             self.E_ph / t_b + (self.E_l - mu_l) / t_l - (self.E_u - mu_u) / t_u
         )  # fmt: skip
 
-    def evolve(self, times, start):
+    def evolve(self, times: Times, start: Mapping[str, Any]) -> ModeState:
         """Density matrix from a start on (W 18).
 
         Parameters
@@ -170,21 +175,17 @@ class QuantisedMode(ModeState):
             cutoff = larger(cutoff, state.tail.max())
 
     @cached_property
-    def counting(self):
+    def counting(self) -> PhotonCounting:
         """Long-time statistics of the net number of photons made, `PhotonCounting`."""
-        from .counting_statistics import PhotonCounting
-
         cutoff = self.populations.shape[1] - 1
         return PhotonCounting(partial(generator, self.parameters, cutoff), 4 * (cutoff + 1))
 
     @property
-    def operation(self):
+    def operation(self) -> Operation:
         """What the machine does, in words, and how well; needs T and μ of all reservoirs."""
-        from .operation import operation
-
         return operation(self)
 
-    def __str__(self):
+    def __str__(self) -> str:
         p = self.parameters
         lines = [
             f"two-level system and quantised mode, Δ_cav = {p.detuning:g}, g = {p.g:g}",
@@ -198,7 +199,18 @@ class QuantisedMode(ModeState):
         return "\n".join(lines)
 
 
-def quantised_mode(E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, *, cutoff=None, **more):
+def quantised_mode(
+    E_u: float,
+    E_l: float,
+    omega_cav: float,
+    g: complex,
+    gamma_u: float,
+    gamma_l: float,
+    gamma_b: float,
+    *,
+    cutoff: int | None = None,
+    **more: Any,
+) -> QuantisedMode:
     """Steady state of the two-level system with a quantised mode (W 18), to rounding.
 
     Parameters
@@ -226,7 +238,7 @@ def quantised_mode(E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, *, cutoff=
     )
 
 
-def steady(parameters, cutoff=None):
+def steady(parameters: ModeParameters, cutoff: int | None = None) -> QuantisedMode:
     """Steady state for `ModeParameters`, see `quantised_mode`."""
     if cutoff is not None:
         cutoff = whole_number(cutoff, "cutoff", 1, MOST + 1)
@@ -245,7 +257,7 @@ def steady(parameters, cutoff=None):
         cutoff = larger(cutoff, found.tail)
 
 
-def hartree_fock(parameters):
+def hartree_fock(parameters: ModeParameters) -> tuple[float, float, float, float]:
     """Net rate R in the closure F ≈ σ_uu (1-σ_ll) + (σ_uu-σ_ll) n (W B12), and the occupations.
 
     Its sign is always right, its value within a tenth for most weak couplings only.
@@ -272,7 +284,7 @@ def hartree_fock(parameters):
     return found, p.f_u - a * found, p.f_l + b * found, p.n_b + c * found
 
 
-def _steady(parameters, cutoff):
+def _steady(parameters: ModeParameters, cutoff: int) -> QuantisedMode:
     from scipy import sparse
     from scipy.sparse.linalg import splu
 
@@ -286,7 +298,7 @@ def _steady(parameters, cutoff):
     return QuantisedMode(parameters, *unpacked(solution, cutoff))
 
 
-def larger(cutoff, tail):
+def larger(cutoff: int, tail: float) -> int:
     """Twice as many photons; refuses to keep more than the solver can."""
     if cutoff >= MOST:
         raise InputError(
@@ -296,7 +308,7 @@ def larger(cutoff, tail):
     return min(2 * cutoff, MOST)
 
 
-def _start(start):
+def _start(start: Mapping[str, Any]) -> Array:
     """Populations (4, n + 1) of a start."""
     if "populations" in start:
         populations = np.asarray(start["populations"], float)

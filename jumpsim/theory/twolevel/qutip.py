@@ -1,9 +1,12 @@
 """The same machine for QuTiP, to compare with, or to go on where this package ends."""
 
+from typing import Any
+
 from ...errors import InputError, whole_number
+from ...systems.twolevel.parameters import ModeParameters
 
 
-def to_qutip(parameters, cutoff):
+def to_qutip(parameters: ModeParameters, cutoff: int) -> tuple[Any, list[Any]]:
     """Hamiltonian and collapse operators of two levels and a mode (W 8, 17, 18) for QuTiP.
 
     Parameters

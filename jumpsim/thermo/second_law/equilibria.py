@@ -1,16 +1,21 @@
 """Which thermal equilibrium, if any, is left alone by the events of a model."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from ...errors import InputError
 from ...model.initial import Thermal
 from ...model.microstates import log_states
+from ...model.model import Model
+from ...utils.typing import IntArray
 
 _LEFT_ALONE = 1e-9
 _TRIED = np.geomspace(0.05, 20, 40)  # ħΩ/k_B T
 
 
-def disturbance(model, x, states):
+def disturbance(model: Model, x: float, states: IntArray) -> float:
     """How strongly events disturb the thermal law P ∝ Π states(N) e^(-x ε N).
 
     Parameters
@@ -42,7 +47,7 @@ def disturbance(model, x, states):
     return float((np.abs(inflow - outflow) / np.where(scale > 0, scale, 1)).max())
 
 
-def stationary_equilibria(model, unrest):
+def stationary_equilibria(model: Model, unrest: Callable[[float], float]) -> str:
     """Say which thermal equilibria are stationary.
 
     Parameters
@@ -70,12 +75,12 @@ def stationary_equilibria(model, unrest):
     return "none"
 
 
-def bath_temperatures(model):
+def bath_temperatures(model: Model) -> list[float]:
     """ħΩ/k_B T of each bath, from the constants of its channels and their reverses."""
     constants = dict(zip(model.channels, model.table.constants, strict=True))
     found = set()
     for channel, energy in zip(model.channel_specs, model.energy_changes, strict=True):
-        back = constants.get(channel.reverse, 0.0)
+        back = constants.get(channel.reverse or "", 0.0)
         if channel.bath is not None and energy < 0 < back and constants[channel.name] > 0:
             x = np.log(constants[channel.name] / back) / -energy
             if x > 0:
@@ -83,7 +88,7 @@ def bath_temperatures(model):
     return sorted(found)
 
 
-def drift_at_equilibrium(model, x):
+def drift_at_equilibrium(model: Model, x: float) -> float:
     """Largest |drift| of the rate equations at equal temperatures, relative to the gross flow."""
     try:
         counts = Thermal(x).mean(model)
@@ -94,7 +99,7 @@ def drift_at_equilibrium(model, x):
     return float((drift / np.where(gross > 0, gross, 1)).max())
 
 
-def _log_law(model, x, states):
+def _log_law(model: Model, x: float, states: IntArray) -> Any:
     parts = [
         log_states(pool, states[:, p]) - x * pool.energy * states[:, p]
         for p, pool in enumerate(model.pool_specs)

@@ -9,8 +9,9 @@ its declared reverse.
 """
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class Cycle:
     states: tuple
     affinity: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         way = ", ".join(self.channels)
         if np.isinf(self.affinity):
             return f"{way} (the way back is closed)"
@@ -82,7 +83,7 @@ def reduced_copy(model: Model, most: int = MOST_STATES) -> tuple[Model, NDArray[
     """
     k, tops = 0, None
     while True:
-        larger = [min(p.capacity, k + 1) if p.capacity else k + 1 for p in model.pool_specs]
+        larger = [min(int(p.capacity), k + 1) if p.capacity else k + 1 for p in model.pool_specs]
         if np.prod([t + 1.0 for t in larger]) > most or larger == tops:
             break
         k, tops = k + 1, larger
@@ -91,7 +92,10 @@ def reduced_copy(model: Model, most: int = MOST_STATES) -> tuple[Model, NDArray[
             f"{model.name} has too many pools for an audit: with one quantum in each there are "
             f"2^{len(model.pools)} states, and detailed balance is decided on at most {most}"
         )
-    pools = [replace(p, size=min(p.size, k)) if p.kind == "tls" else p for p in model.pool_specs]
+    pools = [
+        replace(p, size=min(p.size, k)) if p.kind == "tls" and p.size is not None else p
+        for p in model.pool_specs
+    ]
     grid = np.indices([t + 1 for t in tops]).reshape(len(tops), -1).T
     return Model(pools, model.channel_specs, model.name, model.wavelength), grid.astype(np.int64)
 
@@ -122,9 +126,9 @@ def kolmogorov(model: Model, channels: Collection[int], most: int = MOST_STATES)
 class _Graph:
     """States of a copy; ways[i][j] maps the channels from state i to state j to their rates."""
 
-    def __init__(self, model, states, channels):
+    def __init__(self, model: Model, states: NDArray[np.int64], channels: Collection[int]) -> None:
         self.model, self.states, self.channels = model, states, sorted(channels)
-        self.ways = [{} for _ in states]
+        self.ways: list[dict[int, dict[int, float]]] = [{} for _ in states]
         shape = states.max(axis=0) + 1
         for c in self.channels:
             change = model.table.changes[c]
@@ -141,16 +145,16 @@ class _Graph:
         self.one_way = sorted({c for i, j in self.closed for c in self.ways[i][j]})
         self.cycle = self._closed_cycle() or self._open_cycle()
 
-    def log_ratio(self, i, j):
+    def log_ratio(self, i: int, j: int) -> float:
         """ln(w_forward/w_reverse) of the step from i to j, all channels together."""
         return np.log(sum(self.ways[i][j].values()) / sum(self.ways[j][i].values()))
 
-    def resolved(self):
+    def resolved(self) -> bool:
         """Whether each channel and its declared reverse have the ratio of the whole step."""
         if self.cycle is not None or self.one_way:
             return False
         names = self.model.channels
-        back = [c.reverse and names.index(c.reverse) for c in self.model.channel_specs]
+        back = [names.index(c.reverse) if c.reverse else -1 for c in self.model.channel_specs]
         for i, to in enumerate(self.ways):
             for j, rates in to.items():
                 whole = self.log_ratio(i, j)
@@ -160,7 +164,7 @@ class _Graph:
                         return False
         return True
 
-    def _closed_cycle(self):
+    def _closed_cycle(self) -> Cycle | None:
         """Shortest of the cycles through a step that is never undone, or None."""
         best = None
         for i, j in self._one_for_each_channel():
@@ -169,16 +173,16 @@ class _Graph:
                 best = path
         return None if best is None else self._named([best[-1], *best], np.inf)
 
-    def _one_for_each_channel(self):
+    def _one_for_each_channel(self) -> list[tuple[int, int]]:
         """Steps that are never undone, those with the most quanta around first."""
-        found = {}
+        found: dict[tuple[int, ...], tuple[int, int]] = {}
         for i, j in self.closed:
             key = tuple(self.ways[i][j])
             if key not in found or self.states[i].min() > self.states[found[key][0]].min():
                 found[key] = (i, j)
         return list(found.values())
 
-    def _path(self, start, goal):
+    def _path(self, start: int, goal: int) -> list[int] | None:
         """States on a shortest sequence of events, or None."""
         from scipy.sparse.csgraph import breadth_first_order
 
@@ -190,11 +194,11 @@ class _Graph:
             path.append(int(before[path[-1]]))
         return path[::-1]
 
-    def _open_cycle(self):
+    def _open_cycle(self) -> Cycle | None:
         """Give a short cycle whose steps can all be undone, but do not balance, or None."""
         undone = [[j for j in to if i in self.ways[j]] for i, to in enumerate(self.ways)]
         order, parent = _spanning_forest(undone)
-        potential = {}
+        potential: dict[int, float] = {}
         for j in order:
             i = parent[j]
             potential[j] = 0.0 if i is None else potential[i] + self.log_ratio(i, j)
@@ -205,7 +209,7 @@ class _Graph:
                     return self._short_cycle(i, j) or self._tree_cycle(i, j, parent)
         return None
 
-    def _short_cycle(self, i, j):
+    def _short_cycle(self, i: int, j: int) -> Cycle | None:
         """Give a cycle of three or four events near a step that does not balance."""
         for start in (i, j):
             for length in (2, 3, 4):
@@ -215,7 +219,7 @@ class _Graph:
                         return self._named(path, affinity)
         return None
 
-    def _walks(self, start, length):
+    def _walks(self, start: int, length: int) -> list[list[int]]:
         """Closed walks of events that can all be undone."""
         walks = [[start]]
         for left in range(length, 0, -1):
@@ -227,11 +231,11 @@ class _Graph:
             ]
         return walks
 
-    def _tree_cycle(self, i, j, parent):
-        def way_up(state):
+    def _tree_cycle(self, i: int, j: int, parent: dict[int, int | None]) -> Cycle:
+        def way_up(state: int) -> list[int]:
             way = [state]
-            while parent[way[-1]] is not None:
-                way.append(parent[way[-1]])
+            while (before := parent[way[-1]]) is not None:
+                way.append(before)
             return way
 
         up, down = way_up(j), way_up(i)
@@ -240,10 +244,10 @@ class _Graph:
         affinity = sum(self.log_ratio(a, b) for a, b in itertools.pairwise(path))
         return self._named(path if affinity > 0 else path[::-1], abs(affinity))
 
-    def _named(self, path, affinity):
+    def _named(self, path: list[int], affinity: float) -> Cycle:
         """Name the strongest channel of each step."""
         names, steps = self.model.channels, list(itertools.pairwise(path))
-        strongest = [max(self.ways[i][j], key=self.ways[i][j].get) for i, j in steps]
+        strongest = [max(self.ways[i][j], key=self.ways[i][j].__getitem__) for i, j in steps]
         return Cycle(
             tuple(names[c] for c in strongest),
             tuple(tuple(int(n) for n in self.states[i]) for i, _ in steps),
@@ -251,7 +255,7 @@ class _Graph:
         )
 
 
-def _spanning_forest(ways):
+def _spanning_forest(ways: Sequence[Collection[int]]) -> tuple[list[int], dict[int, int | None]]:
     """Visit every state, each connected set of states breadth first from its first state.
 
     Returns
@@ -271,7 +275,7 @@ def _spanning_forest(ways):
     return order, {j: None if before[j] == top else int(before[j]) for j in order}
 
 
-def _matrix(ways):
+def _matrix(ways: Sequence[Collection[int]]) -> Any:
     """Sparse matrix with an entry for each step, from the targets of the steps from each state."""
     from scipy.sparse import csr_array
 

@@ -1,9 +1,14 @@
 """Small cycles of the full model at random states: pairs, triangles and squares of events."""
 
 import itertools
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from ...model.model import Model
+from ...utils.typing import Array, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +33,12 @@ class Closure:
     one_way: tuple
 
     @property
-    def closes(self):
+    def closes(self) -> bool:
         """Whether all did, to rounding."""
         return self.largest < 1e-9
 
 
-def lumped_closure(model, channels, states):
+def lumped_closure(model: Model, channels: Collection[int], states: IntArray) -> Closure:
     """Close every pair, triangle and square of events, with the channels of one step together.
 
     Parameters
@@ -47,14 +52,14 @@ def lumped_closure(model, channels, states):
     -------
     Closure
     """
-    steps = {}
+    steps: dict[tuple[int, ...], list[int]] = {}
     for c in channels:
         steps.setdefault(tuple(model.table.changes[c]), []).append(c)
 
-    def log_ratio(step, at):
+    def log_ratio(step: tuple[int, ...], at: IntArray) -> Array:
         back = tuple(-d for d in step)
-        forward = sum(model.table.rate_of(c, at) for c in steps[step])
-        reverse = sum(model.table.rate_of(c, at + np.array(step)) for c in steps.get(back, ()))
+        forward: Any = sum(model.table.rate_of(c, at) for c in steps[step])
+        reverse: Any = sum(model.table.rate_of(c, at + np.array(step)) for c in steps.get(back, ()))
         return _log(forward) - _log(reverse)
 
     names = {step: model.channels[members[0]] for step, members in steps.items()}
@@ -62,12 +67,12 @@ def lumped_closure(model, channels, states):
     return _largest([item for item in items if item[1].any()], states)
 
 
-def resolved_closure(model, channels, states):
+def resolved_closure(model: Model, channels: Collection[int], states: IntArray) -> Closure:
     """Close the same cycles with each channel and its declared reverse; as `lumped_closure`."""
 
-    def log_ratio(c, at):
+    def log_ratio(c: int, at: IntArray) -> Array:
         back = model.channel_specs[c].reverse
-        reverse = 0.0
+        reverse: Any = 0.0
         if back is not None:
             reverse = model.table.rate_of(model.channels.index(back), at + model.table.changes[c])
         return _log(model.table.rate_of(c, at)) - _log(reverse)
@@ -80,7 +85,7 @@ def resolved_closure(model, channels, states):
     return _largest(items, states)
 
 
-def random_states(model, typical, number=50, seed=0):
+def random_states(model: Model, typical: Array, number: int = 50, seed: int = 0) -> IntArray:
     """Whole counts about a typical state, with room for a few events in every direction.
 
     Parameters
@@ -93,19 +98,20 @@ def random_states(model, typical, number=50, seed=0):
     columns = []
     for pool, mean in zip(model.pool_specs, typical, strict=True):
         top = int(2 * mean) + 4 * room
-        high = top if pool.capacity is None else min(top, pool.capacity - room)
+        high = top if pool.capacity is None else min(top, int(pool.capacity) - room)
         low = min(room, max(high, 0))
         columns.append(rng.integers(low, max(high, low) + 1, number))
     return np.stack(columns, axis=-1)
 
 
-def _largest(items, states):
+def _largest(items: Sequence[Any], states: IntArray) -> Closure:
     """Largest sum round any pair, triangle or square; a step that is never undone is skipped."""
     with np.errstate(divide="ignore", invalid="ignore"):
         usable = [(name, step, ratio, ratio(states)) for name, step, ratio in items]
     one_way = tuple(name for name, *_, here in usable if not np.isfinite(here).any())
     usable = [item for item in usable if np.isfinite(item[3]).any()]
-    number, worst, events = 0, 0.0, ()
+    number, worst = 0, 0.0
+    events: tuple[str, ...] = ()
     with np.errstate(divide="ignore", invalid="ignore"):
         for names, sums in itertools.chain(_pairs(usable), _squares(usable, states),
                                            _triangles(usable, states)):  # fmt: skip
@@ -116,21 +122,21 @@ def _largest(items, states):
     return Closure(number, worst, events, one_way)
 
 
-def _pairs(items):
+def _pairs(items: Sequence[Any]) -> Iterator[tuple[tuple[str, ...], Array]]:
     """Two ways of one step, and one back against the other."""
     for (name, step, _, here), (other, more, _, there) in itertools.combinations(items, 2):
         if (step == more).all():
             yield (name, other), here - there
 
 
-def _squares(items, states):
+def _squares(items: Sequence[Any], states: IntArray) -> Iterator[tuple[tuple[str, ...], Array]]:
     """a then b against b then a."""
     for one, two in itertools.combinations(items, 2):
         (name, step, ratio, here), (other, more, ratio_2, there) = one, two
         yield (name, other), here + ratio_2(states + step) - there - ratio(states + more)
 
 
-def _triangles(items, states):
+def _triangles(items: Sequence[Any], states: IntArray) -> Iterator[tuple[tuple[str, ...], Array]]:
     """Three events that lead back."""
     for one, two, three in itertools.combinations(items, 3):
         if (one[1] + two[1] + three[1]).any():
@@ -139,5 +145,5 @@ def _triangles(items, states):
         yield (one[0], two[0], three[0]), sums
 
 
-def _log(rate):
+def _log(rate: Any) -> Array:
     return np.log(np.asarray(rate, float))
