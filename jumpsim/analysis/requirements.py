@@ -33,7 +33,7 @@ def need(ensemble: Ensemble, record: str, what: str) -> None:
     if record not in (*ensemble.model.columns, "events"):
         raise InputError(
             f"{what}, but {ensemble.model.name} has none: its samples are expectation values "
-            f'("{ensemble.model.sampled}"), and what happens is in jumps and events'
+            f'("{ensemble.model.samples.record}"), and what happens is in jumps and events'
         )
     if record not in ensemble.record:
         raise InputError(

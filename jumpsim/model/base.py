@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import units
 from ..errors import InputError, choices, one_line
 from .declaration import Channel, Pool
 
@@ -47,16 +48,21 @@ class BaseModel(ABC):
     channel_specs : tuple of Channel
     name : str
         Name of the system in tables and figures; not used when models are compared.
+    wavelength : float or None
+        Vacuum wavelength in metres of one quantum ħΩ.
     """
 
     pool_specs: tuple[Pool, ...]
     channel_specs: tuple[Channel, ...]
     name: str = field(compare=False)
+    wavelength: float | None
 
     engine: ClassVar[str]  # a key of `engine.ENGINES`
     without_rates: ClassVar[str] = ""  # reason, for models without jump rates
 
-    def __init__(self, pools: Any, channels: Any, name: str) -> None:
+    def __init__(
+        self, pools: Any, channels: Any, name: str, wavelength: float | str | None = None
+    ) -> None:
         for part, given, kind in (("pools", pools, Pool), ("channels", channels, Channel)):
             if not isinstance(given, list | tuple) or not given:
                 raise InputError(f"`{part}` must be a non-empty list of {kind.__name__}s")
@@ -71,6 +77,7 @@ class BaseModel(ABC):
             ("pool_specs", tuple(pools)),
             ("channel_specs", tuple(channels)),
             ("name", name),
+            ("wavelength", None if wavelength is None else units.length(wavelength, "wavelength")),
         ):
             object.__setattr__(self, attribute, value)
         for channel in self.channel_specs:
@@ -109,14 +116,9 @@ class BaseModel(ABC):
         return _find(self.channel_specs, name, "channel")
 
     @property
-    def sampled(self) -> str:
-        """Name of the record that stores the samples."""
-        return self.samples.record
-
-    @property
-    def sample_unit(self) -> float:
-        """Unit of `samples`."""
-        return self.samples.unit
+    def has_rates(self) -> bool:
+        """Whether the counts are the whole state, so that they determine the jump rates."""
+        return not self.without_rates
 
     @property
     def columns(self) -> dict[str, tuple[str, ...]]:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import units
 from ..errors import InputError, positive_number
 from . import rates
 from .base import BaseModel, Samples
@@ -53,8 +52,6 @@ class Model(BaseModel):
     array([5000.])
     """
 
-    wavelength: float | None
-
     engine = "direct"
 
     def __init__(
@@ -64,10 +61,7 @@ class Model(BaseModel):
         name: str = "model",
         wavelength: float | str | None = None,
     ) -> None:
-        super().__init__(pools, channels, name)
-        if wavelength is not None:
-            wavelength = units.length(wavelength, "wavelength")
-        object.__setattr__(self, "wavelength", wavelength)
+        super().__init__(pools, channels, name, wavelength)
 
     @property
     def samples(self) -> Samples:

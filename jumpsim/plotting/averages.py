@@ -45,7 +45,7 @@ def compare(result: Comparison | DensityMatrixComparison) -> Figure:
     from matplotlib.figure import Figure
 
     model = result.ensemble.model
-    if model.sampled == "expect":
+    if not model.has_rates:
         return density_matrix(cast("DensityMatrixComparison", result))
     result = cast("Comparison", result)
     columns = min(3, len(model.pools))

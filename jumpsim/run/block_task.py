@@ -76,7 +76,7 @@ def _moments(model, rows):
 
 def bytes_per_row(plan: Plan) -> int:
     """Bytes that the samples and other columns of a trajectory need while it is simulated."""
-    names = {plan.model.sampled, *plan.record}
+    names = {plan.model.samples.record, *plan.record}
     columns = sum(len(records.columns(plan.model, name)) for name in names)
     return 8 * len(plan.times) * columns
 

@@ -39,7 +39,7 @@ class Rerun:
         model, times = self.plan.model, self.plan.times
         factor, unit = readable_times(times)
         shown = np.unique(np.linspace(0, len(times) - 1, 11).round().astype(int))
-        samples, names = self.block.arrays[model.sampled][0], model.columns[model.sampled]
+        samples, names = self.block.arrays[model.samples.record][0], model.samples.names
         rows = [(f"{times[k] * factor:.4g}", *(f"{v:.7g}" for v in samples[k])) for k in shown]
         words = {True: "equal, bit for bit", False: "DIFFERENT", None: "not stored"}
         return "\n".join(
@@ -86,7 +86,7 @@ def rerun(path: str | Path, index: int) -> Rerun:
             f"this jumpsim has {here[0]} and {here[1]}: it makes other trajectories. Use jumpsim "
             f"{store.context.get('jumpsim', 'of that time')}"
         )
-    record = in_order({store.plan.model.sampled, *store.plan.record})
+    record = in_order({store.plan.model.samples.record, *store.plan.record})
     block, _ = run_block(replace(store.plan, record=record), index, index + 1)
     equal = {
         variable.name: _is_stored_equal(store, block, variable.name, index)

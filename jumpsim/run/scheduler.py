@@ -102,7 +102,7 @@ class Batch:
             look = FIRST_LOOK
             # Sums that were stored cannot be taken apart again: no look inside of them.
             stored = self.store.ranges()
-            whole = self.plan.model.sampled not in self.plan.record
+            whole = self.plan.model.samples.record not in self.plan.record
             least = stored[-1][1] if stored and whole else 0
             while look < ntraj:
                 if look >= least:

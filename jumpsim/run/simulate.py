@@ -151,8 +151,8 @@ def simulate(
     )
     # check
     initial.check(model)
-    if limits.target_sem is not None and not {model.sampled, "moments"} & set(plan.record):
-        raise InputError(f'`target_sem` needs record "{model.sampled}" or "moments"')
+    if limits.target_sem is not None and not {model.samples.record, "moments"} & set(plan.record):
+        raise InputError(f'`target_sem` needs record "{model.samples.record}" or "moments"')
     number = None if workers is None else whole_number(workers, "workers", 1, 10000)
     workers = as_workers(executor, number)
     if shared_folder and (store is None or workers.calls_proceed):
@@ -183,8 +183,8 @@ def _target(target, model):
     """Largest acceptable standard error of each column; infinite where it does not matter."""
     if target is None:
         return None
-    names = model.columns[model.sampled]
-    what = "pool" if model.sampled == "counts" else "observable"
+    names = model.samples.names
+    what = records.RECORDS[model.samples.record].dimension
     by_pool = target if isinstance(target, Mapping) else dict.fromkeys(names, target)
     if not by_pool:
         raise InputError(f"`target_sem` must name a {what}, but is empty")

@@ -53,6 +53,6 @@ def achieved_sem(moments: Moments, plan: Plan) -> np.ndarray:
     Where all n trajectories agree after t = 0, the sample shows only that differences are rarer
     than about 3/n; the standard error of such an event, √3/n, stands for the unknown one.
     """
-    sem = moments.sem() * plan.model.sample_unit
+    sem = moments.sem() * plan.model.samples.unit
     unknown = (sem == 0) & (plan.times > 0)[:, None]
     return np.where(unknown, math.sqrt(3) / moments.n, sem)

@@ -342,7 +342,7 @@ def _summary(file, seed):
         raise InputError(f"{file}: {error}") from None
     shown |= {"ntraj": ensemble.ntraj, "n_events": ensemble.n_events}
     model = ensemble.model
-    return ensemble.times, (RECORDS[model.sampled].dimension, model.columns[model.sampled]), shown
+    return ensemble.times, (RECORDS[model.samples.record].dimension, model.samples.names), shown
 
 
 def _dataset(folder, index, found):

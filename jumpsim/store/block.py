@@ -29,9 +29,9 @@ def narrowest(array: np.ndarray | PackedRows) -> np.dtype:
 
 
 def sample_moments(model: "BaseModel", samples: np.ndarray) -> Moments:
-    """Exact moments of samples, in whole multiples of the model's `sample_unit`."""
-    if model.sample_unit != 1:
-        samples = np.rint(samples * (1 / model.sample_unit)).astype(np.int64)
+    """Exact moments of samples, in whole multiples of `model.samples.unit`."""
+    if model.samples.unit != 1:
+        samples = np.rint(samples * (1 / model.samples.unit)).astype(np.int64)
     return Moments.of(samples)
 
 
@@ -48,7 +48,7 @@ class Block:
         The variables of single trajectories that are kept, by their names in `records.RECORDS`,
         such as "counts", shape (rows, times, pools), and "event_count", shape (rows,).
     sums : statistics.Moments or None
-        Of the samples, in units of the model's `sample_unit`.
+        Of the samples, in units of `model.samples.unit`.
     """
 
     first: int

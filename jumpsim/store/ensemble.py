@@ -183,23 +183,23 @@ class Ensemble:
 
     def mean(self) -> np.ndarray:
         """Average samples (counts) over the trajectories, (n_times, n_pools)."""
-        return self.moments.mean() * self.model.sample_unit
+        return self.moments.mean() * self.model.samples.unit
 
     def var(self) -> np.ndarray:
         """Variance with divisor n-1, (n_times, n_pools)."""
-        return self.moments.var() * self.model.sample_unit**2
+        return self.moments.var() * self.model.samples.unit**2
 
     def cov(self) -> np.ndarray:
         """Covariance between pools, divisor n-1, (n_times, n_pools, n_pools)."""
-        return self.moments.cov() * self.model.sample_unit**2
+        return self.moments.cov() * self.model.samples.unit**2
 
     def sem(self) -> np.ndarray:
         """Standard error of `mean`, (n_times, n_pools)."""
-        return self.moments.sem() * self.model.sample_unit
+        return self.moments.sem() * self.model.samples.unit
 
     @property
     def moments(self) -> Moments:
-        """Exact sums of samples and of their products, in units of the model's `sample_unit`."""
+        """Exact sums of samples and of their products, in units of `model.samples.unit`."""
         ranges = self._store.ranges()
         if self._sums is None or self._sums[0] != ranges:
             self._sums = (ranges, self._store.moments())
@@ -222,7 +222,9 @@ class Ensemble:
     def _need(self, name):
         if name not in self.record:
             if name not in offered(self.model):
-                raise InputError(f"{self.model.name} has no {name}; see `{self.model.sampled}`")
+                raise InputError(
+                    f"{self.model.name} has no {name}; see `{self.model.samples.record}`"
+                )
             raise InputError(
                 f"this ensemble was recorded with {', '.join(self.record)}; simulate with "
                 f'record="{name}" to have `{name}`'

@@ -61,7 +61,7 @@ def _events(ensemble, chosen):
 def summary(ensemble: "Ensemble") -> str:
     """What `print(ensemble)` shows."""
     model, times = ensemble.model, ensemble.times
-    samples = model.columns[model.sampled]
+    samples = model.samples.names
     sizes = {"ntraj": ensemble.ntraj, "times": len(times), "events": ensemble.n_events}
     rows = [
         ("pools", ", ".join(model.pools)),

@@ -195,7 +195,7 @@ def _averages(plan, pieces):
     """Arrays of the record "moments" by the names of their variables."""
     if not any(records.RECORDS[name].sums for name in plan.record):
         return {}
-    sums, unit = moments(plan, pieces), plan.model.sample_unit
+    sums, unit = moments(plan, pieces), plan.model.samples.unit
     arrays = (*sums.words(), sums.mean() * unit, sums.cov() * unit**2)
     names = (variable.name for variable in records.averages(plan.model))
     return dict(zip(names, arrays, strict=True))

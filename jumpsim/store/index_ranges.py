@@ -93,12 +93,12 @@ def moments(plan: "Plan", pieces: list[Piece], below: int | None = None) -> Mome
     InputError
         When neither sums nor samples were kept, or when sums would have to be taken apart.
     """
-    sampled = plan.model.sampled
+    sampled = plan.model.samples.record
     if not {sampled, "moments"} & set(plan.record):
         raise InputError(
             f"averages need {sampled} or moments, but the record is {', '.join(plan.record)}"
         )
-    shape = (len(plan.times), len(plan.model.columns[sampled]))
+    shape = (len(plan.times), len(plan.model.samples.names))
     total = Moments.zero(shape)
     for part, spans in by_part(pieces, below):
         if part.sums is not None and is_whole(part, spans):
@@ -117,5 +117,5 @@ def _sums_of_samples(model, part, spans, shape):
     step = max(1, 2**19 // (shape[0] * shape[1]))
     for first, last in spans:
         for a in range(first, last, step):
-            total += sample_moments(model, part.read(model.sampled, a, min(a + step, last)))
+            total += sample_moments(model, part.read(model.samples.record, a, min(a + step, last)))
     return total

@@ -106,7 +106,7 @@ def as_seed(seed: Any) -> int:
 def as_record(record: Any, model: BaseModel | None = None) -> tuple[str, ...]:
     """Names of what is kept, in the order of `RECORDS`; None stands for a model's samples."""
     if record is None:
-        record = model.sampled
+        record = model.samples.record
     names = [record] if isinstance(record, str) else record
     if not isinstance(names, list | tuple | set) or not names:
         raise InputError(f"`record` must name one or several of {', '.join(RECORDS)}")
@@ -115,7 +115,7 @@ def as_record(record: Any, model: BaseModel | None = None) -> tuple[str, ...]:
             raise InputError(f"`record`: unknown {name!r}; " + choices(name, RECORDS))
         if model is not None and name not in records.offered(model):
             raise InputError(
-                f'`record`: {model.name} has no {name}; its samples are "{model.sampled}"'
+                f'`record`: {model.name} has no {name}; its samples are "{model.samples.record}"'
             )
     return records.in_order(names)
 

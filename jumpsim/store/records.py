@@ -291,7 +291,7 @@ def in_order(names: Collection[str]) -> tuple[str, ...]:
 
 def offered(model: "BaseModel") -> tuple[str, ...]:
     """Names of the records that a model can have."""
-    return tuple(n for n, record in RECORDS.items() if record.of in ("", model.sampled))
+    return tuple(n for n, record in RECORDS.items() if record.of in ("", model.samples.record))
 
 
 def columns(model: "BaseModel", name: str) -> tuple[str, ...]:
@@ -302,7 +302,7 @@ def columns(model: "BaseModel", name: str) -> tuple[str, ...]:
 
 def averages(model: "BaseModel") -> tuple[Variable, ...]:
     """Variables of the record "moments" for a model: sums, products, averages, covariances."""
-    return RECORDS[model.sampled].averages
+    return RECORDS[model.samples.record].averages
 
 
 def variables(model: "BaseModel", names: Iterable[str]) -> tuple[Variable, ...]:
@@ -329,12 +329,12 @@ def engine_keeps(model: "BaseModel", names: Iterable[str]) -> set[str]:
     names = set(names)
     keep = {RECORDS[name].keep for name in names}
     # Sums of whole numbers are exact in any order: the engine may add up what nobody keeps.
-    if any(RECORDS[name].sums for name in names) and model.sampled not in names:
-        keep |= {"sums"} if model.sample_unit == 1 else set()
+    if any(RECORDS[name].sums for name in names) and model.samples.record not in names:
+        keep |= {"sums"} if model.samples.unit == 1 else set()
     return keep
 
 
 def shown(name: str, model: "BaseModel", **sizes: int) -> str:
     """Describe the size of a record in words; `sizes` are ntraj, times and events."""
-    number = len(columns(model, name) or columns(model, model.sampled))
+    number = len(columns(model, name) or columns(model, model.samples.record))
     return RECORDS[name].shown.format(columns=number, **sizes)

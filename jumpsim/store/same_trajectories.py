@@ -88,7 +88,7 @@ def _check(equal, part, first):
 
 def _check_sums(part, store, whole):
     """Compare sums; of trajectories whose samples were compared they need not be."""
-    if part.plan.model.sampled in part.plan.record:
+    if part.plan.model.samples.record in part.plan.record:
         return
     same = [
         (max(a, first), min(b, last), other, row + max(a, first) - a)

@@ -275,4 +275,4 @@ def test_declarations_fit_the_engine_and_the_file(kind, tmp_path):
             assert array.shape == (3, len(TIMES), len(model.columns[name]))
     with pytest.raises(js.InputError, match='"events" is no array over times and columns'):
         ensemble.array("events")
-    assert set(records.columns(model, model.sampled)) == set(model.columns[model.sampled])
+    assert set(records.columns(model, model.samples.record)) == set(model.samples.names)

@@ -80,7 +80,7 @@ def joint_test(ensemble, theory, decided=None):
 
     n, pools = ensemble.ntraj, theory.shape[1]
     most = n // (_TRAJECTORIES_PER_AVERAGE * pools)
-    sampled = ensemble.model.sampled
+    sampled = ensemble.model.samples.record
     if sampled not in ensemble.record or most < 1:
         return None
     times = np.unique(np.linspace(0, len(theory) - 1, min(most, len(theory))).round().astype(int))

@@ -143,7 +143,7 @@ def compare(ensemble):
     The rate equations are not the exact mean: their bias is of order one quantum, so that a large
     enough ensemble must disagree with them.
     """
-    if ensemble.model.sampled == "expect":
+    if not ensemble.model.has_rates:
         return compare_density_matrix(ensemble)
     need_error(ensemble)
     theory = mean_field(ensemble.model, ensemble.times, ensemble.initial)

@@ -198,7 +198,7 @@ def level_thermodynamics(ensemble, after=0.0):
         When the run is not one of quantum jumps, or does not hold what is needed.
     """
     model, times = ensemble.model, ensemble.times
-    if model.sampled != "expect":
+    if model.has_rates:
         raise InputError(
             f"{model.name} has no quantum jumps; simulate systems.two_level_mode or two_level_field"
         )

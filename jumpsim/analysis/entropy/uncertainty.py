@@ -138,7 +138,7 @@ def uncertainty(ensemble, counted, after, max_states=_SMALL):
     InputError
         When the store does not hold what is needed, or the run is not at rest.
     """
-    if ensemble.model.sampled == "expect":
+    if not ensemble.model.has_rates:
         raise InputError(
             "these relations bind Markov jump processes, and the jumps beside a coherent exchange "
             "are none; level_thermodynamics tells how precise they are"

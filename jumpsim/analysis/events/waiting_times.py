@@ -146,7 +146,7 @@ def waiting_times(ensemble, channels, following=None, after=0.0, points=41, max_
     known = after == 0 if following is None else after > 0
 
     def solve(times):
-        if model.sampled == "expect":
+        if not model.has_rates:
             return _of_quantum_jumps(ensemble, times, names, following) if known else None
         return if_small(
             waiting_time_distribution, model, times, ensemble.initial, names, following,
