@@ -102,10 +102,13 @@ class Engine(ABC):
 
     Attributes
     ----------
+    keeps : frozenset of str
+        What its kernel can keep of a trajectory; records that need anything else are refused.
     compiled_keeps : frozenset of str
         What its compiled code can keep; when anything else is wanted, its plain kernel is used.
     """
 
+    keeps: frozenset[str] = frozenset({"samples", "jumps", "events"})
     compiled_keeps: frozenset[str] = frozenset({"samples", "sums", "jumps", "events"})
 
     @abstractmethod

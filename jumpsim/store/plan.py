@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import streams
-from ..engine import ENGINE_VERSION
+from ..engine import ENGINE_VERSION, ENGINES
 from ..errors import InputError, StoreError, choices, whole_number
 from ..model import initial as start
 from ..model.base import BaseModel
@@ -117,6 +117,8 @@ def as_record(record: Any, model: BaseModel | None = None) -> tuple[str, ...]:
             raise InputError(
                 f'`record`: {model.name} has no {name}; its samples are "{model.samples.record}"'
             )
+        if model is not None and RECORDS[name].keep not in ENGINES[model.engine].keeps:
+            raise InputError(f'`record`: the engine of {model.name} cannot record "{name}"')
     return records.in_order(names)
 
 
