@@ -39,7 +39,7 @@ class RunAudit(Result):
         """That of the audit."""
         return self.audit.verdict
 
-    def __str__(self):
+    def __str__(self) -> str:
         if self.premises is None:
             return str(self.audit)
         return f"{self.audit}\n\npremises of the golden rule\n{self.premises}"

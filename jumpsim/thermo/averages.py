@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..model.model import Model
+from ..utils.text import with_error
 from ..utils.typing import Array
 from .entropy_production import entropy_production, heat_given
 from .local_equilibrium import entropies, temperatures
@@ -45,14 +46,16 @@ class AverageThermodynamics:
     heat_sem: dict[str, Array]
 
     def __str__(self) -> str:
+        entropy = with_error(self.entropy[-1], self.entropy_sem[-1], ".6g")
         lines = [
             f"thermodynamics of {self.ntraj} trajectories of {self.model.name}, at "
             f"{self.times[-1]:g} s",
-            f"  entropy             {self.entropy[-1]:.6g} ± {self.entropy_sem[-1]:.2g} k_B",
-            f"  entropy production  {self.sigma[-1]:.4g} ± {self.sigma_sem[-1]:.2g} k_B/s",
+            f"  entropy             {entropy} k_B",
+            f"  entropy production  {with_error(self.sigma[-1], self.sigma_sem[-1])} k_B/s",
         ]
         for bath, heat in self.heat.items():
-            lines.append(f"  heat to {bath:<10}  {heat[-1]:.6g} ± {self.heat_sem[bath][-1]:.2g} ħΩ")
+            given = with_error(heat[-1], self.heat_sem[bath][-1], ".6g")
+            lines.append(f"  heat to {bath:<10}  {given} ħΩ")
         return "\n".join(lines)
 
 

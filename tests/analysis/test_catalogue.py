@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.analyses import ANALYSES as QUESTIONS
+from support.analyses import ANALYSES as CALLS
 
 import jumpsim as js
 from jumpsim.analysis.catalogue import ANALYSES, table
@@ -59,9 +59,9 @@ def test_the_documented_table_is_that_of_the_catalogue():
     assert [line for line in page if line.startswith("|")] == table()
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_every_result_has_the_same_base(ensemble, question):
-    result = QUESTIONS[question](ensemble)
+@pytest.mark.parametrize("call", CALLS)
+def test_every_result_has_the_same_base(ensemble, call):
+    result = CALLS[call](ensemble)
     assert isinstance(result, Result)
     assert repr(result).startswith(f"<{type(result).__name__}: ")
     assert "\n" not in repr(result)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...store.ensemble import Ensemble
 from ...utils.results import Result
 from ...utils.text import with_interval
 from ..entropy.production_signs import ProductionSigns, SignScaling, production_signs, signs_scaling
@@ -50,16 +51,16 @@ class TypicalityStudy(Result):
         return "\n".join([self.runs[0].verdict, tail, *scaling])
 
     @property
-    def _no_tail(self):
+    def _no_tail(self) -> str:
         return f"tail: undecided, {self.runs[0].ntraj} trajectories are too few"
 
-    def __str__(self):
+    def __str__(self) -> str:
         parts = ["\n".join([str(run), *self._within(run)]) for run in self.runs]
         parts.append(self._no_tail if self.tail is None else str(self.tail))
         more = [self.scaling, *self.signs, self.signs_scaling]
         return "\n\n".join([*parts, *(str(part) for part in more if part is not None)])
 
-    def _within(self, run):
+    def _within(self, run: Typicality) -> list[str]:
         """Lines on the fraction of trajectories within `epsilon`."""
         if self.epsilon is None:
             return []
@@ -98,7 +99,7 @@ def typicality_study(
     return TypicalityStudy(runs, epsilon, tail, scaling, found, both)
 
 
-def _with_events(runs):
+def _with_events(runs: Sequence[Typicality]) -> list[Ensemble]:
     """Ensembles that recorded events, with an average and an interval of time at least."""
     kept = [run.ensemble for run in runs if "events" in run.ensemble.record]
     return [ensemble for ensemble in kept if ensemble.ntraj > 1 and len(ensemble.times) > 1]
