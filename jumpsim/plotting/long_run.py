@@ -41,15 +41,15 @@ def stationary_averages(result: StationaryAverages) -> Figure:
     factor, unit = readable_times(run.times)
     joined = -(-n // _MAX_MARKERS)
     means = run.joined(joined)
-    whole = len(means)
-    edges = run.times[::joined][: whole + 1] * factor
+    n_joined = len(means)
+    edges = run.times[::joined][: n_joined + 1] * factor
     lengths = np.array([2**k for k in range(40) if n // 2**k >= _MIN_BLOCKS])
     spread = np.sqrt(np.diag(run.cov()))
     with panel_figure(2, title, width=3.9) as (figure, (left, right)):
         for p, name in enumerate(run.model.pools):
             style, marks = series_style(p, name)
             if spread[p] > 0:
-                error = np.full(whole, run.sem()[p] * np.sqrt(n / joined)) / spread[p]
+                error = np.full(n_joined, run.sem()[p] * np.sqrt(n / joined)) / spread[p]
                 away = (means[:, p] - run.mean()[p]) / spread[p]
                 left.errorbar((edges[1:] + edges[:-1]) / 2, away, error, **marks)
                 if result.theory:

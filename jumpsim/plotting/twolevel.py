@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..analysis.averages.density_matrix import DensityMatrixComparison
     from ..analysis.entropy.twolevel import LevelThermodynamics
     from ..analysis.events.rabi_onset import RabiOnset
+    from ..systems.twolevel.quantum_jumps import TwoLevel
 
 _MAX_MARKERS = 30
 _SHOWN = 3  # number of single trajectories
@@ -51,7 +52,7 @@ def density_matrix(result: DensityMatrixComparison) -> Figure:
     with panel_figure(3, title) as (figure, axes):
         for axis, (label, columns) in zip(axes, panels, strict=True):
             for k, o in enumerate(columns):
-                style, marks = series_style(k, ensemble.model.observables[o])
+                style, marks = series_style(k, ensemble.model.samples.names[o])
                 _average(axis, result, o, factor, style, marks)
                 if single is not None and len(columns) == 1:
                     axis.plot(
@@ -206,7 +207,8 @@ def rabi_onset(result: RabiOnset) -> Figure:
             axis.plot(result.fine * factor, result.golden[k] / factor, color="0.3", linestyle=":")
             axis.set_ylim(bottom=0)
             axis.set_xlabel(f"time of the first photon ({unit})")
-            strength = 4 * ensemble.model.coupling / ensemble.model.parameters.width
+            model = cast("TwoLevel", ensemble.model)
+            strength = 4 * model.coupling / model.parameters.width
             place = {"transform": axis.transAxes, "ha": "right", "va": "top"}
             axis.text(0.95, 0.95, f"4g/Γ = {strength:.3g}", **place)
         axes[0].set_ylabel(f"probability density (1/{unit})")

@@ -5,6 +5,7 @@ Eqs. (100)-(109), Fig. 9; below "BM".
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 from .. import units
 from ..errors import positive_number
@@ -89,5 +90,5 @@ def embedded_cavity(
 
 
 def _rates(given: Rates, name: str) -> list[float]:
-    rates = given if isinstance(given, list | tuple) else [given]
+    rates = given if isinstance(given, list | tuple) else [cast("float | str", given)]
     return [units.rate(rate, name) for rate in rates]
