@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-
-from ..utils.typing import IntArray
+from numpy.typing import NDArray
 
 _HALF = 26  # bits of the low half of a sample
 _LOW = 2**_HALF - 1
@@ -23,7 +22,7 @@ def _add(words: Any, high: Any, low: Any) -> None:
 
 
 @njit(cache=True)
-def _all_small(samples: IntArray) -> bool:
+def _all_small(samples: NDArray[np.int64]) -> bool:
     """Whether every sample is below 2^_SMALL in size: most counts."""
     found: Any = 0
     for x in samples.ravel():
@@ -32,7 +31,9 @@ def _all_small(samples: IntArray) -> bool:
 
 
 @njit(cache=True)
-def _small_sums(samples: IntArray, first: IntArray, second: IntArray) -> None:
+def _small_sums(
+    samples: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> None:
     """Sums of a group in float64: products of entries at a distance d are made side by side."""
     n, times, columns = samples.shape
     size = times * columns
@@ -77,7 +78,9 @@ def _multiply(h: Any, low: Any, i: Any, j: Any, parts: Any) -> None:
 
 
 @njit(cache=True)
-def _large_sums(samples: IntArray, first: IntArray, second: IntArray) -> None:
+def _large_sums(
+    samples: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> None:
     """Sums of a group by halves."""
     n, times, columns = samples.shape
     single = np.zeros((columns, times), np.int64)
@@ -104,7 +107,9 @@ def _large_sums(samples: IntArray, first: IntArray, second: IntArray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def word_sums(samples: IntArray, first: IntArray, second: IntArray) -> None:
+def word_sums(
+    samples: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> None:
     """Add Σ x_p and, for p ≤ q, Σ x_p x_q over the first axis to sums of two words (high, low).
 
     Parameters

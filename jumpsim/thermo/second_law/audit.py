@@ -12,7 +12,7 @@ from ...units import as_times
 from ...utils.tables import columns
 from ...utils.text import readable_times
 from .. import energy_changes, entropies, entropy_production
-from .equilibria import disturbance, drift_at_equilibrium, stationary_equilibria
+from .equilibria import drift_at_equilibrium, imbalance, stationary_equilibria
 from .kolmogorov import Balance, kolmogorov
 from .small_cycles import Closure, lumped_closure, random_states, resolved_closure
 
@@ -134,7 +134,7 @@ class Audit:
             ("small cycles, lumped", _closure(self.lumped)),
             ("by channel", _closure(self.resolved)),
             ("first law", "holds" if not any(self.first_law.values()) else "VIOLATED, see above"),
-            ("stationary equilibria", f"{self.equilibria[0]} (exact law)"),
+            ("stationary equilibria", f"{self.equilibria[0]} (exact distribution)"),
             ("", f"{self.equilibria[1]} (rate equations)"),
         ]
         if not np.isnan(self.sigma).all():
@@ -189,7 +189,7 @@ def audit(model, initial, times=None):
         resolved_closure(model, within, states),
         _first_law(model),
         (
-            stationary_equilibria(model, lambda x: disturbance(model, x, states)),
+            stationary_equilibria(model, lambda x: imbalance(model, x, states)),
             stationary_equilibria(model, lambda x: drift_at_equilibrium(model, x)),
         ),
         grid,
