@@ -1,4 +1,4 @@
-"""The ways in which a call can be refused, and the checks that the whole package shares."""
+"""Exceptions and warnings of the package, and checks of arguments that every layer uses."""
 
 import difflib
 import numbers
@@ -17,27 +17,27 @@ class InputError(ValueError):
 
 
 class StoreError(OSError):
-    """A file on disk is missing, damaged, foreign, or does not fit the run that is asked for."""
+    """A file on disk is missing, damaged, foreign, or does not match the requested run."""
 
 
 class DamagedError(StoreError):
-    """What a file holds is proven not to be what was written; another try would not help."""
+    """The content of a file differs from what was written; reading it again does not help."""
 
 
 class StoreWarning(UserWarning):
-    """Something about a file that was mended, and that its owner should know."""
+    """A file was repaired, or its state needs attention."""
 
 
 class PhysicsWarning(UserWarning):
-    """Something that can be simulated, but that strains the physics it is derived from."""
+    """The parameters can be simulated, but are outside the range in which the model is valid."""
 
 
 class WorkersError(RuntimeError):
-    """Those who did the work are gone; what they had delivered is kept, and can be gone on from."""
+    """Worker processes were lost; the results that they returned are kept and can be resumed."""
 
 
 class WorkersWarning(UserWarning):
-    """Something about those who do the work that their owner should know."""
+    """The state of worker processes needs attention."""
 
 
 class SimulationError(RuntimeError):
@@ -45,7 +45,7 @@ class SimulationError(RuntimeError):
 
 
 def choices(word: object, known: Iterable[str]) -> str:
-    """Say what a name should have been: the nearest known one, and all of them.
+    """Clause of an error message: the nearest known name, and all known names.
 
     Parameters
     ----------
@@ -68,34 +68,34 @@ def choices(word: object, known: Iterable[str]) -> str:
 
 
 def one_line(text: object, what: str) -> None:
-    """Refuse what is not one line of readable text."""
+    """Raise InputError unless `text` is one line of printable text."""
     if not isinstance(text, str) or not text.strip() or not text.isprintable() or len(text) > 200:
         raise InputError(f"{what} must be one line of readable text, but is {text!r}")
 
 
 def one_word(name: Any, what: str) -> None:
-    """Refuse what is not one word."""
+    """Raise InputError unless `name` is one word."""
     one_line(name, what)
     if not all(c.isalnum() or c in "_'~-+*" for c in name):
         raise InputError(f"{what} must be one word of letters, digits or _'~-+*, but is {name!r}")
 
 
 def finite_number(value: Any, name: str) -> float:
-    """Return `value` as a finite float, or refuse it."""
+    """Return `value` as a finite float, or raise InputError."""
     if not (_is_real(value) and -_LARGEST <= value <= _LARGEST):
         raise InputError(f"`{name}` must be a finite number, but is {_short(value)}")
     return float(value)
 
 
 def positive_number(value: Any, name: str) -> float:
-    """Return `value` as a finite float > 0, or refuse it."""
+    """Return `value` as a finite float > 0, or raise InputError."""
     if not (_is_real(value) and 0 < value <= _LARGEST):
         raise InputError(f"`{name}` must be a finite number > 0, but is {_short(value)}")
     return float(value)
 
 
 def whole_number(value: Any, name: str, least: int = 0, below: int | None = None) -> int:
-    """Return `value` as an int, or refuse it.
+    """Return `value` as an int, or raise InputError.
 
     Parameters
     ----------

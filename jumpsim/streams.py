@@ -1,10 +1,10 @@
-"""Random streams as functions of (seed, index, purpose): never of a worker, a block or a time.
+"""Random streams as functions of (seed, index, purpose), independent of workers and of blocks.
 
 A stream is one xoshiro256++ generator (Blackman & Vigna, ACM Trans. Math. Softw. 47, 36, 2021)
 whose 256-bit state is the Threefry-4x64-20 image (Salmon et al., SC'11,
 doi 10.1145/2063384.2063405) of the counter (index, purpose, 0, 0) under the key (seed, 0, 0, 0).
 Threefry is a bijection of the counter, so two trajectories of one seed can never start in the same
-state; across seeds an equality has a chance of 2⁻²⁵⁶ per pair.
+state; for two seeds the probability of equal states is 2⁻²⁵⁶ per pair.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .utils.typing import Array
-
 STREAM_VERSION = 1
 SEED_LIMIT = 2**64
 
-# What a stream is for. Each purpose is a stream of its own, so that more draws for one of them
-# never move the others.
+# Purposes of streams. Each purpose has its own stream, so that more draws for one of them
+# leave the others unchanged.
 START, JUMPS = 0, 1
 SYSTEMS = 16  # and one more for each pool: which two-level system jumps
 
@@ -85,7 +83,7 @@ def states(seed: int, first: int, last: int, purpose: int) -> NDArray[np.uint64]
     return threefry((index, zero + np.uint64(purpose), zero, zero), (seed, 0, 0, 0))
 
 
-def uniforms(state: NDArray[np.uint64], draws: int) -> Array:
+def uniforms(state: NDArray[np.uint64], draws: int) -> NDArray[np.float64]:
     """Draw uniform numbers from many streams side by side.
 
     Parameters

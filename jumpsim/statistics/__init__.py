@@ -1,4 +1,4 @@
-"""Statistics of samples: exact mergeable moments, intervals, jackknife errors. No model in here."""
+"""Statistics of samples, independent of models: exact moments, intervals, jackknife errors."""
 
 from .chi_square import chi_square_p_value
 from .intervals import median_interval, proportion_interval, survival_function

@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-
-from ..utils.typing import IntArray
+from numpy.typing import NDArray
 
 _HALF = 26  # bits of the low half of a sample
 _LOW = 2**_HALF - 1
 _GROUP = 256  # samples whose products of halves still add up within a word
 _SMALL = 22  # bits of samples whose products add up exactly as float64, in a group
 _U = np.uint64
+_Integers = NDArray[np.int64]
 
 
 @njit(cache=True, inline="always")
@@ -23,7 +23,7 @@ def _add(words: Any, high: Any, low: Any) -> None:
 
 
 @njit(cache=True)
-def _all_small(samples: IntArray) -> bool:
+def _all_small(samples: _Integers) -> bool:
     """Whether every sample is below 2^_SMALL in size: most counts."""
     found: Any = 0
     for x in samples.ravel():
@@ -32,7 +32,7 @@ def _all_small(samples: IntArray) -> bool:
 
 
 @njit(cache=True)
-def _small_sums(samples: IntArray, first: IntArray, second: IntArray) -> None:
+def _small_sums(samples: _Integers, first: _Integers, second: _Integers) -> None:
     """Sums of a group in float64: products of entries at a distance d are made side by side."""
     n, times, columns = samples.shape
     size = times * columns
@@ -77,7 +77,7 @@ def _multiply(h: Any, low: Any, i: Any, j: Any, parts: Any) -> None:
 
 
 @njit(cache=True)
-def _large_sums(samples: IntArray, first: IntArray, second: IntArray) -> None:
+def _large_sums(samples: _Integers, first: _Integers, second: _Integers) -> None:
     """Sums of a group by halves."""
     n, times, columns = samples.shape
     single = np.zeros((columns, times), np.int64)
@@ -104,7 +104,7 @@ def _large_sums(samples: IntArray, first: IntArray, second: IntArray) -> None:
 
 
 @njit(cache=True, nogil=True)
-def word_sums(samples: IntArray, first: IntArray, second: IntArray) -> None:
+def word_sums(samples: _Integers, first: _Integers, second: _Integers) -> None:
     """Add Σ x_p and, for p ≤ q, Σ x_p x_q over the first axis to sums of two words (high, low).
 
     Parameters

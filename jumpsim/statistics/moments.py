@@ -1,12 +1,10 @@
-"""Mathematics on arrays of samples: exact mergeable moments and their errors. No model in here."""
+"""Exact mergeable moments of arrays of samples and their errors."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
-
-from ..utils.typing import Array, IntArray
+from numpy.typing import ArrayLike, NDArray
 
 _WORD = 2**64
 
@@ -29,8 +27,8 @@ class Moments:
     """
 
     n: int
-    first: Array
-    second: Array
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
 
     @classmethod
     def zero(cls, shape: tuple[int, ...]) -> "Moments":
@@ -54,8 +52,8 @@ class Moments:
         return cls.of_sums(len(samples), first, second)
 
     @classmethod
-    def of_sums(cls, n: int, first: IntArray, second: IntArray) -> "Moments":
-        """Moments from what `sums.word_sums` fills: of each pair of columns only p ≤ q."""
+    def of_sums(cls, n: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> "Moments":
+        """Moments from what `exact_sums.word_sums` fills: of each pair of columns only p ≤ q."""
         below = np.tril_indices(second.shape[-2], -1)
         second[..., below[0], below[1], :] = second[..., below[1], below[0], :]
         return cls.from_words(n, first, second)
@@ -63,38 +61,38 @@ class Moments:
     def __add__(self, other: "Moments") -> "Moments":
         return Moments(self.n + other.n, self.first + other.first, self.second + other.second)
 
-    def mean(self) -> Array:
+    def mean(self) -> NDArray[np.float64]:
         """Sample mean, shape (..., P), rounded once; NaN for n = 0."""
         if self.n == 0:
             return np.full(self.first.shape, np.nan)
         return (self.first / self.n).astype(float)
 
-    def cov(self) -> Array:
+    def cov(self) -> NDArray[np.float64]:
         """Sample covariance with divisor n-1, shape (..., P, P), rounded once; NaN for n = 1."""
         if self.n < 2:
             return np.full(self.second.shape, np.nan)
         outer = self.first[..., :, None] * self.first[..., None, :]
         return ((self.n * self.second - outer) / (self.n * (self.n - 1))).astype(float)
 
-    def var(self) -> Array:
+    def var(self) -> NDArray[np.float64]:
         """Sample variance with divisor n-1, shape (..., P)."""
         return np.diagonal(self.cov(), axis1=-2, axis2=-1).copy()
 
-    def sem(self) -> Array:
+    def sem(self) -> NDArray[np.float64]:
         """Standard error of the mean, shape (..., P)."""
         return np.sqrt(self.var() / max(self.n, 1))
 
-    def words(self) -> tuple[IntArray, IntArray]:
+    def words(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Two 64-bit words (high, low) of each sum, for a file: first (..., P, 2), second."""
         return _to_words(self.first), _to_words(self.second)
 
     @classmethod
-    def from_words(cls, n: int, first: IntArray, second: IntArray) -> "Moments":
+    def from_words(cls, n: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> "Moments":
         """Inverse of `words`."""
         return cls(int(n), _from_words(first), _from_words(second))
 
 
-def _to_words(sums: Any) -> IntArray:
+def _to_words(sums: Any) -> NDArray[np.int64]:
     high = np.array([int(s) // _WORD for s in sums.flat], np.int64)
     low = np.array([int(s) % _WORD for s in sums.flat], np.uint64).view(np.int64)
     return np.stack([high, low], -1).reshape(*sums.shape, 2)

@@ -1,1 +1,1 @@
-"""Deterministic theories, each derived from the model's one declaration; none knows an engine."""
+"""Deterministic theories, each derived from the model's declaration, independent of the engines."""

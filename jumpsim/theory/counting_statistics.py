@@ -79,7 +79,7 @@ def channel_weights(model: Model, counted: str | Sequence[str] | Mapping[str, fl
     if not isinstance(counted, dict):
         counted = dict.fromkeys(counted, 1.0)
     if not counted:
-        raise InputError("there is nothing to count; name a channel or a bath")
+        raise InputError("`counted` is empty; name a channel or a bath")
     weights = np.zeros(len(model.channels))
     for name, weight in counted.items():
         if name not in model.channels:
@@ -109,7 +109,7 @@ def count_cumulants(
     counted : str, list of str, or mapping of str to float
         A bath (its heat), channels, or weights by channel.
     from_stationary : bool
-        Begin from the stationary law instead of the start.
+        Begin in the stationary distribution instead of at the initial state.
     truncate, max_states
         As for `master_equation`.
 
@@ -122,8 +122,8 @@ def count_cumulants(
     windows, initial = as_times(windows), as_initial(initial, as_model(model))
     weights = channel_weights(model, counted)
     if from_stationary:
-        law = stationary(model, initial, truncate, max_states)
-        space, start = law.space, law.probabilities
+        steady = stationary(model, initial, truncate, max_states)
+        space, start = steady.space, steady.probabilities
     else:
         space = reachable(model, initial, truncate, max_states)
         start = space.start
@@ -136,13 +136,13 @@ def count_cumulants(
         for j in range(_ORDERS + 1)
     ]
     mean = _moments(space.generator, jumps, start, windows, 1)[1]
-    # Counted from their average course, so that large numbers do not cancel in high moments.
-    pace = mean[-1] / windows[-1] if windows[-1] > 0 else 0.0
-    jumps[1] = jumps[1] - pace * sparse.eye_array(n)
+    # Relative to the mean growth, to avoid cancellation of large numbers in high moments.
+    mean_rate = mean[-1] / windows[-1] if windows[-1] > 0 else 0.0
+    jumps[1] = jumps[1] - mean_rate * sparse.eye_array(n)
     _, m1, m2, m3, m4 = _moments(space.generator, jumps, start, windows, _ORDERS)
     cumulants = np.array(
         [
-            m1 + pace * windows,
+            m1 + mean_rate * windows,
             m2 - m1**2,
             m3 - 3 * m2 * m1 + 2 * m1**3,
             m4 - 4 * m3 * m1 - 3 * m2**2 + 12 * m2 * m1**2 - 6 * m1**4,
@@ -177,7 +177,7 @@ def coincidence_rate(
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
 ) -> Array:
-    """g²(τ) at rest: rate of second events a lag after a first one, over their mean rate.
+    """Stationary g²(τ): rate of second events a lag after a first one, relative to their mean rate.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def coincidence_rate(
     lags : array_like of float or str
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        The start from which the stationary law is reached.
+        The start from which the stationary distribution is reached.
     first, second : ndarray of bool, shape (n_channels,)
         Which channels count.
     truncate, max_states
@@ -198,20 +198,22 @@ def coincidence_rate(
     Raises
     ------
     InputError
-        When the counted events never happen at rest.
+        When the counted events do not occur in the steady state.
     """
     lags, initial = as_times(lags), as_initial(initial, as_model(model))
-    law = stationary(model, initial, truncate, max_states)
-    space = law.space
+    steady = stationary(model, initial, truncate, max_states)
+    space = steady.space
     source, target, channel, rate = space.edges
     inside = target >= 0
     after: Any = np.bincount(
         target[inside & first[channel]],
-        (rate * law.probabilities[source])[inside & first[channel]],
+        (rate * steady.probabilities[source])[inside & first[channel]],
         len(space),
     )
     flow = np.bincount(source[second[channel]], rate[second[channel]], len(space))
-    expected = after.sum() * (flow @ law.probabilities)
+    expected = after.sum() * (flow @ steady.probabilities)
     if not expected > 0:
-        raise InputError("the counted events never happen at rest, so that g² is not defined")
+        raise InputError(
+            "the counted events do not occur in the steady state, so that g² is not defined"
+        )
     return evolve(space.generator, after, lags) @ flow / expected

@@ -1,6 +1,6 @@
 """Exact averages of exp(-kΣ) of the entropy production Σ, from the tilted generator.
 
-Along a trajectory Σ is Σ_jumps ln(w/w_reverse), the reverse rate taken in the state behind the
+Along a trajectory Σ is Σ_jumps ln(w/w_reverse), the reverse rate taken in the state after the
 jump, plus a term ln p(n_0)/q(n_t) of its ends. With every rate multiplied by (w_reverse/w)^k the
 master equation gives ⟨exp(-kΣ)⟩; a jump without a reverse has the weight 0.
 """
@@ -41,9 +41,9 @@ def exponential_average(
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
     boundary : str
-        The law q of the ends in Σ = Σ_jumps ln(w/w_reverse) + ln p_0(n_0)/q(n_t): "start" for p_0
-        (heat exchange between pools), "law" for p_t (total entropy production), "none" for no
-        boundary term.
+        The distribution q of the final states in Σ = Σ_jumps ln(w/w_reverse) + ln p_0(n_0)/q(n_t):
+        "start" for p_0 (heat exchange between pools), "law" for p_t (total entropy production),
+        "none" for no boundary term.
     order : int
         k, 1 or 2: with both the relative variance of the exponential average is known.
     truncate, max_states
@@ -70,7 +70,8 @@ def exponential_average(
         ends = start if boundary == "start" else evolve(space.generator, start, times)
         ends = np.broadcast_to(ends, (len(times), len(space))) ** order
     # In units of the number of microscopic states: where ratios of rates are those of these
-    # numbers, in detailed balance, the tilted equation is then the plain one, and nothing grows.
+    # numbers, in detailed balance, the tilted equation reduces to the master equation, whose
+    # solution does not grow.
     entropy: Any = sum(
         log_states(p, n) for p, n in zip(model.pool_specs, space.states.T, strict=True)
     )
@@ -79,20 +80,22 @@ def exponential_average(
     return (weights * np.exp(-entropy) * ends).sum(axis=1) * np.exp(scale)
 
 
-def mean_production(space: StateSpace, law: Array) -> float:
-    """Mean entropy production per second Σ p w ln(w/w_reverse) of a law; infinite without reverse.
+def mean_production(space: StateSpace, distribution: Array) -> float:
+    """Mean entropy production per second Σ p w ln(w/w_reverse) in a distribution.
+
+    Infinite if an event that occurs has no reverse.
 
     Parameters
     ----------
     space : StateSpace
-    law : ndarray, shape (n_states,)
+    distribution : ndarray, shape (n_states,)
 
     Returns
     -------
     float
     """
     source, _, _, rate = space.edges
-    flow = law[source] * rate
+    flow = distribution[source] * rate
     with np.errstate(divide="ignore"):
         log = np.log(reverse_ratios(space))
     moved = flow > 0
@@ -100,7 +103,7 @@ def mean_production(space: StateSpace, law: Array) -> float:
 
 
 def reverse_ratios(space: StateSpace) -> Array:
-    """w_reverse/w of every edge, the reverse rate taken behind the jump; 0 where there is none."""
+    """w_reverse/w of every edge, the reverse rate taken after the jump; 0 where there is none."""
     source, _, channel, _ = space.edges
     forward, reverse = space.model.forward_and_reverse(channel, space.states[source])
     return reverse / forward
@@ -109,7 +112,7 @@ def reverse_ratios(space: StateSpace) -> Array:
 def _tilted(space: StateSpace, order: int, entropy: Array) -> tuple[Any, float]:
     """Generator with rates w (w_reverse/w)^k in units of exp(entropy); the shift of its columns.
 
-    They are shifted so that they add up to ≤ 0.
+    The shift makes every column sum ≤ 0.
     """
     from scipy import sparse
 

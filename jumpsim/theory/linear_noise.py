@@ -61,7 +61,7 @@ class LinearNoise:
         return self._propagators(index, self.times[index:]) @ self.covariance[index]
 
     def _propagators(self, index: int, times: Array) -> Array:
-        """Carry small deviations from times[index] to later times, (n, n_pools, n_pools)."""
+        """Propagators of small deviations from times[index], (n, n_pools, n_pools)."""
         pools = len(self.model.pools)
         table = self.model.table
 
@@ -122,7 +122,7 @@ def linear_noise(model: Model, times: Times, initial: Start) -> LinearNoise:
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        A drawn thermal start brings its covariance, fixed counts have none.
+        Its covariance is the covariance at t = 0; fixed counts have none.
 
     Returns
     -------
@@ -156,9 +156,9 @@ class StationaryNoise:
     counts : ndarray, shape (n_pools,)
         The steady state of the rate equations.
     covariance : ndarray, shape (n_pools, n_pools)
-        Of the counts: what jumps make, and what the start's conserved totals bring along.
+        Of the counts: from jumps, and from the variance of the conserved totals at the start.
     conserved : ndarray, shape (n_pools, n_pools)
-        The latter part alone; it never decays.
+        The contribution of the conserved totals alone; it does not decay.
     """
 
     model: Model
@@ -216,17 +216,19 @@ class StationaryNoise:
             f"{n} = {v:.6g} ± {s:.4g}"
             for n, v, s in zip(self.model.pools, self.counts, spread, strict=True)
         )
-        return f"linear noise of {self.model.name} at rest: {pools} (standard deviations)"
+        return (
+            f"linear noise of {self.model.name} in the steady state: {pools} (standard deviations)"
+        )
 
 
 def stationary_noise(model: Model, initial: Start) -> StationaryNoise:
-    """Fluctuations at rest, around the steady state that the rate equations reach from a start.
+    """Stationary fluctuations around the steady state that the rate equations reach from a start.
 
     Parameters
     ----------
     model : Model
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        Its conserved totals, and how much they vary between trajectories, remain for ever.
+        Its conserved totals, and how much they vary between trajectories, are conserved.
 
     Returns
     -------
@@ -243,7 +245,7 @@ def stationary_noise(model: Model, initial: Start) -> StationaryNoise:
     state = steady_states(model, initial)[0]
     if not state.stable:
         raise InputError(
-            f"{model.name} has no stable steady state here, and so no fluctuations at rest"
+            f"{model.name} has no stable steady state here, and so no stationary fluctuations"
         )
     table = model.table
     basis, totals = manifold(model)
@@ -251,7 +253,7 @@ def stationary_noise(model: Model, initial: Start) -> StationaryNoise:
     reduced = basis.T @ jacobian @ basis
     noise = basis.T @ table.diffusion(state.counts) @ basis
     moving = basis @ solve_continuous_lyapunov(reduced, -noise) @ basis.T
-    # How the steady state follows the conserved totals: J R = 0 with totals · R = 1.
+    # Response of the steady state to the conserved totals: J R = 0 with totals · R = 1.
     follow = np.linalg.lstsq(
         np.vstack([basis.T @ jacobian, totals]),
         np.vstack([np.zeros((basis.shape[1], len(totals))), np.eye(len(totals))]),
@@ -264,7 +266,7 @@ def stationary_noise(model: Model, initial: Start) -> StationaryNoise:
 
 
 def _root(covariance: Array) -> Array:
-    """Matrix R with RᵀR = covariance; negative rounding of eigenvalues is dropped."""
+    """Matrix R with RᵀR = covariance; negative eigenvalues from rounding are set to 0."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     return np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
 

@@ -1,4 +1,4 @@
-"""The master equation on the reachable states: exact laws of small systems."""
+"""The master equation on the reachable states: exact distributions of small systems."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _STEP = 50.0  # events in one step of uniformisation
 
 
 @dataclass(frozen=True, eq=False)
-class Law:
+class Distribution:
     """Probabilities of the reachable states, at one or several times.
 
     Attributes
@@ -26,7 +26,8 @@ class Law:
     space : StateSpace
     probabilities : ndarray, shape (..., n_states)
     leak : ndarray, shape (...)
-        Probability that is missing: tails of a start, and what `truncate` left out.
+        Probability that is missing: the tails of the initial distribution, and the states left out
+        by `truncate`.
     """
 
     space: StateSpace
@@ -56,7 +57,7 @@ class Law:
     def covariance(self) -> Array:
         """Covariance of the counts, (..., n_pools, n_pools)."""
         mean = self.mean
-        # From the middle of all states: squares of large counts would cancel.
+        # Relative to the centre of all states, to avoid cancellation between large squares.
         middle = self.states.mean(axis=0)
         centred = self.states - middle
         pairs = self.average(centred[:, :, None] * centred[:, None, :])
@@ -85,7 +86,7 @@ class Law:
         Returns
         -------
         ndarray
-            Of what did not leak.
+            Over the states that are kept, with their probabilities normalised.
         """
         values = np.asarray(values, float)
         if values.shape[:1] != (len(self.space),):
@@ -98,8 +99,8 @@ class Law:
         return sums / np.reshape(weight, weight.shape + (1,) * (values.ndim - 1))
 
     def marginal(self, pool: str) -> Array:
-        """Law of one pool's count, (..., largest count + 1): index k is the count k."""
-        self.model.pool(pool)  # refuses what there is not
+        """Distribution of one pool's count, (..., largest count + 1): index k is the count k."""
+        self.model.pool(pool)  # raises InputError for an unknown pool
         counts = self.states[:, self.model.pools.index(pool)]
         out = np.zeros((*self.probabilities.shape[:-1], counts.max() + 1))
         np.add.at(out.T, counts, self.probabilities.T)
@@ -114,12 +115,12 @@ class Law:
 
     @property
     def _kind(self) -> str:
-        return f"law of {self.model.name}"
+        return f"distribution of {self.model.name}"
 
 
 @dataclass(frozen=True, eq=False)
-class MasterEquation(Law):
-    """The law at several times.
+class MasterEquation(Distribution):
+    """The distribution at several times.
 
     Attributes
     ----------
@@ -143,7 +144,7 @@ def master_equation(
 ) -> MasterEquation:
     """Solve dP/dt = G P on the reachable states, by uniformisation.
 
-    Every term of that sum is positive, so that no precision is lost and no probability negative.
+    Every term of the sum is positive: there is no cancellation, and no probability is negative.
 
     Parameters
     ----------
@@ -152,7 +153,7 @@ def master_equation(
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
     truncate : mapping of str to int, optional
-        Largest counts of pools that would grow without limit; the leak says what was lost.
+        Largest counts of pools that would grow without limit; the leak is the probability lost.
     max_states : int
 
     Returns
@@ -187,19 +188,19 @@ def evolve(generator: Any, start: Array, times: Array | Sequence[float]) -> Arra
     fastest = max(float(-generator.diagonal().min()), 1e-300)
     n = len(start)
     step = (sparse.eye_array(n) + generator / fastest).tocsr()
-    out, p, resting = np.empty((len(times), n)), start, False
+    out, p, stationary = np.empty((len(times), n)), start, False
     for k, span in enumerate(np.diff(times, prepend=0.0)):
         parts = max(1, int(np.ceil(fastest * span / _STEP)))
         for _ in range(parts):
-            if resting or span == 0:
+            if stationary or span == 0:
                 break
-            p, resting = _uniformised(step, p, fastest * span / parts)
+            p, stationary = _uniformised(step, p, fastest * span / parts)
         out[k] = p
     return out
 
 
 def _uniformised(step: Any, p: Array, events: float) -> tuple[Array, bool]:
-    """Σ_k Poisson(k; events) stepᵏ p, and whether p is at rest to the last digit."""
+    """Σ_k Poisson(k; events) stepᵏ p, and whether p is stationary to rounding."""
     from scipy.stats import poisson
 
     terms = poisson.pmf(np.arange(int(events + 9 * np.sqrt(events)) + 30), events)

@@ -48,8 +48,8 @@ def mean_field(model: Model, times: Times, initial: Start) -> MeanField:
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        The start at t = 0: the mean of what trajectories start from (for a drawn thermal start the
-        unrounded mean), or counts, which need not be whole.
+        The state at t = 0: the mean of the initial distribution (for a thermal start the unrounded
+        mean), or counts, which need not be integers.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def mean_field(model: Model, times: Times, initial: Start) -> MeanField:
     Raises
     ------
     InputError
-        For bad arguments, or when the equations run off to infinity before the last time.
+        For bad arguments, or when the solution diverges before the last time.
     """
     times = as_times(times)
     start = as_initial(initial, as_model(model)).mean(model)

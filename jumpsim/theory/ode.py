@@ -1,4 +1,4 @@
-"""One way to solve the differential equations of the theories."""
+"""Integration of the ordinary differential equations of the theories."""
 
 import warnings
 from collections.abc import Callable
@@ -41,11 +41,11 @@ def solve(
 
     def bounded(_: float, y: Array) -> Array:
         if np.abs(y).max() > _UNBOUNDED:
-            raise OverflowError  # a solver would creep towards the singularity for ever
+            raise OverflowError  # near a singularity the steps would shrink without end
         return derivative(y)
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # a failure is told below, in our own words
+        warnings.simplefilter("ignore")  # a failure raises InputError below
         try:
             solution = solve_ivp(
                 bounded,
@@ -62,6 +62,6 @@ def solve(
     if solution is None or not solution.success or not np.isfinite(solution.y).all():
         raise InputError(
             f"the rate equations of {model.name} could not be solved up to {times[-1]:g} s: "
-            "they grow without bound, or too fast; stop earlier"
+            "they grow without bound, or too fast; choose an earlier last time"
         )
     return solution.y.T

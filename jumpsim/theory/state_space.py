@@ -14,7 +14,7 @@ from ..model.model import Model
 from ..utils.typing import Array, IntArray
 
 MOST_STATES = 100_000
-_TAIL = 1e-12  # of each pool's start law, left out; reported with the leak
+_TAIL = 1e-12  # of each pool's initial distribution, left out; included in the leak
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +26,10 @@ class StateSpace:
     model : Model
     states : ndarray of int64, shape (n_states, n_pools)
     start : ndarray, shape (n_states,)
-        Probabilities at t = 0; they add up to 1 less what was left out of a start's tails.
+        Probabilities at t = 0; their sum is 1 minus the omitted tails of the distribution.
     edges : tuple of ndarray, each shape (n_edges,)
         Source, target, channel and rate of every event between two states. The target is -1 where
-        the state behind the event was left out by `truncate`.
+        the state after the event was left out by `truncate`.
     """
 
     model: Model
@@ -42,7 +42,7 @@ class StateSpace:
 
     @cached_property
     def generator(self) -> Any:
-        """Sparse G with dp/dt = G p; columns add up to minus the rate into what was left out."""
+        """Sparse G with dp/dt = G p; columns add up to minus the rate into states left out."""
         return self.matrix()
 
     def matrix(self, silent: Collection[int] = (), reflecting: bool = False) -> Any:
@@ -53,7 +53,7 @@ class StateSpace:
         silent : collection of int
             Channels whose events lead out of the system.
         reflecting : bool
-            Events into what was left out do not happen.
+            Whether events into states left out by `truncate` are suppressed.
         """
         from scipy import sparse  # here, because it takes long to load
 
@@ -69,7 +69,7 @@ class StateSpace:
         ).tocsc()
 
     def index(self, states: IntArray) -> IntArray:
-        """Row of each state, -1 for one that is not there."""
+        """Row of each state, -1 for a state that is not in the space."""
         order, keys = self._sorted_keys
         wanted = _keys(states)
         place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
@@ -92,15 +92,15 @@ def reachable(
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
 ) -> StateSpace:
-    """Enumerate what can be reached from a start.
+    """Enumerate the states that can be reached from an initial state.
 
     Parameters
     ----------
     model : Model
     initial : Thermal, Fixed or Mixture
-        Of a drawn thermal start all but 1e-12 of each pool's law is taken.
+        Of a drawn thermal start all but 1e-12 of each pool's distribution is included.
     truncate : mapping of str to int, optional
-        Largest count of a pool; what lies beyond is left out.
+        Largest count of a pool; states beyond it are left out.
     max_states : int
 
     Returns
@@ -110,7 +110,7 @@ def reachable(
     Raises
     ------
     InputError
-        When there are more states; the text says how many there may be, and what to do.
+        When there are more states; the message gives their number and possible remedies.
     """
     initial.check(model)
     tops = _tops(model, truncate)
@@ -150,13 +150,13 @@ def start_states(
     if isinstance(initial, Mixture):
         return initial.distribution(model)
     counts, weights = [], []
-    for (least, law), top in zip(initial.distributions(model), tops, strict=True):
-        above = np.cumsum(law[::-1])[::-1]
-        keep = (np.cumsum(law) > _TAIL / 2) & (above > _TAIL / 2)
+    for (least, probabilities), top in zip(initial.distributions(model), tops, strict=True):
+        above = np.cumsum(probabilities[::-1])[::-1]
+        keep = (np.cumsum(probabilities) > _TAIL / 2) & (above > _TAIL / 2)
         values = least + np.flatnonzero(keep)
-        law = law[keep]
+        probabilities = probabilities[keep]
         counts.append(values[values <= top])
-        weights.append(law[values <= top])
+        weights.append(probabilities[values <= top])
         if not len(counts[-1]):
             raise InputError("`truncate` leaves out every state of the start")
     number = np.prod([float(len(c)) for c in counts])
@@ -164,8 +164,8 @@ def start_states(
         raise _too_many(model, max_states, f"{number:.4g} in its start alone")
     grid = np.meshgrid(*counts, indexing="ij")
     weight = np.ones(1)
-    for law in weights:
-        weight = np.multiply.outer(weight, law)
+    for probabilities in weights:
+        weight = np.multiply.outer(weight, probabilities)
     return np.stack([g.ravel() for g in grid], axis=-1).astype(np.int64), weight.ravel()
 
 

@@ -1,4 +1,4 @@
-"""Stationary laws: from the generator for every small system, in closed form where one exists."""
+"""Stationary distributions of small systems, from the generator or in closed form."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,18 +10,18 @@ from ..model.initial import Start, as_initial
 from ..model.microstates import log_states
 from ..model.model import Model, as_model
 from ..utils.typing import Array, BoolArray, IntArray
-from .master_equation import Law
+from .master_equation import Distribution
 from .state_space import MOST_STATES, StateSpace, reachable
 
 _BALANCED = 1e-11
 
 
-class StationaryLaw(Law):
-    """The law that a system comes to from its start."""
+class StationaryDistribution(Distribution):
+    """The distribution that a system approaches from its initial state."""
 
     @property
     def _kind(self) -> str:
-        return f"stationary law of {self.model.name}"
+        return f"stationary distribution of {self.model.name}"
 
 
 def stationary(
@@ -29,8 +29,8 @@ def stationary(
     initial: Start,
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
-) -> StationaryLaw:
-    """Stationary law, from the generator alone.
+) -> StationaryDistribution:
+    """Stationary distribution, from the generator alone.
 
     Where several sets of states are closed (conserved totals that vary between starts, absorbing
     states), each is weighted with the probability to end in it.
@@ -45,11 +45,11 @@ def stationary(
 
     Returns
     -------
-    StationaryLaw
+    StationaryDistribution
     """
     space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
     generator = space.matrix(reflecting=True)
-    return StationaryLaw(space, _by_classes(space, generator, _solve))
+    return StationaryDistribution(space, _by_classes(space, generator, _solve))
 
 
 def closed_form(
@@ -57,11 +57,11 @@ def closed_form(
     initial: Start,
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
-) -> StationaryLaw:
-    """Stationary law P ∝ Π_p states(N_p) e^(-μ_p N_p), where detailed balance holds.
+) -> StationaryDistribution:
+    """Stationary distribution P ∝ Π_p states(N_p) e^(-μ_p N_p), where detailed balance holds.
 
-    Without baths it is the microcanonical law (hohlraum: C(M, m) C(E-m+𝒩-1, E-m)); the fugacities
-    e^(-μ_p) come from the constants of each channel and its reverse.
+    Without baths it is the microcanonical distribution (hohlraum: C(M, m) C(E-m+𝒩-1, E-m)). The
+    fugacities e^(-μ_p) follow from the constants of each channel and its reverse.
 
     Parameters
     ----------
@@ -70,12 +70,12 @@ def closed_form(
 
     Returns
     -------
-    StationaryLaw
+    StationaryDistribution
 
     Raises
     ------
     InputError
-        Which channel is not balanced by its reverse under any such law.
+        When a channel is not balanced by its reverse under any such distribution; names it.
     """
     space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
     weights = sum(
@@ -84,15 +84,15 @@ def closed_form(
     _check_balance(space, weights)
     generator = space.matrix(reflecting=True)
 
-    def law(_: Any, members: IntArray) -> Array:
+    def distribution(_: Any, members: IntArray) -> Array:
         local = weights[members]
         return _normalised(np.exp(local - local.max()))
 
-    return StationaryLaw(space, _by_classes(space, generator, law))
+    return StationaryDistribution(space, _by_classes(space, generator, distribution))
 
 
 def _potentials(model: Model) -> Array:
-    """μ_p with Σ_p change_p μ_p = ln(reverse constant / constant) for each channel that fires."""
+    """μ_p with Σ_p change_p μ_p = ln(reverse constant / constant) for each channel with a rate."""
     rows, values = [], []
     constants = dict(zip(model.channels, model.table.constants, strict=True))
     for channel, change in zip(model.channel_specs, model.table.changes, strict=True):
@@ -111,7 +111,7 @@ def _potentials(model: Model) -> Array:
 
 
 def _check_balance(space: StateSpace, weights: Array) -> None:
-    """Refuse weights that an event and its declared reverse do not keep."""
+    """Raise InputError unless every event is balanced by its declared reverse."""
     source, target, channel, rate = space.edges
     names, table = space.model.channels, space.model.table
     back = np.array([names.index(c.reverse or c.name) for c in space.model.channel_specs])
@@ -127,8 +127,10 @@ def _check_balance(space: StateSpace, weights: Array) -> None:
         )
 
 
-def _by_classes(space: StateSpace, generator: Any, law: Callable[[Any, IntArray], Array]) -> Array:
-    """Join the laws of the closed sets of states, weighted with the chance to end in each."""
+def _by_classes(
+    space: StateSpace, generator: Any, distribution: Callable[[Any, IntArray], Array]
+) -> Array:
+    """Combine the closed classes of states, each weighted by its absorption probability."""
     from scipy.sparse.csgraph import connected_components
 
     # Column j leads to row i: transposed, because csgraph reads rows as sources.
@@ -145,7 +147,7 @@ def _by_classes(space: StateSpace, generator: Any, law: Callable[[Any, IntArray]
     for members in np.split(order, np.cumsum(np.bincount(label, minlength=number))[:-1]):
         this = label[members[0]]
         if weight[this] > 0:
-            out[members] = weight[this] * law(generator, members)
+            out[members] = weight[this] * distribution(generator, members)
     return out
 
 
@@ -165,25 +167,25 @@ def _arrivals(
 
 
 def _solve(generator: Any, members: IntArray) -> Array:
-    """Stationary law of one closed class: the null vector of its generator.
+    """Stationary distribution of one closed class: the null vector of its generator.
 
-    One state is set aside, which leaves an M-matrix. It must be a likely one: from a rare one the
-    others would be found with as many digits lost as it is rarer.
+    One state is fixed, which leaves an M-matrix. It must be a probable state: relative to a rare
+    one, the other probabilities would lose precision in proportion to its rarity.
     """
     if len(members) == 1:
         return np.ones(1)
     block = generator[:, members][members, :].tocsc()
     pinned = _likely(block)
     for _ in range(10):
-        law = _pinned(block, pinned)
-        if (likeliest := int(law.argmax())) == pinned:
+        distribution = _pinned(block, pinned)
+        if (likeliest := int(distribution.argmax())) == pinned:
             break
         pinned = likeliest
-    return law
+    return distribution
 
 
 def _likely(block: Any) -> int:
-    """A state near which the system is found after a long while."""
+    """Index of a state that is probable after a long time."""
     from scipy import sparse
     from scipy.sparse.linalg import splu
 
@@ -199,11 +201,13 @@ def _pinned(block: Any, pinned: int) -> Array:
     inner = block[:, rest][rest, :].tocsc()
     factors = splu(-inner, diag_pivot_thresh=0.0, options={"SymmetricMode": True})
     right = block[:, [pinned]].toarray()[rest, 0]
-    law = np.empty(block.shape[0])
-    law[pinned] = 1.0
+    distribution = np.empty(block.shape[0])
+    distribution[pinned] = 1.0
     solution = factors.solve(right)
-    law[rest] = solution + factors.solve(right + inner @ solution)  # one step of refinement
-    return _normalised(np.maximum(law, 0))
+    distribution[rest] = solution + factors.solve(
+        right + inner @ solution
+    )  # one step of refinement
+    return _normalised(np.maximum(distribution, 0))
 
 
 def _normalised(weights: Array) -> Array:

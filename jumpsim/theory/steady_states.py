@@ -13,8 +13,8 @@ from ..model.model import Model, as_model
 from ..utils.typing import Array
 from .ode import solve
 
-_STARTS = 64  # random places from which further steady states are sought
-_AT_REST = 1e-10
+_STARTS = 64  # random counts from which further steady states are sought
+_STATIONARY = 1e-10
 _MOST_CALLS = 50_000  # of the rate equations
 
 
@@ -29,7 +29,7 @@ class SteadyState:
     eigenvalues : ndarray of complex
         Of the Jacobian on the changes that conserve all totals, per second, slowest first.
     reached : bool
-        Whether the rate equations go there from the start.
+        Whether the rate equations lead to it from the start.
     """
 
     model: Model
@@ -73,8 +73,8 @@ def manifold(model: Model) -> tuple[Array, Array]:
 def steady_states(model: Model, initial: Start) -> list[SteadyState]:
     """Find steady states of the rate equations that have the conserved totals of a start.
 
-    The rate equations are followed from the start until they rest; further states are sought by
-    Newton's method from 64 random places with the same totals, so that a rare one may be missed.
+    The rate equations are integrated from the start until they are stationary. Further states are
+    sought by Newton's method from 64 random counts with the same totals; some may be missed.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def steady_states(model: Model, initial: Start) -> list[SteadyState]:
     Raises
     ------
     InputError
-        When no steady state is found: the equations grow without bound, or move for ever.
+        When no steady state is found: the solution grows without bound or does not settle.
     """
     start = as_initial(initial, as_model(model)).mean(model)
     basis, _ = manifold(model)
@@ -101,7 +101,7 @@ def steady_states(model: Model, initial: Start) -> list[SteadyState]:
         if counts is None or any(_same(counts, s.counts) for s in found):
             continue
         if reached and not _same(counts, place, 1e-4):
-            reached = False  # Newton's method went elsewhere
+            reached = False  # Newton's method converged to another state
         eigenvalues = np.linalg.eigvals(basis.T @ model.table.jacobian(counts) @ basis)
         order = np.argsort(-eigenvalues.real)
         found.append(SteadyState(model, counts, eigenvalues[order], reached))
@@ -111,7 +111,7 @@ def steady_states(model: Model, initial: Start) -> list[SteadyState]:
 
 
 def _places(model: Model, start: Array, basis: Array) -> Iterator[tuple[bool, Array]]:
-    """Where to seek: where the rate equations come to rest, then places with the same totals."""
+    """Initial guesses: where the rate equations end, then random counts with the same totals."""
     with contextlib.suppress(InputError):
         yield True, _follow(model, start)
     rng = np.random.default_rng(0)
@@ -131,7 +131,7 @@ def _places(model: Model, start: Array, basis: Array) -> Iterator[tuple[bool, Ar
 
 
 def _follow(model: Model, start: Array) -> Array:
-    """Follow the rate equations until they rest; gives up on those that swing for ever."""
+    """Integrate the rate equations until they are stationary; OverflowError if they oscillate."""
     table, counts, calls = model.table, start, 0
 
     def drift(counts: Array) -> Array:
@@ -144,14 +144,14 @@ def _follow(model: Model, start: Array) -> Array:
     span = 1 / max(1e-300, np.abs(table.jacobian(start)).max())
     for _ in range(80):
         counts = solve(model, np.array([span]), counts, drift, table.jacobian)[-1]
-        if _rests(table, counts, max(1.0, start.max()), _AT_REST):
+        if _is_stationary(table, counts, max(1.0, start.max()), _STATIONARY):
             break
         span *= 2
     return counts
 
 
 def _newton(model: Model, place: Array, basis: Array) -> Array | None:
-    """Steady state near a place, or None."""
+    """Steady state near given counts, or None."""
     from scipy.optimize import root  # here, because it takes long to load
 
     table = model.table
@@ -168,10 +168,10 @@ def _newton(model: Model, place: Array, basis: Array) -> Array | None:
     if not np.isfinite(counts).all() or (counts < -slack).any() or (counts > top + slack).any():
         return None
     counts = np.clip(counts, 0, top)
-    return counts if _rests(table, counts, max(1.0, place.max()), 1e-8) else None
+    return counts if _is_stationary(table, counts, max(1.0, place.max()), 1e-8) else None
 
 
-def _rests(table: Any, counts: Array, largest: float, tolerance: float) -> bool:
+def _is_stationary(table: Any, counts: Array, largest: float, tolerance: float) -> bool:
     """Whether the drift is that of deviations within a tolerance."""
     deviations = np.maximum(counts, 1e-6 * largest)
     linear = np.abs(table.jacobian(counts)) @ deviations

@@ -64,9 +64,9 @@ def of_averages(ensemble: Any) -> AverageThermodynamics:
 
     Entropy and σ are functions of the average counts; their errors follow from the covariance of
     the averages and the exact derivative. They are not averages over trajectories: `along` and
-    `internal_production` give those. To first order: a closed system at rest has its largest
-    entropy and σ = 0, where the slope vanishes, and ±1.96 errors of these two may hold the truth in
-    84 % of runs only.
+    `internal_production` give those. To first order: in the steady state of a closed system
+    the entropy is largest and σ = 0, so that the derivative vanishes; intervals of ±1.96 standard
+    errors of these two may then cover the true value in only 84 % of runs.
 
     Parameters
     ----------
@@ -107,9 +107,8 @@ def of_averages(ensemble: Any) -> AverageThermodynamics:
             entropy(mean), propagated(entropy, mean, covariance),
             _finite(sigma(mean)), _finite(propagated(sigma, mean, covariance)),
         ]  # fmt: skip
-    return AverageThermodynamics(  # the six values in the order of the attributes
-        model, moments.n, ensemble.times, *values, heat=heat, heat_sem=heat_sem
-    )
+    values += [heat, heat_sem]
+    return AverageThermodynamics(model, moments.n, ensemble.times, *values)
 
 
 def propagated(function: Callable[[Any], Any], mean: Array, covariance: Array) -> Array:

@@ -105,11 +105,12 @@ def entropies(model: BaseModel, counts: Any, si: bool = False) -> NDArray[Any]:
     out = np.full(counts.shape, np.nan, counts.dtype)
     for p, pool in enumerate(model.pool_specs):
         if pool.kind != "mass_action":
-            n = counts[..., p] / pool.size
+            size: Any = pool.size  # None for mass action alone
+            n = counts[..., p] / size
             if pool.kind == "bosonic":
-                out[..., p] = pool.size * ((1 + n) * np.log1p(n) - xlogy(n, n))
+                out[..., p] = size * ((1 + n) * np.log1p(n) - xlogy(n, n))
             else:
-                out[..., p] = -pool.size * (xlogy(n, n) + xlogy(1 - n, 1 - n))
+                out[..., p] = -size * (xlogy(n, n) + xlogy(1 - n, 1 - n))
     return out * entropy_unit(model, si)[0]
 
 

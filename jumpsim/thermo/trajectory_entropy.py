@@ -3,7 +3,7 @@
 Boltzmann's entropy S_B = Σ ln(number of states) changes with every event; summed over the events
 within the system it is the trajectory's internal entropy production. Stochastic thermodynamics
 takes ln(w_forward/w_reverse) of each event instead, the rate of its declared reverse taken in the
-state behind it: infinite where there is no reverse.
+state after it: infinite where there is no reverse.
 """
 
 from collections.abc import Callable
@@ -34,13 +34,13 @@ class TrajectoryEntropy:
     boltzmann : ndarray
         Boltzmann's entropy S_B of the pools together, k_B.
     internal : ndarray
-        What events within the system have produced of it.
+        Its change by events within the system, accumulated.
     stochastic : ndarray
         Σ ln(w_forward/w_reverse) of all events that have a reverse; for events with a bath it
-        includes what the bath gains.
+        includes the entropy given to the bath.
     irreversible : ndarray of int64
         Events until then whose reverse cannot happen; after the first one, the stochastic entropy
-        production is in truth infinite.
+        production is infinite.
     """
 
     model: Model
@@ -211,7 +211,7 @@ def ratios_are_entropy(ensemble: Any) -> bool:
     model = ensemble.model
     if "counts" not in ensemble.record or ensemble.ntraj == 0:
         return False
-    # An event that nothing undoes may have happened between the stored times, unseen in the sample.
+    # An event without a reverse may have happened between two stored times, unseen in the sample.
     if model.irreversible:
         return False
     sample = next(ensemble.slabs("counts")).reshape(-1, len(model.pools))

@@ -139,7 +139,7 @@ def test_nothing_to_count():
         (("end 1",), "counts", 20, "counting needs the jumps, but this run kept counts"),
         (("end 1",), "jumps", 7, "four cumulants need 8 trajectories"),
         (("end 3",), "jumps", 20, "unknown channel or bath 'end 3'; did you mean 'end 2'"),
-        (([],), "jumps", 20, "there is nothing to count"),
+        (([],), "jumps", 20, "`counted` is empty"),
         (("end 1", 2.0), "jumps", 20, "at least 2 of the stored times from 2 s on, but there are"),
         (("end 1", "5 kg"), "jumps", 20, "`after` must be a time"),
     ],

@@ -257,4 +257,4 @@ def test_bad_index(index):
 def test_printed():
     found = js.linear_noise(birth_death(), [0, 1], (3,))
     assert str(found).startswith("linear noise of model: 2 times from 0 s to 1 s, at the end X = ")
-    assert "at rest: X = 12 ± 3.464" in str(js.stationary_noise(birth_death(), (3,)))
+    assert "in the steady state: X = 12 ± 3.464" in str(js.stationary_noise(birth_death(), (3,)))

@@ -303,5 +303,7 @@ def test_printed():
     assert str(js.master_equation(model, [2.0], start)).startswith(
         "master equation of hohlraum up to 2 s: 7 states, mean N = "
     )
-    assert str(js.stationary(model, start)).startswith("stationary law of hohlraum: 7 states, ")
+    assert str(js.stationary(model, start)).startswith(
+        "stationary distribution of hohlraum: 7 states, "
+    )
     assert "7 reachable states of hohlraum, 12 events" in str(js.stationary(model, start).space)

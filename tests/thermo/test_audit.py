@@ -10,7 +10,7 @@ from support.networks import random_model
 import jumpsim as js
 from jumpsim.cli.main import main
 from jumpsim.model.initial import Thermal
-from jumpsim.thermo.second_law.equilibria import disturbance
+from jumpsim.thermo.second_law.equilibria import imbalance
 from jumpsim.thermo.second_law.kolmogorov import kolmogorov, reduced_copy
 from jumpsim.thermo.second_law.small_cycles import lumped_closure, random_states, resolved_closure
 
@@ -284,12 +284,12 @@ def test_a_square_that_does_not_close():
 
 def test_disturbance_of_the_thermal_law():
     states = np.array([[3, 2], [0, 4], [7, 0]])
-    assert disturbance(s.hohlraum(5, 2.5, 1.0), 0.7, states) < 1e-13
+    assert imbalance(s.hohlraum(5, 2.5, 1.0), 0.7, states) < 1e-13
     one_way = js.Model(
         [js.Pool.bosonic("N", 2.5), js.Pool.tls("m", 5)],
         [js.Channel("emission", 1.0, {"m": 1}, {"N": 1})],
     )
-    assert disturbance(one_way, 0.7, states) > 0.1
+    assert imbalance(one_way, 0.7, states) > 0.1
 
 
 def test_closures_at_random_states():

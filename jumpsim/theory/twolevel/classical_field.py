@@ -98,7 +98,7 @@ class ClassicalField:
     def evolve(
         self, times: Times, start: tuple[float, float, complex] = (0.0, 0.0, 0.0)
     ) -> tuple[Array, Array, ComplexArray]:
-        """Density matrix from a start on (W A1-A3).
+        """Time evolution of the density matrix (W A1-A3).
 
         Parameters
         ----------
@@ -119,7 +119,10 @@ class ClassicalField:
         return upper, lower, real_part + 1j * imaginary
 
     def given(self, times: Times, start: tuple[float, float, complex] = (0.0, 0.0, 0.0)) -> Array:
-        """Quanta given to the field since t = 0, ∫R dt (n_times,); arguments as in `evolve`."""
+        """Net number of quanta emitted into the field since t = 0, ∫R dt, shape (n_times,).
+
+        Arguments as in `evolve`.
+        """
         from scipy.linalg import expm
 
         away, rest, matrix = self._away(start)
@@ -130,13 +133,13 @@ class ClassicalField:
 
     @property
     def counting(self) -> PhotonCounting:
-        """Long-time statistics of the net number of quanta given to the field."""
+        """Long-time statistics of the net number of quanta emitted into the field."""
         if np.ndim(self.R):
             raise InputError("counting statistics are found for one set of parameters")
         return PhotonCounting(partial(field_generator, self.parameters), 4)
 
     def _away(self, start: tuple[float, float, complex]) -> tuple[Array, Array, Array]:
-        """Start less the steady state, the steady state, and the matrix between them."""
+        """Deviation of the start from the steady state, the steady state, and the generator."""
         if np.ndim(self.R):
             raise InputError("a transient is found for one set of parameters, not for arrays")
         upper, lower, coherence = start
@@ -144,7 +147,7 @@ class ClassicalField:
         if not (0 <= first[0] <= 1 and 0 <= first[1] <= 1):
             raise InputError("`start` must begin with two occupations from 0 to 1")
         if abs(coherence) ** 2 > min(upper * (1 - lower), lower * (1 - upper)) + 1e-12:
-            raise InputError("`start`: so large a coherence does not go with these occupations")
+            raise InputError("`start`: the coherence is too large for these occupations")
         rest = np.array(
             [self.occupation_u, self.occupation_l, self.coherence.real, self.coherence.imag]
         )
@@ -201,7 +204,7 @@ def classical_field(
         Coupling to the field (W 10); 0 means no light.
     **more
         Fillings `f_u`, `f_l`; or `T_u`, `mu_u`, `T_l`, `mu_l` instead of each, with `energies`
-        "effective" (W 14, 16) or "bare" (W 9): where the reservoirs are asked for their fillings.
+        "effective" (W 14, 16) or "bare" (W 9): the energies at which the fillings are evaluated.
 
     Returns
     -------

@@ -1,8 +1,9 @@
-"""Full counting statistics at rest, from the tilted generator.
+"""Full counting statistics of the steady state, from the tilted generator.
 
-What is counted is the net number of electrons from reservoir u. In the long run it is the number of
-photons made: the two differ by what the levels hold, which is bounded. Photons counted at the bath
-would do as well on average, but their mode holds any number, and rare fillings would rule λ(s).
+What is counted is the net number of electrons from reservoir u. At long times it is the number of
+photons emitted: the two differ by the occupation of the levels, which is bounded. Photons counted
+at the bath have the same mean, but the photon number is unbounded, and rare large ones would
+dominate λ(s).
 """
 
 from collections.abc import Callable, Mapping
@@ -15,12 +16,12 @@ _DENSE = 1500  # unknowns up to which all eigenvalues are found
 
 
 class PhotonCounting:
-    """Net number of electrons from reservoir u, and so of photons made, in a long time.
+    """Net number of electrons from reservoir u, equal to that of emitted photons at long times.
 
     Parameters
     ----------
     generator : callable
-        Matrix of d/dt with what some channels feed weighted, by their names.
+        From weights of channels, by name, to the tilted generator (a sparse matrix).
     populations : int
         How many of its unknowns are populations; they come first.
     """
@@ -30,17 +31,17 @@ class PhotonCounting:
 
     @property
     def rate(self) -> float:
-        """Their mean per second, equal to R."""
+        """Mean number per second, equal to R."""
         return self._rates[0]
 
     @property
     def variance(self) -> float:
-        """Variance of their number per second."""
+        """Variance of the number per second."""
         return self._rates[1]
 
     @property
     def fano(self) -> float:
-        """Variance over mean; NaN where nothing flows."""
+        """Variance over mean; NaN for a mean of 0."""
         rate, variance = self._rates
         return variance / rate if rate != 0 else np.nan
 
@@ -90,4 +91,4 @@ class PhotonCounting:
         return self._weighted({"into u": tilt, "out of u": 1 / tilt})
 
     def __str__(self) -> str:
-        return f"photons made: {self.rate:.6g} per second, Fano factor {self.fano:.6g}"
+        return f"photons emitted: {self.rate:.6g} per second, Fano factor {self.fano:.6g}"

@@ -20,8 +20,8 @@ def generator(p: ModeParameters, cutoff: int, weights: Mapping[str, float] | Non
     cutoff : int
         N, the largest photon number; nothing is created beyond it.
     weights : dict of str to float, optional
-        Factor of what a channel's jumps feed, by its name (1 where none is given): e^s tilts the
-        equation to count them, 0 leaves what has not jumped yet.
+        Factor of the gain terms of each channel's jumps, by name (default 1): e^s gives the tilted
+        generator that counts them, 0 the evolution without such jumps.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What the two-level system does as a machine, and how well."""
+"""Operation of the two-level system as a machine, and its efficiency."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ class Operation:
         Light over electrical power for a diode, electrical power over light for a solar cell; NaN
         otherwise.
     bound : float
-        What the second law allows: 1/(1 - T/T_b) for a diode with T < T_b, infinite for one with
+        Upper bound by the second law: 1/(1 - T/T_b) for a diode with T < T_b, infinite for one with
         T ≥ T_b, 1 - T/T_b (Carnot) for a solar cell; NaN otherwise.
     """
 
@@ -36,12 +36,12 @@ class Operation:
 
 
 def operation(steady: Any) -> Operation:
-    """Tell what a machine with reservoirs of equal temperature does (W after 23).
+    """Mode of operation of a machine with electron reservoirs of equal temperature (W after 23).
 
     Parameters
     ----------
     steady : QuantisedMode
-        Made from temperatures and chemical potentials, T_u = T_l.
+        Given by temperatures and chemical potentials, T_u = T_l.
 
     Returns
     -------

@@ -122,8 +122,9 @@ class PeriodicState:
 
 
 def periodic(
-    hamiltonian: Any, gamma: Any, *, period: float | None=None, f: Any=None, T: Any=None, mu: Any=None, energies: str="effective", start: ArrayLike | None=None,
-    damping: float=0.3, tolerance: float=1e-10, max_iterations: int=10_000,
+    hamiltonian: Any, gamma: Any, *, period: float | None = None, f: Any = None, T: Any = None,
+    mu: Any = None, energies: str = "effective", start: ArrayLike | None = None,
+    damping: float = 0.3, tolerance: float = 1e-10, max_iterations: int = 10_000,
 ) -> PeriodicState:  # fmt: skip
     """Periodic steady state, with fillings that are given or self-consistent (W C1-C4, 16).
 
@@ -205,7 +206,9 @@ class _System:
         harmonics, omega = _harmonics(hamiltonian, period)
         gamma = np.broadcast_to(check_rates(gamma=gamma)[0], (len(harmonics[0]),)).astype(float)
         if not (gamma > 0).any():
-            raise InputError("`gamma` must be > 0 for one level at least, or nothing comes to rest")
+            raise InputError(
+                "`gamma` must be > 0 for one level at least, or there is no steady state"
+            )
         return cls(harmonics, omega, gamma, _responses(harmonics, omega, gamma))
 
     @property
@@ -231,9 +234,9 @@ def periodic_solutions(
     seed: int = 0,
     tolerance: float = 1e-10,
 ) -> list[PeriodicState]:
-    """Every self-consistent solution that is found from several starts: there may be many.
+    """Self-consistent solutions found from several starts; there may be more than one.
 
-    A root is sought from each start, so that solutions are found at which no iteration ends.
+    A root is sought from each start, which also finds solutions that the iteration does not reach.
 
     Parameters
     ----------
@@ -245,7 +248,7 @@ def periodic_solutions(
         Standard deviation of the random starts; by default the largest entry of the Hamiltonian.
     seed : int
     tolerance : float
-        Largest difference between the energies asked for and those that the flows carry.
+        Largest difference between the assumed effective energies and those of the flows.
 
     Returns
     -------
@@ -313,7 +316,7 @@ def _harmonics(hamiltonian: Any, period: float | None) -> tuple[dict[int, Comple
     return given, omega
 
 
-def _sampled(hamiltonian: Any, period: float | None) -> dict[int, ComplexArray]:
+def _sampled(hamiltonian: Any, period: Any) -> dict[int, ComplexArray]:
     """Harmonics of a function, from as many samples as they need."""
     number = 16
     while True:

@@ -20,7 +20,7 @@ from .counting_statistics import PhotonCounting
 from .liouvillian import BOTH, EMPTY, LOWER, UPPER, generator, packed, propagated, unpacked
 from .operation import Operation, operation
 
-TAIL = 1e-12  # weight above the cutoff that is allowed unasked
+TAIL = 1e-12  # largest weight of the highest photon number with an automatic cutoff
 MOST = 2**15  # photons
 _FIRST = 16
 
@@ -82,7 +82,7 @@ class ModeState:
 
     @property
     def R(self) -> Any:
-        """Net rate u → l with a photon made (W B6)."""
+        """Net rate u → l with emission of a photon (W B6)."""
         return 2 * self.Y.imag
 
     @property
@@ -148,7 +148,7 @@ class QuantisedMode(ModeState):
         )  # fmt: skip
 
     def evolve(self, times: Times, start: Mapping[str, Any]) -> ModeState:
-        """Density matrix from a start on (W 18).
+        """Time evolution of the density matrix (W 18).
 
         Parameters
         ----------
@@ -161,7 +161,7 @@ class QuantisedMode(ModeState):
         Returns
         -------
         ModeState
-            At every time.
+            With one density matrix for each time.
         """
         times = as_times(times)
         first = _start(start)
@@ -176,13 +176,13 @@ class QuantisedMode(ModeState):
 
     @cached_property
     def counting(self) -> PhotonCounting:
-        """Long-time statistics of the net number of photons made, `PhotonCounting`."""
+        """Long-time statistics of the net number of photons emitted."""
         cutoff = self.populations.shape[1] - 1
         return PhotonCounting(partial(generator, self.parameters, cutoff), 4 * (cutoff + 1))
 
     @property
     def operation(self) -> Operation:
-        """What the machine does, in words, and how well; needs T and μ of all reservoirs."""
+        """Mode of operation and efficiency; needs T and μ of all reservoirs."""
         return operation(self)
 
     def __str__(self) -> str:
@@ -223,7 +223,7 @@ def quantised_mode(
         Exchange with the electron reservoirs and the photon bath, > 0.
     cutoff : int, optional
         Largest photon number kept; by default it grows until the weight of the last is below
-        1e-12. A given one that leaves more is refused.
+        1e-12. For a given one with a larger weight, InputError is raised.
     **more
         Fillings `f_u`, `f_l`, `n_b`; or `T_u`, `mu_u`, `T_l`, `mu_l`, `T_b` instead of each, with
         `energies` "effective" (W 21) or "bare".
@@ -260,7 +260,7 @@ def steady(parameters: ModeParameters, cutoff: int | None = None) -> QuantisedMo
 def hartree_fock(parameters: ModeParameters) -> tuple[float, float, float, float]:
     """Net rate R in the closure F ≈ σ_uu (1-σ_ll) + (σ_uu-σ_ll) n (W B12), and the occupations.
 
-    Its sign is always right, its value within a tenth for most weak couplings only.
+    Its sign is always correct; its value is accurate within 10 % for most weak couplings only.
 
     Parameters
     ----------
@@ -279,7 +279,7 @@ def hartree_fock(parameters: ModeParameters) -> tuple[float, float, float, float
     constant = p.alpha * (p.f_u * (1 - p.f_l) + (p.f_u - p.f_l) * p.n_b)
     roots = np.roots([square, linear, constant]) if square else np.array([-constant / linear])
     roots = roots[np.abs(roots.imag) < 1e-12 * (1 + np.abs(roots))].real
-    # The root that grows out of R = 0 with the coupling: occupations stay between 0 and 1.
+    # The root that continues R = 0 at zero coupling: occupations stay between 0 and 1.
     found = float(roots[np.abs(roots).argmin()])
     return found, p.f_u - a * found, p.f_l + b * found, p.n_b + c * found
 
@@ -299,7 +299,7 @@ def _steady(parameters: ModeParameters, cutoff: int) -> QuantisedMode:
 
 
 def larger(cutoff: int, tail: float) -> int:
-    """Twice as many photons; refuses to keep more than the solver can."""
+    """Twice the cutoff, at most `MOST`; InputError when `MOST` is not enough."""
     if cutoff >= MOST:
         raise InputError(
             f"with {MOST} photons kept the weight of the last is still {tail:.2g}; the mode is too "

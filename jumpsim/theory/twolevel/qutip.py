@@ -1,4 +1,4 @@
-"""The same machine for QuTiP, to compare with, or to go on where this package ends."""
+"""The same system for QuTiP, for comparison and for calculations beyond this package."""
 
 from typing import Any
 

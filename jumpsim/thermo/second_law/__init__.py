@@ -1,1 +1,1 @@
-"""The second-law audit of a model: does it balance in detail, and can its entropy fall."""
+"""The second-law audit of a model: detailed balance, and the sign of its entropy production."""

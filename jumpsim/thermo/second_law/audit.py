@@ -13,7 +13,7 @@ from ...utils.results import Result
 from ...utils.tables import columns
 from ...utils.text import readable_times
 from .. import energy_changes, entropies, entropy_production
-from .equilibria import disturbance, drift_at_equilibrium, stationary_equilibria
+from .equilibria import drift_at_equilibrium, imbalance, stationary_equilibria
 from .kolmogorov import Balance, kolmogorov
 from .small_cycles import Closure, lumped_closure, random_states, resolved_closure
 
@@ -141,7 +141,7 @@ class Audit(Result):
             ("small cycles, lumped", _closure(self.lumped)),
             ("by channel", _closure(self.resolved)),
             ("first law", "holds" if not any(self.first_law.values()) else "VIOLATED, see above"),
-            ("stationary equilibria", f"{self.equilibria[0]} (exact law)"),
+            ("stationary equilibria", f"{self.equilibria[0]} (exact distribution)"),
             ("", f"{self.equilibria[1]} (rate equations)"),
         ]
         if not np.isnan(self.sigma).all():
@@ -196,7 +196,7 @@ def audit(model, initial, times=None):
         resolved_closure(model, within, states),
         _first_law(model),
         (
-            stationary_equilibria(model, lambda x: disturbance(model, x, states)),
+            stationary_equilibria(model, lambda x: imbalance(model, x, states)),
             stationary_equilibria(model, lambda x: drift_at_equilibrium(model, x)),
         ),
         grid,

@@ -1,4 +1,4 @@
-"""Which thermal equilibrium, if any, is left alone by the events of a model."""
+"""Which thermal equilibria, if any, are stationary under the events of a model."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,12 +11,12 @@ from ...model.microstates import log_states
 from ...model.model import Model
 from ...utils.typing import IntArray
 
-_LEFT_ALONE = 1e-9
+_STATIONARY = 1e-9
 _TRIED = np.geomspace(0.05, 20, 40)  # ħΩ/k_B T
 
 
-def disturbance(model: Model, x: float, states: IntArray) -> float:
-    """How strongly events disturb the thermal law P ∝ Π states(N) e^(-x ε N).
+def imbalance(model: Model, x: float, states: IntArray) -> float:
+    """Relative deviation from stationarity of the thermal distribution P ∝ Π states(N) e^(-x ε N).
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def disturbance(model: Model, x: float, states: IntArray) -> float:
         Largest |inflow - outflow| of probability over the states, relative to the outflow.
     """
     inflow, outflow = np.zeros(len(states)), np.zeros(len(states))
-    here = _log_law(model, x, states)
+    here = _log_weight(model, x, states)
     for c, change in enumerate(model.table.changes):
         before = states - change
         outflow += model.table.rate_of(c, states)
@@ -40,20 +40,20 @@ def disturbance(model: Model, x: float, states: IntArray) -> float:
             if pool.capacity is not None:
                 possible &= before[:, p] <= pool.capacity
         if possible.any():
-            there = _log_law(model, x, before[possible])
+            there = _log_weight(model, x, before[possible])
             rate = model.table.rate_of(c, before[possible])
             inflow[possible] += rate * np.exp(there - here[possible])
     scale = outflow + inflow
     return float((np.abs(inflow - outflow) / np.where(scale > 0, scale, 1)).max())
 
 
-def stationary_equilibria(model: Model, unrest: Callable[[float], float]) -> str:
-    """Say which thermal equilibria are stationary.
+def stationary_equilibria(model: Model, deviation: Callable[[float], float]) -> str:
+    """Thermal equilibria that are stationary.
 
     Parameters
     ----------
     model : Model
-    unrest : callable
+    deviation : callable
         Of ħΩ/k_B T; 0 when that equilibrium is stationary.
 
     Returns
@@ -64,7 +64,7 @@ def stationary_equilibria(model: Model, unrest: Callable[[float], float]) -> str
     if any(pool.kind == "mass_action" for pool in model.pool_specs):
         return "not defined (mass action)"
     tried = sorted({*_TRIED, *bath_temperatures(model)})
-    left = [x for x in tried if unrest(x) < _LEFT_ALONE]
+    left = [x for x in tried if deviation(x) < _STATIONARY]
     if len(left) == len(tried):
         return "every"
     if left:
@@ -99,7 +99,7 @@ def drift_at_equilibrium(model: Model, x: float) -> float:
     return float((drift / np.where(gross > 0, gross, 1)).max())
 
 
-def _log_law(model: Model, x: float, states: IntArray) -> Any:
+def _log_weight(model: Model, x: float, states: IntArray) -> Any:
     parts = [
         log_states(pool, states[:, p]) - x * pool.energy * states[:, p]
         for p, pool in enumerate(model.pool_specs)
