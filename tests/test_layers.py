@@ -12,8 +12,9 @@ PACKAGE = Path(__file__).parent.parent / "jumpsim"
 # A file or folder of the package may import from the lines above its own, and from itself.
 LAYERS = [
     {"errors", "streams"},
-    {"units", "statistics"},
+    {"units"},
     {"utils"},
+    {"statistics"},
     {"model", "engine"},
     {"systems"},
     {"theory", "store"},
