@@ -1,21 +1,25 @@
-"""When something first happens: first passages and waiting times, from the master equation."""
+"""Distributions of first-passage times and waiting times, from the master equation."""
 
 import operator
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, choices
-from ..model.initial import as_initial
-from ..model.model import Model, as_model
+from ..model.base import BaseModel
+from ..model.initial import Start, as_initial
+from ..model.model import as_model
 from ..units import as_times
+from ..utils.typing import Array, BoolArray, IntArray, Times
 from .master_equation import evolve
-from .state_space import MOST_STATES, reachable
+from .state_space import MOST_STATES, StateSpace, reachable
 from .stationary import stationary
 
+Target = str | Sequence[str] | Mapping[str, int] | Callable[[IntArray], Any]
 _CONDITION = re.compile(r"\s*(.+?)\s*(<=|>=|=|<|>)\s*(\d{1,15})\s*")
 _COMPARISONS = {
     "=": operator.eq, "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge
@@ -24,13 +28,13 @@ _COMPARISONS = {
 
 @dataclass(frozen=True, eq=False)
 class Passage:
-    """Law of the time until something first happens.
+    """Distribution of the time of the first occurrence of an event or a state.
 
     Attributes
     ----------
     model : Model
     what : str
-        What is waited for.
+        The event or state.
     times : ndarray, shape (n_times,)
         Seconds.
     survival : ndarray, shape (n_times,)
@@ -43,16 +47,16 @@ class Passage:
         Of the time, in seconds and seconds²; infinite when it may never happen.
     """
 
-    model: Model
+    model: BaseModel
     what: str
-    times: np.ndarray
-    survival: np.ndarray
-    density: np.ndarray
+    times: Array
+    survival: Array
+    density: Array
     probability: float
     mean: float
     variance: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"time until {self.what} in {self.model.name}: mean {self.mean:.6g} s, standard "
             f"deviation {np.sqrt(self.variance):.6g} s, happens with probability "
@@ -61,9 +65,14 @@ class Passage:
 
 
 def first_passage_distribution(
-    model, times, initial, target, truncate=None, max_states=MOST_STATES
-):
-    """Law of the first time at which a system is in one of the target states.
+    model: Any,
+    times: Times,
+    initial: Start,
+    target: Target,
+    truncate: Mapping[str, int] | None = None,
+    max_states: int = MOST_STATES,
+) -> Passage:
+    """Distribution of the first time at which a system is in one of the target states.
 
     Parameters
     ----------
@@ -92,9 +101,15 @@ def first_passage_distribution(
 
 
 def waiting_time_distribution(
-    model, times, initial, channels, following=None, truncate=None, max_states=MOST_STATES
-):
-    """Law of the time until the next event of one of some channels.
+    model: Any,
+    times: Times,
+    initial: Start,
+    channels: str | Sequence[str],
+    following: str | None = None,
+    truncate: Mapping[str, int] | None = None,
+    max_states: int = MOST_STATES,
+) -> Passage:
+    """Distribution of the time until the next event of any of the given channels.
 
     Parameters
     ----------
@@ -102,11 +117,12 @@ def waiting_time_distribution(
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        The start of the wait; with `following` the start from which the stationary law is reached.
+        The start of the wait; with `following` the
+        start from which the stationary distribution is reached.
     channels : str or list of str
-        What is waited for.
+        The event or state.
     following : str, optional
-        Wait from an event of this channel at rest, instead of from the start.
+        Begin after an event of this channel in the steady state, instead of at the start.
     truncate, max_states
         As for `master_equation`.
 
@@ -117,22 +133,22 @@ def waiting_time_distribution(
     times, initial = as_times(times), as_initial(initial, as_model(model))
     names = [channels] if isinstance(channels, str) else list(channels)
     if not names:
-        raise InputError("`channels` must name a channel to wait for")
+        raise InputError("`channels` must name at least one channel")
     places = [_channel(model, name) for name in names]
     what = " or ".join(f"'{n}'" for n in names)
     if following is None:
         space = reachable(model, initial, truncate, max_states)
         start = space.start
     else:
-        law = stationary(model, initial, truncate, max_states)
-        space, what = law.space, f"{what} after '{following}'"
-        start = _just_after(space, law.probabilities, _channel(model, following))
+        steady = stationary(model, initial, truncate, max_states)
+        space, what = steady.space, f"{what} after '{following}'"
+        start = _just_after(space, steady.probabilities, _channel(model, following))
     nowhere = np.zeros(len(space), bool)
     return _passage(space, times, start, space.matrix(silent=places), nowhere, what, places)
 
 
-def as_target(model, target):
-    """Return the function of the states that a target means, and the target in words.
+def as_target(model: Any, target: Target) -> tuple[Callable[[IntArray], BoolArray], str]:
+    """Indicator function of the target states, and a description of the target.
 
     Parameters
     ----------
@@ -155,21 +171,21 @@ def as_target(model, target):
     if not conditions:
         raise InputError('`target` must give a condition, such as "m = 0"')
 
-    def reached(states):
+    def reached(states: IntArray) -> BoolArray:
         return np.all([compare(states[:, p], count) for p, compare, count, _ in conditions], axis=0)
 
     return reached, " and ".join(words for *_, words in conditions)
 
 
-def _reached_by(target, states):
+def _reached_by(target: Callable[[IntArray], Any], states: IntArray) -> BoolArray:
     hit = np.asarray(target(states))
     if hit.shape != (len(states),) or hit.dtype != bool:
         raise InputError("`target` must return True or False for each row of the states")
     return hit
 
 
-def _condition(model, text):
-    """(place of the pool, comparison, count, words) of a condition such as "m <= 10"."""
+def _condition(model: Any, text: Any) -> tuple[int, Callable[[Any, Any], Any], int, str]:
+    """(index of the pool, comparison, count, description) of a condition such as "m <= 10"."""
     found = (
         re.fullmatch(r"\s*(.+?)\s*(<=|>=|=|<|>)\s*(\d{1,15})\s*", text)
         if isinstance(text, str)
@@ -183,21 +199,31 @@ def _condition(model, text):
     return model.pools.index(name), _COMPARISONS[sign], int(count), f"{name} {sign} {count}"
 
 
-def _channel(model, name):
+def _channel(model: Any, name: Any) -> int:
     return model.channels.index(model.channel(name).name)
 
 
-def _just_after(space, law, channel):
-    """Law of the state just after an event of a channel, at rest."""
+def _just_after(space: StateSpace, probabilities: Array, channel: int) -> Array:
+    """Stationary distribution of the state just after an event of a channel."""
     source, target, which, rate = space.edges
-    flow = np.where((which == channel) & (target >= 0), rate * law[source], 0.0)
+    flow = np.where((which == channel) & (target >= 0), rate * probabilities[source], 0.0)
     if flow.sum() == 0:
-        raise InputError(f"channel '{space.model.channels[channel]}' never fires at rest")
+        raise InputError(
+            f"channel '{space.model.channels[channel]}' has no events in the steady state"
+        )
     return np.bincount(target[flow > 0], flow[flow > 0], len(space)) / flow.sum()
 
 
-def _passage(space, times, start, generator, hit, what, channels=()):
-    """Make the hit states absorbing, or count events of `channels`; what leaves is what arrives."""
+def _passage(
+    space: StateSpace,
+    times: Array,
+    start: Array,
+    generator: Any,
+    hit: BoolArray,
+    what: str,
+    channels: Sequence[int] = (),
+) -> Passage:
+    """Passage into absorbing states, or by events of `channels`; the outflow is the density."""
     alive = np.flatnonzero(~hit)
     inner = generator[:, alive][alive, :].tocsc()
     source, target, channel, rate = space.edges
@@ -212,8 +238,8 @@ def _passage(space, times, start, generator, hit, what, channels=()):
     )  # fmt: skip
 
 
-def _moments(inner, start, flux, at_once):
-    """Chance to arrive at all, mean and variance of the time."""
+def _moments(inner: Any, start: Array, flux: Any, at_once: float) -> tuple[float, float, float]:
+    """Probability of arrival, mean and variance of the time."""
     from scipy.sparse import coo_array, hstack, vstack
     from scipy.sparse.csgraph import breadth_first_order
     from scipy.sparse.linalg import splu

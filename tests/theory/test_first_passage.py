@@ -154,7 +154,7 @@ def test_refused(call, match):
 
 
 def test_no_wait_after_what_never_happens():
-    with pytest.raises(js.InputError, match="'loss m via 1' never fires at rest"):
+    with pytest.raises(js.InputError, match="'loss m via 1' has no events in the steady state"):
         js.waiting_time_distribution(
             decay(), [1], (1, 0, 1), "loss A via 1", following="loss m via 1"
         )

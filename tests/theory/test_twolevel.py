@@ -268,7 +268,7 @@ def test_counting_statistics():
         ),
         (
             lambda: w.classical_field(1, 0, 1, 1, 1, 1, f_u=0.5, f_l=0.5).evolve([1], (1, 0, 1)),
-            "so large a coherence",
+            "the coherence is too large",
         ),
         (
             lambda: w.classical_field(1, 0, [1, 2], 1, 1, 1, f_u=0.5, f_l=0.5).evolve([1]),

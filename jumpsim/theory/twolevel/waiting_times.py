@@ -1,10 +1,16 @@
-"""How long quantum jumps keep one waiting, from the density matrix of what has not jumped yet."""
+"""Waiting times of quantum jumps, from the density matrix conditioned on no jump."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
+from ...model.initial import Initial
 from ...systems.twolevel.parameters import ModeParameters
+from ...systems.twolevel.quantum_jumps import TwoLevel
 from ...units import as_times
+from ...utils.typing import Array, Times
 from ..first_passage import Passage
 from .expectations import start_populations
 from .liouvillian import generator, packed, propagated
@@ -13,8 +19,14 @@ from .quantised_mode import TAIL, larger, steady
 _MARGIN = 16  # photons beyond the start and the steady state, to begin with
 
 
-def waiting_time_distribution(model, times, initial, channels, following=None):
-    """Law of the time until the next jump of one of some channels.
+def waiting_time_distribution(
+    model: TwoLevel,
+    times: Times,
+    initial: Initial,
+    channels: Sequence[str],
+    following: str | None = None,
+) -> Passage:
+    """Distribution of the time until the next jump of any of the given channels.
 
     Parameters
     ----------
@@ -25,9 +37,9 @@ def waiting_time_distribution(model, times, initial, channels, following=None):
     initial : Fixed, Mixture or Thermal
         The start of the wait, when `following` is None.
     channels : list of str
-        What is waited for.
+        Channels whose next jump ends the waiting time.
     following : str, optional
-        Wait from a jump of this channel at rest, instead of from the start.
+        Begin after a jump of this channel in the steady state, instead of at the start.
 
     Returns
     -------
@@ -40,7 +52,7 @@ def waiting_time_distribution(model, times, initial, channels, following=None):
     """
     p, times = model.parameters, as_times(times)
     if not isinstance(p, ModeParameters):
-        raise InputError("the law of waiting times is known with a quantised mode alone")
+        raise InputError("the distribution of waiting times is known only with a quantised mode")
     for name in [*channels, *([] if following is None else [following])]:
         model.channel(name)  # refuses what there is not
     rest = steady(p)
@@ -55,19 +67,21 @@ def waiting_time_distribution(model, times, initial, channels, following=None):
         if following:  # right after such a jump
             start = (generator(p, cutoff) - generator(p, cutoff, {following: 0.0})) @ start
             start /= start[:size].sum()
-        law, tail = _law(model, what, times, start, silent, size)
+        passage, tail = _passage(model, what, times, start, silent, size)
         if tail < TAIL:
-            return law
+            return passage
         cutoff = larger(cutoff, tail)
 
 
-def _law(model, what, times, start, silent, size):
-    """Law of the waits, and the greatest weight of the highest photon number on their way."""
+def _passage(
+    model: TwoLevel, what: str, times: Array, start: Array, silent: Any, size: int
+) -> tuple[Passage, float]:
+    """Distribution of the waiting times, and the largest weight of the highest photon number."""
     from scipy.sparse.linalg import splu
 
     weight = np.zeros(len(start))
     weight[:size] = 1.0
-    leaving = -(silent.T @ weight)  # what the jumps that are waited for take out
+    leaving = -(silent.T @ weight)  # probability flow out by the jumps of `channels`
     if not leaving.any():
         raise InputError(f"{what} never happens")
     vectors = propagated(silent, start, times)
@@ -83,7 +97,7 @@ def _law(model, what, times, start, silent, size):
     variance = float(2 * weight @ twice - mean**2)
     highest = [v[:size].reshape(4, -1)[:, -1].sum() / v[:size].sum() for v in (once, twice)]
     highest += [v[:size].reshape(4, -1)[:, -1].sum() for v in vectors]
-    law = Passage(
+    passage = Passage(
         model, what, times, vectors @ weight, vectors @ leaving, probability, mean, variance
     )
-    return law, max(highest)
+    return passage, max(highest)

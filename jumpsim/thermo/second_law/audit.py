@@ -5,16 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import InputError
-from ...model.initial import as_initial
+from ...model.initial import Initial, Start, as_initial
 from ...model.model import Model, as_model
 from ...theory.mean_field import mean_field
 from ...units import as_times
 from ...utils.results import Result
 from ...utils.tables import columns
 from ...utils.text import readable_times
+from ...utils.typing import Array, Times
 from .. import energy_changes, entropies, entropy_production
 from .equilibria import drift_at_equilibrium, imbalance, stationary_equilibria
-from .kolmogorov import Balance, kolmogorov
+from .kolmogorov import Balance, Cycle, kolmogorov
 from .small_cycles import Closure, lumped_closure, random_states, resolved_closure
 
 _POINTS = 2001
@@ -23,7 +24,7 @@ _ROUNDING = 1e-9  # of the gross entropy flow: below it σ is 0
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Audit(Result):
-    """Whether a model respects the second law, and how that is known.
+    """Result of the second-law audit of a model.
 
     Attributes
     ----------
@@ -36,7 +37,7 @@ class Audit(Result):
         Small cycles of the full model within the system at random states, with the channels of
         one step together, and with each channel and its declared reverse.
     first_law : dict of str to float
-        For each channel, energy that is created from nothing, ħΩ; all 0 when the first law holds.
+        For each channel, energy that is not conserved, ħΩ; all 0 when the first law holds.
     equilibria : pair of str
         Which thermal equilibria are stationary: exactly, and for the rate equations.
     times : ndarray, shape (n_times,)
@@ -56,32 +57,32 @@ class Audit(Result):
     whole: Balance
     lumped: Closure
     resolved: Closure
-    first_law: dict
-    equilibria: tuple
-    times: np.ndarray
-    sigma: np.ndarray
-    negative_intervals: list
+    first_law: dict[str, float]
+    equilibria: tuple[str, str]
+    times: Array
+    sigma: Array
+    negative_intervals: list[tuple[float, float]]
     entropy_change: float
     heat_entropy: float
     produced: float
 
     @property
-    def balanced(self):
+    def balanced(self) -> bool:
         """Whether detailed balance holds for every event, those with baths included."""
         return self.whole.lumped and self.balanced_inside
 
     @property
-    def balanced_inside(self):
-        """Whether it holds for the events within the system, lumped."""
+    def balanced_inside(self) -> bool:
+        """Whether it holds for the events within the system, channels of one step together."""
         return self.inside.lumped and self.lumped.closes
 
     @property
-    def cycle(self):
+    def cycle(self) -> Cycle | None:
         """A cycle within the system that does not balance, or None."""
         return self.inside.cycle
 
     @property
-    def losses(self):
+    def losses(self) -> tuple[str, ...]:
         """Channels that give heat to a bath and are never undone."""
         baths = {c.name for c in self.model.channel_specs if c.bath is not None}
         return tuple(name for name in self.whole.one_way if name in baths)
@@ -94,7 +95,7 @@ class Audit(Result):
 
     @property
     def verdict(self) -> str:
-        """The outcome in a sentence."""
+        """One sentence that states the result."""
         if self.balanced:
             balance = "detailed balance holds"
         elif self.balanced_inside:
@@ -112,12 +113,12 @@ class Audit(Result):
         )
         return f"{balance}; σ(t) is NEGATIVE from {spans} {unit}"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "\n".join(
             [f"second-law audit of {self.model.name}", "", *self._channels(), "", *self._findings()]
         )
 
-    def _channels(self):
+    def _channels(self) -> list[str]:
         constants = dict(zip(self.model.channels, self.model.table.constants, strict=True))
         rows = []
         for channel in self.model.channel_specs:
@@ -127,16 +128,16 @@ class Audit(Result):
             if constants[channel.name] == 0:
                 back = "- (rate 0 itself)"
             gap = self.first_law[channel.name]
-            gap = f"{gap:+g} ħΩ" if gap else "yes"
-            rows.append((channel.name, back, channel.bath or "-", gap))
+            conserved = f"{gap:+g} ħΩ" if gap else "yes"
+            rows.append((channel.name, back, channel.bath or "-", conserved))
         return columns(rows, ("channel", "reverse", "heat to", "first law"))
 
-    def _findings(self):
+    def _findings(self) -> list[str]:
         factor, unit = readable_times(self.times)
         size = f"{self.inside.states} states of a reduced copy"
         lines = [
-            ("Kolmogorov, within", f"{_balance_words(self.inside)}, {size}"),
-            ("with baths", f"{_balance_words(self.whole)}, {size}"),
+            ("Kolmogorov, within", f"{_balance_text(self.inside)}, {size}"),
+            ("with baths", f"{_balance_text(self.whole)}, {size}"),
             *([("unbalanced cycle", f"{self.cycle}")] if self.cycle else []),
             ("small cycles, lumped", _closure(self.lumped)),
             ("by channel", _closure(self.resolved)),
@@ -159,7 +160,7 @@ class Audit(Result):
         return [f"{name:<{width}}  {text}" for name, text in lines]
 
 
-def audit(model, initial, times=None):
+def audit(model: Model, initial: Start, times: Times | None = None) -> Audit:
     """Audit a model against the second law.
 
     Parameters
@@ -206,7 +207,7 @@ def audit(model, initial, times=None):
     )
 
 
-def _balance_words(balance):
+def _balance_text(balance: Balance) -> str:
     if balance.lumped and balance.resolved:
         return "every cycle closes"
     if balance.lumped:
@@ -216,7 +217,7 @@ def _balance_words(balance):
     return f"{len(balance.one_way)} channels are never undone"
 
 
-def _closure(closure):
+def _closure(closure: Closure) -> str:
     if not closure.cycles:
         return "none to test"
     apart = f"; without {len(closure.one_way)} events that cannot be undone"
@@ -226,8 +227,8 @@ def _closure(closure):
     return f"do NOT close: {closure.largest:.4g} k_B round {', '.join(closure.events)}{apart}"
 
 
-def _first_law(model):
-    """Energy that each channel makes from nothing; what a bath takes or gives is no loss."""
+def _first_law(model: Model) -> dict[str, float]:
+    """Energy that each channel does not conserve; exchange with a bath is not a violation."""
     energy = np.array([pool.energy for pool in model.pool_specs])
     gross = np.abs(model.table.changes) @ energy
     gaps = energy_changes(model)
@@ -237,7 +238,7 @@ def _first_law(model):
     }
 
 
-def _horizon(model, mean):
+def _horizon(model: Model, mean: Array) -> float:
     """Ten times the slowest relaxation time at the start."""
     rates = -np.linalg.eigvals(model.table.jacobian(mean)).real
     rates = rates[rates > 1e-9 * max(rates.max(initial=0), 1e-300)]
@@ -246,7 +247,9 @@ def _horizon(model, mean):
     return 10 / rates.min()
 
 
-def _follow(model, initial, times):
+def _follow(
+    model: Model, initial: Initial, times: Array
+) -> tuple[Array, list[tuple[float, float]], tuple[float, float, float]]:
     """σ(t), where it is negative, and ΔS, -∫ΣQ/T, ∫σ along the rate equations."""
     from scipy.integrate import simpson
 
@@ -269,7 +272,9 @@ def _follow(model, initial, times):
     return sigma, negative, (float(change), float(heat) + 0.0, float(produced))
 
 
-def _negative(model, initial, times, sigma, gross):
+def _negative(
+    model: Model, initial: Initial, times: Array, sigma: Array, gross: Array
+) -> list[tuple[float, float]]:
     """Intervals in which σ lies below 0 by more than rounding, their ends refined."""
     largest = gross[np.isfinite(sigma)].max()
     with np.errstate(invalid="ignore"):
@@ -282,11 +287,11 @@ def _negative(model, initial, times, sigma, gross):
             ends[0] = _zero(model, initial, times[first - 1], times[first])
         if after < len(times):
             ends[1] = _zero(model, initial, times[after - 1], times[after])
-        found.append(tuple(map(float, ends)))
+        found.append((float(ends[0]), float(ends[1])))
     return found
 
 
-def _zero(model, initial, early, late):
+def _zero(model: Model, initial: Initial, early: float, late: float) -> float:
     """Where σ changes its sign between two times."""
     fine = np.linspace(early, late, 201)
     sigma = entropy_production(model, mean_field(model, fine, initial).counts).total
