@@ -8,7 +8,7 @@ import pytest
 from support.analyses import ANALYSES as CALLS
 
 import jumpsim as js
-from jumpsim.analysis.catalogue import ANALYSES, table
+from jumpsim.analysis.catalogue import ANALYSES
 from jumpsim.analysis.declaration import REQUIRED
 from jumpsim.cli.main import main
 from jumpsim.utils.results import Result
@@ -52,11 +52,6 @@ def test_options_are_keywords_with_the_same_defaults(name):
         default = keywords[option.name].default
         needed = option.default is REQUIRED
         assert default is inspect.Parameter.empty if needed else default == option.default
-
-
-def test_the_documented_table_is_that_of_the_catalogue():
-    page = (ROOT / "docs" / "analyses.md").read_text().splitlines()
-    assert [line for line in page if line.startswith("|")] == table()
 
 
 @pytest.mark.parametrize("call", CALLS)
