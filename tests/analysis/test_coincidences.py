@@ -100,7 +100,7 @@ def test_refused(arguments, record, match):
 
 def test_events_that_never_happen():
     emit = np.array([True, False])
-    with pytest.raises(js.InputError, match="never happen at rest"):
+    with pytest.raises(js.InputError, match="do not occur in the steady state"):
         coincidence_rate(js.systems.hohlraum(4, 2.5, 0), [0, 1], (5, 1), emit, emit)
 
 

@@ -100,7 +100,7 @@ def test_classes_of_neighbours(monkeypatch):
     )
     assert f"mean {m.mean():.5g};" in str(found)
     monkeypatch.setattr(
-        importlib.import_module("jumpsim.plotting.distribution"), "_MOST_CLASSES", 7
+        importlib.import_module("jumpsim.plotting.distribution"), "_MAX_CLASSES", 7
     )
     (axis,) = js.plotting.distribution(found).axes
     np.testing.assert_allclose(axis.containers[0].lines[0].get_xdata(), (first + last) / 2)

@@ -95,9 +95,9 @@ def test_several_emitters():
     start = {"empty": 1, "upper": 0, "lower": 0, "both": 0, "photon": 0}
     one = js.systems.two_level(0.3, 1.0, **SET)
     levels = js.stationary(one, {"u": 0, "l": 0, "photon": 0}, truncate={"photon": 30})
-    from jumpsim.systems.twolevel.golden_rule import _several
+    from jumpsim.systems.twolevel.golden_rule import _several_emitters
 
-    pools, channels = _several(one.channel("emission").rate, [1.0, 1.5], (0.9, 0.1))
+    pools, channels = _several_emitters(one.channel("emission").rate, [1.0, 1.5], (0.9, 0.1))
     light = [c for c in one.channel_specs if c.name.startswith("photon")]
     classes = js.Model([*pools, one.pool("photon")], [*channels, *light], name="classes")
     law = js.stationary(classes, start, truncate={"photon": 30})
