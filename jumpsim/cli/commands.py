@@ -48,7 +48,7 @@ def info(options):
     from ..store import FileStore, long_run_file
     from ..store.ensemble import open as open_ensemble
 
-    if long_run_file.is_one(options.store):
+    if long_run_file.is_long_run(options.store):
         run, context = open_long(options.store), long_run_file.context(options.store)
     else:
         run, context = open_ensemble(options.store), FileStore(options.store).context

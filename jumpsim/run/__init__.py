@@ -1,1 +1,1 @@
-"""Running a plan: simulate, workers, sweeps, long runs, parameter files."""
+"""Execution of simulations: `simulate`, workers, sweeps, long runs, parameter files."""

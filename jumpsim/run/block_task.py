@@ -1,7 +1,8 @@
-"""What a worker does: simulate the trajectories of one block."""
+"""The task of a worker: simulate the trajectories of one block."""
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .. import engine, streams
 from ..statistics.moments import Moments
@@ -9,7 +10,10 @@ from ..store import records
 from ..store.block import Block, sample_moments
 from ..store.plan import Plan
 
-BLOCK_BYTES = 2**24
+if TYPE_CHECKING:
+    from ..model.base import BaseModel
+
+BLOCK_BYTES = 2**24  # memory for the trajectories that a worker simulates together
 
 
 def run_block(
@@ -21,16 +25,33 @@ def run_block(
     compiled: bool = False,
     chunk_rows: int | None = None,
 ) -> tuple[Block, float]:
-    """Simulate the trajectories first ... last-1 of a plan; what a worker does.
+    """Simulate the trajectories first ... last-1 of a plan.
 
-    With `chunk_rows` the rows of trajectories are compressed in chunks of so many, as in a file.
+    Parameters
+    ----------
+    plan : Plan
+    first, last : int
+        First index, and last index + 1.
+    max_events : int, optional
+        Largest number of events of a trajectory.
+    proceed : callable, optional
+        Called with (finished rows, events) since the last call; False ends the block early.
+    compiled : bool
+        Whether to compile code for the model; changes no number.
+    chunk_rows : int, optional
+        Number of rows in a chunk: the rows are compressed in chunks as in a file.
 
     Returns
     -------
     Block
-        Shorter than asked for when `proceed` ended it.
+        With fewer trajectories than requested when `proceed` ended it.
     float
-        Seconds it took.
+        Computing time in seconds.
+
+    Raises
+    ------
+    SimulationError
+        When a rate is negative or infinite, or when a trajectory exceeds `max_events`.
     """
     began = time.perf_counter()
     model = plan.model
@@ -64,23 +85,24 @@ def run_block(
     return block, time.perf_counter() - began
 
 
-def _needs_sums(plan):
+def _needs_sums(plan: Plan) -> bool:
     return any(records.RECORDS[name].sums for name in plan.record)
 
 
-def _moments(model, rows):
+def _moments(model: "BaseModel", rows: engine.Rows) -> Moments:
     if rows.sums is not None:
         return Moments.of_sums(len(rows.event_count), *rows.sums)
+    assert rows.samples is not None  # the engine returns either sums or samples
     return sample_moments(model, rows.samples)
 
 
 def bytes_per_row(plan: Plan) -> int:
-    """Bytes that the samples and other columns of a trajectory need while it is simulated."""
+    """Memory in bytes for the samples and other columns of one trajectory during simulation."""
     names = {plan.model.samples.record, *plan.record}
     columns = sum(len(records.columns(plan.model, name)) for name in names)
     return 8 * len(plan.times) * columns
 
 
 def rows_at_once(plan: Plan) -> int:
-    """Trajectories that a worker should have in memory at the same time."""
+    """Largest number of trajectories that a worker should have in memory at the same time."""
     return max(1, BLOCK_BYTES // bytes_per_row(plan))

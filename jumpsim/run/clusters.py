@@ -1,4 +1,4 @@
-"""How the command line comes by workers elsewhere: a Dask cluster, or the ranks of an MPI job."""
+"""Executors of the command line on other machines: a Dask cluster, or the ranks of an MPI job."""
 
 import contextlib
 import json
@@ -6,27 +6,34 @@ import logging
 import signal
 import threading
 import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 
-_CONNECT_SECONDS = 10  # also to come back after the connection was lost
+_CONNECT_SECONDS: float = 10  # also to reconnect after the connection was lost
 
 
 @contextlib.contextmanager
-def dask_executor(address):
+def dask_executor(address: str) -> Iterator[Executor]:
     """Executor on a Dask cluster.
 
     Parameters
     ----------
     address : str
-        Of the scheduler, such as "tcp://10.0.0.1:8786"; or the name of the JSON file that
+        Address of the scheduler, such as "tcp://10.0.0.1:8786"; or the name of the JSON file that
         `dask scheduler --scheduler-file` writes.
+
+    Yields
+    ------
+    concurrent.futures.Executor
 
     Raises
     ------
     InputError
-        When no scheduler answers there, or when the package is missing.
+        When no scheduler answers at this address, or when the package is missing.
     """
     try:
         from distributed import Client
@@ -35,7 +42,7 @@ def dask_executor(address):
             "`--scheduler` needs the package 'distributed': pip install 'jumpsim[dask]'"
         ) from None
     for name in ("distributed", *logging.root.manager.loggerDict):
-        if name.partition(".")[0] == "distributed":  # what matters is told in one line
+        if name.partition(".")[0] == "distributed":  # jumpsim prints its own messages
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     address = _scheduler_address(address)
     client = _in_time(lambda: Client(address, timeout=_CONNECT_SECONDS, set_as_default=False))
@@ -47,18 +54,23 @@ def dask_executor(address):
     try:
         yield client.get_executor()
     finally:
-        with contextlib.suppress(OSError, RuntimeError):  # of a scheduler that is gone
+        with contextlib.suppress(OSError, RuntimeError):  # of a scheduler that has ended
             client.close(timeout=1)
 
 
-def _in_time(connect):
-    """What `connect` gives, or why it could not: Dask waits for ever where nothing is said."""
-    found = ["something there accepts connections, but says nothing"]
+def _in_time(connect: Callable[[], Any]) -> Any:
+    """Result of `connect`, or the reason of its failure as a string.
 
-    def act():
+    A time limit is needed because Dask waits for an unlimited time if a server at the address
+    accepts the connection but sends nothing.
+    """
+    found: list[Any] = ["a server accepts connections there, but does not answer"]
+
+    def act() -> None:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of versions: each worker's are compared with ours
+                # Versions are compared by each worker, see `worker_process`.
+                warnings.simplefilter("ignore")
                 found.append(connect())
         except Exception as error:
             found.append((str(error).splitlines() or [type(error).__name__])[0])
@@ -69,25 +81,25 @@ def _in_time(connect):
     return found[-1]
 
 
-def _scheduler_address(address):
-    """Address that a scheduler file gives, or the address itself."""
+def _scheduler_address(address: str) -> str:
+    """Address in a scheduler file, or the address itself."""
     if not address.endswith(".json"):
         return address
     try:
         return str(json.loads(Path(address).read_text())["address"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = getattr(error, "strerror", None) or "not one that a Dask scheduler wrote"
+        reason = getattr(error, "strerror", None) or "not the file of a Dask scheduler"
         raise InputError(f"`--scheduler`: {address}: cannot be read ({reason})") from None
 
 
 @contextlib.contextmanager
-def mpi_executor():
-    """Executor on the ranks of the MPI job that this process is part of.
+def mpi_executor() -> Iterator[Executor | None]:
+    """Executor on the ranks of the MPI job of this process.
 
     Yields
     ------
     mpi4py.futures.MPIPoolExecutor or None
-        On rank 0. Other ranks work in here until that has ended, and are given None after it.
+        The executor on rank 0. The other ranks run tasks until rank 0 ends, and then get None.
 
     Raises
     ------
@@ -106,13 +118,13 @@ def mpi_executor():
     try:
         if world.size == 1:
             raise InputError(
-                "`--mpi` needs at least two ranks, of which one hands out the work: start it as "
-                "mpiexec -n 4 jumpsim run ... --mpi"
+                "`--mpi` needs at least two ranks, because one of them only distributes the "
+                "blocks: start it as mpiexec -n 4 jumpsim run ... --mpi"
             )
         if world.rank:
-            for number in (signal.SIGINT, signal.SIGTERM):  # rank 0 says when it is over
+            for number in (signal.SIGINT, signal.SIGTERM):  # rank 0 handles them for all ranks
                 signal.signal(number, signal.SIG_IGN)
         with MPICommExecutor(world, root=0) as executor:
             yield executor
     finally:
-        MPI.Finalize()  # the command may end without Python's own tidying up
+        MPI.Finalize()  # the command can end without the exit handlers of Python

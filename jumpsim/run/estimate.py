@@ -1,4 +1,4 @@
-"""What a run will cost, from a short probe."""
+"""Estimate of the computing time and disk space of a run, from a short simulation."""
 
 import tempfile
 import time
@@ -16,13 +16,21 @@ _PROBE_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will cost, from a short probe.
+    """Estimated cost of a run.
 
     Attributes
     ----------
-    ntraj, workers, probed : int
-    events, seconds, bytes : float
-        Of all trajectories.
+    ntraj : int
+        Number of trajectories of the run.
+    workers : int
+    probed : int
+        Number of trajectories that were simulated for the estimate.
+    events : float
+        Number of events of all trajectories.
+    seconds : float
+        Computing time of all trajectories, without writing.
+    bytes : float
+        Size of the file.
     """
 
     ntraj: int
@@ -35,7 +43,7 @@ class Estimate:
     def __str__(self) -> str:
         return "\n".join(
             [
-                f"{self.ntraj} trajectories, judged from {self.probed}; nothing was written",
+                f"{self.ntraj} trajectories, estimated from {self.probed}; nothing was written",
                 f"  events    {self.events:.4g}, {self.events / self.ntraj:.4g} per trajectory",
                 f"  time      {self.seconds:.3g} s on {self.workers} workers, without writing",
                 f"  file      {readable_bytes(self.bytes)}, "
@@ -45,16 +53,27 @@ class Estimate:
 
 
 def estimate(plan: Plan, ntraj: int, workers: int = 1) -> Estimate:
-    """Estimate events, time and bytes of a run from about half a second of it.
+    """Estimate events, time and disk space of a run by simulating about half a second of it.
 
     Parameters
     ----------
     plan : Plan
-    ntraj, workers : int
+    ntraj : int
+        Number of trajectories, at least 1.
+    workers : int
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    InputError
+        When `ntraj` is 0.
     """
     if ntraj < 1:
         raise InputError(f"`ntraj` must be ≥ 1 to estimate its cost, but is {ntraj}")
-    run_block(plan, 0, 1)  # compiles
+    run_block(plan, 0, 1)  # compiles the kernel, which is not to be measured
     number, began = 1, time.monotonic()
     while True:
         block, seconds = run_block(plan, 0, number)
@@ -64,7 +83,7 @@ def estimate(plan: Plan, ntraj: int, workers: int = 1) -> Estimate:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "probe.h5"
         hdf5_layout.write(file, plan, [(0, number, block, 0)])
-        size = file.stat().st_size
-    share = ntraj / number
-    size *= share if plan.keeps_trajectories else 1
-    return Estimate(ntraj, workers, number, block.events * share, seconds * share / workers, size)
+        size = float(file.stat().st_size)
+    ratio = ntraj / number
+    size *= ratio if plan.keeps_trajectories else 1
+    return Estimate(ntraj, workers, number, block.events * ratio, seconds * ratio / workers, size)

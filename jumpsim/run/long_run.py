@@ -1,227 +1,72 @@
-"""One long trajectory: averages over time, with errors from blocks of it.
+"""One long trajectory: averages over time, with errors from the scatter of blocks.
 
-Trajectory `index` of a seed is the one that `simulate` gives, event for event. It is sampled at
-evenly spaced times; of each block of samples the exact sums are kept, and the jumps of each
-channel, so that memory does not grow with the number of events.
+Trajectory `index` of a seed is identical, event for event, to that of `simulate`. It is sampled at
+evenly spaced times. For each block of samples, only the exact sums and the jumps of each channel
+are stored, so that memory does not grow with the number of events.
 """
 
 import math
 import time
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import engine, streams, units
 from ..engine import Fault
 from ..errors import InputError, StoreError, whole_number
-from ..model.initial import Fixed, as_initial
+from ..model.initial import Start, as_initial
 from ..model.model import as_model
 from ..statistics.moments import Moments
 from ..store import long_run_file
 from ..store.outcome import Kind, Outcome, restored
 from ..store.plan import Plan, as_seed
 from ..utils.progress import Progress
-from ..utils.text import readable_times
 from .simulate import new_seed
-from .stopping import noted_signals
+from .stopping import stop_on_signals
+from .time_averages import LongRun
 
-_MOST_SAMPLES = 2**17  # of a block, and at a time
+_MOST_SAMPLES = 2**17  # in a block, and in all blocks that are simulated together
 _COMMIT_SECONDS = 5.0
 
 
-@dataclass(eq=False)
-class LongRun:
-    """Averages over time of one trajectory.
-
-    Attributes
-    ----------
-    plan : Plan
-        Its two times are the ends of the first block.
-    index : int
-        Of the trajectory.
-    samples : int
-        In each block.
-    times : ndarray, shape (n_blocks + 1,)
-        Seconds, the ends of the blocks.
-    totals : Moments
-        Exact sums over the samples of each block, shape (n_blocks, n_pools).
-    cumulative : ndarray of int64, shape (n_blocks + 1, n_channels)
-        Jumps of each channel up to these times.
-    events : int
-        From t = 0 on.
-    path : Path or None
-    outcome : store.outcome.Outcome or None
-        Why the run ended; None while it goes on.
-    """
-
-    plan: Plan
-    index: int
-    samples: int
-    times: np.ndarray
-    totals: Moments
-    cumulative: np.ndarray
-    events: int = 0
-    path: Path | None = None
-    outcome: Outcome | None = None
-    state: dict = field(default_factory=dict, repr=False)
-
-    @property
-    def stop_reason(self) -> str:
-        """Why the run ended, in words; empty while it goes on."""
-        return "" if self.outcome is None else str(self.outcome)
-
-    @property
-    def model(self):
-        """The model."""
-        return self.plan.model
-
-    @property
-    def start(self):
-        """The counts at t = 0."""
-        counts = self.plan.initial.draw(self.model, self.plan.seed, self.index, self.index + 1)[0]
-        return Fixed(dict(zip(self.model.pools, counts.tolist(), strict=True)))
-
-    @property
-    def block(self):
-        """Length of a block, seconds."""
-        return float(self.plan.times[1] - self.plan.times[0])
-
-    @property
-    def means(self):
-        """Average counts of each block, (n_blocks, n_pools)."""
-        return self.totals.mean()
-
-    @property
-    def jumps(self):
-        """Jumps of each channel in each block, (n_blocks, n_channels) int64."""
-        return np.diff(self.cumulative, axis=0)
-
-    def mean(self):
-        """Average counts over all samples, (n_pools,)."""
-        return self._total().mean()
-
-    def cov(self):
-        """Covariance of the counts over all samples, (n_pools, n_pools)."""
-        return self._total().cov()
-
-    def sem(self, joined=1):
-        """Standard error of `mean` from the scatter of blocks, (n_pools,); NaN for one block.
-
-        Parameters
-        ----------
-        joined : int
-            Neighbours to join first. Where blocks are long enough it changes the error no more.
-        """
-        return _scatter(self.joined(joined))
-
-    def joined(self, number):
-        """Average counts of so many neighbouring blocks each, (n_blocks // number, n_pools)."""
-        whole = len(self) // number
-        return self.means[: whole * number].reshape(whole, number, -1).mean(axis=1)
-
-    def cov_error(self):
-        """Jackknife error over blocks of `cov`, (n_pools, n_pools)."""
-        total, n, each = self._total(), len(self), self.totals
-        if n < 2:
-            return np.full(self.cov().shape, np.nan)
-        first, second = total.first - each.first, total.second - each.second
-        left = Moments(total.n - each.n, first, second).cov()
-        return np.sqrt((n - 1) / n * ((left - left.mean(axis=0)) ** 2).sum(axis=0))
-
-    def rates(self):
-        """Jumps of each channel per second, (n_channels,)."""
-        return self.jumps.mean(axis=0) / self.block
-
-    def rates_error(self):
-        """Standard error of `rates` from the scatter of blocks, (n_channels,)."""
-        return _scatter(self.jumps / self.block)
-
-    def correlation_times(self):
-        """∫₀^∞ C(τ)/C(0) dτ of each pool from the scatter of blocks, seconds, (n_pools,).
-
-        NaN where a count does not fluctuate. Blocks must be much longer than this.
-        """
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return self.sem() ** 2 * len(self) * self.block / 2 / np.diag(self.cov())
-
-    def neighbours(self):
-        """Correlation of neighbouring blocks, (n_pools,): 0 ± 1/√n where they are long enough."""
-        away = self.means - self.means.mean(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return (away[1:] * away[:-1]).sum(axis=0) / (away**2).sum(axis=0)
-
-    def drift(self):
-        """Second half minus first half of the blocks in standard errors, (n_pools,)."""
-        half = len(self) // 2
-        first, second = self.means[:half], self.means[half : 2 * half]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            error = np.hypot(_scatter(first), _scatter(second))
-            return (second.mean(axis=0) - first.mean(axis=0)) / error
-
-    def _total(self):
-        each = self.totals
-        return Moments(each.n * len(self), each.first.sum(axis=0), each.second.sum(axis=0))
-
-    def __len__(self):
-        return len(self.totals.first)
-
-    def __str__(self):
-        lines = [
-            f"one trajectory of {self.model.name}, over {len(self)} blocks of "
-            f"{_readable(self.block)}, {self.samples} samples in each",
-            f"  run       {self.events} events, seed {self.plan.seed}, trajectory {self.index}",
-            f"  from      {_readable(self.plan.times[0])} on, until {_readable(self.times[-1])}",
-            f"  kept      {self.path or 'in memory'}",
-            f"  ended     {self.stop_reason or 'not yet'}",
-        ]
-        return "\n".join(lines)
-
-
-def _readable(seconds):
-    factor, unit = readable_times([seconds])
-    return f"{seconds * factor:.6g} {unit}"
-
-
-def _scatter(values):
-    """Standard error of the mean of values, which are independent; NaN for fewer than two."""
-    if len(values) < 2:
-        return np.full(values.shape[1:], np.nan)
-    return values.std(axis=0, ddof=1) / math.sqrt(len(values))
-
-
 def long_run(
-    model, initial, block, blocks, samples=1000, seed=None, *, warmup=0.0, index=0, store=None,
-    progress=None, timeout=None,
-):  # fmt: skip
-    """Follow one trajectory for a long time, and average over it.
+    model: Any, initial: Start, block: float | str, blocks: int, samples: int = 1000,
+    seed: int | None = None, *, warmup: float | str = 0.0, index: int = 0,
+    store: str | Path | None = None, progress: bool | None = None,
+    timeout: float | str | None = None,
+) -> LongRun:  # fmt: skip
+    """Simulate one trajectory for a long time, and average over time.
 
     Parameters
     ----------
     model : Model
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        The start, at t = 0.
+        Initial state at t = 0.
     block : float or str
-        Length of a block: seconds, or such as "20 us". Much longer than what the system remembers.
+        Length of a block in seconds, or with a unit such as "20 us"; it must be much longer than
+        the correlation time of the system.
     blocks : int
-        Their number; with `store`, the number that the file holds afterwards.
+        Number of blocks; with `store`, the number that the file contains afterwards.
     samples : int
-        Evenly spaced in each block, the last one at its end; at most 2¹⁷.
+        Number of samples in each block, evenly spaced, the last one at its end; at most 2¹⁷.
     seed : int, optional
-        None draws one, which the result tells, or goes on with that of the file.
+        Default: the seed of the file if it exists, else a random one.
 
     Other Parameters
     ----------------
     warmup : float or str, optional
-        Seconds before the first block, which are left out.
+        Time in seconds before the first block, which is not averaged.
     index : int, optional
-        Which trajectory of the seed.
+        Index of the trajectory.
     store : path, optional
-        File to go on with, or to make; written every few seconds.
+        File to create or to continue; it is written every few seconds.
     progress : bool, optional
-        Whether to show a bar; default when stderr is a terminal.
+        Whether to show a progress bar on stderr; default when that is a terminal.
     timeout : float or str, optional
-        Seconds after which to return what is done.
+        Time in seconds after which the finished blocks are returned.
 
     Returns
     -------
@@ -233,8 +78,18 @@ def long_run(
         An argument is not acceptable.
     StoreError
         The file cannot be used, or belongs to another run.
+    SimulationError
+        A rate was negative or infinite.
     KeyboardInterrupt
-        At SIGINT or SIGTERM; with `store`, what was finished is kept.
+        At SIGINT or SIGTERM; with `store`, finished blocks are kept.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
+    >>> run = js.long_run(model, {"N": 12, "m": 3}, "20 us", blocks=10, samples=100, seed=1)
+    >>> len(run), run.mean().sum().round(6)  # the number of quanta is conserved
+    (10, np.float64(15.0))
     """
     initial = as_initial(initial, as_model(model))
     initial.check(model)
@@ -247,20 +102,20 @@ def long_run(
     index = whole_number(index, "index", 0, 2**53)
     limit = math.inf if timeout is None else units.time(timeout, "timeout")
     path = None if store is None else Path(store)
-    held = open_long(path) if path is not None and path.exists() else None
-    seed = (held.plan.seed if held else new_seed()) if seed is None else as_seed(seed)
+    existing = open_long(path) if path is not None and path.exists() else None
+    seed = (existing.plan.seed if existing else new_seed()) if seed is None else as_seed(seed)
     plan = Plan(model, initial, np.array([begin, begin + length]), seed, ("moments", "jumps"))
-    nothing = replace(Moments.zero((0, len(model.pools))), n=samples)
-    jumps = np.zeros((0, len(model.channels)), np.int64)
-    run = LongRun(plan, index, samples, np.zeros(0), nothing, jumps)
+    no_sums = replace(Moments.zero((0, len(model.pools))), n=samples)
+    no_jumps = np.zeros((0, len(model.channels)), np.int64)
+    run = LongRun(plan, index, samples, np.zeros(0), no_sums, no_jumps)
     run.path = path
-    if held:
-        _check_same(held, run)
-        run = held
-    return _Follower(run).follow(blocks, limit, progress)
+    if existing:
+        _check_same(existing, run)
+        run = existing
+    return _Continuation(run).simulate(blocks, limit, progress)
 
 
-def open_long(path):
+def open_long(path: str | Path) -> LongRun:
     """Open the file of a long run.
 
     Parameters
@@ -274,7 +129,7 @@ def open_long(path):
     Raises
     ------
     StoreError
-        When there is no such file, or when it is not that of a long run, or damaged.
+        When there is no such file, when it is not the file of a long run, or when it is damaged.
     """
     data, arrays, state = long_run_file.read(path)
     times, samples = arrays["time"], data["samples"]
@@ -287,21 +142,21 @@ def open_long(path):
     )  # fmt: skip
 
 
-def _check_same(held, asked):
-    """Refuse to go on with another run."""
-    lines = held.plan.differences(asked.plan)
+def _check_same(existing: LongRun, requested: LongRun) -> None:
+    """Raise an error if the existing file belongs to another run than the requested one."""
+    lines = existing.plan.differences(requested.plan)
     for name in ("index", "samples"):
-        mine, theirs = getattr(held, name), getattr(asked, name)
-        if mine != theirs:
-            lines.append(f"{name}: {mine} against {theirs}")
+        stored, given = getattr(existing, name), getattr(requested, name)
+        if stored != given:
+            lines.append(f"{name}: {stored} instead of {given}")
     if lines:
-        raise StoreError(f"{held.path}: belongs to another run: {'; '.join(lines[:3])}")
+        raise StoreError(f"{existing.path}: belongs to another run: {'; '.join(lines[:3])}")
 
 
-class _Follower:
-    """Follows the trajectory of a run, and writes down what is finished."""
+class _Continuation:
+    """Simulates the next blocks of a run, and writes them to its file."""
 
-    def __init__(self, run):
+    def __init__(self, run: LongRun) -> None:
         self.run = run
         plan, model = run.plan, run.model
         start = plan.initial.draw(model, plan.seed, run.index, run.index + 1)[0]
@@ -312,29 +167,29 @@ class _Follower:
             self.trajectory.go_on_from(**run.state, jumps=jumps)
         self.stopped = False
 
-    def follow(self, blocks, limit, show):
-        """Go on until there are so many blocks; returns the run."""
-        run, ends = self.run, time.monotonic() + limit
-        held = len(run)
-        outcome = Outcome(Kind.COMPLETE, blocks, already=held >= blocks, unit="blocks")
+    def simulate(self, blocks: int, limit: float, show: bool | None) -> LongRun:
+        """Simulate until the run has `blocks` blocks, for at most `limit` seconds."""
+        run, deadline = self.run, time.monotonic() + limit
+        before = len(run)
+        outcome = Outcome(Kind.COMPLETE, blocks, already=before >= blocks, unit="blocks")
         run.outcome = None
         with (
-            noted_signals(self._stop),
-            Progress(blocks, [(min(held, blocks), blocks)], show, "block") as bar,
+            stop_on_signals(self._stop),
+            Progress(blocks, [(min(before, blocks), blocks)], show, "block") as bar,
         ):
 
-            def go_on():
-                return not self.stopped and time.monotonic() < ends
+            def may_continue() -> bool:
+                return not self.stopped and time.monotonic() < deadline
 
-            def proceed(events):
+            def proceed(events: int) -> bool:
                 bar.count(0, events)
                 bar.refresh()
-                return go_on()
+                return may_continue()
 
             written = time.monotonic()
             while len(run) < blocks:
                 number = max(1, min(blocks - len(run), _MOST_SAMPLES // run.samples))
-                if not (go_on() and self._blocks(number, proceed)):
+                if not (may_continue() and self._add_blocks(number, proceed)):
                     kind = Kind.INTERRUPTED if self.stopped else Kind.TIMEOUT
                     outcome = Outcome(kind, blocks, unit="blocks")
                     break
@@ -343,26 +198,26 @@ class _Follower:
                     self._write()
                     written = time.monotonic()
         run.outcome = outcome
-        if len(run) > held:
+        if len(run) > before:
             self._write()
         if self.stopped:
             raise KeyboardInterrupt
         return run
 
-    def _stop(self):
+    def _stop(self) -> None:
         self.stopped = True
 
-    def _blocks(self, number, proceed):
-        """Add the next blocks to the run; False when it was ended before."""
+    def _add_blocks(self, number: int, proceed: Callable[[int], bool]) -> bool:
+        """Simulate the next blocks and add them to the run; False when `proceed` stopped it."""
         run, done = self.run, len(self.run)
-        new = 1 if done else 0  # the beginning of the first block is looked at too
+        new = 1 if done else 0  # the state at the begin of the first block is also sampled
         ticks = np.arange(done * run.samples + new, (done + number) * run.samples + 1)
         times = run.plan.times[0] + run.block * (ticks / run.samples)
         try:
             counts, jumps = self.trajectory.sample(times, proceed)
         except Fault as fault:
             raise fault.explain(run.index, run.model.channels) from None
-        if counts is None:
+        if counts is None or jumps is None:
             return False
         counts = counts[1 - new :].reshape(number, run.samples, -1).swapaxes(0, 1)
         sums, ends = Moments.of(counts), slice(new * (run.samples - 1), None, run.samples)
@@ -376,7 +231,7 @@ class _Follower:
         run.events, run.state = self.trajectory.events, self.trajectory.state()
         return True
 
-    def _write(self):
+    def _write(self) -> None:
         run = self.run
         if run.path is None:
             return

@@ -1,78 +1,86 @@
-"""Parameter files: a small TOML file describes a run."""
+"""Parameter files: TOML files that describe the model and the options of a run."""
 
 import inspect
+import os
 import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import units
 from ..errors import InputError, choices, positive_number, whole_number
+from ..model.base import BaseModel
 from ..model.declaration import Channel, Pool
-from ..model.initial import Fixed, Mixture, Thermal
-from ..model.model import Model
+from ..model.initial import Fixed, Initial, Mixture, Thermal
+from ..model.model import Model, as_model
 from ..store.plan import as_record, as_seed
 from ..systems import CATALOGUE
 from ..units import as_times
+from ..utils.typing import Array
 
 _TABLES = (
     *("system", "title", "source", "scale"),
     *("parameters", "pools", "channels", "start", "times", "run"),
 )
-_RUN = {  # what may stand in [run], and who refuses a bad value while the file is still named
+# Options in [run] with the function that checks a value, so that the error can name the file.
+_RUN: dict[str, Callable[[Any], object]] = {
     "ntraj": lambda value: whole_number(value, "ntraj", 1, 2**53),
     "seed": as_seed,
     "record": as_record,
     "workers": lambda value: whole_number(value, "workers", 1, 10000),
     "timeout": lambda value: units.time(value, "timeout"),
-    "target_sem": repr,  # needs the model; refused by `simulate`
+    "target_sem": repr,  # accepts all: `simulate` checks it with the model
     "max_events": lambda value: whole_number(value, "max_events", 1, 2**62),
     "block_size": lambda value: whole_number(value, "block_size", 1),
 }
-_POOL_KINDS = {
+_POOL_KINDS: dict[str, Callable[..., Pool]] = {
     "bosonic": Pool.bosonic,
     "tls": Pool.tls,
     "fermionic": Pool.fermionic,
     "mass_action": Pool.mass_action,
 }
-_LARGEST_FILE = 2**24
+_LARGEST_FILE = 2**24  # bytes
 
 
 @dataclass(frozen=True, eq=False)
 class Spec:
-    """What a parameter file says.
+    """Content of a parameter file.
 
     Attributes
     ----------
-    model : Model
+    model : Model or TwoLevel
     initial : Thermal, Fixed or Mixture
-    times : ndarray
-        Seconds.
+    times : ndarray of float64, shape (n_times,)
+        Seconds, increasing.
     run : dict
         Keyword arguments of `simulate`.
     system : str or None
-        Name of a ready-made system, and its
+        Name of a ready-made system; None for a model with its own pools and channels.
     parameters : dict
+        The table [parameters].
     """
 
-    model: Model
-    initial: object
-    times: np.ndarray
-    run: dict
+    model: BaseModel
+    initial: Initial
+    times: Array
+    run: dict[str, Any]
     system: str | None
-    parameters: dict
+    parameters: dict[str, Any]
 
 
-def load_spec(path):
+def load_spec(path: str | Path) -> Spec:
     """Read a parameter file.
 
     Parameters
     ----------
     path : path
-        A TOML file with ``system`` and ``[parameters]`` of a ready-made system, or ``[[pools]]``
-        and ``[[channels]]`` of one's own; ``[start]``, ``[times]`` and ``[run]``.
+        A TOML file with ``system`` and ``[parameters]`` of a ready-made system, or with the
+        ``[[pools]]`` and ``[[channels]]`` of another model; and ``[start]``, ``[times]`` and
+        ``[run]``.
 
     Returns
     -------
@@ -82,14 +90,33 @@ def load_spec(path):
     ------
     InputError
         One line that names the file, the place in it, and what would be right.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import jumpsim as js
+    >>> text = '''
+    ... system = "hohlraum"
+    ... parameters = { tls = 20, modes = 10, gamma_tilde = "10 MHz" }
+    ... start = { counts = { N = 12, m = 3 } }
+    ... times = { stop = "1 us", points = 3 }
+    ... run = { ntraj = 100 }
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "hohlraum.toml"
+    ...     _ = file.write_text(text)
+    ...     spec = js.load_spec(file)
+    >>> spec.model.pools, spec.times.tolist(), spec.run
+    (('N', 'm'), [0.0, 5e-07, 1e-06], {'ntraj': 100})
     """
     data = read_toml(path)
     with naming(path):
         return parse_spec(data)
 
 
-def read_toml(path):
-    """Read a TOML file; what is wrong with it is one line that names the file.
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a TOML file.
 
     Parameters
     ----------
@@ -98,6 +125,11 @@ def read_toml(path):
     Returns
     -------
     dict
+
+    Raises
+    ------
+    InputError
+        One line that names the file, when it cannot be read or is not valid.
     """
     path = Path(path)
     try:
@@ -115,8 +147,8 @@ def read_toml(path):
 
 
 @contextmanager
-def naming(path):
-    """Name a file in what is refused while it is being understood."""
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put the name of a file before the text of each `InputError` that is raised inside."""
     try:
         yield
     except InputError as error:
@@ -125,8 +157,23 @@ def naming(path):
         raise InputError(f"{path}: nested too deeply") from None
 
 
-def parse_spec(data):
-    """Check what a parameter file says and make a `Spec` of it; errors do not name the file."""
+def parse_spec(data: Mapping[str, Any]) -> Spec:
+    """Check the content of a parameter file.
+
+    Parameters
+    ----------
+    data : mapping
+        The content, as `tomllib` returns it.
+
+    Returns
+    -------
+    Spec
+
+    Raises
+    ------
+    InputError
+        One line that names the place in the file, but not the file.
+    """
     if not data:
         raise InputError('is empty; it must give a `system` such as "open_waveguide", or `pools`')
     known_names(data, _TABLES, "the file")
@@ -134,7 +181,7 @@ def parse_spec(data):
     initial = _start(one_table(data, "start"))
     if "scale" in data:  # the same physics, larger
         scale = positive_number(data["scale"], "scale")
-        model, initial = model.scaled(scale), initial.scaled(scale)
+        model, initial = as_model(model).scaled(scale), initial.scaled(scale)
     initial.check(model)
     run = one_table(data, "run", needed=False)
     known_names(run, _RUN, "[run]")
@@ -145,16 +192,17 @@ def parse_spec(data):
     return Spec(model, initial, times, run, data.get("system"), parameters)
 
 
-def _catalogue_model(data):
+def _catalogue_model(data: Mapping[str, Any]) -> BaseModel:
     name = data["system"]
     if not isinstance(name, str) or name not in CATALOGUE:
         raise InputError(f"unknown `system` {name!r}; " + choices(name, CATALOGUE))
     if "pools" in data or "channels" in data:
         raise InputError("give either a `system` or `pools` and `channels`, not both")
-    return _call(CATALOGUE[name].declare, one_table(data, "parameters"), "[parameters]")
+    model: BaseModel = _call(CATALOGUE[name].declare, one_table(data, "parameters"), "[parameters]")
+    return model
 
 
-def _own_model(data):
+def _own_model(data: Mapping[str, Any]) -> Model:
     if "pools" not in data or "channels" not in data:
         raise InputError(
             "must give a `system` with [parameters], or [[pools]] and [[channels]]. "
@@ -173,7 +221,7 @@ def _own_model(data):
     return Model(pools, channels, **extra)
 
 
-def _start(data):
+def _start(data: Mapping[str, Any]) -> Initial:
     known_names(data, ("thermal", "spread", "counts", "mixture"), "[start]")
     if sum(name in data for name in ("thermal", "counts", "mixture")) != 1:
         raise InputError("[start] must give either `thermal` (ħΩ/k_B T), `counts` or `mixture`")
@@ -188,7 +236,7 @@ def _start(data):
     return Thermal(data["thermal"], data.get("spread", True))
 
 
-def _mixture(states):
+def _mixture(states: Any) -> Mixture:
     if not isinstance(states, list) or not all(isinstance(state, dict) for state in states):
         raise InputError("[start]: `mixture` must list { counts = { ... }, weight = ... }")
     for state in states:
@@ -196,7 +244,7 @@ def _mixture(states):
     return Mixture([(state.get("counts"), state.get("weight")) for state in states])
 
 
-def _times(data):
+def _times(data: Mapping[str, Any]) -> Array:
     known_names(data, ("values", "start", "stop", "points", "spacing"), "[times]")
     if "values" in data:
         known_names(data, ("values",), "[times] with values")
@@ -225,8 +273,8 @@ def _times(data):
     return as_times(np.geomspace(start, stop, points))
 
 
-def _call(function, arguments, where):
-    """Call with keyword arguments from a file, after naming unknown and missing ones."""
+def _call(function: Callable[..., Any], arguments: Any, where: str) -> Any:
+    """Call a function with keyword arguments from a file; unknown or missing ones are errors."""
     if not isinstance(arguments, dict):
         raise InputError(f"{where} must be a table, but is {arguments!r}")
     parameters = inspect.signature(function).parameters
@@ -237,15 +285,24 @@ def _call(function, arguments, where):
     return function(**arguments)
 
 
-def known_names(data, names, where):
-    """Refuse a name that has no place in a table."""
+def known_names(data: Iterable[str], names: Iterable[str], where: str) -> None:
+    """Raise `InputError` if a table contains a name that is not one of `names`."""
     for name in data:
         if name not in names:
             raise InputError(f"{where}: unknown `{name}`; " + choices(name, names))
 
 
-def one_table(data, name, needed=True):
-    """Give a table of a file, or refuse what is not one."""
+def one_table(data: Mapping[str, Any], name: str, needed: bool = True) -> dict[str, Any]:
+    """Return the table [name] of a file, or raise `InputError` if it is none.
+
+    Parameters
+    ----------
+    data : mapping
+        Content of the file.
+    name : str
+    needed : bool
+        Whether it is an error if the table is missing; else an empty one is returned.
+    """
     if name not in data and needed:
         raise InputError(f"must have a table [{name}]")
     table = data.get(name, {})
@@ -254,8 +311,8 @@ def one_table(data, name, needed=True):
     return table
 
 
-def several_tables(data, name):
-    """Give the tables [[name]] of a file, one at least, or refuse what they are instead."""
+def several_tables(data: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the tables [[name]] of a file, at least one, or raise `InputError`."""
     items = data[name]
     if not isinstance(items, list) or not items or not all(isinstance(i, dict) for i in items):
         raise InputError(f"`{name}` must be one or more tables [[{name}]]")

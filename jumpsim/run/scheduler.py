@@ -1,29 +1,33 @@
-"""One run while it goes on: blocks of work, workers, writing, and what ends it.
+"""Execution of one run: blocks are sent to workers, received, and written to the store.
 
-How the work is cut into blocks, which worker does which block, and in which order blocks are
-finished changes no number.
+The size of the blocks, the worker that simulates a block, and the order in which blocks are
+finished change no number.
 """
 
 import math
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from .. import engine
 from ..errors import WorkersError
-from ..store import Store, Written
+from ..store import MemoryStore, WritableStore, WrittenBlock
+from ..store.block import Block
 from ..store.outcome import Kind, Outcome
+from ..store.part import Span
 from ..utils.progress import Progress
 from . import block_task
-from .stopping import FIRST_LOOK, Limits, achieved_sem, noted_signals
+from .stopping import FIRST_CHECK, Limits, achieved_sem, stop_on_signals
 from .workers import ExecutorWorkers, ThreadWorkers
 
-_IN_FLIGHT_BYTES = 2**29  # of all blocks that workers may deliver at the same time
-_MOST_LOSSES = 3  # of one block, before it is to blame
+_IN_FLIGHT_BYTES = 2**29  # of all blocks that are being simulated at the same time
+_MOST_LOSSES = 3  # times that the worker of one block can be lost before the run ends
 _COMMIT_SECONDS = 2.0
 _COMMIT_BYTES = 2**25
 _POLL_SECONDS = 0.1
@@ -31,39 +35,49 @@ _POLL_SECONDS = 0.1
 
 @dataclass
 class Batch:
-    """The work of one call of `simulate`.
+    """The execution of one call of `simulate`.
 
     Attributes
     ----------
-    store : Store
-        Takes the blocks; its plan is carried out.
+    store : MemoryStore or WritableStore
+        Receives the blocks; its plan is simulated.
     limits : Limits
     workers : workers.ThreadWorkers or workers.ExecutorWorkers
-        Does the work.
-    shared : bool
-        Whether workers write their blocks themselves, to the folder of the store.
+    shared : WritableStore or None
+        The store, if workers write their blocks themselves to its folder; else None.
     bar : Progress
     """
 
-    store: Store
+    store: MemoryStore | WritableStore
     limits: Limits
     workers: ThreadWorkers | ExecutorWorkers
-    shared: bool
+    shared: WritableStore | None
     bar: Progress
-    uncommitted: list = field(default_factory=list)
-    waiting: int = 0  # bytes of those
-    done: int = 0
-    seconds: float = 0.0
-    bytes: int = 0
-    largest: int = 1
+    uncommitted: list[Block] = field(default_factory=list)  # received but not yet written
+    uncommitted_bytes: int = 0
+    done: int = 0  # received trajectories
+    seconds: float = 0.0  # computing time of all workers for these trajectories
+    bytes: int = 0  # size of these trajectories
+    largest: int = 1  # size of the largest block so far, in trajectories
     interrupted: bool = False
     compiled: bool = False
-    first_compiled: object = None  # the first future whose worker compiles
+    first_compiled: Future[Any] | None = None  # the first task that compiles code
     worker_count: int = 1
-    losses: Counter = field(default_factory=Counter)
+    losses: Counter[int] = field(default_factory=Counter)  # by first index of the block
 
     def run(self, ntraj: int) -> Outcome:
-        """Simulate up to `ntraj`; returns why the run ended."""
+        """Simulate the missing trajectories with index < `ntraj`.
+
+        Returns
+        -------
+        Outcome
+            Why the run ended.
+
+        Raises
+        ------
+        SimulationError, StoreError, WorkersError, InputError
+            After the blocks that were received have been written.
+        """
         self.plan = self.store.plan
         self.stop = threading.Event()
         self.began = self.committed = time.monotonic()
@@ -73,82 +87,82 @@ class Batch:
             self.plan,
             self.limits.max_events,
             self.store.chunk_rows,
-            self.shared and self.store.shared(),
+            self.shared.shared() if self.shared else None,
         )
         try:
-            with noted_signals(self._interrupt):
-                # Also while it compiles: an exception of a signal inside LLVM would be lost.
+            with stop_on_signals(self._interrupt):
+                # Also during compilation: a KeyboardInterrupt inside LLVM would be lost.
                 model = self.plan.model
                 engine.warm(model.engine, model.engine_input, len(model.pools))
                 return self._run(ntraj)
         finally:
             self.workers.end()
 
-    def _run(self, ntraj):
+    def _run(self, ntraj: int) -> Outcome:
         for goal in self._goals(ntraj):
-            stopped = self._reach(goal)
+            stopped = self._simulate_up_to(goal)
             if stopped:
                 return Outcome(stopped, ntraj)
-            if self.limits.target_sem is not None and goal >= FIRST_LOOK:
+            if self.limits.target_sem is not None and goal >= FIRST_CHECK:
                 reached = achieved_sem(self.store.moments(goal), self.plan)
                 if (reached <= self.limits.target_sem).all():
                     largest = reached[:, np.isfinite(self.limits.target_sem)].max()
                     return Outcome(Kind.TARGET_SEM, goal, sem=float(largest))
         return Outcome(Kind.COMPLETE, ntraj)
 
-    def _goals(self, ntraj):
-        """Sizes at which to look: always the same ones, whatever the blocks."""
+    def _goals(self, ntraj: int) -> Iterator[int]:
+        """Numbers of trajectories at which `target_sem` is checked; they depend on no block."""
         if self.limits.target_sem is not None:
-            look = FIRST_LOOK
-            # Sums that were stored cannot be taken apart again: no look inside of them.
+            check = FIRST_CHECK
+            # Single trajectories cannot be excluded from stored sums: no check below their end.
             stored = self.store.ranges()
-            whole = self.plan.model.samples.record not in self.plan.record
-            least = stored[-1][1] if stored and whole else 0
-            while look < ntraj:
-                if look >= least:
-                    yield look
-                look *= 2
+            only_sums = self.plan.model.samples.record not in self.plan.record
+            least = stored[-1][1] if stored and only_sums else 0
+            while check < ntraj:
+                if check >= least:
+                    yield check
+                check *= 2
         yield ntraj
 
-    def _reach(self, goal):
-        """Simulate what is missing below `goal`; returns what stopped it before, or None."""
+    def _simulate_up_to(self, goal: int) -> Kind | None:
+        """Simulate the missing indices below `goal`; returns why it stopped early, or None."""
         gaps = self.store.missing(goal)[::-1]
-        pending: dict[Future, tuple[int, int]] = {}
-        error, late = None, False
+        pending: dict[Future[Any], Span] = {}
+        error: Exception | None = None
         try:
             while gaps or pending:
                 try:
-                    self._hand_out(gaps, pending)
-                    self._take_in(gaps, pending)
-                except Exception as failure:  # of a task, or of those who do them
+                    self._submit_blocks(gaps, pending)
+                    self._collect_blocks(gaps, pending)
+                except Exception as failure:  # of a task, or of the workers
                     error = error or failure
                 self._commit_when_due()
                 self.bar.refresh()
-                late = time.monotonic() - self.began > self.limits.timeout
-                if error or late or self.interrupted:
+                timed_out = time.monotonic() - self.began > self.limits.timeout
+                if error or timed_out or self.interrupted:
                     self.stop.set()
                     gaps = []
                     _cancel(pending)
         finally:
-            self.stop.set()  # after an error in here no worker may go on for nothing
+            self.stop.set()  # also after an error in this method, to stop the workers
             _cancel(pending)
             self._commit()
         self.stop.clear()
         if error:
             raise error
-        if self.interrupted:  # also with nothing missing: a caller may have more to do
+        if self.interrupted:  # also if nothing is missing: the caller may continue with other runs
             return Kind.INTERRUPTED
         return Kind.TIMEOUT if self.store.missing(goal) else None
 
-    def _interrupt(self):
+    def _interrupt(self) -> None:
         self.interrupted = True
         self.stop.set()
 
-    def _hand_out(self, gaps, pending):
-        """Give blocks to the workers: two for each, so that none has to wait for the next one."""
+    def _submit_blocks(self, gaps: list[Span], pending: dict[Future[Any], Span]) -> None:
+        """Send blocks to the workers: two for each, so that no worker waits for its next block."""
         if self.stop.is_set():
             return
-        number = self.workers.number  # also when all is handed out: it says when nobody is there
+        number = self.workers.number  # also if nothing is left to submit: it warns if there is none
         self.worker_count = max(1, number)
         while gaps and len(pending) < 2 * number:
             first, last = gaps.pop()
@@ -158,7 +172,7 @@ class Batch:
                 middle -= middle % chunk_rows
             if middle < last:
                 gaps.append((middle, last))
-            name = self.store.block_name(first, middle) if self.shared else None
+            name = self.shared.block_name(first, middle) if self.shared else None
             compiled = self._worth_compiling(gaps)
             future = self.workers.submit(first, middle, compiled, self._proceed, name)
             if future is None:
@@ -169,8 +183,8 @@ class Batch:
             if compiled and self.first_compiled is None:
                 self.first_compiled, self.bar.note = future, "compiling, once; "
 
-    def _take_in(self, gaps, pending):
-        """Wait for blocks and take them; what was lost with a worker becomes a gap again."""
+    def _collect_blocks(self, gaps: list[Span], pending: dict[Future[Any], Span]) -> None:
+        """Wait for blocks and receive them; the block of a lost worker becomes a gap again."""
         if not pending:
             self.stop.wait(_POLL_SECONDS)
         lost = None
@@ -182,13 +196,13 @@ class Batch:
                 continue
             why = self.workers.loss(future)
             if why is None:
-                self._take(*future.result())
+                self._receive(*future.result())
                 continue
             gaps.append((first, last))
             self.losses[first] += 1
             if self.losses[first] > _MOST_LOSSES:
                 raise WorkersError(
-                    f"the workers that had the trajectories {first} ... {last - 1} were lost "
+                    f"the workers that simulated the trajectories {first} ... {last - 1} were lost "
                     f"{self.losses[first]} times, the last time because {why}; they may need "
                     "more memory, or a smaller `block_size`"
                 )
@@ -196,8 +210,8 @@ class Batch:
         if lost and not self.stop.is_set():
             self.workers.recover()
 
-    def _worth_compiling(self, gaps):
-        """Whether so much is left that code for the model pays; from then on always."""
+    def _worth_compiling(self, gaps: list[Span]) -> bool:
+        """Whether enough is left to simulate that compiled code for the model saves time."""
         left = sum(last - first for first, last in gaps)
         each = self.seconds / max(self.done, 1)
         allowed = self.limits.timeout - (time.monotonic() - self.began)
@@ -205,12 +219,12 @@ class Batch:
         self.compiled = self.compiled or engine.compiling_pays(self.seconds, expected)
         return self.compiled
 
-    def _size(self, left):
-        """Trajectories in the next block: a second's work, a share of what is left, a few MB."""
+    def _size(self, left: int) -> int:
+        """Number of trajectories in the next block, limited by time, memory and what is left."""
         if self.limits.block_size is not None:
             return self.limits.block_size
         per_row = self.bytes // max(self.done, 1)
-        # Of sums alone, workers in other processes simulate a block in parts, see `worker_process`.
+        # If only sums are stored, `worker_process` simulates a block in groups.
         if self.workers.calls_proceed or self.plan.keeps_trajectories:
             per_row = max(per_row, block_task.bytes_per_row(self.plan))
         seconds = self.workers.block_seconds
@@ -220,38 +234,38 @@ class Batch:
         most = min(block_task.BLOCK_BYTES, _IN_FLIGHT_BYTES // (2 * self.worker_count))
         return max(1, min(self.largest, share, most // max(1, per_row)))
 
-    def _proceed(self, rows, events):
-        """Called by a worker's thread after every slice."""
+    def _proceed(self, rows: int, events: int) -> bool:
+        """Count progress; returns whether to continue. Called by worker threads."""
         self.bar.count(rows, events)
         return not self.stop.is_set()
 
-    def _take(self, block, seconds):
+    def _receive(self, block: Block | WrittenBlock, seconds: float) -> None:
         if block.last > block.first:
-            if isinstance(block, Written):
-                self.store.admit(block)
-            else:
+            if isinstance(block, Block):
                 self.uncommitted.append(block)
-                self.waiting += block.nbytes
+                self.uncommitted_bytes += block.nbytes
+            elif self.shared:
+                self.shared.add_file(block)
             self.done += block.last - block.first
             self.bytes += block.nbytes
             self.seconds += seconds
             if not self.workers.calls_proceed:
                 self.bar.count(block.last - block.first, block.events)
 
-    def _commit_when_due(self):
-        # After a stop, those in other processes finish what they have, which may take its time.
+    def _commit_when_due(self) -> None:
+        # After a stop, worker processes finish their blocks, which can take long: write at once.
         stopped = self.stop.is_set() and not self.workers.calls_proceed
-        late = time.monotonic() - self.committed > _COMMIT_SECONDS
-        if late or stopped or self.waiting > _COMMIT_BYTES:
+        due = time.monotonic() - self.committed > _COMMIT_SECONDS
+        if due or stopped or self.uncommitted_bytes > _COMMIT_BYTES:
             self._commit()
 
-    def _commit(self):
+    def _commit(self) -> None:
         if self.uncommitted:
             self.store.write(self.uncommitted)
-        self.uncommitted, self.waiting = [], 0
+        self.uncommitted, self.uncommitted_bytes = [], 0
         self.committed = time.monotonic()
 
 
-def _cancel(futures):
+def _cancel(futures: Iterable[Future[Any]]) -> None:
     for future in futures:
         future.cancel()

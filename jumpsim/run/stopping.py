@@ -1,4 +1,4 @@
-"""What may end a run before all trajectories are simulated: limits and signals."""
+"""Conditions that end a run before all trajectories are simulated: limits and signals."""
 
 import contextlib
 import math
@@ -6,40 +6,57 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from ..statistics.moments import Moments
 from ..store.plan import Plan
+from ..utils.typing import Array
 
-FIRST_LOOK = 256  # smallest sample at which `target_sem` may stop a run
+FIRST_CHECK = 256  # smallest sample for which `target_sem` is checked
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of a run and the size of its blocks: checked arguments of `simulate`."""
+    """Limits of a run and the size of its blocks: checked arguments of `simulate`.
+
+    Attributes
+    ----------
+    timeout : float
+        Seconds; infinite without a limit.
+    target_sem : ndarray or None
+        Largest acceptable standard error of each column of the samples, (n_columns,).
+    max_events : int or None
+        Largest number of events of a trajectory.
+    block_size : int or None
+        Number of trajectories in a block; None chooses it.
+    """
 
     timeout: float
-    target_sem: np.ndarray | None
+    target_sem: Array | None
     max_events: int | None
     block_size: int | None
 
 
 @contextlib.contextmanager
-def noted_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM call `act` to stop in order; a second one acts as it did before."""
-    before: dict[int, Any] = {}
+def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` at the first SIGINT or SIGTERM; the next one has the usual effect.
 
-    def note(*_):
-        act()
+    In other threads than the main thread, which cannot receive signals, this does nothing.
+    """
+    before: dict[signal.Signals, Any] = {}
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop()
         for number, handler in before.items():
             signal.signal(number, handler)
 
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                before[number] = signal.signal(number, note)
+                before[number] = signal.signal(number, handle)
     try:
         yield
     finally:
@@ -47,11 +64,11 @@ def noted_signals(act: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def achieved_sem(moments: Moments, plan: Plan) -> np.ndarray:
-    """Standard errors that `target_sem` is compared with, (n_times, n_columns).
+def achieved_sem(moments: Moments, plan: Plan) -> Array:
+    """Standard errors that are compared with `target_sem`, (n_times, n_columns).
 
-    Where all n trajectories agree after t = 0, the sample shows only that differences are rarer
-    than about 3/n; the standard error of such an event, √3/n, stands for the unknown one.
+    Where all n trajectories agree at a time t > 0, the sample only shows that a deviation has a
+    probability below about 3/n; the standard error √3/n of such an event is used instead of 0.
     """
     sem = moments.sem() * plan.model.samples.unit
     unknown = (sem == 0) & (plan.times > 0)[:, None]

@@ -1,4 +1,4 @@
-"""What a sweep varies: places in a parameter file, their values, and what follows from a point."""
+"""The grid of a sweep: varied places in a parameter file, their values, seeds and file names."""
 
 import copy
 import hashlib
@@ -6,17 +6,20 @@ import itertools
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, choices
 from ..utils.provenance import canonical_json
 
-TABLES = ("scale", "parameters", "pools", "channels", "start", "times")  # what makes a point
+TABLES = ("scale", "parameters", "pools", "channels", "start", "times")  # that can be varied
+Point = dict[str, Any]  # value by dotted path
+Step = tuple[str, Any]  # name of a step along a path, and its key in the table or list
 
-_TAKEN = ("time", "time_index", "pool", "mean", "sem", "variance", "ntraj", "n_events")
+_RESERVED = ("time", "time_index", "pool", "mean", "sem", "variance", "ntraj", "n_events")
 _MOST_POINTS = 10**5
 
 
@@ -27,27 +30,43 @@ class Grid:
     Attributes
     ----------
     data : dict
-        What the file says.
-    axes : dict
-        List of values by dotted path, all of JSON's types.
-    names : dict
+        Content of the file.
+    axes : dict of str to list
+        List of values, of the types of JSON, by dotted path.
+    names : dict of str to str
         Name of each axis by dotted path: the shortest end of the path that is unique.
     """
 
-    data: dict
-    axes: dict
-    names: dict
+    data: dict[str, Any]
+    axes: dict[str, list[Any]]
+    names: dict[str, str]
 
     @classmethod
-    def of(cls, data, vary):
-        """Check what a user wants to vary.
+    def of(cls, data: dict[str, Any], vary: Any) -> "Grid":
+        """Check the argument `vary` of `run_sweep`.
 
         Parameters
         ----------
         data : dict
-            What the parameter file says.
+            Content of the parameter file.
         vary : mapping of str to iterable
             Values by dotted path.
+
+        Returns
+        -------
+        Grid
+
+        Raises
+        ------
+        InputError
+            When a path is not in the file, when values are not acceptable, or when there are too
+            many points.
+
+        Examples
+        --------
+        >>> grid = Grid.of({"parameters": {"tls": 20, "modes": 5}}, {"parameters.tls": [10, 20]})
+        >>> grid.names, grid.points()
+        ({'parameters.tls': 'tls'}, [{'parameters.tls': 10}, {'parameters.tls': 20}])
         """
         if not isinstance(vary, Mapping) or not vary:
             raise InputError(
@@ -65,58 +84,76 @@ class Grid:
             )
         return cls(data, axes, _axis_names(data, axes))
 
-    def points(self):
+    def points(self) -> list[Point]:
         """Every point, as a dict of path to value."""
         return [
             dict(zip(self.axes, v, strict=True)) for v in itertools.product(*self.axes.values())
         ]
 
-    def placed(self, point):
-        """What a parameter file for a point would say."""
+    def placed(self, point: Point) -> dict[str, Any]:
+        """Content of the parameter file with the values of a point."""
         return placed(self.data, point)
 
-    def label(self, point):
-        """A point in words."""
-        return ", ".join(f"{self.names[path]}={word(value)}" for path, value in point.items())
+    def label(self, point: Point) -> str:
+        """A point as text, such as "tls=20, modes=5"."""
+        return ", ".join(f"{self.names[path]}={value_text(v)}" for path, v in point.items())
 
 
-def parse_vary(texts):
+def parse_vary(texts: Iterable[str]) -> dict[str, list[Any]]:
     """Values by path from texts such as "parameters.gamma_dec=10 kHz,20 kHz".
 
-    Commas outside brackets and quotes separate values. Each is read as TOML if it can be; else it
-    is a text. Paths joined by + get the same value.
+    Commas outside brackets and quotes separate values. A value that is valid TOML is read as
+    TOML; any other is a text. Paths joined by + get the same value.
+
+    Parameters
+    ----------
+    texts : iterable of str
+
+    Returns
+    -------
+    dict of str to list
+
+    Raises
+    ------
+    InputError
+        When a text has another form.
+
+    Examples
+    --------
+    >>> parse_vary(["parameters.gamma_dec=10 kHz,20 kHz", "parameters.tls=50"])
+    {'parameters.gamma_dec': ['10 kHz', '20 kHz'], 'parameters.tls': [50]}
     """
-    vary = {}
+    vary: dict[str, list[Any]] = {}
     for text in texts:
         path, equals, values = (part.strip() for part in text.partition("="))
         if not (path and equals):
             raise InputError(
-                "what to vary must be PATH=VALUE,VALUE,... such as parameters.tls=50,100, but is "
-                f"{text!r}"
+                "the varied values must be PATH=VALUE,VALUE,... such as parameters.tls=50,100, "
+                f"but are {text!r}"
             )
         if path in vary:
             raise InputError(f"`{path}` is varied twice; give all its values at once")
         items = [item.strip() for item in _split(values)] if values else []
         if "" in items:
-            raise InputError(f"`{path}`: a value is missing beside a comma in {values!r}")
+            raise InputError(f"`{path}`: a value is missing next to a comma in {values!r}")
         vary[path] = [_value(item) for item in items]
     return vary
 
 
-def placed(data, point):
-    """Copy what a parameter file says, with the values of a point in their places."""
+def placed(data: dict[str, Any], point: Point) -> dict[str, Any]:
+    """Copy of the content of a parameter file, with the values of a point."""
     result = copy.deepcopy(data)
     for path, value in point.items():
         for steps in _places(data, path):
             *parents, last = (key for _, key in steps)
-            node = result
+            node: Any = result
             for key in parents:
                 node = node[key]
             node[last] = copy.deepcopy(value)
     return result
 
 
-def differences(a, b, where=""):
+def differences(a: Any, b: Any, where: str = "") -> list[str]:
     """One line for each place in which two parameter files differ."""
     if isinstance(a, list) and isinstance(b, list):
         a, b = dict(enumerate(a)), dict(enumerate(b))
@@ -126,22 +163,22 @@ def differences(a, b, where=""):
             for key in {**a, **b}
             for line in differences(a.get(key), b.get(key), f"{where}.{key}" if where else f"{key}")
         ]
-    said = ["nothing" if value is None else repr(value) for value in (a, b)]
-    return [f"{where}: {said[0]} against {said[1]}"] if a != b else []
+    first, second = ("nothing" if value is None else repr(value) for value in (a, b))
+    return [f"{where}: {first} instead of {second}"] if a != b else []
 
 
-def word(value):
-    """A value in one word or a few, on one line."""
+def value_text(value: Any) -> str:
+    """A value as text on one line."""
     return value if isinstance(value, str) and value.isprintable() else canonical_json(value)
 
 
-def are_numbers(values):
+def are_numbers(values: Iterable[Any]) -> bool:
     """Whether all values are numbers."""
     return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
 
 
-def point_seed(seed, point):
-    """Seed of one point, so that points are independent of each other.
+def point_seed(seed: int, point: Point) -> int:
+    """Seed of one point; the seeds of different points are independent.
 
     Parameters
     ----------
@@ -160,17 +197,18 @@ def point_seed(seed, point):
     return int.from_bytes(digest, "big") >> 1
 
 
-def entry(point, names, seed):
-    """What the index says about a point: a file name to be read, made unique by a hash."""
+def index_entry(point: Point, names: Mapping[str, str], seed: int) -> dict[str, Any]:
+    """Entry of a point in the index; its file name is readable, and unique because of a hash."""
     digest = hashlib.blake2b(canonical_json(point).encode(), digest_size=4).hexdigest()
-    words = ",".join(f"{names[path]}={word(point[path])}" for path in sorted(point))
+    words = ",".join(f"{names[path]}={value_text(point[path])}" for path in sorted(point))
     safe = re.sub(r"[^A-Za-z0-9_.,+=-]+", "-", words)[:80].strip(".-")
     return {"values": point, "seed": point_seed(seed, point), "file": f"{safe}-{digest}.h5"}
 
 
-def _split(text):
+def _split(text: str) -> list[str]:
     """Cut at commas outside brackets and quotes."""
-    parts, depth, quote = [""], 0, None
+    parts, depth = [""], 0
+    quote: str | None = None
     for c in text:
         if quote:
             quote = None if c == quote else quote
@@ -185,7 +223,7 @@ def _split(text):
     return parts
 
 
-def _value(text):
+def _value(text: str) -> Any:
     try:
         data = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):  # such as 10 kHz
@@ -193,8 +231,8 @@ def _value(text):
     return data["value"] if len(data) == 1 else text
 
 
-def _values(data, path, values):
-    """Values of one axis in their plain form."""
+def _values(data: dict[str, Any], path: str, values: Any) -> list[Any]:
+    """Values of one axis as types of JSON, see `_plain`."""
     _places(data, path)
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
         raise InputError(f"`{path}`: the values must be a list, but are {values!r}")
@@ -202,15 +240,15 @@ def _values(data, path, values):
     for value in values:
         value = _plain(value, path)
         if canonical_json(value) in plain:
-            raise InputError(f"`{path}`: the value {word(value)} is given twice")
+            raise InputError(f"`{path}`: the value {value_text(value)} is given twice")
         plain[canonical_json(value)] = value
     if not plain:
         raise InputError(f"`{path}`: the list of values is empty")
     return list(plain.values())
 
 
-def _plain(value, path):
-    """One form for one value: 50 for 50.0, lists for tuples and arrays."""
+def _plain(value: Any, path: str) -> Any:
+    """Value as a type of JSON, equal for equal values: 50 for 50.0, a list for a tuple."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if isinstance(value, float) and math.isfinite(value):
@@ -226,8 +264,8 @@ def _plain(value, path):
     )
 
 
-def _keys(node):
-    """Names of what is in a table or list, and their keys; tables in a list go by their name."""
+def _keys(node: Any) -> dict[str, Any]:
+    """Keys of the entries of a table or list by name; tables in a list use their own `name`."""
     if isinstance(node, dict):
         return {name: name for name in node}
     if isinstance(node, list):
@@ -236,20 +274,22 @@ def _keys(node):
     return {}
 
 
-def _places(data, path):
-    """Steps to each of the places that a path means: one, or several joined by +."""
+def _places(data: dict[str, Any], path: str) -> list[list[Step]]:
+    """Steps to each place of a path: one place, or several joined by +."""
     parts = path.split("+")
     if len(parts) == 1:
         return [_steps(data, path)]
     try:
-        return [_steps(data, path)]  # a name may hold a + itself
+        return [_steps(data, path)]  # a name can contain a +
     except InputError:
         return [_steps(data, part.strip()) for part in parts]
 
 
-def _steps(data, path):
-    """(name, key) of each step along a dotted path; a name may hold dots itself."""
-    steps, node, rest = [], data, path
+def _steps(data: dict[str, Any], path: str) -> list[Step]:
+    """(name, key) of each step along a dotted path; a name can contain dots."""
+    steps: list[Step] = []
+    node: Any = data
+    rest: str | None = path
     while rest is not None:
         keys = _keys(node) if steps else {name: name for name in TABLES if name in data}
         names = [name for name in keys if f"{rest}.".startswith(f"{name}.")]
@@ -262,19 +302,22 @@ def _steps(data, path):
     return steps
 
 
-def _unknown(data, steps, rest, keys):
-    """What is wrong with a step of a path, and what would be right."""
+def _unknown(
+    data: dict[str, Any], steps: Sequence[Step], rest: str, keys: Mapping[str, Any]
+) -> str:
+    """End of the error message about a step that does not exist, with the possible names."""
     name = rest.split(".")[0]
     if steps:
         where = ".".join(step for step, _ in steps)
         return f": the file has no `{name}` in {where}; {choices(name, keys)}"
-    # The table is easily forgotten.
+    # Users often omit the name of the table.
     full = [f"{table}.{rest}" for table in keys if name in _keys(data[table])]
     return f"; {choices([*full, name][0], [*full, *keys])}"
 
 
-def _axis_names(data, paths):
-    """Shortest ends of paths that are unique, as words: "tls", "gamma_tilde_0", "A_size"."""
+def _axis_names(data: dict[str, Any], paths: Iterable[str]) -> dict[str, str]:
+    """Shortest unique end of each path: "tls", "gamma_tilde_0", "A_size"."""
+    paths = list(paths)
     ends = {}
     for path in paths:
         steps = [name for name, _ in _places(data, path)[0]]
@@ -282,7 +325,7 @@ def _axis_names(data, paths):
         ends[path] = [re.sub(r"\W+", "_", name) for name in joined]
     names = {}
     for path in paths:
-        taken = {*_TAKEN, *(name for other in paths if other != path for name in ends[other])}
+        taken = {*_RESERVED, *(name for other in paths if other != path for name in ends[other])}
         free = [name for name in ends[path] if name not in taken and not name.isdigit()]
         names[path] = [*free, path][0]
     return names

@@ -1,7 +1,7 @@
-"""The work of a process of its own: check the software, simulate a block, return or write it.
+"""The task of a worker process: check the software, simulate a block, return or write it.
 
-A task is sent as bytes, and the work is done when they are unpickled: a scheduler that passes them
-on does not need this package, and a worker that lacks it gives an error message.
+A task is sent as pickled bytes, and unpickling them runs the simulation. A scheduler that only
+forwards the bytes does not need this package, and a worker without it reports an import error.
 """
 
 import functools
@@ -9,40 +9,41 @@ import itertools
 import os
 import pickle
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..utils.provenance import software
 
 if TYPE_CHECKING:
-    from ..store import Written
+    from ..store import WrittenBlock
     from ..store.block import Block
     from ..store.plan import Plan
 
 
 @dataclass(frozen=True)
-class Order:
-    """What all tasks of one run have in common.
+class RunDescription:
+    """Data that all tasks of one run have in common.
 
     Attributes
     ----------
     plan : bytes
-        Packed, so that versions are compared before anything is made of it.
-    software : dict
-        What the worker must have, see `provenance.software`.
+        The pickled `Plan`; the versions are compared before it is unpickled.
+    software : dict of str to str
+        Required version of each package, see `provenance.software`.
     max_events, chunk_rows : int or None
         As in `block_task.run_block`.
     folder : str or None
-        Where the worker writes its blocks itself; None sends them to the driver.
+        Folder to which the worker writes its blocks; None sends them to the driver.
     run_text : str or None
-        Content of the file in that folder that describes the run: the worker compares it, to be
-        sure that the folder is the same one.
+        Content of the file `run.json` in that folder. The worker compares it, to check that it
+        sees the same folder as the driver.
     """
 
     plan: bytes
-    software: dict
+    software: Mapping[str, str]
     max_events: int | None
     chunk_rows: int | None = None
     folder: str | None = None
@@ -56,82 +57,96 @@ class Order:
         chunk_rows: int | None = None,
         folder: str | None = None,
         run_text: str | None = None,
-    ) -> "Order":
-        """Pack a plan."""
+    ) -> "RunDescription":
+        """Create the description of a run of `plan`."""
         return cls(pickle.dumps(plan), software(), max_events, chunk_rows, folder, run_text)
 
 
 @dataclass(frozen=True)
-class Task:
-    """A call of `work` that is made by the process that unpickles it."""
+class SimulationTask:
+    """A call of `simulate_task`, which the process that unpickles it runs.
 
-    arguments: tuple
+    Attributes
+    ----------
+    arguments : tuple
+        Arguments of `simulate_task`.
+    """
 
-    def __reduce__(self):
-        return work, self.arguments
+    arguments: tuple[Any, ...]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return simulate_task, self.arguments
 
 
-def work(
-    order: Order, first: int, last: int, compiled: bool, name: str | None = None
-) -> tuple["Block | Written", float]:
+def simulate_task(
+    run: RunDescription, first: int, last: int, compiled: bool, name: str | None = None
+) -> tuple["Block | WrittenBlock", float]:
     """Simulate the trajectories first ... last-1 in a worker process.
 
     Parameters
     ----------
-    order : Order
+    run : RunDescription
     first, last : int
+        First index, and last index + 1.
     compiled : bool
-        Whether code for the model is worth compiling.
+        Whether to compile code for the model.
     name : str, optional
-        Of the file to write, in the order's folder.
+        Name of the file to write; needed when the run has a folder.
 
     Returns
     -------
-    Block or store.Written
+    Block or store.WrittenBlock
     float
-        Seconds it took.
+        Computing time in seconds.
+
+    Raises
+    ------
+    InputError
+        When the worker has other software than the driver, or does not see the same folder.
+    SimulationError
+        When a trajectory cannot be continued.
     """
-    _check_software(order.software)
-    if order.folder is not None:
-        _check_folder(Path(order.folder), order.run_text)
+    _check_software(run.software)
+    if run.folder is not None:
+        _check_folder(Path(run.folder), run.run_text)
     from ..store.block import join_blocks
     from .block_task import rows_at_once, run_block
 
-    plan = _prepared(order.plan)
-    # Of sums alone, many rows at once would need memory for nothing.
+    plan = _prepared(run.plan)
+    # If only sums are stored, smaller groups of rows need less memory.
     step = max(1, last - first) if plan.keeps_trajectories else rows_at_once(plan)
     cuts = [*range(first, last, step), last]
     done = [
-        run_block(plan, a, b, order.max_events, None, compiled, order.chunk_rows)
+        run_block(plan, a, b, run.max_events, None, compiled, run.chunk_rows)
         for a, b in itertools.pairwise(cuts)
     ]
     block = done[0][0] if len(done) == 1 else join_blocks([block for block, _ in done])
     seconds = sum(took for _, took in done)
-    if order.folder is None:
+    if run.folder is None or name is None:
         return block, seconds
     from ..store import write_block
 
-    return write_block(Path(order.folder) / name, plan, block), seconds
+    return write_block(Path(run.folder) / name, plan, block), seconds
 
 
 def process_name() -> str:
-    """Name of this process in messages to other processes."""
+    """Name of this process for error messages, such as "process 4711 on node3"."""
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 @functools.lru_cache(maxsize=2)
-def _prepared(packed):
-    """Unpack a plan and compile what it needs, which is not to count as work of a block."""
+def _prepared(pickled: bytes) -> "Plan":
+    """Unpickle a plan and compile its kernel, outside of the measured time of a block."""
     from .. import engine
 
-    plan = pickle.loads(packed)
+    plan: Plan = pickle.loads(pickled)
     model = plan.model
     engine.warm(model.engine, model.engine_input, len(model.pools))
     return plan
 
 
-def _check_software(needed):
-    """Refuse to make trajectories that could be others than those of the driver."""
+def _check_software(needed: Mapping[str, str]) -> None:
+    """Raise an error if other versions could give other trajectories than the driver's."""
     for name, version in needed.items():
         here = software().get(name, "none")
         if here != version:
@@ -141,8 +156,8 @@ def _check_software(needed):
             )
 
 
-def _check_folder(folder, run_text):
-    """Refuse a folder that is not the driver's."""
+def _check_folder(folder: Path, run_text: str | None) -> None:
+    """Raise an error if the folder is not the folder of the driver."""
     from ..store.paths import run_file
 
     try:
@@ -151,7 +166,7 @@ def _check_folder(folder, run_text):
         seen = None
     if seen != run_text:
         raise InputError(
-            f"'{folder}' is not shared: a worker ({process_name()}) does not see there what the "
-            "driver wrote; put the output on a file system that all see, or leave out the shared "
-            "folder"
+            f"'{folder}' is not shared: a worker ({process_name()}) cannot read the file that the "
+            "driver wrote there; put the output on a file system that all workers share, or do "
+            "not use a shared folder"
         )

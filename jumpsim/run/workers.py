@@ -1,7 +1,7 @@
 """Workers that simulate the blocks of a run: threads of this process, or those of any executor.
 
-Each is given ranges of indices, a few at a time. Of a worker that dies, only its unfinished blocks
-are lost; a broken pool is made again, or is an error, but is never waited for.
+Each worker gets a few ranges of indices at a time. When a worker process ends unexpectedly, only
+its unfinished blocks are lost. A broken pool is replaced by a new one, or raises an error.
 """
 
 import pickle
@@ -10,35 +10,47 @@ import warnings
 import weakref
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from typing import Any
 
 from ..errors import InputError, WorkersError, WorkersWarning, choices
 from ..store.plan import Plan
 from ..utils.resources import usable_cores
 from . import block_task
-from .worker_process import Order, Task
+from .worker_process import RunDescription, SimulationTask
 
-_BLOCK_SECONDS = 1.0  # work in one block: with few workers, the most that a crash can cost
+_BLOCK_SECONDS = 1.0  # computing time of one block: with few workers, a crash loses at most this
 _BLOCKS_PER_SECOND = 50.0  # that the driver can receive without slowing down the workers
-_FILE_SECONDS = 10.0  # work in one block that is a file of its own
-_MOST_POOLS = 3  # made one after the other without any result
-_LOOK_SECONDS = 2.0  # between two requests for the number of workers of a cluster
-_AWAY_SECONDS = 60.0  # without connection to a scheduler, unless its client gives up before
-_PATIENCE_SECONDS = 5.0  # without workers before a warning
+_FILE_SECONDS = 10.0  # computing time of one block that is written to a separate file
+_MOST_POOLS = 3  # pools that are created one after the other without any result
+_QUERY_SECONDS = 2.0  # between two requests for the number of workers of a cluster
+_RECONNECT_SECONDS = 60.0  # longest time without connection to a scheduler
+_NO_WORKERS_SECONDS = 5.0  # without workers before a warning
 
 
 class ThreadWorkers:
-    """Threads of this process, which check after every slice whether to go on.
+    """Threads of this process.
+
+    Parameters
+    ----------
+    number : int
+    executor : concurrent.futures.ThreadPoolExecutor, optional
+        Default a new one.
 
     Attributes
     ----------
+    number : int
+        Number of threads.
     calls_proceed : bool
-        Whether they call `proceed`, and count their progress by it.
+        Whether the workers call `proceed` after every slice, which counts their progress and
+        returns whether to continue.
+    block_seconds : float
+        Intended computing time of a block.
     """
 
     calls_proceed = True
     block_seconds = _BLOCK_SECONDS
 
-    def __init__(self, number: int, executor: ThreadPoolExecutor | None = None):
+    def __init__(self, number: int, executor: ThreadPoolExecutor | None = None) -> None:
         self.number = number
         self._given = executor
 
@@ -60,8 +72,8 @@ class ThreadWorkers:
         compiled: bool,
         proceed: Callable[[int, int], bool],
         name: str | None,  # noqa: ARG002 - threads write no files
-    ) -> Future:
-        """Give a range of indices to a worker; returns a future."""
+    ) -> Future[Any] | None:
+        """Start the simulation of a range of indices; returns a future of `run_block`."""
         return self._executor.submit(
             block_task.run_block,
             self.plan,
@@ -73,14 +85,15 @@ class ThreadWorkers:
             self.chunk_rows,
         )
 
-    def loss(self, future: Future) -> str | None:
-        """Why a task was lost although the task itself has no error; None when it was not."""
+    def loss(self, future: Future[Any]) -> str | None:  # noqa: ARG002 - threads are not lost
+        """Why the worker of a task was lost; None when it was not lost."""
+        return None
 
     def recover(self) -> None:
-        """Make further work possible after a loss."""
+        """Continue after a loss."""
 
     def end(self) -> None:
-        """Shut down what `begin` made."""
+        """Shut down the executor that `begin` created."""
         if self._given is None:
             self._executor.shutdown(wait=True)
 
@@ -91,32 +104,37 @@ class ExecutorWorkers:
     Parameters
     ----------
     executor : concurrent.futures.Executor or callable
-        A function that makes one is called again when it breaks.
+        A function that creates one is called again when the executor breaks.
     number : int or None
-        Workers; None asks the executor.
+        Number of workers; None uses the number that the executor reports.
+
+    Attributes
+    ----------
+    calls_proceed : bool
+        False: see `ThreadWorkers`.
     """
 
     calls_proceed = False
 
-    def __init__(self, executor, number):
+    def __init__(self, executor: Executor | Callable[[], Executor], number: int | None) -> None:
         self._make = None if isinstance(executor, Executor) else executor
-        self._executor = None if self._make else executor
+        self._executor: Any = None if self._make else executor
         self._number = number
-        self._handed_out = weakref.WeakSet()  # to the pool that there is now
-        self._broken = None
-        self._barren = 0  # pools that broke since the last result
+        self._submitted: weakref.WeakSet[Future[Any]] = weakref.WeakSet()  # to the current pool
+        self._broken: str | None = None  # why the current pool is broken
+        self._failed_pools = 0  # that broke since the last result
 
     @property
     def number(self) -> int:
-        """Number of workers; 0 while there is none."""
+        """Number of workers; 0 while there are none."""
         known = ("num_workers", "_max_workers")  # of MPI; of the standard library
         found = (getattr(self._executor, name, None) for name in known)
         return self._number or next(filter(None, found), None) or usable_cores()
 
     @property
     def block_seconds(self) -> float:
-        """Work in one block: so much that the driver does not receive too many blocks."""
-        least = _FILE_SECONDS if self._order.folder else _BLOCK_SECONDS
+        """Computing time of a block: long enough that the driver can receive all blocks."""
+        least = _FILE_SECONDS if self._run.folder else _BLOCK_SECONDS
         return max(least, self.number / _BLOCKS_PER_SECOND)
 
     def begin(
@@ -126,10 +144,10 @@ class ExecutorWorkers:
         chunk_rows: int | None,
         shared: tuple[str, str] | None,
     ) -> None:
-        """Prepare for the blocks of a plan; `shared` is what `WritableStore.shared` returns."""
-        self._order = Order.of(plan, max_events, chunk_rows, *(shared or ()))
+        """Prepare for the blocks of a plan; `shared` is the result of `WritableStore.shared`."""
+        self._run = RunDescription.of(plan, max_events, chunk_rows, *(shared or ()))
         if self._make:
-            self._executor = _made(self._make)
+            self._executor = _created(self._make)
 
     def submit(
         self,
@@ -138,129 +156,165 @@ class ExecutorWorkers:
         compiled: bool,
         proceed: Callable[[int, int], bool],  # noqa: ARG002 - cannot be called from there
         name: str | None,
-    ) -> Future | None:
-        """Give a range of indices to a worker; returns a future, or None of a broken pool."""
-        task = pickle.dumps(Task((self._order, first, last, compiled, name)))
+    ) -> Future[Any] | None:
+        """Start the simulation of a range of indices; returns a future, None if the pool broke."""
+        task = pickle.dumps(SimulationTask((self._run, first, last, compiled, name)))
         try:
             future = self._send(pickle.loads, task)
-            self._handed_out.add(future)
+            self._submitted.add(future)
             return future
         except (BrokenExecutor, RuntimeError) as error:  # RuntimeError: it was shut down
             self._broken = str(error) or type(error).__name__
             return None
 
-    def _send(self, *task):
+    def _send(self, *task: Any) -> Future[Any]:
         return self._executor.submit(*task)
 
-    def loss(self, future: Future) -> str | None:
-        """Why a task was lost although the task itself has no error; None when it was not."""
+    def loss(self, future: Future[Any]) -> str | None:
+        """Why the worker of a task was lost; None when it was not lost.
+
+        Raises
+        ------
+        InputError
+            When the worker cannot import the same version of jumpsim.
+        """
         if future.cancelled():
             return "it was cancelled"
         error = future.exception()
         if isinstance(error, BrokenExecutor):
-            if future in self._handed_out:  # and not to a pool that has been replaced
+            if future in self._submitted:  # else the broken pool was replaced already
                 self._broken = str(error)
             return str(error)
         if isinstance(error, ImportError | AttributeError) and "jumpsim" in str(error):
             raise InputError(
                 f"a worker cannot load this jumpsim ({error}); install the same version there"
             )
-        self._barren = self._barren if error else 0
+        self._failed_pools = self._failed_pools if error else 0
         return None
 
     def recover(self) -> None:
-        """Make further work possible after a loss; raises `WorkersError` when it cannot."""
+        """Replace a broken pool after a loss.
+
+        Raises
+        ------
+        WorkersError
+            When the pool cannot be replaced, or was replaced too often without any result.
+        """
         if self._broken is None:
             return
-        self._barren += 1
-        if self._make is None or self._barren > _MOST_POOLS:
+        self._failed_pools += 1
+        if self._make is None or self._failed_pools > _MOST_POOLS:
             raise WorkersError(f"the pool of workers is broken ({self._broken.rstrip('.')})")
         self._executor.shutdown(wait=False)
-        self._executor, self._broken = _made(self._make), None
-        self._handed_out.clear()
+        self._executor, self._broken = _created(self._make), None
+        self._submitted.clear()
 
     def end(self) -> None:
-        """Shut down what `begin` made."""
+        """Shut down the executor that `begin` created."""
         if self._make:
             self._executor.shutdown(wait=True)
 
 
 class DaskWorkers(ExecutorWorkers):
-    """Workers of a Dask cluster, which may come and go; a lost connection may be restored."""
+    """Workers of a Dask cluster, whose number can change; a lost connection can be restored.
 
-    def __init__(self, executor, number):
+    Parameters
+    ----------
+    executor : distributed.cfexecutor.ClientExecutor
+    number : int or None
+        Largest number of workers to use; None uses all.
+
+    Raises
+    ------
+    InputError
+        When the client is closed.
+    """
+
+    def __init__(self, executor: Any, number: int | None) -> None:
         super().__init__(executor, number)
         self._client = executor._client
         if self._client.scheduler is None:
             raise InputError("`executor` is of a Dask client that is closed; connect again")
         self._address = self._client.scheduler.address
-        self._threads, self._looked = 0, -_LOOK_SECONDS
-        self._alone_since, self._warned = None, False
-        self._away_since = None
+        self._threads, self._last_query = 0, -_QUERY_SECONDS
+        self._no_workers_since: float | None = None
+        self._warned = False
+        self._disconnected_since: float | None = None
 
     @property
     def number(self) -> int:
-        """Threads of all workers, as of a few seconds ago; 0 without a connection."""
+        """Number of threads of all workers, at most a few seconds old; 0 without a connection."""
         now = time.monotonic()
         if self._client.status != "running":
             self.recover()
             return 0
-        self._away_since = None
-        if now - self._looked > _LOOK_SECONDS:
-            self._looked = now
+        self._disconnected_since = None
+        if now - self._last_query > _QUERY_SECONDS:
+            self._last_query = now
             try:
                 self._threads = sum(self._client.nthreads(callback_timeout=1).values())
-            except (OSError, RuntimeError):  # it is just going away, or too busy to answer
+            except (OSError, RuntimeError):  # the connection was just lost, or it does not answer
                 return self._threads
-            self._warn_when_alone(now)
+            self._warn_without_workers(now)
         return min(self._number or self._threads, self._threads)
 
-    def _warn_when_alone(self, now):
-        self._alone_since = None if self._threads else self._alone_since or now
-        if not self._warned and self._alone_since and now - self._alone_since > _PATIENCE_SECONDS:
+    def _warn_without_workers(self, now: float) -> None:
+        since = self._no_workers_since = None if self._threads else self._no_workers_since or now
+        if not self._warned and since and now - since > _NO_WORKERS_SECONDS:
             self._warned = True
             text = f"no worker is connected to {self._address}: waiting for one"
             warnings.warn(text, WorkersWarning, stacklevel=2)
 
-    def _send(self, *task):
+    def _send(self, *task: Any) -> Future[Any]:
         try:
-            # A task that is equal to a lost one must not give its result.
+            # With pure=True, Dask could return the result of an equal task that was lost.
             return self._executor.submit(*task, pure=False)
         except Exception as error:
             if self._client.status == "running":
                 raise
-            raise BrokenExecutor(str(error)) from None  # it has just gone away
+            raise BrokenExecutor(str(error)) from None  # the connection was just lost
 
-    def loss(self, future: Future) -> str | None:
-        """Why a task was lost although the task itself has no error; None when it was not."""
+    def loss(self, future: Future[Any]) -> str | None:
+        """Why the worker of a task was lost; None when it was not lost."""
         if not future.cancelled() and type(future.exception()).__name__ == "KilledWorker":
-            return "every worker that had it died"
+            return "every worker process that simulated them ended unexpectedly"
         return super().loss(future)
 
     def recover(self) -> None:
-        """Make further work possible after a loss; raises `WorkersError` when it cannot."""
+        """Wait for the connection; `WorkersError` when it was lost for too long."""
         now = time.monotonic()
-        self._away_since = self._away_since or now
-        gone = self._client.status in ("closed", "closing")
-        if gone or now - self._away_since > _AWAY_SECONDS:
-            raise WorkersError(f"the scheduler at {self._address} is gone")
+        self._disconnected_since = self._disconnected_since or now
+        closed = self._client.status in ("closed", "closing")
+        if closed or now - self._disconnected_since > _RECONNECT_SECONDS:
+            raise WorkersError(f"the connection to the scheduler at {self._address} is lost")
         self._broken = None
 
 
 def as_workers(
     executor: Executor | Callable[[], Executor] | None, number: int | None
 ) -> ThreadWorkers | ExecutorWorkers:
-    """Workers that an argument `executor` of `simulate` stands for.
+    """Workers for the arguments `executor` and `workers` of `simulate`.
 
     Parameters
     ----------
     executor : None, concurrent.futures.Executor or callable
+        None uses threads; a function must create an executor.
     number : int or None
+        Number of workers.
+
+    Returns
+    -------
+    ThreadWorkers or ExecutorWorkers
 
     Raises
     ------
     InputError
-        When it is something else.
+        When `executor` is none of these.
+
+    Examples
+    --------
+    >>> as_workers(None, 4).number
+    4
     """
     if executor is None or isinstance(executor, ThreadPoolExecutor):
         return ThreadWorkers(number or usable_cores(), executor)
@@ -276,11 +330,11 @@ def as_workers(
     )
 
 
-def _made(make):
+def _created(make: Callable[[], Executor]) -> Executor:
     executor = make()
     if not isinstance(executor, Executor):
         raise InputError(
-            "`executor` must make a concurrent.futures.Executor when it is called, but made "
+            "`executor` must return a concurrent.futures.Executor when it is called, but returned "
             f"{type(executor).__name__}"
         )
     return executor

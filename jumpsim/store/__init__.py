@@ -1,7 +1,7 @@
-"""Where trajectories are kept: in memory, or in one file that everyone can read."""
+"""Storage of trajectories: in memory, or in one HDF5 file that is also valid netCDF4."""
 
 from .base import Store
-from .disk import FileStore, WritableStore, Written, check_same_run, write_block
+from .disk import FileStore, WritableStore, WrittenBlock, check_same_run, write_block
 from .memory import MemoryStore
 from .merging import merge
 from .paths import store_exists
@@ -11,7 +11,7 @@ __all__ = [
     "MemoryStore",
     "Store",
     "WritableStore",
-    "Written",
+    "WrittenBlock",
     "check_same_run",
     "merge",
     "store_exists",

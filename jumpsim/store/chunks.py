@@ -1,22 +1,23 @@
-"""Chunks of a variable: compressed by the workers, and handed to HDF5 as they stand.
+"""Chunks of a variable: compressed by the workers, and written to HDF5 without further filters.
 
-HDF5 would compress with a slower library, one chunk at a time under its lock, and once more when
-the blocks of a run are put together; a chunk that is made here is taken over as it is wherever it
-falls on one of the finished file. What is stored is what HDF5's own filters (shuffle, deflate)
-make and read.
+HDF5 would compress with a slower library, one chunk at a time under its lock, and a second time
+when the blocks of a run are joined. A chunk that was compressed here is copied unchanged when its
+rows are exactly the rows of a chunk of the finished file. The stored bytes are in the format of
+HDF5's own filters (shuffle, deflate), so that any HDF5 library can read them.
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import StoreError
 
 try:
     from isal.isal_zlib import compress, crc32, decompress
-except ImportError:  # a processor without it: the same format, only slower
+except ImportError:  # not available for every processor; zlib has the same format but is slower
     from zlib import compress, crc32, decompress
 
 __all__ = ["FILTERS", "Chunk", "PackedRows", "crc32", "cut", "encode", "leaf"]
@@ -32,28 +33,45 @@ class Chunk(NamedTuple):
 
 
 class PackedRows:
-    """Rows of a variable, compressed but for the last ones, which do not fill a chunk.
+    """Rows of a variable, compressed in chunks; the last rows, if they fill no chunk, are not.
 
     Parameters
     ----------
-    rows : ndarray
+    rows : ndarray, shape (rows, ...)
     number : int
-        Rows in a chunk.
+        Number of rows in a chunk.
     dtype : dtype, optional
-        What they are stored as.
+        Type with which they are stored; default that of `rows`.
+
+    Attributes
+    ----------
+    chunks : list of Chunk
+        The complete chunks.
+    rest : ndarray
+        The last rows, uncompressed.
+    nbytes : int
+        Size in bytes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rows = PackedRows(np.arange(10), number=4)
+    >>> len(rows.chunks), rows[2:9].tolist()
+    (2, [2, 3, 4, 5, 6, 7, 8])
     """
 
-    def __init__(self, rows: np.ndarray, number: int, dtype: np.dtype | None = None):
+    def __init__(self, rows: NDArray[Any], number: int, dtype: np.dtype[Any] | None = None) -> None:
         self.number, self.dtype, self.shape = number, np.dtype(dtype or rows.dtype), rows.shape
-        self.chunks, end = [], len(rows) // number * number
+        self.chunks: list[Chunk] = []
+        end = len(rows) // number * number
         for k in range(0, end, number):
             part = rows[k : k + number].astype(self.dtype, copy=False)
-            # The library is checked once for each variable of a block.
+            # One check per variable and block is enough to detect a faulty library.
             self.chunks.append(encode(part, number, checked=k == 0))
         self.rest = rows[end:].astype(self.dtype)
         self.nbytes = self.rest.nbytes + sum(len(chunk.data) for chunk in self.chunks)
 
-    def __getitem__(self, span: slice) -> np.ndarray:
+    def __getitem__(self, span: slice) -> NDArray[Any]:
         first, last, _ = span.indices(self.shape[0])
         whole, number = len(self.chunks) * self.number, self.number
         found = [
@@ -63,61 +81,81 @@ class PackedRows:
         found.append(self.rest[max(first - whole, 0) : max(last - whole, 0)])
         return np.concatenate(found)
 
-    def _decoded(self, k):
+    def _decoded(self, k: int) -> NDArray[Any]:
         size, count = self.dtype.itemsize, self.number * int(np.prod(self.shape[1:]))
         shuffled = np.frombuffer(decompress(self.chunks[k].data, bufsize=size * count), np.uint8)
         rows = shuffled.reshape(size, count).T.copy().view(self.dtype)
         return rows.reshape(self.number, *self.shape[1:])
 
 
-def _shuffled(rows):
-    """First bytes of all numbers, second bytes of all numbers, ...: (bytes, numbers) uint8."""
+def _shuffled(rows: NDArray[Any]) -> NDArray[np.uint8]:
+    """First bytes of all numbers, then second bytes of all numbers, ...: (bytes, numbers)."""
     flat, size = np.ascontiguousarray(rows).reshape(-1), rows.dtype.itemsize
     if rows.dtype.kind != "i":
         return np.ascontiguousarray(flat.view(np.uint8).reshape(-1, size).T)
     shuffled = np.empty((size, len(flat)), np.uint8)
-    for k in range(size):  # several times faster than picking bytes
+    for k in range(size):  # several times faster than a transposed copy of the bytes
         np.copyto(shuffled[k], flat >> 8 * k if k else flat, casting="unsafe")
     return shuffled
 
 
-def _digest(shuffled):
-    """Digest of numbers without their upper bytes that are 0 everywhere: of any integer type."""
+def _digest(shuffled: NDArray[np.uint8]) -> bytes:
+    """Digest without the upper bytes that are 0 in all numbers: independent of integer type."""
     used = len(shuffled)
     while used > 1 and not shuffled[used - 1].any():
         used -= 1
     return hashlib.blake2b(shuffled[:used].data, digest_size=16).digest()
 
 
-def leaf(rows: np.ndarray) -> bytes:
-    """Digest of the rows of one chunk; a checksum is made of these."""
+def leaf(rows: NDArray[Any]) -> bytes:
+    """Digest of the rows of one chunk; the checksum of a file is computed from these digests."""
     return _digest(_shuffled(rows))
 
 
-def encode(rows: np.ndarray, number: int, checked: bool = True) -> Chunk:
-    """Chunk of `number` rows, of which the last ones may be missing.
+def encode(rows: NDArray[Any], number: int, checked: bool = True) -> Chunk:
+    """Compress one chunk.
 
-    When it is checked, it is decompressed again and compared.
+    Parameters
+    ----------
+    rows : ndarray, shape (at most number, ...)
+        Missing rows are filled with zeros, which are not part of the digest.
+    number : int
+        Number of rows in a chunk.
+    checked : bool
+        Whether to decompress the result again and compare it.
+
+    Returns
+    -------
+    Chunk
+
+    Raises
+    ------
+    StoreError
+        When the check finds a difference.
     """
     shuffled = _shuffled(rows)
     digest = _digest(shuffled)
     if len(rows) < number:
         missing = np.zeros((number - len(rows), *rows.shape[1:]), rows.dtype)
         shuffled = np.hstack([shuffled, _shuffled(missing)])
-    meant = shuffled.tobytes()
-    data = compress(meant, 1)
-    if checked and decompress(data, bufsize=len(meant)) != meant:
-        raise StoreError("what was compressed does not decompress to what it was")
+    original = shuffled.tobytes()
+    data = compress(original, 1)
+    if checked and decompress(data, bufsize=len(original)) != original:
+        raise StoreError(
+            "a compressed chunk does not decompress to the original bytes; check the memory and "
+            "the compression library of this machine"
+        )
     return Chunk(digest, data)
 
 
-def cut(slabs: Iterable[np.ndarray | Chunk], number: int) -> Iterator[np.ndarray | Chunk]:
-    """Arrays of `number` rows, the last one shorter, of slabs of any length.
+def cut(slabs: Iterable[NDArray[Any] | Chunk], number: int) -> Iterator[NDArray[Any] | Chunk]:
+    """Cut slabs of any length into arrays of `number` rows; the last one may be shorter.
 
-    A `Chunk` among the slabs stands for `number` rows that begin where one of these arrays would;
-    it is passed on.
+    A `Chunk` among the slabs represents `number` rows that begin where one of these arrays would
+    begin; it is yielded unchanged.
     """
-    held, size = [], 0
+    held: list[NDArray[Any]] = []
+    size = 0
     for slab in slabs:
         if isinstance(slab, Chunk):
             yield slab

@@ -1,4 +1,4 @@
-"""Put everything that a run has on the disk into its one file: blocks and shards."""
+"""Join the blocks and shards of a run in one file."""
 
 from pathlib import Path
 
@@ -10,56 +10,55 @@ from .shard import shards
 
 
 def compact(path: str | Path) -> str:
-    """Put the blocks and shards of a run, finished or not, into its one file.
+    """Join the blocks and shards of a run, complete or not, in one file.
 
     Parameters
     ----------
     path : path
-        The output of the run.
+        The output file of the run.
 
     Returns
     -------
     str
-        What was done.
+        One line that describes the result.
 
     Raises
     ------
     StoreError
-        When one of them is still being written to, belongs to another run, or differs where two
-        hold the same trajectory. Nothing is removed then.
+        When another process is writing to one of them, when one belongs to another run, or when
+        two contain the same trajectory with different numbers. Nothing is removed in these cases.
     """
     path = Path(path)
-    there = [file for file in (path, *(file for _, file in shards(path))) if store_exists(file)]
-    if not there:
+    existing = [file for file in (path, *(file for _, file in shards(path))) if store_exists(file)]
+    if not existing:
         raise StoreError(f"{path}: no such file, and no blocks or shards of a run")
-    plan = FileStore(there[0]).plan
-    stores = []
+    plan = FileStore(existing[0]).plan
+    stores: list[WritableStore] = []
     try:
-        for file in dict.fromkeys((path, *there)):
+        for file in dict.fromkeys((path, *existing)):
             stores.append(WritableStore(file, plan))
-        text = _united(*stores)
+        return _join(stores[0], stores[1:])
     finally:
         for store in stores:
             store.finish(None, complete=False)  # releases the lock, also after an error
-    return text
 
 
-def _united(kept, *others):
-    """Take other stores into one, and remove them; returns what it holds then."""
-    number = max(_requested(store) for store in (kept, *others))
+def _join(target: WritableStore, others: list[WritableStore]) -> str:
+    """Add the content of the other stores to `target`, and remove their files."""
+    number = max(_requested(store) for store in (target, *others))
     for other in others:
         for part in other.all_parts:
-            kept.adopt(part)
-    rows = sum(last - first for first, last in kept.ranges())
-    number = max(number, *(last for _, last in kept.ranges()))
+            target.add_part(part)
+    rows = sum(last - first for first, last in target.ranges())
+    number = max(number, *(last for _, last in target.ranges()))
     outcome = Outcome(Kind.COMPACTED, number, present=rows)
-    kept.finish(outcome, complete=True)
+    target.finish(outcome, complete=True)
     for other in others:
         other.discard()
-    return f"{kept.path}: {outcome}"
+    return f"{target.path}: {outcome}"
 
 
-def _requested(store):
-    """Trajectories that the whole run was to have, as far as a store knows."""
+def _requested(store: WritableStore) -> int:
+    """Requested number of trajectories of the whole run, as far as a store contains it."""
     info = RunInfo.read(store.folder)
     return max([info.requested if info else 0, *(part.requested for part in store.all_parts)])

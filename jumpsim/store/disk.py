@@ -1,13 +1,13 @@
 """Trajectories on disk: blocks that are written once, and one file when the run is finished.
 
-While a run goes on, `OUT.h5.blocks/` holds files `traj-<first>-<last>.h5` (indices first ...
-last-1). Each is written under a temporary name, closed, read back and compared, fsynced and
-renamed, so that a block is either complete or absent. A finished run is put together into `OUT.h5`
-in the same way, and the blocks are removed only after that. A file that has its final name is never
-written to again.
+During a run, the folder `OUT.h5.blocks/` contains files `traj-<first>-<last>.h5` (indices first
+... last-1). Each file is written under a temporary name, closed, read back and compared, fsynced
+and renamed, so that a block is either complete or absent. The blocks of a finished run are joined
+in `OUT.h5` in the same way, and only then are they removed. A file that has its final name is
+never changed.
 
-Nothing depends on the lock: two writers would write the same blocks under the same names. Its
-purpose is that the second one gets an error message.
+The lock is not needed for correctness: two writers would write the same blocks under the same
+names. It is there to give the second writer an error message.
 """
 
 import contextlib
@@ -16,8 +16,10 @@ import os
 import re
 import time
 import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..errors import DamagedError, StoreError, StoreWarning
 from ..utils.files import new_file, remove_temporaries, sync_folder, write_error
@@ -26,6 +28,7 @@ from .base import Store
 from .block import Block, neighbours
 from .file_part import FilePart
 from .outcome import Outcome
+from .part import P, Piece, Span
 from .paths import (
     BLOCK_NAME,
     RunInfo,
@@ -38,61 +41,89 @@ from .paths import (
 from .plan import Plan
 from .records import in_order
 
-_APPEARS_SECONDS = 10.0  # that a shared file system may take to show what another machine wrote
+_APPEARS_SECONDS = 10.0  # longest delay until a shared file system shows a file of another machine
 
 
-class FileStore(Store):
-    """A store on disk, open for reading; finished or still running."""
+class FileStore(Store[FilePart]):
+    """A store on disk, open for reading; the run can be finished or in progress.
+
+    Parameters
+    ----------
+    path : path
+        The output file of the run.
+
+    Raises
+    ------
+    StoreError
+        When there is no such file, or when it cannot be read.
+    """
 
     path: Path
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.folder = blocks_folder(path)
         while True:
             finished = self.path.exists()
             parts = list(self._open_all())
-            if self.path.exists() == finished:  # else blocks have just become the finished file
+            if self.path.exists() == finished:  # else the blocks were joined in the meantime
                 break
         if not parts:
             raise StoreError(f"{self.path}: no such file, and no blocks of a run in progress")
         super().__init__(parts[0].plan)
         for part in parts:
             check_same_run(part, self.plan)
-        # While a record is added to, blocks hold more than the file: it is read until it is done.
+        # While records are added to a finished file, the blocks contain more records than the
+        # file; until the run is finished, the file alone contains all trajectories.
         record = set(self.plan.record)
         self._parts = [part for part in parts if record <= set(part.plan.record)]
         self.outcome = parts[0].outcome
 
     @property
-    def context(self) -> dict:
-        """Software, machine and command that wrote the file (its first part)."""
+    def context(self) -> dict[str, Any]:
+        """Software, machine and command that wrote the first part of the store."""
         return self._parts[0].context
 
-    def _open_all(self):
-        """Parts of the finished file and of the blocks that are not damaged."""
+    def _open_all(self) -> Iterator[FilePart]:
+        """The finished file, and the blocks that are not damaged."""
         if self.path.exists():
             yield FilePart(self.path)
         for file in block_files(self.folder):
             try:
                 yield FilePart(file)
             except StoreError as error:
-                if file.exists():  # else it was taken up into the finished file meanwhile
+                if file.exists():  # else it was joined into the finished file in the meantime
                     text = (
                         f"{error}. It is left out; run the same command again to repair the store"
                     )
                     warnings.warn(text, StoreWarning, stacklevel=2)
 
 
-class WritableStore(Store):
-    """A store on disk that takes blocks; ended by `finish`."""
+class WritableStore(Store[FilePart]):
+    """A store on disk to which blocks can be added, until `finish` is called.
+
+    Parameters
+    ----------
+    path : path
+        The output file of the run.
+    plan : Plan
+    own : list of (first, last + 1), optional
+        Ranges of indices that this store is to contain; default all.
+
+    Raises
+    ------
+    StoreError
+        When the folder does not exist or cannot be written to, when another process is writing to
+        the store, or when it contains another run.
+    """
 
     path: Path
 
-    def __init__(self, path: str | Path, plan: Plan, own: list[tuple[int, int]] | None = None):
+    def __init__(self, path: str | Path, plan: Plan, own: list[Span] | None = None) -> None:
         self.path = Path(path)
         self.folder = blocks_folder(path)
-        self._own = own  # ranges of indices that are to be in here; None for all
+        self._own = own
+        self._lock: int | None = None
         self._make_folder()
         self._key, self._lock = _lock(self.folder / "lock", self.path)
         try:
@@ -105,11 +136,11 @@ class WritableStore(Store):
             raise
         self.chunk_rows = hdf5_layout.chunk_rows(self.plan)
         self._parts = [part for part in parts if part.plan.record == self.plan.record]
-        # Parts with a smaller record: simulated again, and compared before they are removed.
+        # Parts with fewer records: simulated again, and compared before they are removed.
         self._smaller = [part for part in parts if part not in self._parts]
 
-    def missing(self, ntraj: int) -> list[tuple[int, int]]:
-        """Ranges of the indices to simulate: those below `ntraj`, and what has a smaller record."""
+    def missing(self, ntraj: int) -> list[Span]:
+        """Ranges of the indices to simulate: missing ones, and those stored with fewer records."""
         again = [last for part in self._smaller for _, last in part.ranges]
         gaps = super().missing(max([ntraj, *again]))
         own = [(0, ntraj)] if self._own is None else self._own
@@ -117,30 +148,30 @@ class WritableStore(Store):
         return same_trajectories.intersect(gaps, needed)
 
     def begin(self, ntraj: int) -> None:
-        """Write down what was asked for, so that others can see how far the run is."""
+        """Write the file `run.json`, from which `status` reads the progress of the run."""
         present = sum(last - first for first, last in self.ranges())
         self._run_text = RunInfo.of_this_process(ntraj, present).text()
         with new_file(run_file(self.folder)) as temporary:
             temporary.write_text(self._run_text)
 
     def write(self, blocks: list[Block]) -> None:
-        """Add blocks; when this returns they are on the disk."""
-        for run in neighbours(blocks):
-            target = self.folder / self.block_name(run[0].first, run[-1].last)
-            pieces = [(block.first, block.last, block, 0) for block in run]
+        """Add blocks; they are on the disk when this returns."""
+        for group in neighbours(blocks):
+            target = self.folder / self.block_name(group[0].first, group[-1].last)
+            pieces = [(block.first, block.last, block, 0) for block in group]
             self._add(write_once(target, self.plan, pieces))
 
     def block_name(self, first: int, last: int) -> str:
         """Name of the file of a block."""
-        # Blocks with a smaller record stay until they have been compared: another name.
+        # Blocks with fewer records stay until they have been compared, so the names must differ.
         return block_name(first, last, self.plan.record if self._smaller else ())
 
     def shared(self) -> tuple[str, str]:
-        """Folder that workers may write blocks to, and the text of the file that identifies it."""
+        """Folder to which workers write blocks, and the text of the file that identifies it."""
         return str(self.folder.resolve()), self._run_text
 
-    def admit(self, written: "Written") -> None:
-        """Take in a block that a worker wrote into the folder, once it can be seen from here."""
+    def add_file(self, written: "WrittenBlock") -> None:
+        """Add a block that a worker wrote to the folder; waits until the file is visible here."""
         file = self.folder / written.file.name
         deadline = time.monotonic() + _APPEARS_SECONDS
         while not file.exists() and time.monotonic() < deadline:
@@ -149,17 +180,22 @@ class WritableStore(Store):
         check_same_run(part, self.plan)
         self._add(part)
 
-    def _add(self, part):
-        part.plan = self.plan  # one for all: there may be many thousand parts
+    def _add(self, part: FilePart) -> None:
+        part.plan = self.plan  # shared, because there can be many thousand parts
         self._parts.append(part)
 
-    def adopt(self, part: FilePart) -> bool:
-        """Take in a part of another store; what both have must agree, and counts once.
+    def add_part(self, part: FilePart) -> bool:
+        """Add a part of another store; trajectories that both contain must be equal.
 
         Returns
         -------
         bool
-            Whether it brought anything new.
+            Whether the part contained trajectories that this store did not.
+
+        Raises
+        ------
+        StoreError
+            When it belongs to another run, has other records, or differs in a trajectory.
         """
         check_same_run(part, self.plan)
         if part.plan.record != self.plan.record:
@@ -178,17 +214,17 @@ class WritableStore(Store):
 
     @property
     def all_parts(self) -> tuple[FilePart, ...]:
-        """The parts, and those with a smaller record than the store's."""
+        """The parts, also those with fewer records than the store."""
         return (*self._parts, *self._smaller)
 
     def discard(self) -> None:
-        """Remove all files, whose content is in another store now."""
+        """Remove all files; to be called when another store contains their content."""
         for part in self.all_parts:
             part.path.unlink(missing_ok=True)
         self._parts, self._smaller = [], []
 
     def finish(self, outcome: Outcome | None, complete: bool) -> None:
-        """End a run: put a complete one together into one file, and remove its blocks."""
+        """End a run: if it is complete, join its blocks in one file and remove them."""
         self.outcome = outcome
         try:
             if complete:
@@ -196,7 +232,7 @@ class WritableStore(Store):
         finally:
             self._release()
 
-    def _compact(self, outcome):
+    def _compact(self, outcome: Outcome | None) -> None:
         for part in self._smaller:
             same_trajectories.check_equal(part, self)
         parts = self._parts + self._smaller
@@ -205,10 +241,10 @@ class WritableStore(Store):
             written = write_once(self.path, self.plan, self.pieces(), outcome)
             self._parts, self._smaller = [written], []
         for block in blocks:
-            with contextlib.suppress(OSError):  # it is in the file now, and counts once
+            with contextlib.suppress(OSError):  # a block that stays does no harm: it is a copy
                 block.unlink()
 
-    def _make_folder(self):
+    def _make_folder(self) -> None:
         if not self.path.parent.is_dir():
             raise StoreError(f"{self.path}: the folder '{self.path.parent}' does not exist")
         try:
@@ -217,16 +253,16 @@ class WritableStore(Store):
         except OSError as error:
             raise write_error(error, self.path) from None
 
-    def _remove_leftovers(self):
-        """Remove the temporary files of a writer that was killed, and no others."""
+    def _remove_leftovers(self) -> None:
+        """Remove the temporary files of a writer that was killed, and no other files."""
         remove_temporaries(self.path.parent, re.escape(self.path.name))
         remove_temporaries(self.folder, rf"{BLOCK_NAME.pattern}|run(\.json)?")
 
-    def _open_all(self, plan):
-        """Every part that is not damaged; damaged ones are renamed, another run is refused."""
+    def _open_all(self, plan: Plan) -> list[FilePart]:
+        """Every part that is not damaged; damaged files are renamed, another run is an error."""
         parts = []
         if self.path.exists():
-            # A file with a damaged header is refused, because it may be of another run.
+            # A file with a damaged header is an error, because it may belong to another run.
             check_same_run(FilePart(self.path), plan)
         for file in [*([self.path] if self.path.exists() else []), *block_files(self.folder)]:
             try:
@@ -243,8 +279,8 @@ class WritableStore(Store):
             parts.append(part)
         return parts
 
-    def _release(self):
-        """Release the lock, and remove the folder when no block is left in it."""
+    def _release(self) -> None:
+        """Release the lock, and remove the folder if it contains no block."""
         if self._lock is None:
             return
         try:
@@ -253,14 +289,16 @@ class WritableStore(Store):
                     for file in (run_file(self.folder), self.folder / "lock"):
                         file.unlink(missing_ok=True)
                     self.folder.rmdir()
-        finally:  # also when a Ctrl-C comes in between
-            _held.discard(self._key)
+        finally:  # also after a KeyboardInterrupt
+            _locked_stores.discard(self._key)
             os.close(self._lock)
             self._lock = None
 
 
-def write_once(target: Path, plan: Plan, pieces: list, outcome: Outcome | None = None) -> FilePart:
-    """Write a file so that it is there complete, or not at all; returns it as a part."""
+def write_once(
+    target: Path, plan: Plan, pieces: Sequence[Piece[P]], outcome: Outcome | None = None
+) -> FilePart:
+    """Write a file and check it before it gets its name; returns it as a part."""
     with new_file(target) as temporary:
         checksum, crc = hdf5_layout.write(temporary, plan, pieces, outcome)
         written = FilePart(temporary)
@@ -271,8 +309,19 @@ def write_once(target: Path, plan: Plan, pieces: list, outcome: Outcome | None =
 
 
 @dataclass(frozen=True)
-class Written:
-    """What a worker returns in place of a block that it wrote to disk itself."""
+class WrittenBlock:
+    """Description of a block that a worker wrote to disk itself; returned instead of the block.
+
+    Attributes
+    ----------
+    file : pathlib.Path
+    first, last : int
+        First trajectory index, and last index + 1.
+    events : int
+        Number of simulated events.
+    nbytes : int
+        Size of the arrays in memory.
+    """
 
     file: Path
     first: int
@@ -281,46 +330,47 @@ class Written:
     nbytes: int
 
 
-def write_block(target: Path, plan: Plan, block: Block) -> Written:
-    """Write a block where a run in another process will look for it."""
+def write_block(target: Path, plan: Plan, block: Block) -> WrittenBlock:
+    """Write a block to the shared folder of a run that another process drives."""
     write_once(target, plan, [(block.first, block.last, block, 0)])
-    return Written(target, block.first, block.last, block.events, block.nbytes)
+    return WrittenBlock(target, block.first, block.last, block.events, block.nbytes)
 
 
-def check_same_run(part: FilePart | Store, plan: Plan) -> None:
-    """Refuse a part, or a store, that holds other trajectories than a plan's."""
+def check_same_run(part: FilePart | Store[Any], plan: Plan) -> None:
+    """Raise `StoreError` if a part, or a store, contains trajectories of another plan."""
     if differences := part.plan.differences(plan):
         more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
         raise StoreError(f"{part.path}: belongs to another run: {'; '.join(differences[:3])}{more}")
 
 
-def _rename_damaged(file, error):
+def _rename_damaged(file: Path, error: DamagedError) -> None:
     names = (f"{file.name}.damaged{n}" for n in ("", *range(2, 1000)))
-    aside = next(a for a in map(file.with_name, names) if not os.path.lexists(a))
+    renamed = next(a for a in map(file.with_name, names) if not os.path.lexists(a))
     try:
-        os.replace(file, aside)
+        os.replace(file, renamed)
     except OSError as failure:
         raise write_error(failure, file) from None
     warnings.warn(
-        f"{error}. It was set aside as {aside.name}; its trajectories are simulated again",
+        f"{error}. It was renamed to {renamed.name}; its trajectories are simulated again",
         StoreWarning,
         stacklevel=2,
     )
 
 
-# Record locks belong to a process: forked workers do not inherit them, which would leave a store
-# locked by the orphans of a killed run. Within one process they do not exclude, so that is noted.
-_held: set[str] = set()
+# POSIX record locks belong to a process. Forked workers do not inherit them; otherwise the workers
+# that survive a killed run would keep a store locked. They do not exclude a second writer in the
+# same process, so that the stores that this process has locked are listed here.
+_locked_stores: set[str] = set()
 
 
-def _lock(file, path):
-    """Take the lock of a store, or raise an error because another writer has it."""
-    taken = StoreError(
-        f"{path}: another process is writing to it; wait for it, or give another output"
+def _lock(file: Path, path: Path) -> tuple[str, int]:
+    """Lock a store; returns its key in `_locked_stores` and the file descriptor of the lock."""
+    in_use = StoreError(
+        f"{path}: another process is writing to it; wait until it ends, or give another output"
     )
-    key = str(Path(file).resolve())
-    if key in _held:
-        raise taken
+    key = str(file.resolve())
+    if key in _locked_stores:
+        raise in_use
     while True:
         try:
             handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
@@ -330,13 +380,13 @@ def _lock(file, path):
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
             os.close(handle)
-            raise taken from None
+            raise in_use from None
         except OSError:  # a file system without locks
             break
-        # The last holder may have removed the file between the two steps.
+        # The previous owner may have removed the file between the two steps.
         with contextlib.suppress(FileNotFoundError):
             if os.fstat(handle).st_ino == os.stat(file).st_ino:
                 break
         os.close(handle)
-    _held.add(key)
+    _locked_stores.add(key)
     return key, handle

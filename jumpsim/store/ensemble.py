@@ -1,17 +1,20 @@
-"""What a run returns: an `Ensemble`, which reads from a store in memory or on disk alike."""
+"""The result of a run: an `Ensemble`, which reads from a store in memory or on disk."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..statistics.moments import Moments
 from ..utils.progress import reading
 from ..utils.resources import available_memory
+from ..utils.typing import Array, IntArray
 from . import FileStore, Store
 from .outcome import Outcome
+from .part import Span
 from .records import RECORDS, columns, offered
 
 if TYPE_CHECKING:
@@ -22,7 +25,15 @@ _SLAB_EVENTS = 2**20
 
 
 class Ensemble:
-    """Trajectories of one model.
+    """Trajectories of one model, with identical initial state, times and seed.
+
+    Parameters
+    ----------
+    store : Store
+    outcome : store.outcome.Outcome, optional
+        Why the run ended; default as stored.
+    progress : bool, optional
+        Whether long reads show a bar on stderr; by default when that is a terminal.
 
     Attributes
     ----------
@@ -32,26 +43,36 @@ class Ensemble:
         Seconds.
     seed : int
     record : tuple of str
-        What is kept.
+        Names of the recorded quantities, such as "counts".
     outcome : store.outcome.Outcome or None
-        Why the run ended, as data; None while it has not ended.
+        Why the run ended, as data; None for a run in progress.
 
     Notes
     -----
     Samples are right-continuous: the state after any jump at that instant.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
+    >>> run = js.simulate(model, ["0 s", "1 us"], 5, initial={"N": 12, "m": 3}, seed=1)
+    >>> run.counts.shape, run.mean()[0].tolist()
+    ((5, 2, 2), [12.0, 3.0])
     """
 
-    def __init__(self, store: Store, outcome: Outcome | None = None, progress: bool | None = None):
+    def __init__(
+        self, store: Store[Any], outcome: Outcome | None = None, progress: bool | None = None
+    ) -> None:
         self._store, self._progress = store, progress
         plan = store.plan
         self.model, self.initial, self.times = plan.model, plan.initial, plan.times
         self.seed, self.record = plan.seed, plan.record
         self.outcome = outcome or store.outcome
-        self._sums = None  # the ranges that were averaged, and their moments
+        self._sums: tuple[list[Span], Moments] | None = None  # averaged ranges, their moments
 
     @property
     def stop_reason(self) -> str | None:
-        """Why the run ended, in words; None while it has not ended."""
+        """Why the run ended, as a sentence; None for a run in progress."""
         return None if self.outcome is None else str(self.outcome)
 
     @property
@@ -60,49 +81,49 @@ class Ensemble:
         return sum(last - first for first, last in self._store.ranges())
 
     @property
-    def indices(self) -> np.ndarray:
-        """Index of each trajectory, (ntraj,): what the seed and it make is one fixed thing."""
+    def indices(self) -> IntArray:
+        """Index of each trajectory, (ntraj,); seed and index determine a trajectory."""
         ranges = [np.arange(first, last) for first, last in self._store.ranges()]
         return np.concatenate(ranges) if ranges else np.zeros(0, int)
 
     @property
     def path(self) -> Path | None:
-        """The file, or None for an ensemble in memory."""
+        """The file; None for an ensemble in memory."""
         return self._store.path
 
     @property
     def n_events(self) -> int:
-        """Events simulated, of all trajectories together."""
+        """Number of simulated events of all trajectories together."""
         return self._store.events
 
     @property
-    def counts(self) -> np.ndarray:
+    def counts(self) -> IntArray:
         """Counts at `times`, (ntraj, n_times, n_pools) int64; needs record "counts"."""
         return self._all("counts")
 
     @property
-    def expect(self) -> np.ndarray:
-        """Expectation values at `times`, (ntraj, n_times, n_observables); of a wave function."""
+    def expect(self) -> Array:
+        """Expectation values at `times`, (ntraj, n_times, n_observables), of wave functions."""
         return self._all("expect")
 
     @property
-    def jumps(self) -> np.ndarray:
+    def jumps(self) -> IntArray:
         """Cumulative jumps at `times`, (ntraj, n_times, n_channels) int64; needs record "jumps"."""
         return self._all("jumps")
 
-    def array(self, name: str) -> np.ndarray:
+    def array(self, name: str) -> NDArray[Any]:
         """Array of any record with columns at `times`, such as "counts"."""
         if name in RECORDS and not RECORDS[name].dimension:
             raise InputError(f'"{name}" is no array over times and columns')
         return self._all(name)
 
     @property
-    def event_count(self) -> np.ndarray:
-        """Events of each trajectory, (ntraj,); with any record but "moments" alone."""
+    def event_count(self) -> IntArray:
+        """Number of events of each trajectory, (ntraj,); not with record "moments" alone."""
         return self._all("event_count")
 
-    def events(self, i: int) -> tuple[np.ndarray, np.ndarray]:
-        """Every event of the i-th trajectory kept.
+    def events(self, i: int) -> tuple[Array, IntArray]:
+        """Every event of the i-th trajectory.
 
         Parameters
         ----------
@@ -111,39 +132,44 @@ class Ensemble:
 
         Returns
         -------
-        times : ndarray of float64
+        times : ndarray of float64, shape (events,)
             Seconds, up to and including times[-1].
-        channels : ndarray of int
+        channels : ndarray of int64, shape (events,)
             Indices into `model.channels`.
+
+        Raises
+        ------
+        InputError
+            When "events" were not recorded, or when there is no such row.
         """
         self._need("events")
         n = self.ntraj
         if n == 0:
-            raise InputError("there is no trajectory; run more")
+            raise InputError("the ensemble has no trajectory; simulate with `ntraj` > 0")
         if isinstance(i, bool) or not isinstance(i, int | np.integer) or not -n <= i < n:
             raise InputError(f"`i` must be a row from {-n} to {n - 1}, but is {i!r}")
         row = i % n
         times, channels = self._store.read_events(row, row + 1)
         return times, channels.astype(np.int64)
 
-    def starts(self, first: int, number: int) -> np.ndarray:
+    def starts(self, first: int, number: int) -> IntArray:
         """Counts at t = 0 of `number` trajectories from row `first`, (number, n_pools) int64."""
         indices = self.indices[first : first + number]
         runs = np.split(indices, np.flatnonzero(np.diff(indices) != 1) + 1) if number else []
         draws = [self.initial.draw(self.model, self.seed, r[0], r[-1] + 1) for r in runs]
         return np.concatenate([np.empty((0, len(self.model.pools)), np.int64), *draws])
 
-    def event_slabs(self) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-        """Events of consecutive trajectories that fit into little memory.
+    def event_slabs(self) -> Iterator[tuple[int, IntArray, Array, IntArray]]:
+        """Events of all trajectories, in groups that need little memory.
 
         Yields
         ------
         row : int
-            The first trajectory's.
+            Row of the first trajectory of the group.
         numbers : ndarray of int
-            Events of each trajectory.
+            Number of events of each trajectory of the group.
         times, channels : ndarray
-            As in `events`, one trajectory after the other.
+            As in `events`, of all trajectories of the group, concatenated.
         """
         self._need("events")
         numbers = self.event_count
@@ -158,13 +184,17 @@ class Ensemble:
                 bar.update(last - row)
                 row = last
 
-    def slabs(self, name: str) -> Iterator[np.ndarray]:
-        """Arrays of consecutive trajectories of a record that fit into little memory.
+    def slabs(self, name: str) -> Iterator[NDArray[Any]]:
+        """Array of a record for all trajectories, in groups that need little memory.
 
         Parameters
         ----------
         name : str
             "counts", "expect", "jumps" or another record with columns at each stored time.
+
+        Yields
+        ------
+        ndarray, shape (rows, n_times, n_columns)
         """
         self._need(name)
         numbers = len(self.times) * len(columns(self.model, name))
@@ -176,50 +206,50 @@ class Ensemble:
                 yield self._store.read(name, row, last)
                 bar.update(last - row)
 
-    def row(self, name: str, i: int) -> np.ndarray:
-        """Counts, expect or jumps of the i-th trajectory alone, (n_times, n_columns)."""
+    def row(self, name: str, i: int) -> NDArray[Any]:
+        """Array of a record for the i-th trajectory alone, (n_times, n_columns)."""
         self._need(name)
         return self._store.read(name, i, i + 1)[0]
 
-    def mean(self) -> np.ndarray:
+    def mean(self) -> Array:
         """Average samples (counts) over the trajectories, (n_times, n_pools)."""
         return self.moments.mean() * self.model.samples.unit
 
-    def var(self) -> np.ndarray:
-        """Variance with divisor n-1, (n_times, n_pools)."""
+    def var(self) -> Array:
+        """Variance over the trajectories with divisor n-1, (n_times, n_pools)."""
         return self.moments.var() * self.model.samples.unit**2
 
-    def cov(self) -> np.ndarray:
+    def cov(self) -> Array:
         """Covariance between pools, divisor n-1, (n_times, n_pools, n_pools)."""
         return self.moments.cov() * self.model.samples.unit**2
 
-    def sem(self) -> np.ndarray:
+    def sem(self) -> Array:
         """Standard error of `mean`, (n_times, n_pools)."""
         return self.moments.sem() * self.model.samples.unit
 
     @property
     def moments(self) -> Moments:
-        """Exact sums of samples and of their products, in units of `model.samples.unit`."""
+        """Exact sums of the samples and of their products, in units of `model.samples.unit`."""
         ranges = self._store.ranges()
         if self._sums is None or self._sums[0] != ranges:
             self._sums = (ranges, self._store.moments())
         return self._sums[1]
 
     def to_xarray(self) -> "xarray.Dataset":
-        """An `xarray.Dataset` with named dimensions, units, and what is needed to run it again."""
+        """Labelled data: named dimensions, units, and all data needed to repeat the run."""
         from .export import dataset
 
         return dataset(self)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Ensemble: {self.ntraj} trajectories of {self.model.name}>"
 
-    def __str__(self):
+    def __str__(self) -> str:
         from .export import summary
 
         return summary(self)
 
-    def _need(self, name):
+    def _need(self, name: str) -> None:
         if name not in self.record:
             if name not in offered(self.model):
                 raise InputError(
@@ -230,19 +260,20 @@ class Ensemble:
                 f'record="{name}" to have `{name}`'
             )
 
-    def _all(self, name):
+    def _all(self, name: str) -> NDArray[Any]:
         if name != "event_count":
             self._need(name)
         elif not self._store.plan.keeps_trajectories:
             raise InputError('`event_count` is not kept with record="moments" alone')
         number = len(columns(self.model, name)) if name in RECORDS else 0
         need = 8 * self.ntraj * len(self.times) * number
-        # Twice, because what is on disk is narrower; in memory it is there already.
+        # Twice, because the numbers on disk are narrower and are converted; a store in memory
+        # needs no check.
         have = available_memory() if self.path else None
         if have is not None and 2 * need > have:
             raise InputError(
                 f"`{name}` of {self.ntraj} trajectories needs {2 * need / 1e9:.1f} GB of memory, "
-                f"but {have / 1e9:.1f} GB are free; go through `slabs('{name}')` instead"
+                f"but {have / 1e9:.1f} GB are free; read it in groups with `slabs('{name}')`"
             )
         dtype = RECORDS[name].dtype if name in RECORDS else np.int64
         return self._store.read(name, 0, self.ntraj).astype(dtype, copy=False)
@@ -256,16 +287,28 @@ def open(path: str | Path, progress: bool | None = None) -> Ensemble:
     path : path
         The output file of a run, finished or not.
     progress : bool, optional
-        Whether long readings show a bar on stderr; by default when that is a terminal.
+        Whether long reads show a bar on stderr; by default when that is a terminal.
 
     Returns
     -------
     Ensemble
-        Reads from the file what is asked for, when it is asked for.
+        Reads data from the file only when they are requested.
 
     Raises
     ------
     StoreError
-        When there is no such file, or when it cannot be read or is not one of jumpsim.
+        When there is no such file, when it cannot be read, or when jumpsim did not write it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = js.simulate(
+    ...         model, ["0 s", "1 us"], 5, initial={"N": 12, "m": 3}, store=f"{folder}/run.h5"
+    ...     )
+    ...     js.open(f"{folder}/run.h5").counts.shape
+    (5, 2, 2)
     """
     return Ensemble(FileStore(path), progress=progress)

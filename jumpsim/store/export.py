@@ -1,6 +1,7 @@
-"""An ensemble as labelled data, and in words."""
+"""An ensemble as labelled data (xarray), and as a printed summary."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from .. import units
 from ..errors import InputError
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
 
 def dataset(ensemble: "Ensemble") -> "xarray.Dataset":
-    """Build the `xarray.Dataset` of `Ensemble.to_xarray`: the variables of the file."""
+    """Build the `xarray.Dataset` of `Ensemble.to_xarray`: the variables of the file.
+
+    Raises
+    ------
+    InputError
+        When xarray is not installed.
+    """
     try:
         import xarray
     except ImportError:
@@ -35,31 +42,31 @@ def dataset(ensemble: "Ensemble") -> "xarray.Dataset":
         attributes = {"units": variable.units, "long_name": variable.long_name}
         variables[variable.name] = (variable.dimensions, values, attributes)
     used = {d for variable in chosen for d in variable.dimensions} | {"time"}
-    coordinates = {
+    coordinates: dict[str, Any] = {
         "trajectory": ("trajectory", ensemble.indices),
         "time": ("time", ensemble.times, {"units": "s", "long_name": "time since the start"}),
         **{name: list(records.labels(model, name)) for name in records.LABELS if name in used},
     }
-    attributes = {
+    global_attributes = {
         "title": f"Single photon events of {model.name}",
         "run": provenance.canonical_json(ensemble._store.plan.asdict()),
         "ntraj": ensemble.ntraj,
         "stop_reason": ensemble.stop_reason or "",
     }
     return xarray.Dataset(
-        variables, {name: c for name, c in coordinates.items() if name in used}, attributes
+        variables, {name: c for name, c in coordinates.items() if name in used}, global_attributes
     )
 
 
-def _events(ensemble, chosen):
-    """Times and channels of all events, when they are kept."""
+def _events(ensemble: "Ensemble", chosen: Sequence[records.Variable]) -> tuple[Any, ...]:
+    """Times and channels of all events; empty when they were not recorded."""
     if any(variable.per_event for variable in chosen):
         return ensemble._store.read_events(0, ensemble.ntraj)
     return ()
 
 
 def summary(ensemble: "Ensemble") -> str:
-    """What `print(ensemble)` shows."""
+    """Text that `print(ensemble)` shows."""
     model, times = ensemble.model, ensemble.times
     samples = model.samples.names
     sizes = {"ntraj": ensemble.ntraj, "times": len(times), "events": ensemble.n_events}
@@ -80,7 +87,7 @@ def summary(ensemble: "Ensemble") -> str:
 
 
 def describe_start(initial: "Thermal | Fixed | Mixture", model: "BaseModel") -> str:
-    """One phrase for a start."""
+    """Describe an initial state in one phrase."""
     data = initial.asdict()
     if "counts" in data:
         return "counts " + ", ".join(f"{n} = {v}" for n, v in data["counts"].items())
@@ -96,5 +103,5 @@ def describe_start(initial: "Thermal | Fixed | Mixture", model: "BaseModel") -> 
 
 
 def file_size(ensemble: "Ensemble") -> str:
-    """Bytes on disk, in words."""
+    """Size on disk as text, such as "12.3 kB"."""
     return readable_bytes(sum(p.path.stat().st_size for p in ensemble._store._parts))

@@ -1,24 +1,27 @@
-"""One file of trajectories; what it says is checked before memory is allocated for it."""
+"""One file of trajectories; its header is checked before memory is allocated for its content."""
 
 import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, KeysView
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import DamagedError, StoreError
 from ..statistics.moments import Moments
 from . import chunks, hdf5_layout, records
-from .outcome import restored
+from .outcome import Outcome, restored
+from .part import Span
 from .plan import Plan
 
 _MOST_TIMES = 10**8
-_LARGEST_SEALED = 2**32  # beyond, the seal would take too long; content is verified when read
+_LARGEST_SEALED = 2**32  # the seal of a larger file would take too long to check
 _MOST_INDEX = 2**53
-# What h5py, json and numpy raise over bytes that are not what they should be.
+# Exceptions that h5py, json and numpy raise when they read damaged bytes.
 _DAMAGE = (
     OSError,
     RuntimeError,
@@ -33,37 +36,50 @@ _DAMAGE = (
 
 
 class FilePart:
-    """A file as a part of a store; opened anew for each access, because it never changes.
+    """A file as a part of a store; it is opened for each access and closed again.
 
-    Its whole content is verified before the first number of it is returned: bytes that are
-    correct but in the wrong place pass every check that HDF5 makes.
+    Its complete content is verified before any number is returned, because correct bytes in the
+    wrong place pass all checks of HDF5.
+
+    Parameters
+    ----------
+    path : path
 
     Attributes
     ----------
     path : pathlib.Path
     plan : Plan
     ranges : list of (int, int)
-        Trajectory indices (first, last + 1), increasing.
+        Ranges (first, last + 1) of the trajectory indices, increasing.
     events : int
-        Events simulated.
+        Number of simulated events.
     outcome : Outcome or None
-        Why the run ended that wrote it; None for a block.
+        Why the run that wrote the file ended; None for a block.
     context : dict
         Software, machine, command and time.
     checksum : str
-        Of the ranges and variables as they were written.
+        Checksum of the ranges and variables when the file was written.
+    dtypes : dict
+        Type of each stored variable.
 
     Raises
     ------
     StoreError
-        When the file is missing, cannot be read, or is of a newer format.
+        When the file is missing, cannot be read, or has a newer format.
     DamagedError
-        When it is foreign or damaged: an error of the system while it is read proves nothing.
+        When the file is damaged, or when jumpsim did not write it. An error of the operating
+        system during a read does not prove damage; it raises `StoreError`.
     """
 
-    def __init__(self, path: str | Path):
+    ranges: list[Span]
+    events: int
+    outcome: Outcome | None
+    context: dict[str, Any]
+    dtypes: dict[str, np.dtype[Any]]
+
+    def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.checksum = None
+        self.checksum: str | None = None
         self._verified = self._sealed = self._has_valid_seal()
         with self._open() as file:
             if "format" not in file.attrs or str(file.attrs["format"]) != hdf5_layout.FORMAT:
@@ -72,22 +88,22 @@ class FilePart:
             version = int(file.attrs["format_version"])
             if version > hdf5_layout.FORMAT_VERSION:
                 raise StoreError(
-                    f"{self.path}: format {version} is newer than this jumpsim knows "
+                    f"{self.path}: format {version} is newer than this jumpsim can read "
                     f"({hdf5_layout.FORMAT_VERSION}); update jumpsim"
                 )
             if version < hdf5_layout.FORMAT_VERSION:
                 raise StoreError(
-                    f"{self.path}: format {version} has checksums that this jumpsim does not "
-                    f"know ({hdf5_layout.FORMAT_VERSION}); read it with xarray or "
+                    f"{self.path}: format {version} is older than this jumpsim can read "
+                    f"({hdf5_layout.FORMAT_VERSION}); read it with xarray or "
                     "h5py, or simulate it again"
                 )
             self._read_header(file)
             self._check_shapes(file)
 
-    def _has_valid_seal(self):
+    def _has_valid_seal(self) -> bool:
         """Whether the bytes are those that were written; False when the file has no seal.
 
-        Another program that opened the file for writing has taken the seal away.
+        HDF5 removes the seal when another program opens the file for writing.
         """
         try:
             with open(self.path, "rb") as file:
@@ -109,15 +125,15 @@ class FilePart:
             raise self._damaged("is a folder") from None
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be read ({error.strerror or error})") from None
-        if hdf5_layout.seal(digest) != seal:
+        if hdf5_layout.seal(digest.digest()) != seal:
             raise self._damaged("its bytes are not those that were written")
         return True
 
-    def _read_header(self, file):
+    def _read_header(self, file: h5py.File) -> None:
         times = file["time"]
         stored = times.id.get_storage_size()
         if times.ndim != 1 or not 0 < times.size <= min(_MOST_TIMES, stored // 8):
-            raise self._damaged("its times have an impossible size")
+            raise self._damaged("the number of its times is impossible")
         times, run = times[()], str(file.attrs["run"])
         bounds = np.asarray(file.attrs["ranges"])
         self.events = int(file.attrs["events"])
@@ -134,8 +150,8 @@ class FilePart:
         self.outcome = restored(outcome, str(file.attrs.get("stop_reason", "")))
         self.context = json.loads(str(file.attrs["context"]))
 
-    def _check_shapes(self, file):
-        """Compare the shape of every variable that is there with what the header says."""
+    def _check_shapes(self, file: h5py.File) -> None:
+        """Check the shape and type of every stored variable against the header."""
         variables = self.plan.variables
         sizes = {
             "trajectory": self.rows,
@@ -151,13 +167,13 @@ class FilePart:
             if name not in file:
                 continue
             shape = tuple(sizes[d] for d in variable.dimensions)
-            # The exact type, because the same bytes in another order are other numbers.
+            # The exact type, including the byte order.
             if file[name].shape != shape or file[name].dtype not in variable.file_types:
-                raise self._damaged(f"'{name}' has not the shape or type that the header says")
+                raise self._damaged(f"'{name}' has not the shape or type that the header gives")
             self.dtypes[name] = file[name].dtype
 
     @contextlib.contextmanager
-    def _open(self):
+    def _open(self) -> Iterator[h5py.File]:
         try:
             file = h5py.File(self.path, "r")
         except FileNotFoundError:
@@ -172,8 +188,8 @@ class FilePart:
             with file:
                 if self.checksum is not None and str(file.attrs["checksum"]) != self.checksum:
                     raise StoreError(
-                        f"{self.path}: was replaced since it was opened, because its run went on; "
-                        "open it again"
+                        f"{self.path}: was replaced since it was opened, because its run was "
+                        "continued; open it again"
                     )
                 yield file
         except StoreError as error:
@@ -185,16 +201,17 @@ class FilePart:
                 raise self._damaged(reason) from None
             raise StoreError(f"{self.path}: cannot be read ({reason})") from None
 
-    def _proves_damage(self, error):
-        """Whether an error proves that the bytes are wrong, and is no error of the system."""
+    def _proves_damage(self, error: BaseException) -> bool:
+        """Whether an error proves that the bytes are wrong; an error of the system does not."""
         return not self._sealed and getattr(error, "errno", None) is None
 
-    def _damaged(self, reason):
+    def _damaged(self, reason: str) -> DamagedError:
         return DamagedError(f"{self.path}: damaged: {reason}")
 
-    def _variable(self, file, name):
+    def _variable(self, file: h5py.File, name: str) -> Any:
+        """The h5py dataset of a variable."""
         if name not in self.dtypes:
-            raise StoreError(f"{self.path}: '{name}' was recorded, but is not in the file any more")
+            raise StoreError(f"{self.path}: '{name}' was recorded, but is missing in the file")
         return file[name]
 
     @property
@@ -204,17 +221,17 @@ class FilePart:
 
     @property
     def requested(self) -> int:
-        """Trajectories that the whole run was to have, as far as its outcome says; else 0."""
+        """Requested number of trajectories of the whole run; 0 when unknown."""
         return (self.outcome.requested or 0) if self.outcome else 0
 
     @property
     def nbytes(self) -> int:
-        """Bytes on disk."""
+        """Size on disk in bytes."""
         return self.path.stat().st_size
 
     @property
     def sums(self) -> Moments | None:
-        """Moments of the samples, or None when they were not kept."""
+        """Moments of the samples; None when they are not stored."""
         averages = records.averages(self.plan.model)
         if averages[0] not in self.plan.variables:
             return None
@@ -225,15 +242,15 @@ class FilePart:
 
     @property
     def present(self) -> KeysView[str]:
-        """Names of the variables that are there."""
+        """Names of the stored variables."""
         return self.dtypes.keys()
 
-    def dtype(self, name: str) -> np.dtype:
-        """Type of a variable."""
+    def dtype(self, name: str) -> np.dtype[Any]:
+        """Type with which a variable is stored."""
         return self.dtypes[name]
 
-    def whole_chunks(self, name: str, number: int, dtype: np.dtype) -> int:
-        """Number of chunks of `number` rows of this type that `chunks` can return."""
+    def whole_chunks(self, name: str, number: int, dtype: np.dtype[Any]) -> int:
+        """Number of compressed chunks of `number` rows of this type that `chunks` can return."""
         if not self._sealed or self.dtypes.get(name) != dtype:
             return 0
         with self._open() as file:
@@ -242,7 +259,7 @@ class FilePart:
             return len(variable) // number if fits else 0
 
     def chunks(self, name: str, first: int, last: int) -> Iterator[chunks.Chunk]:
-        """Yield the chunks first ... last-1 of a variable, see `whole_chunks`."""
+        """Yield the compressed chunks first ... last-1 of a variable, see `whole_chunks`."""
         if first == last:
             return
         with self._open() as file:
@@ -251,13 +268,13 @@ class FilePart:
             for k, data in enumerate(_raw(variable, first, last), first):
                 yield chunks.Chunk(leaves[16 * k : 16 * (k + 1)], data)
 
-    def read(self, name: str, first: int, last: int) -> np.ndarray:
+    def read(self, name: str, first: int, last: int) -> NDArray[Any]:
         """Rows first ... last-1 of a variable that has one row for each trajectory."""
         self._verify_once()
         return self.read_unverified(name, first, last)
 
-    def read_events(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-        """Times and channels of the events of rows first ... last-1, one after the other."""
+    def read_events(self, first: int, last: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Times and channels of the events of rows first ... last-1, concatenated."""
         self._verify_once()
         times, channels = (v.name for v in self.plan.variables if v.per_event)
         return (
@@ -265,26 +282,32 @@ class FilePart:
             self.read_unverified(channels, first, last),
         )
 
-    def read_unverified(self, name: str, first: int, last: int) -> np.ndarray:
-        """Rows first ... last-1 of any variable of trajectories, as they are in the file."""
+    def read_unverified(self, name: str, first: int, last: int) -> NDArray[Any]:
+        """Entries of a variable for the rows first ... last-1, without verification."""
         with self._open() as file:
             if any(v.name == name and v.per_event for v in self.plan.variables):
                 counts = self._variable(file, "event_count")[:last]
                 first, last = int(counts[:first].sum()), int(counts.sum())
             return self._variable(file, name)[first:last]
 
-    def _verify_once(self):
+    def _verify_once(self) -> None:
         if not self._verified:
             self.verify()
 
     def verify(self) -> None:
-        """Read everything; raises `StoreError` when it is not what was written."""
+        """Read the complete content and compare it with the checksum.
+
+        Raises
+        ------
+        DamagedError
+            When the content is not what was written.
+        """
         digest = hdf5_layout.content_digest(np.array(self.ranges, np.int64))
         with self._open() as file:
             for name in (variable.name for variable in self.plan.variables):
                 variable = self._variable(file, name)
                 digest.update(name.encode())
-                if variable.chunks is None:  # nothing is in it
+                if variable.chunks is None:  # an empty variable
                     continue
                 number = variable.chunks[0]
                 for row in range(0, len(variable), number):
@@ -294,7 +317,7 @@ class FilePart:
         self._verified = True
 
     def crc(self) -> int:
-        """Checksum of all chunks as they are stored, as `hdf5_layout.write` returns it."""
+        """Checksum of all stored chunks, to be compared with that of `hdf5_layout.write`."""
         crc = 0
         with self._open() as file:
             for variable in self.plan.variables:
@@ -303,13 +326,13 @@ class FilePart:
         return crc
 
 
-def _raw(variable, first=0, last=None):
-    """Bytes of the chunks first ... last-1 along the first axis, as they are stored."""
-    if variable.chunks is None:  # nothing is in it
+def _raw(variable: Any, first: int = 0, last: int | None = None) -> Iterator[bytes]:
+    """Compressed bytes of the chunks first ... last-1 (default all) along the first axis."""
+    if variable.chunks is None:  # an empty variable
         return
     number = variable.chunks[0]
     for row in range(first * number, len(variable) if last is None else last * number, number):
         mask, data = variable.id.read_direct_chunk((row, *(0 for _ in variable.shape[1:])))
         if mask:
-            raise ValueError("a filter was left out")
+            raise ValueError("a chunk was not compressed with all filters")
         yield data

@@ -1,9 +1,9 @@
-"""The file: plain HDF5 that is also valid netCDF4, written once and never changed.
+"""Layout of the files: HDF5 that is also valid netCDF4, written once and never changed.
 
-A block of a run in progress and a finished run have the same layout. Every variable has a
-dimension scale on each axis, `units` and `long_name`; events are CF contiguous ragged arrays. The
-attribute `run` holds the plan, `ranges` the trajectory indices, `checksum` a BLAKE2b digest of the
-ranges and of the digests of every variable's chunks.
+The files of blocks and of finished runs have the same layout. Every variable has a dimension
+scale on each axis, `units` and `long_name`; events are CF contiguous ragged arrays. The attribute
+`run` contains the plan, `ranges` the trajectory indices, and `checksum` a BLAKE2b digest of the
+ranges and of the digests of the chunks of all variables.
 """
 
 import contextlib
@@ -12,42 +12,48 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from ..utils import provenance
+from ..utils.typing import Array, IntArray
 from . import chunks, records
 from .block import narrowest
 from .index_ranges import events, moments
 from .index_ranges import ranges as covered
 from .outcome import Outcome
+from .part import P, Part, Piece
 from .plan import Plan
+from .records import Variable
 
 FORMAT = "jumpsim trajectories"
 FORMAT_VERSION = 2
 SEAL, SEAL_BYTES = b"jumpsim\0", 24
 
 _CHUNK_BYTES = 2**18  # small enough for a processor's cache
-_MOST_ROWS = 2**12  # of trajectories, in a chunk
-_MOST_LEAVES = 2**11  # of which an attribute holds the digests
+_MOST_ROWS = 2**12  # largest number of trajectories in a chunk
+_MOST_LEAVES = 2**11  # largest number of chunks whose digests are stored in an attribute
 _IN_MEMORY_BYTES = 2**26
 SLAB_BYTES = 2**22
 _PURE_DIMENSION = "This is a netCDF dimension but not a netCDF variable."  # netCDF-4 convention
 
 
 def chunk_rows(plan: Plan) -> int:
-    """Trajectories in a chunk: the same for each variable, so that blocks can end with one."""
+    """Number of trajectories in a chunk: equal for all variables, so that blocks can align."""
     columns = max(len(records.columns(plan.model, name)) for name in plan.record)
     row_bytes = 2 * len(plan.times) * columns
     return max(1, min(_MOST_ROWS, _CHUNK_BYTES // max(row_bytes, 1)))
 
 
-def write(path: Path, plan: Plan, pieces: list, outcome: Outcome | None = None) -> tuple[str, int]:
-    """Write one new file; the caller renames it once it is safe.
+def write(
+    path: Path, plan: Plan, pieces: Sequence[Piece[P]], outcome: Outcome | None = None
+) -> tuple[str, int]:
+    """Write one new file; the caller gives it its final name after it was checked.
 
     Parameters
     ----------
@@ -62,9 +68,14 @@ def write(path: Path, plan: Plan, pieces: list, outcome: Outcome | None = None) 
     Returns
     -------
     checksum : str
-        As it is in the file.
+        The checksum in the file.
     crc : int
-        Of all chunks as they were meant to be stored; compare `FilePart.crc`.
+        Checksum of all chunks that were written, to be compared with `FilePart.crc`.
+
+    Raises
+    ------
+    OSError
+        When the disk is full, or the file cannot be written.
     """
     ranges = np.array(covered(pieces), np.int64)
     parts = list({id(part): part for _, _, part, _ in pieces}.values())
@@ -77,7 +88,7 @@ def write(path: Path, plan: Plan, pieces: list, outcome: Outcome | None = None) 
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["run"] = run = provenance.canonical_json(plan.asdict())
         file.attrs["context"] = json.dumps(provenance.context())
-        file.attrs["ranges"] = ranges.ravel()  # netCDF knows no attributes of two dimensions
+        file.attrs["ranges"] = ranges.ravel()  # attributes of netCDF have at most one dimension
         file.attrs["events"] = n_events
         file.attrs["header_checksum"] = header_digest(run, plan.times, ranges, n_events)
         if outcome:
@@ -92,12 +103,12 @@ def write(path: Path, plan: Plan, pieces: list, outcome: Outcome | None = None) 
 
 
 @contextlib.contextmanager
-def _new_file(path, parts):
-    """Create an HDF5 file such that a full disk is an ordinary error.
+def _new_file(path: Path, parts: Sequence[Part]) -> Iterator[h5py.File]:
+    """Create an HDF5 file such that a full disk raises an ordinary `OSError`.
 
-    HDF5 does not survive a write that fails: it prints to stderr and may crash later. So a file
-    of some megabytes is made in memory and written by the system; for a larger one the free space
-    is checked before it is begun.
+    After a write that fails, HDF5 prints to stderr and may crash later. Therefore a file of up to
+    64 MB is created in memory and then written with one call of the system; for a larger one, the
+    free space is checked first.
     """
     size = sum(part.nbytes for part in parts)
     if size < _IN_MEMORY_BYTES:
@@ -106,7 +117,7 @@ def _new_file(path, parts):
             file.flush()
             image = file.id.get_file_image()
         with open(path, "xb") as out:
-            out.write(image + seal(hashlib.blake2b(image, digest_size=16)))
+            out.write(image + seal(hashlib.blake2b(image, digest_size=16).digest()))
         return
     free = shutil.disk_usage(path.parent).free
     if free < 1.1 * size:
@@ -115,37 +126,39 @@ def _new_file(path, parts):
         yield file
     with open(path, "rb+") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
-        file.write(seal(digest))
+        file.write(seal(digest.digest()))
 
 
-def seal(digest: "hashlib.blake2b") -> bytes:
-    """Return the last bytes of a file: a mark, and the checksum of all bytes before.
+def seal(digest: bytes) -> bytes:
+    """Last bytes of a file: a mark, and the BLAKE2b digest of all bytes before.
 
-    HDF5 may crash over damaged bytes, so they are looked at before it sees them. It ignores what
-    follows its own end of a file, and drops it when the file is opened for writing.
+    Damaged bytes can crash HDF5, so the checksum is compared before HDF5 opens the file. HDF5
+    ignores bytes after its own end of the file, and removes them when it opens a file for writing.
     """
-    return SEAL + digest.digest()
+    return SEAL + digest
 
 
 class _Content(NamedTuple):
-    """A variable that will be written."""
+    """Content of a variable that will be written."""
 
     length: int  # of the first axis
-    rows: int  # in a chunk
-    dtype: type
-    slabs: Callable  # yields arrays, or chunks that are stored already
+    rows: int  # number of rows in a chunk
+    dtype: np.dtype[Any]
+    slabs: Callable[[], Iterator[NDArray[Any] | chunks.Chunk]]
 
 
-def _contents(plan, pieces, parts):
-    """Each variable with its `_Content`, in the order of the checksum."""
+def _contents(
+    plan: Plan, pieces: Sequence[Piece[P]], parts: Sequence[P]
+) -> list[tuple[Variable, _Content]]:
+    """Each variable with its content, in the order of the checksum."""
     number, trajectories = chunk_rows(plan), sum(last - first for first, last, _, _ in pieces)
     number = min(number, max(trajectories, 1))
 
-    def rows_of(variable):
+    def rows_of(variable: Variable) -> _Content:
         name = variable.name
         dtype = np.result_type(np.int16, *(part.dtype(name) for part in parts))
 
-        def slabs():
+        def slabs() -> Iterator[NDArray[Any] | chunks.Chunk]:
             at = 0
             for first, last, part, row in pieces:
                 step = max(1, SLAB_BYTES // (8 * _row_numbers(plan, variable)))
@@ -160,13 +173,14 @@ def _contents(plan, pieces, parts):
 
     ragged = [v.name for v in plan.variables if v.per_event]
 
-    def events_of(variable):
-        position, dtype = ragged.index(variable.name), np.dtype(variable.dtype or np.int64)
+    def events_of(variable: Variable) -> _Content:
+        position = ragged.index(variable.name)
+        dtype: np.dtype[Any] = np.dtype(variable.dtype or np.int64)
         if variable.index_into:
             largest = len(records.labels(plan.model, variable.index_into))
             dtype = narrowest(np.array([largest]))
 
-        def slabs():
+        def slabs() -> Iterator[NDArray[Any]]:
             for first, last, part, row in pieces:
                 for a, b in event_slabs(part, row, row + last - first):
                     yield part.read_events(a, b)[position]
@@ -175,7 +189,7 @@ def _contents(plan, pieces, parts):
 
     averages = _averages(plan, pieces)
 
-    def average_of(variable):
+    def average_of(variable: Variable) -> _Content:
         array = averages[variable.name]
         rows = max(1, _CHUNK_BYTES // max(1, array[:1].nbytes))
         return _Content(len(array), rows, array.dtype, lambda: iter([array]))
@@ -191,30 +205,40 @@ def _contents(plan, pieces, parts):
     return contents
 
 
-def _averages(plan, pieces):
-    """Arrays of the record "moments" by the names of their variables."""
+def _averages(plan: Plan, pieces: Sequence[Piece[P]]) -> dict[str, NDArray[Any]]:
+    """Arrays of the record "moments", by the names of their variables."""
     if not any(records.RECORDS[name].sums for name in plan.record):
         return {}
     sums, unit = moments(plan, pieces), plan.model.samples.unit
-    arrays = (*sums.words(), sums.mean() * unit, sums.cov() * unit**2)
+    arrays: tuple[NDArray[Any], ...] = (
+        *sums.words(),
+        sums.mean() * unit,
+        sums.cov() * unit**2,
+    )
     names = (variable.name for variable in records.averages(plan.model))
     return dict(zip(names, arrays, strict=True))
 
 
-def _aligned(part, name, row, stop, at, number, dtype):
-    """Rows of a part that are whole chunks, and are so too where row `row` stands at `at`."""
+def _aligned(
+    part: Part, name: str, row: int, stop: int, at: int, number: int, dtype: np.dtype[Any]
+) -> tuple[int, int]:
+    """Rows (first, last + 1) of a part whose compressed chunks can be copied unchanged.
+
+    They must be complete chunks both in the part and in the new file, in which row `row` of the
+    part is row `at`.
+    """
     head = row + -at % number
     tail = min(stop, number * part.whole_chunks(name, number, dtype)) // number * number
     return (head, tail) if head % number == 0 and head < tail else (stop, stop)
 
 
-def _arrays(part, name, first, last, step):
+def _arrays(part: Part, name: str, first: int, last: int, step: int) -> Iterator[NDArray[Any]]:
     for a in range(first, last, step):
         yield part.read(name, a, min(a + step, last))
 
 
-def event_slabs(part, first: int, last: int) -> Iterator[tuple[int, int]]:
-    """Row ranges of a part whose events fit into a slab, one row at least."""
+def event_slabs(part: Part, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Ranges of rows of a part whose events fit into a slab; each has at least one row."""
     counts = part.read("event_count", first, last)
     a, size = first, 0
     for row, n in enumerate(counts.tolist(), start=first):
@@ -226,19 +250,24 @@ def event_slabs(part, first: int, last: int) -> Iterator[tuple[int, int]]:
         yield a, last
 
 
-def _row_numbers(plan, variable):
-    """How many numbers a row of a variable has."""
+def _row_numbers(plan: Plan, variable: Variable) -> int:
+    """Number of array elements in one row of a variable."""
     lengths = {"time": len(plan.times)}
     return math.prod(
         lengths.get(d) or len(records.labels(plan.model, d)) for d in variable.dimensions[1:]
     )
 
 
-def _write_scales(file, plan, ranges, contents):
+def _write_scales(
+    file: h5py.File,
+    plan: Plan,
+    ranges: IntArray,
+    contents: Sequence[tuple[Variable, _Content]],
+) -> dict[str, int]:
     """Write the variable of each dimension that is used; returns the lengths of the dimensions."""
     indices = [np.arange(first, last) for first, last in ranges]
     text = h5py.string_dtype("utf-8")
-    known = {
+    known: dict[str, tuple[NDArray[Any], Any, str | None, str]] = {
         "time": (plan.times, None, "s", "time since the start"),
         "trajectory": (
             np.concatenate([np.zeros(0, np.int64), *indices]),
@@ -272,7 +301,15 @@ def _write_scales(file, plan, ranges, contents):
     return sizes
 
 
-def _write_variable(file, variable, sizes, content, digest, crc):
+def _write_variable(
+    file: h5py.File,
+    variable: Variable,
+    sizes: dict[str, int],
+    content: _Content,
+    digest: "hashlib.blake2b",
+    crc: int,
+) -> int:
+    """Write a variable, and update the checksum `digest`; returns the updated `crc`."""
     name, dimensions = variable.name, variable.dimensions
     shape = tuple(sizes[d] for d in dimensions)
     rows, empty = min(content.rows, shape[0]), 0 in shape
@@ -298,8 +335,8 @@ def _write_variable(file, variable, sizes, content, digest, crc):
     return crc
 
 
-def header_digest(run: str, times: np.ndarray, ranges: np.ndarray, events: int) -> str:
-    """Checksum of what says which run and which trajectories a file holds."""
+def header_digest(run: str, times: Array, ranges: IntArray, events: int) -> str:
+    """Checksum of the header: the run, its times, and the trajectories in the file."""
     digest = hashlib.blake2b(run.encode(), digest_size=16)
     digest.update(np.ascontiguousarray(times, "<f8").data)
     digest.update(np.ascontiguousarray(ranges, "<i8").data)
@@ -307,8 +344,8 @@ def header_digest(run: str, times: np.ndarray, ranges: np.ndarray, events: int) 
     return digest.hexdigest()
 
 
-def content_digest(ranges: np.ndarray) -> "hashlib.blake2b":
-    """Begin the checksum of the ranges and of every variable."""
+def content_digest(ranges: IntArray) -> "hashlib.blake2b":
+    """Begin the checksum of the content with the ranges; the variables are added later."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(np.ascontiguousarray(ranges, "<i8").tobytes())
     return digest

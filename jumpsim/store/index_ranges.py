@@ -1,33 +1,35 @@
-"""What parts contribute to a store: each trajectory once, however the parts overlap.
+"""Ranges of trajectory indices: which rows of which part hold each trajectory, exactly once.
 
-A piece is (first index, last index + 1, part, first row in the part).
+A piece is (first index, last index + 1, part, first row in the part). A range or span is
+(first, last + 1).
 """
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..statistics.moments import Moments
 from .block import sample_moments
+from .part import P, Part, Piece, Span
 
 if TYPE_CHECKING:
+    from ..model.base import BaseModel
     from .plan import Plan
 
-Piece = tuple[int, int, Any, int]
 
+def select(parts: Iterable[P]) -> list[Piece[P]]:
+    """Pieces that cover all indices of the parts, sorted by index, each index once.
 
-def select(parts: Iterable) -> list[Piece]:
-    """Return pieces that cover what the parts cover, sorted by index, nothing twice.
-
-    Overlapping parts of one run hold the same trajectories, so that either may be taken.
+    Overlapping parts of one run contain the same trajectories, so that either can be used.
     """
-    spans = []
+    spans: list[tuple[int, int, int, P, int]] = []
     for part in parts:
         row = 0
         for first, last in part.ranges:
             spans.append((first, -last, len(spans), part, row))
             row += last - first
-    pieces, reached = [], 0
+    pieces: list[Piece[P]] = []
+    reached = 0
     for first, last, _, part, row in sorted(spans, key=lambda span: span[:3]):
         begin = max(first, reached)
         if begin < -last:
@@ -36,9 +38,9 @@ def select(parts: Iterable) -> list[Piece]:
     return pieces
 
 
-def ranges(pieces: list[Piece]) -> list[tuple[int, int]]:
-    """Ranges (first, last + 1) that pieces cover, neighbours joined."""
-    joined: list[tuple[int, int]] = []
+def ranges(pieces: Sequence[Piece[P]]) -> list[Span]:
+    """Ranges that the pieces cover, adjacent ranges joined."""
+    joined: list[Span] = []
     for first, last, _, _ in pieces:
         if joined and joined[-1][1] == first:
             joined[-1] = (joined[-1][0], last)
@@ -47,8 +49,14 @@ def ranges(pieces: list[Piece]) -> list[tuple[int, int]]:
     return joined
 
 
-def gaps(ranges: list[tuple[int, int]], number: int) -> list[tuple[int, int]]:
-    """Ranges of the indices below `number` that sorted ranges do not cover."""
+def gaps(ranges: Sequence[Span], number: int) -> list[Span]:
+    """Ranges of the indices below `number` that the sorted ranges do not cover.
+
+    Examples
+    --------
+    >>> gaps([(0, 3), (5, 8)], 10)
+    [(3, 5), (8, 10)]
+    """
     found, reached = [], 0
     for first, last in [*ranges, (number, number)]:
         if reached < min(first, number):
@@ -57,11 +65,9 @@ def gaps(ranges: list[tuple[int, int]], number: int) -> list[tuple[int, int]]:
     return found
 
 
-def by_part(
-    pieces: list[Piece], below: int | None = None
-) -> list[tuple[Any, list[tuple[int, int]]]]:
-    """Each part with the spans of its rows that count, of indices below `below`."""
-    spans = {}
+def by_part(pieces: Sequence[Piece[P]], below: int | None = None) -> list[tuple[P, list[Span]]]:
+    """Each part with the spans of its rows that the pieces use, for indices below `below`."""
+    spans: dict[int, tuple[P, list[Span]]] = {}
     for first, last, part, row in pieces:
         stop = last if below is None else min(last, below)
         if first < stop:
@@ -69,13 +75,13 @@ def by_part(
     return list(spans.values())
 
 
-def is_whole(part: Any, spans: list[tuple[int, int]]) -> bool:
-    """Whether the spans are all rows of the part."""
+def is_whole(part: Part, spans: Sequence[Span]) -> bool:
+    """Whether the spans contain all rows of the part."""
     return sum(b - a for a, b in spans) == sum(b - a for a, b in part.ranges)
 
 
-def events(pieces: list[Piece]) -> int:
-    """Events of the trajectories of pieces."""
+def events(pieces: Sequence[Piece[P]]) -> int:
+    """Number of events of the trajectories of the pieces."""
     total = 0
     for part, spans in by_part(pieces):
         if is_whole(part, spans):
@@ -85,13 +91,14 @@ def events(pieces: list[Piece]) -> int:
     return total
 
 
-def moments(plan: "Plan", pieces: list[Piece], below: int | None = None) -> Moments:
-    """Exact moments of the samples of the trajectories (with an index below `below`).
+def moments(plan: "Plan", pieces: Sequence[Piece[P]], below: int | None = None) -> Moments:
+    """Exact moments of the samples of all trajectories, or of those with index < `below`.
 
     Raises
     ------
     InputError
-        When neither sums nor samples were kept, or when sums would have to be taken apart.
+        When neither sums nor samples were recorded, or when only sums were recorded and some of
+        the trajectories in a sum would have to be excluded.
     """
     sampled = plan.model.samples.record
     if not {sampled, "moments"} & set(plan.record):
@@ -107,12 +114,15 @@ def moments(plan: "Plan", pieces: list[Piece], below: int | None = None) -> Mome
             total += _sums_of_samples(plan.model, part, spans, shape)
         else:
             raise InputError(
-                "only sums were kept, and those of some trajectories cannot be taken apart"
+                "only sums were kept, from which some of the trajectories cannot be excluded; "
+                f'average over all of them, or simulate with record="{sampled}"'
             )
     return total
 
 
-def _sums_of_samples(model, part, spans, shape):
+def _sums_of_samples(
+    model: "BaseModel", part: Part, spans: Sequence[Span], shape: tuple[int, int]
+) -> Moments:
     total = Moments.zero(shape)
     step = max(1, 2**19 // (shape[0] * shape[1]))
     for first, last in spans:

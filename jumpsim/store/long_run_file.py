@@ -1,16 +1,17 @@
-"""The file of a long run: sums of each block, and where the trajectory is; also valid netCDF4.
+"""The file of a long run: sums of each block, and the state of the trajectory; valid netCDF4.
 
-It is small, and each time the whole file is written again, under a temporary name at first.
+The file is small. Each update writes the complete file under a temporary name and renames it.
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import DamagedError, StoreError
 from ..utils import provenance
@@ -35,9 +36,9 @@ _STATE = ("clock", "stream", "counts", "events")
 def write(
     path: str | Path,
     run: dict[str, Any],
-    arrays: dict[str, np.ndarray],
+    arrays: dict[str, NDArray[Any]],
     state: dict[str, Any],
-    names: dict[str, Sequence[str]],
+    names: Mapping[str, Sequence[str]],
 ) -> None:
     """Write the file.
 
@@ -45,13 +46,18 @@ def write(
     ----------
     path : path
     run : dict
-        What defines every number.
-    arrays : dict
+        All data that determine the numbers of the run.
+    arrays : dict of str to ndarray
         Variables by name.
     state : dict
-        Where the trajectory is: arrays by name.
-    names : dict
+        State of the trajectory from which the run continues, by name.
+    names : dict of str to sequence of str
         Entries of the dimensions "pool", "other_pool" and "channel".
+
+    Raises
+    ------
+    StoreError
+        When the file cannot be written; the earlier file then stays as it was.
     """
     path, text = Path(path), provenance.canonical_json(run)
     with new_file(path) as temporary:
@@ -68,11 +74,17 @@ def write(
         temporary.write_bytes(image)
 
 
-def _fill(file, arrays, names):
+def _fill(
+    file: h5py.File, arrays: dict[str, NDArray[Any]], names: Mapping[str, Sequence[str]]
+) -> None:
     edges = len(arrays["time"])
     text = h5py.string_dtype("utf-8")
-    scales = {"block": np.arange(edges - 1), "edge": np.arange(edges), "word": np.arange(2)}
-    scales |= names
+    scales: dict[str, NDArray[Any] | Sequence[str]] = {
+        "block": np.arange(edges - 1),
+        "edge": np.arange(edges),
+        "word": np.arange(2),
+        **names,
+    }
     for name, values in scales.items():
         kind = None if isinstance(values, np.ndarray) else text
         file.create_dataset(name, data=values, dtype=kind).make_scale(name)
@@ -83,13 +95,18 @@ def _fill(file, arrays, names):
             dataset.dims[axis].attach_scale(file[dimension])
 
 
-def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, Any]]:
-    """Read the file; returns run, arrays and state as they were written.
+def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[str, Any]]:
+    """Read the file.
+
+    Returns
+    -------
+    run, arrays, state : dict
+        As in `write`.
 
     Raises
     ------
     StoreError
-        When there is no such file, when it is of another kind, or damaged.
+        When there is no such file, when it is not the file of a long run, or when it is damaged.
     """
     try:
         with h5py.File(path, "r") as file:
@@ -98,7 +115,10 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[
                 raise StoreError(f"{path}: must be {FORMAT}, but is {kind}")
             version = int(file.attrs["format_version"])
             if version > FORMAT_VERSION:
-                raise StoreError(f"{path}: format {version} is newer than this jumpsim knows")
+                raise StoreError(
+                    f"{path}: format {version} is newer than this jumpsim can read "
+                    f"({FORMAT_VERSION}); update jumpsim"
+                )
             text = str(file.attrs["run"])
             arrays = {name: file[name][()] for name in _VARIABLES}
             state = {name: file.attrs[name] for name in _STATE}
@@ -114,8 +134,8 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[
         raise DamagedError(f"{path}: cannot be read as a long run ({reason})") from None
 
 
-def is_one(path: str | Path) -> bool:
-    """Whether a file is that of a long run."""
+def is_long_run(path: str | Path) -> bool:
+    """Whether a file is the file of a long run."""
     try:
         with h5py.File(path, "r") as file:
             return str(file.attrs.get("format")) == FORMAT
@@ -129,8 +149,9 @@ def context(path: str | Path) -> dict[str, Any]:
         return json.loads(str(file.attrs["context"]))
 
 
-def _checksum(text, arrays, state):
+def _checksum(text: str, arrays: dict[str, NDArray[Any]], state: dict[str, Any]) -> str:
     digest = hashlib.blake2b(text.encode(), digest_size=16)
     for name in (*_VARIABLES, *_STATE):
-        digest.update(np.ascontiguousarray(arrays.get(name, state.get(name))).tobytes())
+        value: Any = arrays[name] if name in arrays else state.get(name)
+        digest.update(np.ascontiguousarray(value).tobytes())
     return digest.hexdigest()

@@ -5,20 +5,20 @@ from .block import Block, join_blocks, neighbours
 from .outcome import Outcome
 
 
-class MemoryStore(Store):
-    """Blocks in memory, with the interface of the store on disk."""
+class MemoryStore(Store[Block]):
+    """Blocks in memory, with the same interface as the store on disk."""
 
     def write(self, blocks: list[Block]) -> None:
         """Add blocks."""
         self._parts += blocks
-        if not self.plan.keeps_trajectories:  # or sums would take up room for every block
+        if not self.plan.keeps_trajectories:  # else the sums of every block would use memory
             self._join()
 
     def finish(self, outcome: Outcome | None, complete: bool) -> None:
-        """End a run: keep why it ended, and join the blocks of a complete one."""
+        """End a run: store why it ended, and join the blocks if it is complete."""
         self.outcome = outcome
         if complete:
             self._join()
 
-    def _join(self):
-        self._parts = [join_blocks(run) for run in neighbours(self._parts)]
+    def _join(self) -> None:
+        self._parts = [join_blocks(blocks) for blocks in neighbours(self._parts)]

@@ -1,4 +1,4 @@
-"""Unite stores of one run by the index of their trajectories."""
+"""Merge stores of one run by the index of their trajectories."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,25 +12,42 @@ from .paths import store_exists
 
 
 def merge(path: str | Path, inputs: Sequence[str | Path]) -> str:
-    """Unite stores of one run; a trajectory that several have must agree, and counts once.
+    """Merge stores of one run in one file.
+
+    A trajectory that several stores contain must be equal in all of them; it is stored once.
 
     Parameters
     ----------
     path : path
-        The file to make, or to add to.
+        The file to create, or to extend.
     inputs : sequence of path
-        Stores, finished or not; left as they are.
+        Stores, finished or not; they are not changed.
 
     Returns
     -------
     str
-        What was done.
+        One line that describes the result.
 
     Raises
     ------
+    InputError
+        When there is nothing to merge.
     StoreError
-        When they belong to different runs or records, when a trajectory differs, or when one of
-        them is damaged. Nothing is written then.
+        When they belong to different runs, have different records, contain a trajectory with
+        different numbers, or when one of them is damaged. Nothing is written in these cases.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
+    >>> run = dict(model=model, times=["0 s", "1 us"], initial={"N": 12, "m": 3}, seed=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     a = js.simulate(**run, ntraj=2, store=f"{folder}/a.h5")
+    ...     b = js.simulate(**run, ntraj=5, store=f"{folder}/b.h5")
+    ...     text = js.merge(f"{folder}/all.h5", [a.path, b.path])
+    >>> text.split(": ", 1)[1]
+    '5 trajectories, merged from 2 stores'
     """
     path = Path(path)
     others = [Path(p) for p in inputs if Path(p).resolve() != path.resolve()]
@@ -38,17 +55,17 @@ def merge(path: str | Path, inputs: Sequence[str | Path]) -> str:
         raise InputError("nothing to merge: give at least one store")
     stores = [FileStore(p) for p in others]
     plan = FileStore(path).plan if store_exists(path) else stores[0].plan
-    kept = WritableStore(path, plan)
+    target = WritableStore(path, plan)
     outcome = Outcome(Kind.MERGED, stores=len(stores))
     new = complete = False
     try:
         for store in stores:
             for part in store.parts:
-                new |= kept.adopt(part)
+                new |= target.add_part(part)
         complete = new
     finally:
-        kept.finish(outcome, complete=complete)
-    ranges = kept.ranges()
+        target.finish(outcome, complete=complete)
+    ranges = target.ranges()
     rows = sum(last - first for first, last in ranges)
     if not new:
         return f"{path}: nothing new, {rows} trajectories as before"

@@ -1,7 +1,7 @@
-"""Why a run ended, as data; the sentence about it is made from the data.
+"""The reason why a run ended, as data, from which the printed sentence is made.
 
-Files hold both. Those of earlier versions hold the sentence alone, from which `Outcome.from_text`
-makes the data.
+Files contain both. Files of earlier versions contain only the sentence; `Outcome.from_text`
+reconstructs the data from it.
 """
 
 import contextlib
@@ -14,41 +14,46 @@ from .shard import Shard
 
 
 class Kind(StrEnum):
-    """What ended a run, or made a file."""
+    """Reason why a run ended, or operation that wrote a file."""
 
-    COMPLETE = "complete"  # all trajectories that were asked for are there
+    COMPLETE = "complete"  # all requested trajectories are stored
     TARGET_SEM = "target_sem"  # the standard errors are small enough
     TIMEOUT = "timeout"
     INTERRUPTED = "interrupted"  # by a signal
     ERROR = "error"
-    COMPACTED = "compacted"  # what a run has left was put into one file
-    MERGED = "merged"  # several stores were put into one file
-    OTHER = "other"  # known as a sentence alone
+    COMPACTED = "compacted"  # the blocks and shards of a run were joined in one file
+    MERGED = "merged"  # several stores were merged in one file
+    OTHER = "other"  # known only as a sentence
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Why a run ended.
+    """The reason why a run ended.
 
     Attributes
     ----------
     kind : Kind
     requested : int or None
-        Number of trajectories (of a long run: blocks) that the whole run was to have.
+        Requested number of trajectories (for a long run: of blocks) of the whole run.
     present : int or None
-        Number of trajectories that are there; of a compacted run.
+        Number of stored trajectories, for a compacted run.
     already : bool
-        Whether all was there before, so that nothing was simulated.
+        Whether everything was stored before, so that nothing was simulated.
     shard : Shard or None
-        The part of the whole run that this run was.
+        The part of the whole run that was simulated; None for the whole run.
     sem : float or None
-        Largest standard error; of a run that `target_sem` ended.
+        Largest standard error, for a run that `target_sem` ended.
     stores : int or None
-        Number of stores that were merged.
+        Number of merged stores.
     unit : str
-        What is counted.
+        Name of the counted items: "trajectories" or "blocks".
     text : str or None
-        The sentence that an earlier version wrote; it is repeated unchanged.
+        The sentence of an earlier version, which is printed unchanged.
+
+    Examples
+    --------
+    >>> print(Outcome(Kind.COMPLETE, requested=100))
+    all 100 trajectories are there
     """
 
     kind: Kind
@@ -63,12 +68,12 @@ class Outcome:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether something stopped the run before it had done what it was asked for."""
+        """Whether the run ended before it was complete."""
         return self.kind in (Kind.TIMEOUT, Kind.INTERRUPTED, Kind.ERROR)
 
     @property
     def has_all(self) -> bool:
-        """Whether, as far as is known, no trajectory is missing that was asked for."""
+        """Whether all requested trajectories are stored, as far as this is known."""
         partial = self.present is not None and self.present < (self.requested or 0)
         return self.kind in (Kind.COMPLETE, Kind.COMPACTED, Kind.MERGED) and not partial
 
@@ -80,18 +85,18 @@ class Outcome:
         return _SENTENCES[self.kind].format(**vars(self))
 
     def asdict(self) -> dict[str, Any]:
-        """Plain dict of what is known; `fromdict` is its inverse."""
+        """Dict of all known values; `fromdict` is its inverse."""
         known = {n: v for n, v in vars(self).items() if v is not None and v is not False}
         return known | ({"shard": str(self.shard)} if self.shard else {})
 
     @classmethod
     def fromdict(cls, data: dict[str, Any]) -> "Outcome":
-        """Rebuild from `asdict`.
+        """Create an outcome from the dict that `asdict` returned.
 
         Raises
         ------
         ValueError, TypeError, KeyError
-            When it is not what `asdict` gives.
+            When the dict was not made by `asdict`.
         """
         data = dict(data)
         for name in ("requested", "present", "stores"):
@@ -102,31 +107,46 @@ class Outcome:
             if name in data:
                 data[name] = make(data[name])
         outcome = cls(**data)
-        str(outcome)  # an error when something is missing
+        str(outcome)  # raises an error when a value is missing
         return outcome
 
     @classmethod
     def from_text(cls, text: str) -> "Outcome":
-        """Make the data from the sentence that an earlier version wrote."""
+        """Reconstruct the data from the sentence that an earlier version wrote."""
         for pattern, make in _EARLIER_SENTENCES:
             if found := re.fullmatch(pattern, text, re.ASCII):
                 try:
                     return replace(make(*found.groups()), text=text)
-                except ValueError:  # numbers that cannot be, such as shard 3 of 2
+                except ValueError:  # impossible numbers, such as shard 3 of 2
                     break
         return cls(Kind.OTHER, text=text)
 
 
 def restored(data: dict[str, Any] | None, text: str) -> Outcome | None:
-    """Outcome that a file holds as data, or in a file of an earlier version as a sentence."""
+    """Outcome from the data in a file or, if there are none, from the sentence.
+
+    Parameters
+    ----------
+    data : dict or None
+        As `Outcome.asdict` returned it; None in files of earlier versions.
+    text : str
+        The sentence; "" for a run in progress.
+
+    Returns
+    -------
+    Outcome or None
+        None for a run in progress.
+    """
     if data:
-        with contextlib.suppress(KeyError, ValueError, TypeError):  # of a later version
+        with contextlib.suppress(KeyError, ValueError, TypeError):  # data of a later version
             return Outcome.fromdict(data)
     return Outcome.from_text(text) if text else None
 
 
-def _complete(outcome):
+def _complete(outcome: Outcome) -> str:
     if outcome.shard:
+        if outcome.requested is None:
+            raise TypeError("'requested' is missing")
         first, last = outcome.shard.span(outcome.requested)
         span = f"{first} ... {last - 1}" if first < last else "none"
         shard = f"shard {outcome.shard.number} of {outcome.shard.of}"

@@ -1,11 +1,11 @@
-"""Names of the files and folders of a store on disk, and the description of a run in progress."""
+"""Names of the files and folders of a store on disk, and the file about a run in progress."""
 
 import json
 import os
 import re
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,12 @@ from ..errors import StoreError
 from .records import RECORDS, in_order
 
 _LETTERS = {name: record.letter for name, record in RECORDS.items()}
-# In names that earlier versions wrote, "e" stands for "expect" and for "events".
+# In file names of earlier versions, "e" stands for "expect" and for "events".
 _EARLIER_LETTERS = {"counts": "c", "expect": "e", "jumps": "j", "events": "e", "moments": "m"}
 
 
-def _some_of(letters):
+def _some_of(letters: Mapping[str, str]) -> str:
+    """Regular expression for any of the letters, in their order."""
     return "".join(f"{letter}?" for letter in letters.values())
 
 
@@ -28,7 +29,18 @@ _RUN_FILE = "run.json"
 
 
 def blocks_folder(path: str | Path) -> Path:
-    """Folder that holds the blocks of a run in progress."""
+    """Folder for the blocks of a run in progress.
+
+    Raises
+    ------
+    StoreError
+        When `path` is a folder.
+
+    Examples
+    --------
+    >>> blocks_folder("results/run.h5").name
+    'run.h5.blocks'
+    """
     path = Path(path)
     if path.is_dir() or not path.name:
         raise StoreError(f"{path}: is a folder, but must be the name of a file")
@@ -36,19 +48,25 @@ def blocks_folder(path: str | Path) -> Path:
 
 
 def block_name(first: int, last: int, record: Iterable[str] = ()) -> str:
-    """File name of the trajectories first ... last-1, with a letter for each of some records."""
+    """File name of the trajectories first ... last-1, with one letter for each given record.
+
+    Examples
+    --------
+    >>> block_name(0, 128, ["counts", "jumps"])
+    'traj-000000000000-000000000128-cj.h5'
+    """
     return _block_name(first, last, record, _LETTERS)
 
 
 def is_block_name(name: str, first: int, last: int, record: Iterable[str]) -> bool:
-    """Whether a block of these trajectories with this record may have the file name `name`."""
+    """Whether `name` is a valid file name for a block of these trajectories and records."""
     names = [block_name(first, last), block_name(first, last, record)]
     if set(record) <= _EARLIER_LETTERS.keys():
         names.append(_block_name(first, last, record, _EARLIER_LETTERS))
     return name in names
 
 
-def _block_name(first, last, record, letters):
+def _block_name(first: int, last: int, record: Iterable[str], letters: Mapping[str, str]) -> str:
     text = "".join(letters[name] for name in in_order(set(record)))
     return f"traj-{first:012d}-{last:012d}{'-' + text if text else ''}.h5"
 
@@ -61,26 +79,26 @@ def block_files(folder: Path) -> list[Path]:
 
 
 def store_exists(path: str | Path) -> bool:
-    """Whether there is a finished file, or blocks of a run in progress."""
+    """Whether a finished file exists, or blocks of a run in progress."""
     return Path(path).is_file() or bool(block_files(blocks_folder(path)))
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What a run in progress writes beside its blocks when it begins.
+    """Description of a run in progress, in a file next to its blocks.
 
     Attributes
     ----------
     requested : int
-        Number of trajectories that the store is to hold in the end.
+        Number of trajectories that the store is to contain at the end.
     present : int
-        Number of trajectories that were there when the run began.
+        Number of trajectories that were stored when the run began.
     began : float
-        Seconds since 1970.
+        Time when the run began, seconds since 1970.
     pid : int
-        Process.
+        Number of the process.
     host : str
-        Machine.
+        Name of the machine.
     """
 
     requested: int
@@ -91,12 +109,12 @@ class RunInfo:
 
     @classmethod
     def of_this_process(cls, requested: int, present: int) -> "RunInfo":
-        """Describe a run that begins now in this process."""
+        """Description of a run that begins now in this process."""
         return cls(requested, present, time.time(), os.getpid(), socket.gethostname())
 
     @classmethod
     def read(cls, folder: Path) -> "RunInfo | None":
-        """Read the description from a folder of blocks; None when there is none."""
+        """Read the description from a folder of blocks; None if it is missing or damaged."""
         try:
             data = json.loads(run_file(folder).read_text())
             return cls(

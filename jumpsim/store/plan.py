@@ -1,4 +1,4 @@
-"""What defines every number of a run: the plan, its text form, and the difference of two plans."""
+"""The plan: all data that determine the trajectories of a run; its comparison and JSON form."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,49 +13,51 @@ from ..model.base import BaseModel
 from ..model.initial import Initial
 from ..systems.twolevel.quantum_jumps import model_fromdict
 from ..units import as_times
+from ..utils.typing import Array
 from . import records
 from .records import RECORDS, Variable
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything of a run but the number of trajectories and the workers.
+    """All data that determine a run, except the number of trajectories and the workers.
 
-    Trajectory i of two runs is the same, bit for bit, exactly when all of this is equal except
-    `record`, which only says what is kept.
+    Trajectory i of two runs is identical, bit for bit, if all attributes except `record` are
+    equal; `record` only selects what is stored.
 
     Attributes
     ----------
     model : Model
     initial : Thermal, Fixed or Mixture
-    times : ndarray of float64
+    times : ndarray of float64, shape (n_times,)
         Seconds, increasing.
     seed : int
+        0 ≤ seed < 2⁶⁴.
     record : tuple of str
-        Names of `records.RECORDS`, in their order.
+        Names of records, in the order of `records.RECORDS`.
     versions : tuple of int
         (engine version, stream version).
     """
 
     model: BaseModel
     initial: Initial
-    times: np.ndarray
+    times: Array
     seed: int
     record: tuple[str, ...]
     versions: tuple[int, int] = (ENGINE_VERSION, streams.STREAM_VERSION)
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        """Variables of a file of this plan, in the order of the checksum."""
+        """Variables of a file with this plan, in the order of the checksum."""
         return records.variables(self.model, self.record)
 
     @property
     def keeps_trajectories(self) -> bool:
-        """Whether anything is kept of single trajectories, and not their sums alone."""
+        """Whether single trajectories are stored, and not only sums over them."""
         return records.of_trajectories(self.record)
 
     def asdict(self) -> dict[str, Any]:
-        """Plain dict of everything but the times, which a file keeps as a variable."""
+        """Dict of all attributes except the times, which are a variable of the file."""
         return {
             "model": self.model.asdict(),
             "initial": self.initial.asdict(),
@@ -68,7 +70,13 @@ class Plan:
 
     @classmethod
     def fromdict(cls, data: dict[str, Any], times: Any) -> "Plan":
-        """Rebuild a plan from `asdict` and the times; all checks are made again."""
+        """Create a plan from `asdict` and the times.
+
+        Raises
+        ------
+        StoreError
+            When the data are not acceptable.
+        """
         try:
             model = model_fromdict(data["model"])
             initial = start.fromdict(data["initial"])
@@ -84,28 +92,52 @@ class Plan:
                 (int(data["engine_version"]), int(data["stream_version"])),
             )
         except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise StoreError(f"the record of the run is damaged: {error}") from None
+            raise StoreError(f"the description of the run is damaged: {error}") from None
 
     def differences(self, other: "Plan") -> list[str]:
-        """One line for each thing in which `other` would give other trajectories."""
+        """One line for each difference that makes the trajectories of `other` different."""
         mine, theirs = self.asdict(), other.asdict()
         for data in (mine, theirs):
             del data["record"], data["model"]["name"]
         lines: list[str] = []
         _compare(mine, theirs, "", lines)
         if not np.array_equal(self.times, other.times):
-            lines.append(f"times: {_span(self.times)} against {_span(other.times)}")
+            lines.append(f"times: {_span(self.times)} instead of {_span(other.times)}")
         return lines
 
 
 def as_seed(seed: Any) -> int:
-    """A seed as an int; None is not accepted here, it is drawn by `simulate`."""
+    """Check a seed, which must be an integer here, and return it.
+
+    Raises
+    ------
+    InputError
+        When it is no integer with 0 ≤ seed < 2⁶⁴.
+    """
     return whole_number(seed, "seed", 0, streams.SEED_LIMIT)
 
 
 def as_record(record: Any, model: BaseModel | None = None) -> tuple[str, ...]:
-    """Names of what is kept, in the order of `RECORDS`; None stands for a model's samples."""
-    if record is None:
+    """Check names of records.
+
+    Parameters
+    ----------
+    record : str or collection of str or None
+        None selects the samples of the model.
+    model : Model, optional
+        Without a model, only the names are checked, and `record` must not be None.
+
+    Returns
+    -------
+    tuple of str
+        The names in the order of `RECORDS`.
+
+    Raises
+    ------
+    InputError
+        When a name is unknown, or when the model or its engine does not have the record.
+    """
+    if record is None and model is not None:
         record = model.samples.record
     names = [record] if isinstance(record, str) else record
     if not isinstance(names, list | tuple | set) or not names:
@@ -122,7 +154,8 @@ def as_record(record: Any, model: BaseModel | None = None) -> tuple[str, ...]:
     return records.in_order(names)
 
 
-def _compare(a, b, where, lines):
+def _compare(a: Any, b: Any, where: str, lines: list[str]) -> None:
+    """Append one line for each difference of two values of JSON; `where` is their path."""
     if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
         for key in a:
             _compare(a[key], b[key], f"{where}.{key}" if where else key, lines)
@@ -131,13 +164,13 @@ def _compare(a, b, where, lines):
             name = x.get("name", i) if isinstance(x, dict) else i
             _compare(x, y, f"{where}[{name}]", lines)
     elif a != b:
-        lines.append(f"{where}: {_short(a)} against {_short(b)}")
+        lines.append(f"{where}: {_short(a)} instead of {_short(b)}")
 
 
-def _short(value):
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _span(times):
+def _span(times: Array) -> str:
     return f"{len(times)} from {times[0]:g} to {times[-1]:g} s"

@@ -1,19 +1,20 @@
-"""Every record of a run, declared once; all that depends on it is derived from the declaration.
+"""The records of a run: quantities that can be stored, each declared once.
 
-A record is what the argument `record` of `simulate` may name. Its declaration says what the engine
-must fill for it, which variables of a file it becomes, and how it is printed. How a variable is
-stored, joined, merged and compared follows from its first dimension:
+A record is one of the names that the argument `record` of `simulate` accepts. Its declaration
+states what the engine must compute for it, which variables of a file contain it, and how it is
+printed. The first dimension of a variable determines how it is stored, joined, merged and
+compared:
 
 - "trajectory": one row for each trajectory,
-- "event": one entry for each event, those of one trajectory after those of the one before,
+- "event": one entry for each event, ordered by trajectory,
 - any other: a sum or an average over all trajectories.
 
-To add a record, declare it in `RECORDS`, and let the kernels fill its buffer.
+To add a record, declare it in `RECORDS`, and make the kernels fill its buffer.
 """
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,15 +30,17 @@ class Variable:
     ----------
     name : str
     dimensions : tuple of str
-        The first one says how the variable is stored, see this module's text.
+        The first one determines how the variable is stored, see the text of this module.
     dtype : type or None
-        Type in a file; None stands for the narrowest signed integer type that holds the numbers.
+        Type in a file; None stands for the narrowest signed integer type that can represent the
+        numbers.
     long_name : str
+        Description of the variable in the file.
     units : str
     buffer : str
-        Attribute of `engine.Rows` that holds it; "" for sums and averages.
+        Attribute of `engine.Rows` that contains it; "" for sums and averages.
     index_into : str
-        Dimension whose entries the numbers are indices of; "" for none.
+        Dimension that the numbers are indices into; "" if they are no indices.
     """
 
     name: str
@@ -60,18 +63,18 @@ class Variable:
 
     @property
     def narrowed(self) -> bool:
-        """Whether it is stored in the narrowest type that holds the numbers."""
+        """Whether it is stored in the narrowest type that can represent the numbers."""
         return self.dtype is None and not self.index_into
 
     @property
-    def file_types(self) -> tuple[np.dtype, ...]:
-        """Types that the variable may have in a file."""
+    def file_types(self) -> tuple[np.dtype[Any], ...]:
+        """Types that the variable can have in a file."""
         real = self.dtype is np.float64
         return tuple(map(np.dtype, (np.float64,) if real else (np.int16, np.int32, np.int64)))
 
     @property
     def memory_type(self) -> type:
-        """Type of the array that a user is given."""
+        """Type of the array that `Ensemble` returns."""
         return self.dtype or np.int64
 
 
@@ -83,17 +86,17 @@ class Record:
     ----------
     name : str
     letter : str
-        Stands for the record in the names of block files; no two records have the same.
+        Letter for the record in the names of block files, different for all records.
     keep : str
-        What `engine.run` is asked to keep.
+        Entry of the argument `keep` of `engine.run`.
     shown : str
-        How the record is printed; {ntraj}, {times}, {columns} and {events} are filled in.
+        Format of the printed description; {ntraj}, {times}, {columns}, {events} are replaced.
     variables : tuple of Variable
-        What it becomes in a file. Those of "moments" depend on what a model's samples are.
+        Variables of a file. The record "moments" has none here: see `averages`.
     averages : tuple of Variable
-        Of samples: their sums, sums of products, averages and covariances, in this order.
+        For samples: their sums, sums of products, averages and covariances, in this order.
     of : str
-        Only models that sample this record have it ("counts" or "expect"); "" for every model.
+        The record exists only for models whose samples are "counts" or "expect"; "" for all.
     """
 
     name: str
@@ -106,7 +109,7 @@ class Record:
 
     @property
     def sums(self) -> bool:
-        """Whether it is made of sums over trajectories, and holds nothing of single ones."""
+        """Whether it consists of sums over trajectories, without data of single trajectories."""
         return not self.variables
 
     @property
@@ -117,7 +120,7 @@ class Record:
 
     @property
     def dtype(self) -> type:
-        """Type of the array that a user is given, when it has columns."""
+        """Type of the array that `Ensemble` returns, for records with columns."""
         return self.variables[0].memory_type
 
 
@@ -257,12 +260,12 @@ RECORDS = {
     )
 }
 OF_TRAJECTORIES = (EVENT_COUNT, *(v for record in RECORDS.values() for v in record.variables))
-"""Variables that hold something of single trajectories, in the order of the checksum."""
+"""Variables with data of single trajectories, in the order of the checksum."""
 
-# What the entries of a dimension are, and their names for a model.
+# Description of the entries of a dimension in the file, and their names for a model.
 _LABELS: dict[str, tuple[str, Callable[["BaseModel"], tuple[str, ...]]]] = {
     "pool": ("pool of quanta", lambda model: model.pools),
-    "observable": ("what the expectation value is of", lambda model: model.observables),
+    "observable": ("what the expectation value is of", lambda model: model.samples.names),
     "channel": ("kind of event", lambda model: model.channels),
 }
 LABELS = _LABELS | {f"other_{name}": _LABELS[name] for name in ("pool", "observable")}
@@ -280,7 +283,7 @@ DIMENSIONS = (
 
 
 def labels(model: "BaseModel", dimension: str) -> tuple[str, ...]:
-    """Names of the entries of a dimension, such as those of the pools of a model."""
+    """Names of the entries of a dimension, such as the names of the pools."""
     return LABELS[dimension][1](model)
 
 
@@ -295,7 +298,7 @@ def offered(model: "BaseModel") -> tuple[str, ...]:
 
 
 def columns(model: "BaseModel", name: str) -> tuple[str, ...]:
-    """Names of the columns of a record at each stored time; () when it has no such columns."""
+    """Names of the columns of a record at each stored time; () when it has no columns."""
     dimension = RECORDS[name].dimension
     return labels(model, dimension) if dimension else ()
 
@@ -306,7 +309,7 @@ def averages(model: "BaseModel") -> tuple[Variable, ...]:
 
 
 def variables(model: "BaseModel", names: Iterable[str]) -> tuple[Variable, ...]:
-    """Variables of a file that has these records, in the order of the checksum."""
+    """Variables of a file with these records, in the order of the checksum."""
     names = in_order(set(names))
     found: tuple[Variable, ...] = (EVENT_COUNT,) if of_trajectories(names) else ()
     for name in names:
@@ -315,26 +318,26 @@ def variables(model: "BaseModel", names: Iterable[str]) -> tuple[Variable, ...]:
 
 
 def of_trajectories(names: Iterable[str]) -> bool:
-    """Whether anything is kept of single trajectories, and not their sums alone."""
+    """Whether any record stores single trajectories, and not only sums over them."""
     return any(not RECORDS[name].sums for name in names)
 
 
 def dimensions(chosen: Iterable[Variable]) -> set[str]:
-    """Dimensions that some variables have, or whose entries they are indices of."""
+    """Dimensions that variables have, or that their numbers are indices into."""
     return {d for v in chosen for d in (*v.dimensions, v.index_into) if d}
 
 
 def engine_keeps(model: "BaseModel", names: Iterable[str]) -> set[str]:
-    """What the engine must keep for these records, see `keep` of `engine.run`."""
+    """The argument `keep` of `engine.run` for these records."""
     names = set(names)
     keep = {RECORDS[name].keep for name in names}
-    # Sums of whole numbers are exact in any order: the engine may add up what nobody keeps.
+    # Sums of integers are exact in any order, so the engine can add samples that are not stored.
     if any(RECORDS[name].sums for name in names) and model.samples.record not in names:
         keep |= {"sums"} if model.samples.unit == 1 else set()
     return keep
 
 
 def shown(name: str, model: "BaseModel", **sizes: int) -> str:
-    """Describe the size of a record in words; `sizes` are ntraj, times and events."""
+    """Printed description of the size of a record; `sizes` are ntraj, times and events."""
     number = len(columns(model, name) or columns(model, model.samples.record))
     return RECORDS[name].shown.format(columns=number, **sizes)

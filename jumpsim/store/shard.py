@@ -19,7 +19,18 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """Make a shard of a text such as "3/7"."""
+        """Read a text such as "3/7".
+
+        Raises
+        ------
+        InputError
+            When the text has another form, or when the numbers are not 1 ≤ k ≤ K.
+
+        Examples
+        --------
+        >>> Shard.parse("3/7").span(70)
+        (20, 30)
+        """
         found = re.fullmatch(r"(\d{1,7})/(\d{1,7})", str(text).strip(), re.ASCII)
         number, of = map(int, found.groups()) if found else (0, 0)
         if not 1 <= number <= of <= _MOST:
@@ -30,13 +41,13 @@ class Shard:
         return cls(number, of)
 
     def span(self, ntraj: int) -> tuple[int, int]:
-        """First and last + 1 of its indices among `ntraj`: all shards cover them, each once."""
+        """First and last + 1 of its indices below `ntraj`; each index is in exactly one shard."""
         return (self.number - 1) * ntraj // self.of, self.number * ntraj // self.of
 
     def path(self, path: str | Path) -> Path:
-        """File of this shard of the run that has the output `path`."""
+        """File of this shard, for the run with the output `path`."""
         path = Path(path)
-        width = len(str(self.of))  # sorted by name is sorted by index
+        width = len(str(self.of))  # so that the order of names is the order of indices
         return path.with_name(f"{path.stem}.shard-{self.number:0{width}d}-of-{self.of}.h5")
 
     def __str__(self) -> str:
@@ -44,18 +55,18 @@ class Shard:
 
 
 def shard_of(path: str | Path) -> Shard | None:
-    """Shard that a file is by its name, or None."""
+    """Shard that the name of a file stands for, or None."""
     found = re.search(_NAME + "$", Path(path).name, re.ASCII)
     return Shard(int(found[1]), int(found[2])) if found else None
 
 
 def shards(path: str | Path) -> list[tuple[Shard, Path]]:
-    """Shards of the run that has the output `path`.
+    """Shards of the run with the output `path`.
 
     Returns
     -------
     list of (Shard, pathlib.Path)
-        Sorted; those of which there is a file, or a folder of blocks.
+        Sorted; only shards that have a file or a folder of blocks.
     """
     path = Path(path)
     name = re.compile(re.escape(path.stem) + _NAME + r"(\.blocks)?", re.ASCII)

@@ -1,7 +1,8 @@
-"""How far a run is: what is there, what is missing or damaged, and who is writing."""
+"""State of a run: stored, missing and damaged trajectories, and the process that writes."""
 
 import os
 import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from ..utils.text import readable_bytes, readable_ranges
 from .file_part import FilePart
 from .index_ranges import gaps, select
 from .index_ranges import ranges as covered
+from .part import Span
 from .paths import RunInfo, block_files, blocks_folder
 from .same_trajectories import intersect
 from .shard import Shard, shard_of, shards
@@ -19,39 +21,43 @@ _MOST_SHARDS = 10
 
 @dataclass(frozen=True)
 class Status:
-    """How far a run is.
+    """State of a run; all numbers are for all shards together.
 
     Attributes
     ----------
     path : pathlib.Path
     done : int
-        Number of trajectories that are there and not damaged.
+        Number of trajectories that are stored and not damaged.
     wanted : int
-        Number of trajectories that were asked for.
+        Requested number of trajectories.
     missing : list of (first, last + 1)
+        Ranges of the indices that are not stored.
     damaged : list of str
-        One line for each file that is not what was written.
-    files, bytes : int
+        One line for each file whose content is not what was written.
+    files : int
+        Number of files.
+    bytes : int
+        Size of all files.
     rate : float or None
-        Trajectories per second of the run in progress.
+        Trajectories per second of the run in progress; None when unknown.
     running : str or None
-        Who is writing.
+        The process that writes, and whether it is running; None without a run in progress.
     shards : list of str
-        One line for each shard that lacks something; all numbers are of all shards together.
+        One line for each shard with missing trajectories.
     """
 
     path: Path
     done: int
     wanted: int
-    missing: list
-    damaged: list
+    missing: list[Span]
+    damaged: list[str]
     files: int
     bytes: int
     rate: float | None
     running: str | None
-    shards: list
+    shards: list[str]
 
-    def __str__(self):
+    def __str__(self) -> str:
         state = f", {self.running}" if self.running else ""
         lines = [f"{self.path}: {self.done} of {self.wanted} trajectories{state}"]
         lines.append(f"  missing   {readable_ranges(self.missing) or 'nothing'}")
@@ -62,12 +68,13 @@ class Status:
         lines += [f"  damaged   {text}" for text in self.damaged] or ["  damaged   nothing"]
         lines += [f"  shard     {text}" for text in self.shards[:_MOST_SHARDS]]
         if len(self.shards) > _MOST_SHARDS:
-            lines.append(f"  shard     and {len(self.shards) - _MOST_SHARDS} more lack something")
+            rest = len(self.shards) - _MOST_SHARDS
+            lines.append(f"  shard     and {rest} more with missing trajectories")
         return "\n".join(lines)
 
 
 def status(path: str | Path) -> Status:
-    """Look at a run, finished, in progress or given up; every file is read and verified.
+    """State of a run that is finished, in progress or was stopped; all files are verified.
 
     Parameters
     ----------
@@ -77,48 +84,69 @@ def status(path: str | Path) -> Status:
     Returns
     -------
     Status
+
+    Raises
+    ------
+    StoreError
+        When there is neither such a file nor a run in progress.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = js.simulate(
+    ...         model, ["0 s", "1 us"], 5, initial={"N": 12, "m": 3}, store=f"{folder}/run.h5"
+    ...     )
+    ...     state = js.status(run.path)
+    >>> state.done, state.wanted, state.missing
+    (5, 5, [])
     """
     path = Path(path)
-    looks = [_Look.at(path), *(_Look.at(file) for _, file in shards(path))]
-    if not any(look.files or look.run for look in looks):
+    stores = [_StoreState.read(path), *(_StoreState.read(file) for _, file in shards(path))]
+    if not any(store.files or store.run for store in stores):
         raise StoreError(f"{path}: no such file, and no blocks or shards of a run in progress")
-    requested = max(look.requested for look in looks)
+    requested = max(store.requested for store in stores)
     shard = shard_of(path)
     span = shard.span(requested) if shard else (0, requested)
-    ranges = covered(select([part for look in looks for part in look.parts]))
+    ranges = covered(select([part for store in stores for part in store.parts]))
     missing = intersect(gaps(ranges, requested), [span])
     return Status(
         path,
         sum(last - first for first, last in ranges),
         span[1] - span[0],
         missing,
-        [text for look in looks for text in look.damaged],
-        sum(look.files for look in looks),
-        sum(look.bytes for look in looks),
-        sum(filter(None, map(_rate, looks))) or None,
-        _writer(looks[0].run),
-        _incomplete_shards(path, {look.path: look for look in looks[1:]}, requested, missing),
+        [text for store in stores for text in store.damaged],
+        sum(store.files for store in stores),
+        sum(store.bytes for store in stores),
+        sum(filter(None, map(_rate, stores))) or None,
+        _writer(stores[0].run),
+        _incomplete_shards(path, {store.path: store for store in stores[1:]}, requested, missing),
     )
 
 
 @dataclass(frozen=True)
-class _Look:
-    """What was found of one store."""
+class _StoreState:
+    """Files and trajectories of one store: of the run itself, or of one shard."""
 
     path: Path
     run: RunInfo | None
-    parts: list
-    damaged: list
+    parts: list[FilePart]
+    damaged: list[str]
     files: int
     bytes: int
 
     @classmethod
-    def at(cls, path):
+    def read(cls, path: Path) -> "_StoreState":
+        """Read and verify all files of a store."""
         folder = blocks_folder(path)
         files = [path] if path.exists() else []
         files += block_files(folder)
         run = RunInfo.read(folder)
-        parts, damaged, size = [], [], 0
+        parts: list[FilePart] = []
+        damaged: list[str] = []
+        size = 0
         for file in files:
             try:
                 size += file.stat().st_size
@@ -126,52 +154,54 @@ class _Look:
                 part.verify()
                 parts.append(part)
             except (StoreError, FileNotFoundError) as error:
-                if file.exists():  # else it was taken up into the finished file meanwhile
+                if file.exists():  # else it was joined into the finished file in the meantime
                     damaged.append(str(error))
         return cls(path, run, parts, damaged, len(files), size)
 
     @property
-    def requested(self):
-        """Trajectories that its run was to have, with all shards, as far as it knows."""
+    def requested(self) -> int:
+        """Requested number of trajectories of the whole run, as far as the store contains it."""
         known = [max(part.requested, part.ranges[-1][1]) for part in self.parts]
         return max([self.run.requested if self.run else 0, *known])
 
 
-def _incomplete_shards(path, looks, requested, missing):
-    """One line for each shard that lacks something, also where nothing is there of it."""
+def _incomplete_shards(
+    path: Path, stores: Mapping[Path, _StoreState], requested: int, missing: Sequence[Span]
+) -> list[str]:
+    """One line for each shard with missing trajectories, also for shards that were not begun."""
     lines = []
-    for of in sorted({shard_of(file).of for file in looks}):
+    for of in sorted({shard.of for file in stores if (shard := shard_of(file))}):
         for shard in (Shard(number, of) for number in range(1, of + 1)):
             lacks = sum(b - a for a, b in intersect(missing, [shard.span(requested)]))
             if lacks:
-                look = looks.get(shard.path(path))
-                state = "not begun" if look is None else _writer(look.run) or "ended"
+                store = stores.get(shard.path(path))
+                state = "not begun" if store is None else _writer(store.run) or "ended"
                 first, last = shard.span(requested)
                 lines.append(f"{shard} lacks {lacks} of {last - first}, {state}")
     return lines
 
 
-def _rate(look):
-    """Trajectories per second of a run in progress, or None."""
-    run, done = look.run, sum(b - a for a, b in covered(select(look.parts)))
-    blocks = [part.path for part in look.parts if part.path != look.path]
+def _rate(store: _StoreState) -> float | None:
+    """Trajectories per second of a run in progress; None when unknown."""
+    run, done = store.run, sum(b - a for a, b in covered(select(store.parts)))
+    blocks = [part.path for part in store.parts if part.path != store.path]
     written = [file.stat().st_mtime for file in blocks if file.exists()]
     if not run or not written or max(written) <= run.began or done <= run.present:
         return None
     return (done - run.present) / (max(written) - run.began)
 
 
-def _writer(run):
-    """Who writes to a store, or wrote to it last, in words."""
+def _writer(run: RunInfo | None) -> str | None:
+    """Name of the process that writes to a store, or wrote last, and whether it is running."""
     if not run:
         return None
-    who = f"process {run.pid} on {run.host}"
+    process = f"process {run.pid} on {run.host}"
     if run.host != socket.gethostname():
-        return f"perhaps still running as {who}"
+        return f"perhaps still running as {process}"
     try:
         os.kill(run.pid, 0)
     except ProcessLookupError:
-        return "not running: run the same command again to go on"
+        return "not running: run the same command again to continue"
     except PermissionError:
         pass
-    return f"running as {who}"
+    return f"running as {process}"

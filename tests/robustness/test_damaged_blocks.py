@@ -41,7 +41,7 @@ def test_a_damaged_block_is_set_aside(damage, twice, spec, out, reference):
     files = leave_blocks(spec, out, (0, 10), (10, 20), (50, 60))
     kept = blocks(out)
     DAMAGES[damage](files[0])
-    with pytest.warns(js.StoreWarning, match="was set aside as") as printed:
+    with pytest.warns(js.StoreWarning, match="was renamed to") as printed:
         simulate_again(spec, out)
     assert len(printed) == 1
     assert "\n" not in str(printed[0].message)
@@ -125,7 +125,7 @@ def test_a_block_of_another_run_is_refused(finished_file, spec, out, tmp_path):
     status, printed = completed(spec, out, how="plain")
     assert status == 2
     assert_one_line(printed)
-    assert "belongs to another run: seed: 8 against 7" in printed
+    assert "belongs to another run: seed: 8 instead of 7" in printed
     assert {f: f.read_bytes() for f in out.parent.rglob("*.h5") if f.is_file()} == before
 
 

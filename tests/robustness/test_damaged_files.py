@@ -62,7 +62,7 @@ def test_a_finished_file_with_a_changed_number_is_made_again(more, spec, out, re
     finish(half_of(spec) if more else spec, out)
     change_a_number(out)
     damaged = out.read_bytes()
-    with pytest.warns(js.StoreWarning, match=r"set aside as out\.h5\.damaged"):
+    with pytest.warns(js.StoreWarning, match=r"renamed to out\.h5\.damaged"):
         simulate_again(spec, out)
     assert out.with_name("out.h5.damaged").read_bytes() == damaged
     assert_same(out, reference)

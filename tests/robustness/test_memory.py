@@ -60,7 +60,7 @@ def test_more_than_fits_is_refused_when_it_is_read(tmp_path, monkeypatch):
     js.simulate(model, times, 50, {"N": 3, "m": 1}, 1, store=tmp_path / "a.h5")
     ensemble = js.open(tmp_path / "a.h5")
     monkeypatch.setattr(ensemble_module, "available_memory", lambda: 10_000)
-    with pytest.raises(js.InputError, match=r"go through `slabs\('counts'\)` instead"):
+    with pytest.raises(js.InputError, match=r"in groups with `slabs\('counts'\)`"):
         _ = ensemble.counts
     slabs = np.concatenate(list(ensemble.slabs("counts")))
     monkeypatch.undo()

@@ -107,7 +107,7 @@ def test_a_scheduler_that_is_not_there(folder, capsys, monkeypatch):
             "": "no Dask scheduler answers at ''",
             "ftp://a:1": "unknown address scheme 'ftp'",
             "none.json": "none.json: cannot be read (No such file or directory)",
-            "no.json": "no.json: cannot be read (not one that a Dask scheduler wrote)",
+            "no.json": "no.json: cannot be read (not the file of a Dask scheduler)",
         }.items():
             began = time.monotonic()
             assert run(address) == 2
@@ -208,7 +208,7 @@ def test_a_killed_scheduler_ends_the_run_in_order(shared, folder, long_reference
         print(f"{time.monotonic() - began:.1f} s to the end")
         assert status == 75, told
         assert_one_line(told)
-        assert f"the scheduler at {there.address} is gone; what was finished is in out.h5" in told
+        assert f"the connection to the scheduler at {there.address} is lost; what was finished is in out.h5" in told
         assert "run the same command again" in told
     resumed(folder, before, long_reference)
 

@@ -322,7 +322,7 @@ def test_on_the_command_line(tmp_path, capsys, monkeypatch):
     assert "command" in capsys.readouterr().out
     assert main([*given, "--samples", "21", "--warmup", "1 s"]) == 2
     assert capsys.readouterr().err == (
-        "jumpsim long: a.h5: belongs to another run: samples: 20 against 21\n"
+        "jumpsim long: a.h5: belongs to another run: samples: 20 instead of 21\n"
     )
     assert main([*given, "--samples", "20", "--warmup", "1 s", "--blocks", "999999999",
                  "--time-limit", "0.2"]) == 75  # fmt: skip

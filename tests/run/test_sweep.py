@@ -181,7 +181,7 @@ def test_a_seed_is_drawn_once_and_kept(tmp_path):
     assert one.seed != two.seed
     assert js.run_sweep(spec, tmp_path / "a", {TLS: [4, 6]}).seed == one.seed
     assert js.run_sweep(spec, tmp_path / "a", {TLS: [4]}, seed=one.seed).finished == 1
-    with pytest.raises(js.StoreError, match=f"another sweep: seed: {one.seed} against 5"):
+    with pytest.raises(js.StoreError, match=f"another sweep: seed: {one.seed} instead of 5"):
         js.run_sweep(spec, tmp_path / "a", {TLS: [4]}, seed=5)
 
 

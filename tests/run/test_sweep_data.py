@@ -53,7 +53,7 @@ def test_different_times(spec, out, tmp_path):
 
 def test_folders_that_hold_no_sweep(spec, tmp_path):
     for place in (tmp_path / "missing", tmp_path, spec):
-        with pytest.raises(js.StoreError, match="holds no sweep, for there is no index"):
+        with pytest.raises(js.StoreError, match="contains no sweep, because there is no index"):
             js.open_sweep(place)
     with pytest.raises(js.StoreError, match="is a file, but must be a folder"):
         js.run_sweep(spec, spec, GRID)

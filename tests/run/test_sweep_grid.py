@@ -97,7 +97,7 @@ def test_values_are_toml_when_they_can_be(text, values):
         (["parameters.tls"], "must be PATH=VALUE,VALUE,... such as parameters.tls=50,100"),
         (["=5"], "must be PATH=VALUE"),
         (["a=1", "b=1", "a=2"], "`a` is varied twice"),
-        (["a=1,,2"], "`a`: a value is missing beside a comma in '1,,2'"),
+        (["a=1,,2"], "`a`: a value is missing next to a comma in '1,,2'"),
         (["a=1,"], "`a`: a value is missing"),
     ],
 )

@@ -9,20 +9,20 @@ import pytest
 from support.sweeps import GRID, SPEC, TLS, X, index_of
 
 import jumpsim as js
-from jumpsim.run import sweep
+from jumpsim.run import sweep_index
 
 
 def test_another_sweep_is_distinguished_from_this_one(spec, out):
     js.run_sweep(spec, out, GRID)
     before = {p.name: p.read_bytes() for p in out.iterdir()}
     for old, new, message in [
-        ("modes = 3", "modes = 4", "parameters.modes: 3 against 4"),
+        ("modes = 3", "modes = 4", "parameters.modes: 3 instead of 4"),
         ("modes = 3", 'modes = 3\nwavelength = "1 um"', "parameters.wavelength: nothing against"),
-        ("points = 4", "points = 5", "times.points: 4 against 5"),
-        ("seed = 7", "seed = 8", "seed: 7 against 8"),
+        ("points = 4", "points = 5", "times.points: 4 instead of 5"),
+        ("seed = 7", "seed = 8", "seed: 7 instead of 8"),
     ]:
         spec.write_text(SPEC.replace(old, new))
-        with pytest.raises(js.StoreError, match="holds another sweep") as refusal:
+        with pytest.raises(js.StoreError, match="contains another sweep") as refusal:
             js.run_sweep(spec, out, GRID)
         assert message in str(refusal.value)
     spec.write_text(SPEC)
@@ -114,7 +114,7 @@ def test_without_its_index_a_sweep_goes_on(spec, out, calls):
 
 
 def test_two_writers_of_one_index(spec, out, monkeypatch):
-    real = sweep._read_index
+    real = sweep_index.read_index
 
     def slowly(folder):
         index = real(folder)
@@ -122,7 +122,7 @@ def test_two_writers_of_one_index(spec, out, monkeypatch):
         return index
 
     js.run_sweep(spec, out, {TLS: [1]})
-    monkeypatch.setattr(sweep, "_read_index", slowly)
+    monkeypatch.setattr(sweep_index, "read_index", slowly)
     writers = [
         threading.Thread(target=js.run_sweep, args=(spec, out, {TLS: [tls]})) for tls in (2, 3, 4)
     ]

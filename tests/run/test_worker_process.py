@@ -12,27 +12,27 @@ from support.unruly import NTRAJ, Unruly, cancel_every, run
 
 import jumpsim as js
 from jumpsim.run import worker_process
-from jumpsim.run.worker_process import Order, work
+from jumpsim.run.worker_process import RunDescription, simulate_task
 from jumpsim.store import WritableStore, disk
 from jumpsim.utils.provenance import software
 
 
 @pytest.mark.parametrize("name", ["jumpsim", "numpy", "numba", "llvmlite"])
 def test_other_software_is_refused_before_anything_is_unpacked(name, plan):
-    order = Order.of(plan, None)
-    assert work(order, 0, 3, False)[0].last == 3
-    other = replace(order, plan=b"nonsense", software=order.software | {name: "0.0.1"})
+    description = RunDescription.of(plan, None)
+    assert simulate_task(description, 0, 3, False)[0].last == 3
+    other = replace(description, plan=b"nonsense", software=description.software | {name: "0.0.1"})
     with pytest.raises(js.InputError, match=rf"has {name} \d.* the run needs 0\.0\.1; install"):
-        work(other, 0, 3, False)
+        simulate_task(other, 0, 3, False)
     with Unruly() as executor, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker_process.Order, "of", lambda *_: other)
+        patch.setattr(worker_process.RunDescription, "of", lambda *_: other)
         with pytest.raises(js.InputError, match=rf"process {os.getpid()} on .* has {name}"):
             run(executor=executor)
 
 
 def test_a_worker_without_this_package_is_told_of():
     missing = ModuleNotFoundError("No module named 'jumpsim'")
-    older = AttributeError("Can't get attribute 'work' on <module 'jumpsim.run.worker_process'>")
+    older = AttributeError("Can't get attribute 'simulate_task' on <module 'jumpsim.run.worker_process'>")
     for error in (missing, older):
         bad = Unruly(lose=lambda _, future, error=error: future.set_exception(error) or True)
         with bad, pytest.raises(js.InputError, match="a worker cannot load this jumpsim"):
@@ -41,8 +41,8 @@ def test_a_worker_without_this_package_is_told_of():
 
 def test_workers_write_to_a_shared_folder(tmp_path, uncut, plan, monkeypatch):
     path, admitted = tmp_path / "a.h5", []
-    admit = WritableStore.admit
-    monkeypatch.setattr(WritableStore, "admit", lambda *a: admitted.append(a) or admit(*a))
+    admit = WritableStore.add_file
+    monkeypatch.setattr(WritableStore, "add_file", lambda *a: admitted.append(a) or admit(*a))
     with Unruly(1, cancel_every(8)) as executor:
         run(store=path, executor=executor, shared_folder=True)
     assert len(admitted) == -(-NTRAJ // 7)
@@ -50,16 +50,16 @@ def test_workers_write_to_a_shared_folder(tmp_path, uncut, plan, monkeypatch):
     assert_nothing_left(path)
     store = WritableStore(tmp_path / "b.h5", plan)
     store.begin(10)
-    order = Order.of(plan, None, None, *store.shared())
-    written, _ = work(order, 0, 4, False, store.block_name(0, 4))
-    store.admit(written)
+    description = RunDescription.of(plan, None, None, *store.shared())
+    written, _ = simulate_task(description, 0, 4, False, store.block_name(0, 4))
+    store.add_file(written)
     assert store.ranges() == [(0, 4)]
     for other in (
-        replace(order, run_text="another"),
-        replace(order, folder=str(tmp_path / "none")),
+        replace(description, run_text="another"),
+        replace(description, folder=str(tmp_path / "none")),
     ):
         with pytest.raises(js.InputError, match="is not shared: a worker"):
-            work(other, 4, 8, False, store.block_name(4, 8))
+            simulate_task(other, 4, 8, False, store.block_name(4, 8))
     assert len(list(store.folder.glob("traj-*"))) == 1
 
 
@@ -67,16 +67,16 @@ def test_what_a_worker_says_it_wrote_must_be_there(tmp_path, plan, monkeypatch):
     monkeypatch.setattr(disk, "_APPEARS_SECONDS", 0.2)
     store = WritableStore(tmp_path / "b.h5", plan)
     store.begin(10)
-    written, _ = work(
-        Order.of(plan, None, None, *store.shared()), 0, 4, False, store.block_name(0, 4)
+    written, _ = simulate_task(
+        RunDescription.of(plan, None, None, *store.shared()), 0, 4, False, store.block_name(0, 4)
     )
     hidden = tmp_path / "hidden"
     written.file.rename(hidden)
     with pytest.raises(js.StoreError, match="no such file"):
-        store.admit(written)
+        store.add_file(written)
     late = threading.Timer(0.1, lambda: hidden.rename(written.file))
     late.start()
-    store.admit(written)
+    store.add_file(written)
     assert store.ranges() == [(0, 4)]
 
 

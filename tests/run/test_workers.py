@@ -166,7 +166,7 @@ def test_pools_that_break_at_once_are_not_made_for_ever():
     assert len(made) == workers._MOST_POOLS + 1
     with pytest.raises(js.WorkersError, match="is broken"):
         run(executor=Broken())
-    with pytest.raises(js.InputError, match=r"must make a .*Executor .* made int"):
+    with pytest.raises(js.InputError, match=r"must return a .*Executor .* returned int"):
         run(executor=lambda: 3)
     pool = cf.ProcessPoolExecutor(1)
     pool.shutdown()

@@ -138,7 +138,7 @@ def test_compact_waits_for_nobody_and_mixes_nothing(folder, capsys):
     assert main(["compact", "out.h5"]) == 2
     told = capsys.readouterr().err
     assert_one_line(told)
-    assert "belongs to another run: seed: 8 against 7" in told
+    assert "belongs to another run: seed: 8 instead of 7" in told
     assert js.open("out.shard-1-of-3.h5").ntraj == 66
     assert js.open("out.shard-2-of-3.h5").ntraj == 10
     assert main(["compact", "none.h5"]) == 2
@@ -168,10 +168,10 @@ def test_a_finished_file_of_another_run_or_record_is_refused(folder, capsys):
     js.compact("out.h5")
     capsys.readouterr()
     for option, text in (
-        ("--seed=8", "belongs to another run: seed: 7 against 8"),
+        ("--seed=8", "belongs to another run: seed: 7 instead of 8"),
         (
             "--record=counts",
-            "must be that of out.h5 (counts, jumps, events), to which shards cannot",
+            "must be that of out.h5 (counts, jumps, events), because shards cannot",
         ),
     ):
         assert run("1/2", option) == 2

@@ -237,7 +237,7 @@ def test_merge_refuses_what_does_not_belong_together(tmp_path, run):
     run(tmp_path / "seed.h5", seed=6)
     run(tmp_path / "record.h5", record="jumps")
     for other, text in (
-        ("seed.h5", "belongs to another run: seed: 6 against 5"),
+        ("seed.h5", "belongs to another run: seed: 6 instead of 5"),
         ("record.h5", "was recorded with jumps, but the others with counts"),
         ("absent.h5", "no such file"),
     ):

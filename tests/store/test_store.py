@@ -262,15 +262,15 @@ def test_nothing_is_simulated_twice(tmp_path, waveguide, microseconds, monkeypat
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"seed": 6}, "seed: 5 against 6"),
-        ({"initial": js.Thermal(1.5)}, r"initial.thermal: 1.0 against 1.5"),
+        ({"seed": 6}, "seed: 5 instead of 6"),
+        ({"initial": js.Thermal(1.5)}, r"initial.thermal: 1.0 instead of 1.5"),
         (
             {"initial": {"A": 1, "B": 1, "m": 1}},
-            r"initial: \{'thermal': 1.0, 'spread': True\} against \{'counts'",
+            r"initial: \{'thermal': 1.0, 'spread': True\} instead of \{'counts'",
         ),
-        ({"times": [0.0, 1e-6]}, "times: 11 from 0 to 1e-06 s against 2 from 0 to 1e-06 s"),
-        ({"gamma_0": "11 kHz"}, r"model.channels\[transfer A→B\].rate: 1000000.0 against 1100000"),
-        ({"tls": 99}, r"model.pools\[m\].size: 100 against 99"),
+        ({"times": [0.0, 1e-6]}, "times: 11 from 0 to 1e-06 s instead of 2 from 0 to 1e-06 s"),
+        ({"gamma_0": "11 kHz"}, r"model.channels\[transfer A→B\].rate: 1000000.0 instead of 1100000"),
+        ({"tls": 99}, r"model.pools\[m\].size: 100 instead of 99"),
     ],
 )
 def test_another_run_is_refused_with_the_difference(tmp_path, change, message):
@@ -363,7 +363,7 @@ def test_a_finished_file_with_damaged_numbers_is_set_aside_before_it_is_used(
     with h5py.File(path, "r+") as file:
         file["counts"][5, 3, 1] += 1
     arguments = (waveguide, microseconds, 61, js.Thermal(1.0), 5, ALL)
-    with pytest.warns(js.StoreWarning, match=r"set aside as a\.h5\.damaged"):
+    with pytest.warns(js.StoreWarning, match=r"renamed to a\.h5\.damaged"):
         js.simulate(*arguments, store=path)
     js.simulate(*arguments, store=tmp_path / "b.h5")
     assert_same_content(path, tmp_path / "b.h5")
