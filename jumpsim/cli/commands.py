@@ -45,9 +45,12 @@ def compact(options):
 def info(options):
     """Show everything that a file knows about its run."""
     from ..run.long_run import open_long
+    from ..run.time_averages import LongRun
     from ..store import FileStore, long_run_file
+    from ..store.ensemble import Ensemble
     from ..store.ensemble import open as open_ensemble
 
+    run: LongRun | Ensemble
     if long_run_file.is_long_run(options.store):
         run, context = open_long(options.store), long_run_file.context(options.store)
     else:

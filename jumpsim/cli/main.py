@@ -164,7 +164,7 @@ def _run_with(executor, options):
         return STOPPED
     if not options.quiet:
         print(ensemble)
-    if ensemble.outcome.kind is Kind.TIMEOUT:
+    if ensemble.outcome and ensemble.outcome.kind is Kind.TIMEOUT:
         print(
             f"jumpsim run: stopped by the time limit with {ensemble.ntraj} trajectories; {again}",
             file=sys.stderr,
@@ -253,7 +253,7 @@ def _long(options):
     except KeyboardInterrupt:
         print(f"jumpsim long: interrupted; finished blocks are kept; {again}", file=sys.stderr)
         return STOPPED
-    if run.outcome.kind is Kind.TIMEOUT:
+    if run.outcome and run.outcome.kind is Kind.TIMEOUT:
         reached = f"stopped by the time limit with {len(run)} blocks"
         print(f"jumpsim long: {reached}; {again}", file=sys.stderr)
         return STOPPED

@@ -99,9 +99,7 @@ def test_classes_of_neighbours(monkeypatch):
         exact, [law[a : b + 1].sum() for a, b in zip(first, last, strict=True)], atol=1e-12
     )
     assert f"mean {m.mean():.5g};" in str(found)
-    monkeypatch.setattr(
-        importlib.import_module("jumpsim.plotting.distribution"), "_MAX_CLASSES", 7
-    )
+    monkeypatch.setattr(importlib.import_module("jumpsim.plotting.distribution"), "_MAX_CLASSES", 7)
     (axis,) = js.plotting.distribution(found).axes
     np.testing.assert_allclose(axis.containers[0].lines[0].get_xdata(), (first + last) / 2)
     assert axis.get_ylabel() == f"fraction of trajectories in each {first[1] - first[0]} counts"

@@ -32,7 +32,9 @@ def test_other_software_is_refused_before_anything_is_unpacked(name, plan):
 
 def test_a_worker_without_this_package_is_told_of():
     missing = ModuleNotFoundError("No module named 'jumpsim'")
-    older = AttributeError("Can't get attribute 'simulate_task' on <module 'jumpsim.run.worker_process'>")
+    older = AttributeError(
+        "Can't get attribute 'simulate_task' on <module 'jumpsim.run.worker_process'>"
+    )
     for error in (missing, older):
         bad = Unruly(lose=lambda _, future, error=error: future.set_exception(error) or True)
         with bad, pytest.raises(js.InputError, match="a worker cannot load this jumpsim"):

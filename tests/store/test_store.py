@@ -269,7 +269,10 @@ def test_nothing_is_simulated_twice(tmp_path, waveguide, microseconds, monkeypat
             r"initial: \{'thermal': 1.0, 'spread': True\} instead of \{'counts'",
         ),
         ({"times": [0.0, 1e-6]}, "times: 11 from 0 to 1e-06 s instead of 2 from 0 to 1e-06 s"),
-        ({"gamma_0": "11 kHz"}, r"model.channels\[transfer A→B\].rate: 1000000.0 instead of 1100000"),
+        (
+            {"gamma_0": "11 kHz"},
+            r"model.channels\[transfer A→B\].rate: 1000000.0 instead of 1100000",
+        ),
         ({"tls": 99}, r"model.pools\[m\].size: 100 instead of 99"),
     ],
 )
