@@ -86,7 +86,8 @@ class DirectMethod(Engine):
             except Fault as fault:
                 fault.row = row
                 raise
-            assert alone.samples is not None and alone.jumps is not None  # both are in `keep`
+            assert alone.samples is not None  # both are in `keep`
+            assert alone.jumps is not None
             jumps[one] = alone.jumps[: len(jumps)]
             return alone.samples[0], alone.event_count[0]
 

@@ -208,10 +208,8 @@ def test_a_killed_scheduler_ends_the_run_in_order(shared, folder, long_reference
         print(f"{time.monotonic() - began:.1f} s to the end")
         assert status == 75, told
         assert_one_line(told)
-        assert (
-            f"the connection to the scheduler at {there.address} is lost; what was finished is in out.h5"
-            in told
-        )
+        lost = f"the connection to the scheduler at {there.address} is lost"
+        assert f"{lost}; what was finished is in out.h5" in told
         assert "run the same command again" in told
     resumed(folder, before, long_reference)
 

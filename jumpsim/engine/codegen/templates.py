@@ -165,7 +165,8 @@ def _loaded(prefix: str, write: Callable[..., str], *arguments: Any) -> Any:
     name = f"{prefix}_{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
     file = written(cache_folder() / f"{name}.py", text)
     spec = importlib.util.spec_from_file_location(name, file)
-    assert spec and spec.loader  # the name of the file ends with .py
+    assert spec  # the name of the file ends with .py
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # where numba looks when it loads from its cache
     spec.loader.exec_module(module)
