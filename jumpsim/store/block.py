@@ -89,7 +89,7 @@ class Block:
         array = self.arrays[name]
         return narrowest(array) if name in _NARROWED else array.dtype
 
-    def whole_chunks(self, name: str, number: int, dtype: np.dtype[Any]) -> int:
+    def complete_chunks(self, name: str, number: int, dtype: np.dtype[Any]) -> int:
         """Number of chunks of `number` rows of this type that are compressed already."""
         rows = self.arrays[name]
         if not isinstance(rows, PackedRows) or (rows.number, rows.dtype) != (number, dtype):
@@ -97,7 +97,7 @@ class Block:
         return len(rows.chunks)
 
     def chunks(self, name: str, first: int, last: int) -> Iterator[Chunk]:
-        """Yield the chunks first ... last-1 of a variable, see `whole_chunks`."""
+        """Yield the chunks first ... last-1 of a variable, see `complete_chunks`."""
         rows = self.arrays[name]
         if isinstance(rows, PackedRows):
             yield from rows.chunks[first:last]

@@ -73,12 +73,12 @@ class PackedRows:
 
     def __getitem__(self, span: slice) -> NDArray[Any]:
         first, last, _ = span.indices(self.shape[0])
-        whole, number = len(self.chunks) * self.number, self.number
+        packed, number = len(self.chunks) * self.number, self.number  # rows in chunks
         found = [
             self._decoded(k)[max(first - k * number, 0) : last - k * number]
-            for k in range(first // number, -(-min(last, whole) // number))
+            for k in range(first // number, -(-min(last, packed) // number))
         ]
-        found.append(self.rest[max(first - whole, 0) : max(last - whole, 0)])
+        found.append(self.rest[max(first - packed, 0) : max(last - packed, 0)])
         return np.concatenate(found)
 
     def _decoded(self, k: int) -> NDArray[Any]:

@@ -271,7 +271,10 @@ class WritableStore(Store[FilePart]):
                 first, last = part.ranges[0][0], part.ranges[-1][1]
                 own = is_block_name(file.name, first, last, part.plan.record)
                 if file != self.path and not own:
-                    raise DamagedError(f"{file}: holds the trajectories {first} ... {last - 1}")
+                    raise DamagedError(
+                        f"{file}: contains the trajectories {first} ... {last - 1}, which does not "
+                        "fit its name"
+                    )
             except DamagedError as error:
                 _rename_damaged(file, error)
                 continue

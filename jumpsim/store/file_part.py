@@ -249,7 +249,7 @@ class FilePart:
         """Type with which a variable is stored."""
         return self.dtypes[name]
 
-    def whole_chunks(self, name: str, number: int, dtype: np.dtype[Any]) -> int:
+    def complete_chunks(self, name: str, number: int, dtype: np.dtype[Any]) -> int:
         """Number of compressed chunks of `number` rows of this type that `chunks` can return."""
         if not self._sealed or self.dtypes.get(name) != dtype:
             return 0
@@ -259,7 +259,7 @@ class FilePart:
             return len(variable) // number if fits else 0
 
     def chunks(self, name: str, first: int, last: int) -> Iterator[chunks.Chunk]:
-        """Yield the compressed chunks first ... last-1 of a variable, see `whole_chunks`."""
+        """Yield the compressed chunks first ... last-1 of a variable, see `complete_chunks`."""
         if first == last:
             return
         with self._open() as file:

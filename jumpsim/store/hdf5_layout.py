@@ -228,7 +228,7 @@ def _aligned(
     part is row `at`.
     """
     head = row + -at % number
-    tail = min(stop, number * part.whole_chunks(name, number, dtype)) // number * number
+    tail = min(stop, number * part.complete_chunks(name, number, dtype)) // number * number
     return (head, tail) if head % number == 0 and head < tail else (stop, stop)
 
 

@@ -75,7 +75,7 @@ def by_part(pieces: Sequence[Piece[P]], below: int | None = None) -> list[tuple[
     return list(spans.values())
 
 
-def is_whole(part: Part, spans: Sequence[Span]) -> bool:
+def is_complete(part: Part, spans: Sequence[Span]) -> bool:
     """Whether the spans contain all rows of the part."""
     return sum(b - a for a, b in spans) == sum(b - a for a, b in part.ranges)
 
@@ -84,7 +84,7 @@ def events(pieces: Sequence[Piece[P]]) -> int:
     """Number of events of the trajectories of the pieces."""
     total = 0
     for part, spans in by_part(pieces):
-        if is_whole(part, spans):
+        if is_complete(part, spans):
             total += part.events
         else:
             total += sum(int(part.read("event_count", a, b).sum()) for a, b in spans)
@@ -108,7 +108,7 @@ def moments(plan: "Plan", pieces: Sequence[Piece[P]], below: int | None = None) 
     shape = (len(plan.times), len(plan.model.samples.names))
     total = Moments.zero(shape)
     for part, spans in by_part(pieces, below):
-        if part.sums is not None and is_whole(part, spans):
+        if part.sums is not None and is_complete(part, spans):
             total += part.sums
         elif sampled in plan.record:
             total += _sums_of_samples(plan.model, part, spans, shape)

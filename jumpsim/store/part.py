@@ -34,7 +34,7 @@ class Part(Protocol):
     def dtype(self, name: str) -> np.dtype[Any]:
         """Type with which a variable is stored."""
 
-    def whole_chunks(self, name: str, number: int, dtype: np.dtype[Any]) -> int:
+    def complete_chunks(self, name: str, number: int, dtype: np.dtype[Any]) -> int:
         """Number of compressed chunks of `number` rows of this type that `chunks` can return."""
 
     def chunks(self, name: str, first: int, last: int) -> Iterator[Chunk]:

@@ -57,11 +57,11 @@ def check_common(part: "FilePart", store: "Store[Any]") -> None:
     StoreError
         When a trajectory differs; the text names the first one.
     """
-    held = store.ranges()
+    stored = store.ranges()
     row, common = 0, 0
     for first, last in part.ranges:
-        for a, b in intersect([(first, last)], held):
-            offset = sum(min(stop, a) - start for start, stop in held if start < a)
+        for a, b in intersect([(first, last)], stored):
+            offset = sum(min(stop, a) - start for start, stop in stored if start < a)
             _check_rows(part, store, row + a - first, offset, a, b - a)
             common += b - a
         row += last - first
@@ -99,8 +99,8 @@ def _check(equal: NDArray[Any], part: "FilePart", first: int) -> None:
         )
 
 
-def _check_sums(part: "FilePart", store: "Store[Any]", whole: bool) -> None:
-    """Compare sums; `whole` states whether the store contains all trajectories of the part."""
+def _check_sums(part: "FilePart", store: "Store[Any]", complete: bool) -> None:
+    """Compare sums; `complete` states whether the store contains all trajectories of the part."""
     sums = part.sums
     if sums is None or part.plan.model.samples.record in part.plan.record:
         return  # the samples were compared
@@ -111,7 +111,7 @@ def _check_sums(part: "FilePart", store: "Store[Any]", whole: bool) -> None:
         if max(a, first) < min(b, last)
     ]
     try:
-        if not whole:
+        if not complete:
             raise InputError
         theirs = index_ranges.moments(store.plan, same)
     except InputError:

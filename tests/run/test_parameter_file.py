@@ -120,6 +120,9 @@ def test_scale_is_the_same_physics_larger():
     for scale in (0, -1, "x", True, float("nan")):
         with pytest.raises(InputError, match="`scale` must be a finite number > 0"):
             parse_spec({**data, "scale": scale})
+    coherent = tomllib.loads((ROOT / "data" / "rabi_onset.toml").read_text())
+    with pytest.raises(InputError, match="has no jump rates"):
+        parse_spec({**coherent, "scale": 2})
 
 
 MIXED = """

@@ -17,7 +17,11 @@ def test_another_sweep_is_distinguished_from_this_one(spec, out):
     before = {p.name: p.read_bytes() for p in out.iterdir()}
     for old, new, message in [
         ("modes = 3", "modes = 4", "parameters.modes: 3 instead of 4"),
-        ("modes = 3", 'modes = 3\nwavelength = "1 um"', "parameters.wavelength: nothing instead of"),
+        (
+            "modes = 3",
+            'modes = 3\nwavelength = "1 um"',
+            "parameters.wavelength: nothing instead of",
+        ),
         ("points = 4", "points = 5", "times.points: 4 instead of 5"),
         ("seed = 7", "seed = 8", "seed: 7 instead of 8"),
     ]:

@@ -193,11 +193,11 @@ def test_chunks_of_another_size_are_not_taken_over(plan, tmp_path, monkeypatch):
 
 def test_a_file_that_lost_its_seal_is_not_taken_over_unseen(plan, tmp_path):
     first = stored(tmp_path / "a.h5", plan, [(0, 16)])
-    assert first.parts[0].whole_chunks("counts", 8, np.int16) == 2
+    assert first.parts[0].complete_chunks("counts", 8, np.int16) == 2
     with h5py.File(tmp_path / "a.h5", "r+") as file:
         file["counts"].attrs["leaves"] = np.zeros(32, np.uint8)
     part = FileStore(tmp_path / "a.h5").parts[0]
-    assert part.whole_chunks("counts", 8, np.int16) == 0
+    assert part.complete_chunks("counts", 8, np.int16) == 0
     grown = stored(tmp_path / "a.h5", plan, [(16, 24)]).parts[0]
     grown.verify()
     assert grown.checksum == stored(tmp_path / "b.h5", plan, [(0, 24)]).parts[0].checksum
