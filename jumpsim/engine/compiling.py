@@ -17,8 +17,8 @@ def compiling_pays(done: float, left: float | None = None) -> bool:
     done : float
         Seconds that a worker has spent in the plain kernel.
     left : float, optional
-        Seconds of work that are left for it. By default nobody knows, and as much again is
-        expected as was done.
+        Seconds of work that are left for it. By default unknown; then it is assumed to be equal
+        to `done`.
     """
     return (done if left is None else left) > PAYS_SECONDS
 

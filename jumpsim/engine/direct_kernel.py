@@ -36,7 +36,7 @@ _U = np.uint64
 class Table(NamedTuple):
     """The channels that can fire, as flat arrays; `label` is a channel's index in the model.
 
-    Indices are unsigned: with signed ones each access would first look for a negative index,
+    Indices are unsigned: with signed ones each access would first test for a negative index,
     which costs a third of the speed.
     """
 
@@ -79,13 +79,13 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
     grid : ndarray of float64
         Times to keep, increasing. A sample is the state after any jump at that instant.
     max_events : int
-        Most events of a trajectory; one more is TOO_MANY_EVENTS.
+        Largest number of events of a trajectory; one more is TOO_MANY_EVENTS.
     budget : int
         Events plus kept times after which the call returns MORE; it changes no number.
     starts : ndarray of int64, (rows, pools)
     streams : ndarray of uint64, (rows, 4)
     cursor : Cursor
-        Where to go on; changed in place.
+        State from which to continue; changed in place.
     out : Output
         Filled in place. The event buffer is drained by the caller (BUFFER_FULL, DONE).
 
@@ -137,7 +137,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
                         out.jumps[row, k, c] = cursor.jumps[c]
                 k += 1
                 used += 1
-            if k == len(grid):  # a next call may go on from here with later times
+            if k == len(grid):  # the next call can continue from here with later times
                 stream[0], stream[1], stream[2], stream[3] = before
                 break
             if events == max_events:

@@ -1,8 +1,7 @@
 """What every engine provides: arrays in, arrays out.
 
 An engine is one file with a class derived from `Engine`, and one entry in `ENGINES`. A model names
-its engine by that entry (`Model.engine`). `trajectories.py` and `path.py` work with any engine and
-never ask which one it is.
+its engine by that entry (`Model.engine`). `trajectories.py` and `path.py` work with any engine.
 """
 
 from abc import ABC, abstractmethod
@@ -80,8 +79,8 @@ class Batch(NamedTuple):
     streams : ndarray of uint64, shape (rows, 4)
         State of the random stream of each trajectory.
     keep : collection of str
-        Any of "samples", "jumps", "events"; beside "samples" also "sums", when these alone are
-        wanted of the samples: then an engine may give `Rows.sums` in their place.
+        Any of "samples", "jumps", "events". "sums" in addition to "samples" means that only the
+        sums of the samples are needed: an engine can then return `Rows.sums` instead of them.
     max_events : int or None
         Largest number of events of a trajectory; one more is a fault.
     """
@@ -105,7 +104,7 @@ class Engine(ABC):
     keeps : frozenset of str
         What its kernel can keep of a trajectory; records that need anything else are refused.
     compiled_keeps : frozenset of str
-        What its compiled code can keep; when anything else is wanted, its plain kernel is used.
+        Quantities that its compiled code can record; for any other, the plain kernel is used.
     """
 
     keeps: frozenset[str] = frozenset({"samples", "jumps", "events"})
@@ -113,7 +112,7 @@ class Engine(ABC):
 
     @abstractmethod
     def table(self, model_input: Any) -> Any:
-        """Flat form, for the kernel, of what a model hands over (`Model.engine_input`)."""
+        """Table for the kernel, made from the model's `Model.engine_input`."""
 
     @abstractmethod
     def sizes(self, model_input: Any) -> Sizes:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 ENGINE_VERSION = 1
 
-# Status codes; `status.SENTENCES` says what they mean.
+# Status codes; their meaning is in `status.SENTENCES`.
 DONE, MORE, BUFFER_FULL, NEGATIVE_RATE, NOT_FINITE, OVERFLOW, TOO_MANY_EVENTS = range(7)
 
 # A count above 2^53 has no exact float64, and its rates would be wrong.
@@ -34,7 +34,7 @@ class Cursor(NamedTuple):
 
 
 class Output(NamedTuple):
-    """Arrays that a kernel fills; one of length 0 is not wanted."""
+    """Arrays that a kernel fills; an array of length 0 is not filled."""
 
     samples: NDArray[Any]  # (rows, times, columns): counts as int64, or expectation values
     jumps: NDArray[np.int64]  # (rows, times, channels of the model)

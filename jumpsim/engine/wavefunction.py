@@ -39,7 +39,7 @@ from .kernel_state import (  # fmt: skip
 )
 from .random import decay, exponential, next_bits, sine_cosine, uniform
 
-# The state's first whole number says which block it is in, the second is n, or k for a pair.
+# The first integer of the state is the number of its block, the second is n, or k for a pair.
 EMPTY, PAIR, BOTH = range(3)
 JUMPS = 6  # into and out of u, into and out of l, photon from and to the bath
 _NO_PAIR = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -186,7 +186,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
         n_u, n_l and n of Fock states; (rows, 2) with a classical field.
     streams : ndarray of uint64, (rows, 4)
     cursor : Cursor
-        Where to go on; changed in place.
+        State from which to continue; changed in place.
     out : Output
         Filled in place. The event buffer is drained by the caller (BUFFER_FULL, DONE).
 

@@ -27,7 +27,7 @@ def cache_folder() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
-    except OSError:  # installed where nobody may write
+    except OSError:  # the package is in a folder without write permission
         pass
     return Path.home() / ".cache" / "jumpsim" / name
 

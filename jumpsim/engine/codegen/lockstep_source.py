@@ -51,7 +51,7 @@ def step(state, stream, numbers, end):
         state[{time} + l] = t
         state[{events} + l] += live
         ended += 0 if t <= end else 1
-        undecided += 0 if sound & ({total} < np.inf) & ((x < {total}) | ({total} == 0.0)) else 1
+        undecided += 0 if valid & ({total} < np.inf) & ((x < {total}) | ({total} == 0.0)) else 1
     return ended, undecided
 
 

@@ -89,7 +89,7 @@ def advance(numbers, moves, labels, grid, max_events, budget, starts, streams, c
                 status = {BUFFER_FULL}
                 break
 {rates}
-            if not sound:
+            if not valid:
                 status = {UNDECIDED}
                 break
             following = np.inf if {total} == 0.0 else t + wait[drawn] / {total}

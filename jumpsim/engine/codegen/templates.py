@@ -123,7 +123,7 @@ def unpacked(factors: Factors) -> list[str]:
 
 
 def rates(factors: Factors, bounds: dict[int, int]) -> list[str]:
-    """Lines for the rates r, their cumulative sums c, and whether all are `sound`: ≥ 0, in bounds.
+    """Lines for the rates r, their cumulative sums c, and whether all are `valid`: ≥ 0, in bounds.
 
     `bounds` holds the largest acceptable count of each pool that needs one.
     """
@@ -132,9 +132,9 @@ def rates(factors: Factors, bounds: dict[int, int]) -> list[str]:
         product = "".join(f" * (o{c}_{f} + s{c}_{f} * x{p})" for f, p in enumerate(used))
         lines.append(f"r{c} = k{c}{product}")
         lines.append(f"c{c} = c{c - 1} + r{c}" if c else "c0 = r0")
-    sound = [f"(r{c} >= 0.0)" for c in range(len(factors))]
-    sound += [f"(x{p} < {float(bound)})" for p, bound in bounds.items()]
-    return [*lines, "sound = " + " & ".join(sound)]
+    valid = [f"(r{c} >= 0.0)" for c in range(len(factors))]
+    valid += [f"(x{p} < {float(bound)})" for p, bound in bounds.items()]
+    return [*lines, "valid = " + " & ".join(valid)]
 
 
 def by_pool(changes: Changes, columns: int) -> list[list[int]]:
