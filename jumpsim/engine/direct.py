@@ -59,7 +59,7 @@ class DirectMethod(Engine):
         proceed: Proceed | None,
         one_by_one: OneByOne,
     ) -> Rows | None:
-        """Simulate 64 trajectories together; rows that it cannot decide are simulated one by one."""
+        """Simulate 64 trajectories together; undecided rows are simulated one by one."""
         if not lockstep.fits(model_input, batch):
             return None
         with contextlib.suppress(lockstep.TooLarge):
