@@ -1,6 +1,7 @@
-"""jumpsim: single photon events, one by one, and the thermodynamics they add up to.
+"""jumpsim: exact stochastic simulation of single photon events and of their thermodynamics.
 
-The public names load when they are used, so that ``import jumpsim`` stays quick.
+The module of a public name is imported at the first use of the name, so that ``import jumpsim``
+takes little time.
 """
 
 import importlib

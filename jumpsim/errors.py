@@ -1,4 +1,4 @@
-"""Exceptions and warnings of the package, and checks of arguments that every layer uses."""
+"""Exceptions and warnings of the package, and checks of arguments that all modules share."""
 
 import difflib
 import numbers
@@ -10,22 +10,29 @@ _LARGEST = sys.float_info.max
 
 
 class InputError(ValueError):
-    """An argument, a parameter file or a command is not acceptable.
+    """An argument, a parameter file or a command is not valid.
 
-    The text is one line: which argument, what it must be, what it is, and what would be right.
+    The message is one line: the argument, the values it may have, and the value it has.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> js.units.time("-1 s")
+    Traceback (most recent call last):
+    jumpsim.errors.InputError: `time` must be a finite time ≥ 0, but is '-1 s'
     """
 
 
 class StoreError(OSError):
-    """A file on disk is missing, damaged, foreign, or does not match the requested run."""
+    """A file is missing or damaged, was not written by jumpsim, or belongs to a different run."""
 
 
 class DamagedError(StoreError):
-    """The content of a file differs from what was written; reading it again does not help."""
+    """The content of a file is not what was written to it, so that reading it again does not help."""
 
 
 class StoreWarning(UserWarning):
-    """A file was repaired, or its state needs attention."""
+    """A file was repaired, or the user should check its state."""
 
 
 class PhysicsWarning(UserWarning):
@@ -37,11 +44,11 @@ class WorkersError(RuntimeError):
 
 
 class WorkersWarning(UserWarning):
-    """The state of worker processes needs attention."""
+    """Worker processes ended unexpectedly or could not be used as requested."""
 
 
 class SimulationError(RuntimeError):
-    """A trajectory could not be continued; the text names trajectory, time and channel."""
+    """A trajectory could not be continued; the message names trajectory, time and channel."""
 
 
 def choices(word: object, known: Iterable[str]) -> str:
@@ -52,12 +59,17 @@ def choices(word: object, known: Iterable[str]) -> str:
     word : str
         The unknown name.
     known : iterable of str
-        The names that would be right.
+        The valid names.
 
     Returns
     -------
     str
-        A clause to end an error message with.
+        Clause for the end of an error message.
+
+    Examples
+    --------
+    >>> choices("emision", ["emission", "loss"])
+    "did you mean 'emission'? Choose from: emission, loss"
     """
     known = list(known)
     if not known:
@@ -100,13 +112,22 @@ def whole_number(value: Any, name: str, least: int = 0, below: int | None = None
     Parameters
     ----------
     value : object
-        Anything; whole floats (``100.0``) are accepted, booleans and other types are not.
+        Anything; floats with an integer value (``100.0``) are accepted, booleans and other types
+        are not.
     name : str
-        The argument's name for the message.
+        Name of the argument in the message.
     least : int
         The smallest acceptable value.
     below : int, optional
-        The first value that is too large.
+        The smallest value that is too large.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InputError
     """
     bound = f"≥ {least}"
     if below is not None:

@@ -1,4 +1,4 @@
-"""Random streams as functions of (seed, index, purpose), independent of workers and of blocks.
+"""Random streams as functions of (seed, index, purpose), independent of how work is distributed.
 
 A stream is one xoshiro256++ generator (Blackman & Vigna, ACM Trans. Math. Softw. 47, 36, 2021)
 whose 256-bit state is the Threefry-4x64-20 image (Salmon et al., SC'11,
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 STREAM_VERSION = 1
 SEED_LIMIT = 2**64
 
-# Purposes of streams. Each purpose has its own stream, so that more draws for one of them
-# leave the others unchanged.
+# Purposes of streams. Each purpose has its own stream, so that additional draws for one purpose
+# do not change the numbers of another.
 START, JUMPS = 0, 1
-SYSTEMS = 16  # and one more for each pool: which two-level system jumps
+SYSTEMS = 16  # plus the index of a pool: which of its two-level systems jumps
 
 _ROTATIONS = ((14, 16), (52, 57), (23, 40), (5, 37), (25, 33), (46, 12), (58, 22), (32, 32))
 _PARITY = 0x1BD11BDAA9FC1A22
@@ -31,7 +31,7 @@ def _rotate(x: NDArray[np.uint64], bits: int) -> NDArray[np.uint64]:
 
 
 def threefry(counter: Sequence[Any], key: Sequence[int]) -> NDArray[np.uint64]:
-    """Threefry-4x64-20 of many counters.
+    """Apply the block function Threefry-4x64-20 to many counters.
 
     Parameters
     ----------
@@ -43,6 +43,7 @@ def threefry(counter: Sequence[Any], key: Sequence[int]) -> NDArray[np.uint64]:
     Returns
     -------
     ndarray of uint64, shape (n, 4)
+        The four words of each result.
     """
     mask = SEED_LIMIT - 1
     schedule = [int(k) & mask for k in key]
@@ -72,11 +73,18 @@ def states(seed: int, first: int, last: int, purpose: int) -> NDArray[np.uint64]
     first, last : int
         Range of trajectory indices.
     purpose : int
-        `START`, `JUMPS`, or `SYSTEMS` plus a pool's place.
+        `START`, `JUMPS`, or `SYSTEMS` plus the index of a pool.
 
     Returns
     -------
     ndarray of uint64, shape (last - first, 4)
+
+    Examples
+    --------
+    A state depends on the index of the trajectory, not on the range that is requested.
+
+    >>> bool((states(7, 0, 10, JUMPS)[3] == states(7, 3, 4, JUMPS)[0]).all())
+    True
     """
     index = np.arange(first, last, dtype=np.uint64)
     zero = np.zeros_like(index)
@@ -84,19 +92,24 @@ def states(seed: int, first: int, last: int, purpose: int) -> NDArray[np.uint64]
 
 
 def uniforms(state: NDArray[np.uint64], draws: int) -> NDArray[np.float64]:
-    """Draw uniform numbers from many streams side by side.
+    """Draw uniform random numbers from each of many streams.
 
     Parameters
     ----------
     state : ndarray of uint64, shape (n, 4)
         Generator states; not changed.
     draws : int
-        How many numbers from each stream.
+        Number of draws from each stream.
 
     Returns
     -------
     ndarray of float64, shape (n, draws)
         Multiples of 2⁻⁵³ in [0, 1).
+
+    Examples
+    --------
+    >>> uniforms(states(7, 0, 10, START), 3).shape
+    (10, 3)
     """
     a, b, c, d = (word.copy() for word in state.T)
     out = np.empty((len(state), draws))

@@ -1,1 +1,1 @@
-"""Deterministic theories, each derived from the model's declaration, independent of the engines."""
+"""Deterministic theories: each is derived from the declaration of a model, without simulation."""

@@ -1,11 +1,12 @@
-"""Exact statistics of counted events, from the master equation with a counter.
+"""Exact counting statistics: cumulants of numbers of events, from the master equation.
 
-With a weight for each channel (1 to count events, an energy to count heat) let n be the weighted
-number of events in a time t. The vectors p_k(s, t) = ⟨n^k; state s⟩ obey
+Let n be the number of events in a time t, each event weighted by a factor of its channel (1 to
+count events, an energy to count heat). The moments restricted to each state s,
+p_k(s, t) = Σ_n n^k P(n, s; t), obey
 
     dp_k/dt = G p_k + Σ_j C(k, j) J_j p_(k-j),    J_j = Σ_c weight_c^j · rates of channel c,
 
-the derivatives of the tilted generator's flow at zero field.
+which are the derivatives of the evolution with the tilted generator at zero counting field.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from .master_equation import evolve
 from .state_space import MOST_STATES, reachable
 from .stationary import stationary
 
-_ORDERS = 4
+_ORDERS = 4  # number of cumulants
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +36,9 @@ class CountCumulants:
     ----------
     model : Model
     windows : ndarray, shape (n_windows,)
-        Seconds.
+        Lengths of the time windows in seconds.
     cumulants : ndarray, shape (4, n_windows)
+        First to fourth cumulant: of a number, or of a heat in powers of ħΩ.
     """
 
     model: Model
@@ -58,17 +60,30 @@ class CountCumulants:
 
 
 def channel_weights(model: Model, counted: str | Sequence[str] | Mapping[str, float]) -> Array:
-    """Weights of the channels for what is counted.
+    """Weight with which each channel is counted.
 
     Parameters
     ----------
     model : Model
     counted : str, list of str, or mapping of str to float
-        A bath (its heat, ħΩ), a channel or several (their events), or weights by channel.
+        A bath (the heat that it receives, ħΩ), one or several channels (the number of their
+        events), or a weight for each channel.
 
     Returns
     -------
     ndarray, shape (n_channels,)
+
+    Raises
+    ------
+    InputError
+        When a name is unknown, or `counted` is empty.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
+    >>> channel_weights(model, {"emission": 1, "absorption": -1}).tolist()
+    [1.0, -1.0]
     """
     baths = sorted({c.bath for c in model.channel_specs if c.bath is not None})
     if isinstance(counted, str) and counted in baths:
@@ -107,15 +122,33 @@ def count_cumulants(
         Lengths of the windows in seconds, increasing.
     initial : Thermal, Fixed, Mixture, mapping or sequence
     counted : str, list of str, or mapping of str to float
-        A bath (its heat), channels, or weights by channel.
+        A bath (the heat that it receives, ħΩ), one or several channels (the number of their
+        events), or a weight for each channel.
     from_stationary : bool
-        Begin in the stationary distribution instead of at the initial state.
+        Whether the windows begin in the stationary distribution instead of in the initial state.
     truncate, max_states
         As for `master_equation`.
 
     Returns
     -------
     CountCumulants
+
+    Raises
+    ------
+    InputError
+        When a counted name is unknown, or as for `master_equation`.
+
+    Examples
+    --------
+    Arrivals at a constant rate of 3 per second have a Poisson distribution.
+
+    >>> import jumpsim as js
+    >>> source = js.Model(
+    ...     [js.Pool.mass_action("X")],
+    ...     js.Channel.reversible("in", "out", 3.0, {}, {"X": 1}, reverse_rate=1.0),
+    ... )
+    >>> print(js.count_cumulants(source, [10], {"X": 0}, "in", truncate={"X": 40}))
+    counts in 10 s of model: mean 30, variance 30, third cumulant 30, fourth 30
     """
     from scipy import sparse
 
@@ -136,7 +169,8 @@ def count_cumulants(
         for j in range(_ORDERS + 1)
     ]
     mean = _moments(space.generator, jumps, start, windows, 1)[1]
-    # Relative to the mean growth, to avoid cancellation of large numbers in high moments.
+    # Moments of the deviation from a constant rate, because those of the number itself lose
+    # precision by cancellation.
     mean_rate = mean[-1] / windows[-1] if windows[-1] > 0 else 0.0
     jumps[1] = jumps[1] - mean_rate * sparse.eye_array(n)
     _, m1, m2, m3, m4 = _moments(space.generator, jumps, start, windows, _ORDERS)
@@ -154,7 +188,7 @@ def count_cumulants(
 def _moments(
     generator: Any, jumps: Sequence[Any], start: Array, windows: Array, orders: int
 ) -> Array:
-    """Moments of the counter up to an order, (orders + 1, n_windows)."""
+    """Moments of the weighted number of events up to an order, (orders + 1, n_windows)."""
     from scipy import sparse
 
     blocks = [
@@ -177,7 +211,10 @@ def coincidence_rate(
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
 ) -> Array:
-    """Stationary g²(τ): rate of second events a lag after a first one, relative to their mean rate.
+    """Stationary coincidence function g²(τ), the normalised rate of event pairs.
+
+    It is the rate of events of the second kind at a time τ after an event of the first kind,
+    divided by their mean rate.
 
     Parameters
     ----------
@@ -185,9 +222,9 @@ def coincidence_rate(
     lags : array_like of float or str
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        The start from which the stationary distribution is reached.
+        Initial state from which the stationary distribution is approached.
     first, second : ndarray of bool, shape (n_channels,)
-        Which channels count.
+        Channels whose events are of the first and of the second kind.
     truncate, max_states
         As for `master_equation`.
 
@@ -199,6 +236,17 @@ def coincidence_rate(
     ------
     InputError
         When the counted events do not occur in the steady state.
+
+    Examples
+    --------
+    A single two-level system emits its photons one at a time (antibunching).
+
+    >>> import numpy as np
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=1, modes=1, gamma_tilde=1.0)
+    >>> emission = np.array([True, False])
+    >>> print(coincidence_rate(model, [0, 10], {"N": 0, "m": 1}, emission, emission).round(4))
+    [0. 1.]
     """
     lags, initial = as_times(lags), as_initial(initial, as_model(model))
     steady = stationary(model, initial, truncate, max_states)

@@ -1,8 +1,9 @@
 """Exact averages of exp(-kΣ) of the entropy production Σ, from the tilted generator.
 
-Along a trajectory Σ is Σ_jumps ln(w/w_reverse), the reverse rate taken in the state after the
-jump, plus a term ln p(n_0)/q(n_t) of its ends. With every rate multiplied by (w_reverse/w)^k the
-master equation gives ⟨exp(-kΣ)⟩; a jump without a reverse has the weight 0.
+The entropy production Σ of a trajectory is Σ_jumps ln(w/w_reverse), where w_reverse is the rate of
+the reverse jump in the state after the jump, plus the boundary term ln p(n_0)/q(n_t). The master
+equation in which the rate of every jump is multiplied by (w_reverse/w)^k gives ⟨exp(-kΣ)⟩; a jump
+without a reverse is multiplied by 0.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from .master_equation import evolve
 from .state_space import MOST_STATES, StateSpace, reachable
 
 BOUNDARIES = ("start", "law", "none")
-_LARGEST_SHIFT = 300.0  # exponent by which a solution may shrink without losing digits
+_LARGEST_SHIFT = 300.0  # a solution may decrease by exp(-300) without underflow
 
 
 def exponential_average(
@@ -40,20 +41,34 @@ def exponential_average(
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
+        The initial distribution p_0.
     boundary : str
         The distribution q of the final states in Σ = Σ_jumps ln(w/w_reverse) + ln p_0(n_0)/q(n_t):
         "start" for p_0 (heat exchange between pools), "law" for p_t (total entropy production),
         "none" for no boundary term.
     order : int
-        k, 1 or 2: with both the relative variance of the exponential average is known.
+        k, 1 or 2. The averages for k = 1 and k = 2 give the relative variance of exp(-Σ).
     truncate, max_states
         As for `master_equation`.
 
     Returns
     -------
     ndarray, shape (n_times,)
-        1 for k = 1 with a boundary term, where every jump has its reverse and the start excludes
-        no state.
+        Equal to 1 for k = 1 with a boundary term, when every jump has a reverse and every state
+        has a positive initial probability (integral fluctuation theorem).
+
+    Raises
+    ------
+    InputError
+        When `boundary` or `order` is not one of its values, or as for `master_equation`.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=1, modes=1, gamma_tilde=1.0)
+    >>> thermal = js.Thermal(1.0)
+    >>> print(js.exponential_average(model, [0, 1], thermal, truncate={"N": 30}).round(6))
+    [1. 1.]
     """
     if boundary not in BOUNDARIES:
         raise InputError(f"`boundary` must be one of {', '.join(BOUNDARIES)}, but is {boundary!r}")
@@ -69,9 +84,9 @@ def exponential_average(
         begin = np.where(held, np.where(held, start, 1.0) ** (1.0 - order), 0.0)
         ends = start if boundary == "start" else evolve(space.generator, start, times)
         ends = np.broadcast_to(ends, (len(times), len(space))) ** order
-    # In units of the number of microscopic states: where ratios of rates are those of these
-    # numbers, in detailed balance, the tilted equation reduces to the master equation, whose
-    # solution does not grow.
+    # The solution is computed in units of the number of microstates of each state. In detailed
+    # balance the ratios of rates are ratios of these numbers, and the tilted equation in these
+    # units is the master equation, whose solution does not grow.
     entropy: Any = sum(
         log_states(p, n) for p, n in zip(model.pool_specs, space.states.T, strict=True)
     )
@@ -81,18 +96,18 @@ def exponential_average(
 
 
 def mean_production(space: StateSpace, distribution: Array) -> float:
-    """Mean entropy production per second Σ p w ln(w/w_reverse) in a distribution.
-
-    Infinite if an event that occurs has no reverse.
+    """Mean entropy production per second, Σ p w ln(w/w_reverse), in a given distribution.
 
     Parameters
     ----------
     space : StateSpace
     distribution : ndarray, shape (n_states,)
+        Probability of each state.
 
     Returns
     -------
     float
+        k_B per second; infinite when an event that occurs has no reverse.
     """
     source, _, _, rate = space.edges
     flow = distribution[source] * rate
@@ -103,16 +118,27 @@ def mean_production(space: StateSpace, distribution: Array) -> float:
 
 
 def reverse_ratios(space: StateSpace) -> Array:
-    """w_reverse/w of every edge, the reverse rate taken after the jump; 0 where there is none."""
+    """Ratio w_reverse/w for every edge of a state space.
+
+    Parameters
+    ----------
+    space : StateSpace
+
+    Returns
+    -------
+    ndarray, shape (n_edges,)
+        Rate of the reverse jump in the state after the jump, divided by the rate of the jump; 0
+        where there is no reverse.
+    """
     source, _, channel, _ = space.edges
     forward, reverse = space.model.forward_and_reverse(channel, space.states[source])
     return reverse / forward
 
 
 def _tilted(space: StateSpace, order: int, entropy: Array) -> tuple[Any, float]:
-    """Generator with rates w (w_reverse/w)^k in units of exp(entropy); the shift of its columns.
+    """Tilted generator, with rates w (w_reverse/w)^k, in units of exp(entropy), and its shift.
 
-    The shift makes every column sum ≤ 0.
+    The shift is subtracted from the diagonal, so that every column sum is ≤ 0.
     """
     from scipy import sparse
 

@@ -28,23 +28,23 @@ _COMPARISONS = {
 
 @dataclass(frozen=True, eq=False)
 class Passage:
-    """Distribution of the time of the first occurrence of an event or a state.
+    """Distribution of the time at which an event or a state occurs for the first time.
 
     Attributes
     ----------
     model : Model
     what : str
-        The event or state.
+        Description of the event or state.
     times : ndarray, shape (n_times,)
         Seconds.
     survival : ndarray, shape (n_times,)
-        Probability that it has not happened yet.
+        Probability that it has not occurred up to each time.
     density : ndarray, shape (n_times,)
-        Probability per second that it happens now.
+        Probability density of the time of the first occurrence, per second.
     probability : float
-        That it ever happens.
+        Probability that it occurs at any time.
     mean, variance : float
-        Of the time, in seconds and seconds²; infinite when it may never happen.
+        Mean and variance of the time in seconds and seconds²; infinite when `probability` < 1.
     """
 
     model: BaseModel
@@ -81,15 +81,27 @@ def first_passage_distribution(
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
     target : str, list of str, mapping of str to int, or callable
-        Conditions such as "m <= 10" (=, <, >, <=, >=), or counts of some pools, all of which must
-        be met; or a function of the states, an int64 array (n_states, n_pools), that returns True
-        where the target is.
+        One or several conditions such as "m <= 10" (=, <, >, <=, >=), or the counts of some pools;
+        a target state fulfils all of them. Or a function that takes the states, an int64 array
+        (n_states, n_pools), and returns a boolean array (n_states,), True for the target states.
     truncate, max_states
         As for `master_equation`.
 
     Returns
     -------
     Passage
+
+    Raises
+    ------
+    InputError
+        When the target is not valid or cannot be reached, or as for `master_equation`.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> decay = js.Model([js.Pool.mass_action("X")], [js.Channel("decay", 2.0, takes={"X": 1})])
+    >>> print(js.first_passage_distribution(decay, [0, 1], {"X": 1}, "X = 0"))
+    time until X = 0 in model: mean 0.5 s, standard deviation 0.5 s, happens with probability 1
     """
     times = as_times(times)
     space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
@@ -117,18 +129,33 @@ def waiting_time_distribution(
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        The start of the wait; with `following` the
-        start from which the stationary distribution is reached.
+        State at the beginning of the waiting time; with `following`, the initial state from which
+        the stationary distribution is approached.
     channels : str or list of str
-        The event or state.
+        Channels whose next event ends the waiting time.
     following : str, optional
-        Begin after an event of this channel in the steady state, instead of at the start.
+        The waiting time begins just after an event of this channel in the steady state, instead
+        of in the initial state.
     truncate, max_states
         As for `master_equation`.
 
     Returns
     -------
     Passage
+
+    Raises
+    ------
+    InputError
+        When a channel is unknown or `following` has no events in the steady state, or as for
+        `master_equation`.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> decay = js.Model([js.Pool.mass_action("X")], [js.Channel("decay", 2.0, takes={"X": 1})])
+    >>> waiting = js.waiting_time_distribution(decay, [0, 1], {"X": 1}, "decay")
+    >>> print(waiting.survival.round(4))  # exp(-2 t)
+    [1.     0.1353]
     """
     times, initial = as_times(times), as_initial(initial, as_model(model))
     names = [channels] if isinstance(channels, str) else list(channels)
@@ -159,8 +186,14 @@ def as_target(model: Any, target: Target) -> tuple[Callable[[IntArray], BoolArra
     Returns
     -------
     reached : callable
-        Of counts (n, n_pools); returns bool (n,).
+        Takes counts (n, n_pools) and returns a boolean array (n,).
     words : str
+        The target in words.
+
+    Raises
+    ------
+    InputError
+        When a condition is not valid.
     """
     if callable(target):
         return partial(_reached_by, target), "the target"
@@ -186,11 +219,7 @@ def _reached_by(target: Callable[[IntArray], Any], states: IntArray) -> BoolArra
 
 def _condition(model: Any, text: Any) -> tuple[int, Callable[[Any, Any], Any], int, str]:
     """(index of the pool, comparison, count, description) of a condition such as "m <= 10"."""
-    found = (
-        re.fullmatch(r"\s*(.+?)\s*(<=|>=|=|<|>)\s*(\d{1,15})\s*", text)
-        if isinstance(text, str)
-        else None
-    )
+    found = _CONDITION.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise InputError(f'`target` must be a condition such as "m <= 10", but is {text!r}')
     name, sign, count = found.groups()
@@ -223,7 +252,10 @@ def _passage(
     what: str,
     channels: Sequence[int] = (),
 ) -> Passage:
-    """Passage into absorbing states, or by events of `channels`; the outflow is the density."""
+    """First passage into the states `hit`, or by an event of `channels`.
+
+    The probability density of its time is the probability flow into these states or events.
+    """
     alive = np.flatnonzero(~hit)
     inner = generator[:, alive][alive, :].tocsc()
     source, target, channel, rate = space.edges
@@ -239,7 +271,7 @@ def _passage(
 
 
 def _moments(inner: Any, start: Array, flux: Any, at_once: float) -> tuple[float, float, float]:
-    """Probability of arrival, mean and variance of the time."""
+    """Probability that the passage occurs, mean and variance of its time."""
     from scipy.sparse import coo_array, hstack, vstack
     from scipy.sparse.csgraph import breadth_first_order
     from scipy.sparse.linalg import splu
@@ -247,7 +279,8 @@ def _moments(inner: Any, start: Array, flux: Any, at_once: float) -> tuple[float
     n = len(start)
     if n == 0 or not start.any():
         return float(at_once), 0.0, 0.0
-    # States from which an arrival is possible: searched backwards from one more state, n.
+    # States from which the passage is possible: found by a search backwards from an additional
+    # state n, into which it leads.
     backwards = vstack(
         [hstack([inner, coo_array((n, 1))]), coo_array(np.append(flux, 0.0)[None, :])]
     )

@@ -1,11 +1,11 @@
-"""Linear noise: Gaussian fluctuations around the rate equations, from the same declaration.
+"""Linear noise approximation: Gaussian fluctuations around the solution of the rate equations.
 
-Along the mean path the covariance C of the counts obeys
+Along this solution the covariance C of the counts obeys
 
     dC/dt = J C + C Jᵀ + D,    J = ∂drift/∂count,    D = Σ rate · change · changeᵀ,
 
-the leading order of the large-system limit (van Kampen's expansion): C/size becomes exact as the
-system grows.
+the leading order of van Kampen's system size expansion: the relative error of C vanishes in the
+limit of a large system.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from .steady_states import manifold, steady_states
 
 @dataclass(frozen=True, eq=False)
 class LinearNoise:
-    """Mean and covariance along the mean path.
+    """Mean and covariance of the counts in the linear noise approximation.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class LinearNoise:
     mean : ndarray, shape (n_times, n_pools)
         Solution of the rate equations.
     covariance : ndarray, shape (n_times, n_pools, n_pools)
-        Of the counts.
+        Covariance of the counts.
     """
 
     model: Model
@@ -43,17 +43,23 @@ class LinearNoise:
     covariance: Array
 
     def two_time(self, index: int) -> Array:
-        """Covariance of the counts at later times with those at one time.
+        """Two-time covariance of the counts at one time and at this and later times.
 
         Parameters
         ----------
         index : int
-            Which of `times` is the earlier one.
+            Index of the earlier time in `times`.
 
         Returns
         -------
         ndarray, shape (n_times - index, n_pools, n_pools)
-            [k, p, q]: between pool p at times[index + k] and pool q at times[index].
+            Entry [k, p, q] is the covariance of pool p at times[index + k] and pool q at
+            times[index].
+
+        Raises
+        ------
+        InputError
+            When `index` is not a valid index.
         """
         n = len(self.times)
         if isinstance(index, bool) or not isinstance(index, int | np.integer) or not 0 <= index < n:
@@ -61,7 +67,7 @@ class LinearNoise:
         return self._propagators(index, self.times[index:]) @ self.covariance[index]
 
     def _propagators(self, index: int, times: Array) -> Array:
-        """Propagators of small deviations from times[index], (n, n_pools, n_pools)."""
+        """Propagators of small deviations from times[index] to `times`, (n, n_pools, n_pools)."""
         pools = len(self.model.pools)
         table = self.model.table
 
@@ -76,18 +82,19 @@ class LinearNoise:
         return solution[:, pools:].reshape(-1, pools, pools)
 
     def paths(self, number: int, seed: int = 0) -> Array:
-        """Sample Gaussian paths with these covariances, also between times.
+        """Draw Gaussian paths with this mean and these covariances, including those between times.
 
         Parameters
         ----------
         number : int
+            Number of paths.
         seed : int
-            Of numpy's generator.
+            Seed of numpy's random generator.
 
         Returns
         -------
         ndarray, shape (number, n_times, n_pools)
-            Counts, real and unbounded: what trajectories would be if noise were linear.
+            Counts as real numbers, which may be negative: an approximation of the trajectories.
         """
         rng = np.random.default_rng(seed)
         out = np.empty((number, *self.mean.shape))
@@ -122,11 +129,25 @@ def linear_noise(model: Model, times: Times, initial: Start) -> LinearNoise:
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        Its covariance is the covariance at t = 0; fixed counts have none.
+        Its covariance is the covariance at t = 0, which is 0 for fixed counts.
 
     Returns
     -------
     LinearNoise
+
+    Raises
+    ------
+    InputError
+        When the solution diverges before the last time.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
+    >>> noise = js.linear_noise(model, ["0 us", "1 us"], {"N": 15, "m": 0})
+    >>> print(noise.covariance[-1].round(3))  # the sum of both counts does not fluctuate
+    [[ 3.415 -3.415]
+     [-3.415  3.415]]
     """
     times = as_times(times)
     initial = as_initial(initial, as_model(model))
@@ -148,7 +169,7 @@ def linear_noise(model: Model, times: Times, initial: Start) -> LinearNoise:
 
 @dataclass(frozen=True, eq=False)
 class StationaryNoise:
-    """Fluctuations around a stable steady state.
+    """Fluctuations around a stable steady state in the linear noise approximation.
 
     Attributes
     ----------
@@ -156,9 +177,11 @@ class StationaryNoise:
     counts : ndarray, shape (n_pools,)
         The steady state of the rate equations.
     covariance : ndarray, shape (n_pools, n_pools)
-        Of the counts: from jumps, and from the variance of the conserved totals at the start.
+        Covariance of the counts: the contribution of the jumps, plus that of the variance of the
+        conserved totals in the initial state.
     conserved : ndarray, shape (n_pools, n_pools)
-        The contribution of the conserved totals alone; it does not decay.
+        The contribution of the conserved totals alone. It is the part of the two-time covariance
+        that does not decay.
     """
 
     model: Model
@@ -170,7 +193,7 @@ class StationaryNoise:
     _noise: Array
 
     def correlation(self, lags: Times) -> Array:
-        """Two-time covariance, (n_lags, n_pools, n_pools).
+        """Two-time covariance of the counts in the steady state.
 
         Parameters
         ----------
@@ -179,8 +202,8 @@ class StationaryNoise:
 
         Returns
         -------
-        ndarray
-            [k, p, q]: between pool p at t + lags[k] and pool q at t.
+        ndarray, shape (n_lags, n_pools, n_pools)
+            Entry [k, p, q] is the covariance of pool p at t + lags[k] and pool q at t.
         """
         from scipy.linalg import expm
 
@@ -190,7 +213,7 @@ class StationaryNoise:
         return self.conserved + np.array(decays) @ moving
 
     def spectrum(self, frequencies: ArrayLike) -> Array | ComplexArray:
-        """Power spectra ∫ C(τ) e^(iωτ) dτ of the part that decays, complex Hermitian matrices.
+        """Spectral density ∫ C(τ) e^(iωτ) dτ of the decaying part of the two-time covariance.
 
         Parameters
         ----------
@@ -200,7 +223,13 @@ class StationaryNoise:
         Returns
         -------
         ndarray, shape (n_frequencies, n_pools, n_pools)
-            Counts² · seconds; the diagonal is real. Its integral dω/2π is the decaying covariance.
+            Hermitian matrices in counts² · seconds. Their integral over dω/2π is the decaying part
+            of the covariance.
+
+        Raises
+        ------
+        InputError
+            When a frequency is not finite.
         """
         omega = np.atleast_1d(np.asarray(frequencies, float))
         if not np.isfinite(omega).all():
@@ -222,13 +251,13 @@ class StationaryNoise:
 
 
 def stationary_noise(model: Model, initial: Start) -> StationaryNoise:
-    """Stationary fluctuations around the steady state that the rate equations reach from a start.
+    """Stationary fluctuations around the steady state that the rate equations approach.
 
     Parameters
     ----------
     model : Model
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        Its conserved totals, and how much they vary between trajectories, are conserved.
+        Initial state; it determines the mean and the variance of the conserved totals.
 
     Returns
     -------
@@ -237,7 +266,15 @@ def stationary_noise(model: Model, initial: Start) -> StationaryNoise:
     Raises
     ------
     InputError
-        When the rate equations reach no stable steady state.
+        When the rate equations approach no stable steady state.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
+    >>> print(js.stationary_noise(model, {"N": 15, "m": 0}))
+    linear noise of hohlraum in the steady state: N = 8.66025 ± 1.848, m = 6.33975 ± 1.848
+    (standard deviations)
     """
     from scipy.linalg import solve_continuous_lyapunov
 

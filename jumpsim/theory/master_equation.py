@@ -1,4 +1,4 @@
-"""The master equation on the reachable states: exact distributions of small systems."""
+"""The master equation on the reachable states: exact probability distributions of small systems."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ..units import as_times
 from ..utils.typing import Array, IntArray, Times
 from .state_space import MOST_STATES, StateSpace, reachable
 
-_STEP = 50.0  # events in one step of uniformisation
+_STEP = 50.0  # mean number of events in one step of uniformisation
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +24,12 @@ class Distribution:
     Attributes
     ----------
     space : StateSpace
+        The reachable states.
     probabilities : ndarray, shape (..., n_states)
+        Probability of each state.
     leak : ndarray, shape (...)
-        Probability that is missing: the tails of the initial distribution, and the states left out
-        by `truncate`.
+        Missing probability: that of the omitted tails of the initial distribution and of the
+        states that are excluded by `truncate`.
     """
 
     space: StateSpace
@@ -35,7 +37,7 @@ class Distribution:
 
     @property
     def model(self) -> Model:
-        """The `Model`."""
+        """Model whose states these are."""
         return self.space.model
 
     @property
@@ -45,7 +47,7 @@ class Distribution:
 
     @property
     def leak(self) -> Array:
-        """Probability that is missing."""
+        """Missing probability, (...)."""
         return 1 - self.probabilities.sum(axis=-1)
 
     @property
@@ -77,16 +79,30 @@ class Distribution:
         return np.stack([mean, second, third, fourth - 3 * second**2])
 
     def average(self, values: ArrayLike) -> Array:
-        """Average of a quantity that is given for every state.
+        """Average of a function of the state.
 
         Parameters
         ----------
         values : array_like, shape (n_states, ...)
+            Value in each state.
 
         Returns
         -------
         ndarray
-            Over the states that are kept, with their probabilities normalised.
+            Average over the states of `space`, whose probabilities are normalised for it.
+
+        Raises
+        ------
+        InputError
+            When `values` does not have one entry for each state.
+
+        Examples
+        --------
+        >>> import jumpsim as js
+        >>> model = js.systems.hohlraum(tls=2, modes=2, gamma_tilde=1.0)
+        >>> found = js.stationary(model, {"N": 2, "m": 0})
+        >>> round(float(found.average(found.states[:, 0] == 2)), 6)  # probability of N = 2
+        0.375
         """
         values = np.asarray(values, float)
         if values.shape[:1] != (len(self.space),):
@@ -99,7 +115,30 @@ class Distribution:
         return sums / np.reshape(weight, weight.shape + (1,) * (values.ndim - 1))
 
     def marginal(self, pool: str) -> Array:
-        """Distribution of one pool's count, (..., largest count + 1): index k is the count k."""
+        """Distribution of the count of one pool.
+
+        Parameters
+        ----------
+        pool : str
+            Name of the pool.
+
+        Returns
+        -------
+        ndarray, shape (..., largest count + 1)
+            Entry k is the probability of the count k.
+
+        Raises
+        ------
+        InputError
+            When the pool is unknown.
+
+        Examples
+        --------
+        >>> import jumpsim as js
+        >>> model = js.systems.hohlraum(tls=2, modes=2, gamma_tilde=1.0)
+        >>> print(js.stationary(model, {"N": 2, "m": 0}).marginal("N").round(6))
+        [0.125 0.5   0.375]
+        """
         self.model.pool(pool)  # raises InputError for an unknown pool
         counts = self.states[:, self.model.pools.index(pool)]
         out = np.zeros((*self.probabilities.shape[:-1], counts.max() + 1))
@@ -120,7 +159,7 @@ class Distribution:
 
 @dataclass(frozen=True, eq=False)
 class MasterEquation(Distribution):
-    """The distribution at several times.
+    """Solution of the master equation: the distribution at several times.
 
     Attributes
     ----------
@@ -144,7 +183,8 @@ def master_equation(
 ) -> MasterEquation:
     """Solve dP/dt = G P on the reachable states, by uniformisation.
 
-    Every term of the sum is positive: there is no cancellation, and no probability is negative.
+    All terms of the sum are positive, so that no precision is lost by cancellation and no
+    probability is negative.
 
     Parameters
     ----------
@@ -153,19 +193,28 @@ def master_equation(
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
     truncate : mapping of str to int, optional
-        Largest counts of pools that would grow without limit; the leak is the probability lost.
+        Largest count of each pool that is not limited by itself. The probability of larger counts
+        is reported as `leak`.
     max_states : int
+        Largest number of states.
 
     Returns
     -------
     MasterEquation
-        With `.probabilities` (n_times, n_states), `.states`, `.mean`, `.covariance`,
-        `.marginal(pool)`, `.leak`.
+        With the attributes `probabilities` (n_times, n_states), `states`, `mean`, `covariance`,
+        `cumulants` and `leak`, and the methods `average` and `marginal`.
 
     Raises
     ------
     InputError
         When there are more than `max_states` states.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=1, modes=1, gamma_tilde=1.0)
+    >>> print(js.master_equation(model, [0, 1], {"N": 0, "m": 1}))
+    master equation of hohlraum up to 1 s: 2 states, mean N = 0.432332, m = 0.567668, no leak
     """
     times = as_times(times)
     space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
@@ -173,15 +222,21 @@ def master_equation(
 
 
 def evolve(generator: Any, start: Array, times: Array | Sequence[float]) -> Array:
-    """Probabilities at each time, (n_times, n_states), for dp/dt = generator p.
+    """Solve dp/dt = generator p by uniformisation.
 
     Parameters
     ----------
     generator : sparse array, shape (n, n)
-        Off the diagonal ≥ 0; columns add up to ≤ 0.
+        The elements off the diagonal are ≥ 0; the sum of each column is ≤ 0.
     start : ndarray, shape (n,)
-    times : ndarray
-        Seconds since the start, increasing.
+        p at t = 0.
+    times : ndarray, shape (n_times,)
+        Seconds, increasing.
+
+    Returns
+    -------
+    ndarray, shape (n_times, n)
+        p at each time.
     """
     from scipy import sparse
 
@@ -200,7 +255,7 @@ def evolve(generator: Any, start: Array, times: Array | Sequence[float]) -> Arra
 
 
 def _uniformised(step: Any, p: Array, events: float) -> tuple[Array, bool]:
-    """Σ_k Poisson(k; events) stepᵏ p, and whether p is stationary to rounding."""
+    """Σ_k Poisson(k; events) stepᵏ p, and whether p is stationary within rounding errors."""
     from scipy.stats import poisson
 
     terms = poisson.pmf(np.arange(int(events + 9 * np.sqrt(events)) + 30), events)

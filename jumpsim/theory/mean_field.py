@@ -1,4 +1,4 @@
-"""The rate equations: mean field, derived from the declaration."""
+"""The rate equations, which are the mean-field approximation of a model."""
 
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ class MeanField:
     times : ndarray, shape (n_times,)
         Seconds.
     counts : ndarray, shape (n_times, n_pools)
+        Mean-field counts of the pools.
     """
 
     model: Model
@@ -38,9 +39,9 @@ class MeanField:
 def mean_field(model: Model, times: Times, initial: Start) -> MeanField:
     """Solve the rate equations d⟨N_p⟩/dt = Σ_c change_cp · rate_c(⟨N⟩).
 
-    For the systems of BM these are their Eqs. (2)-(3), (17)-(19), in counts instead of
-    occupations. They are not the exact mean: they drop the correlations between pools, an error
-    of order one in the counts.
+    For the systems of BM these are Eqs. (2)-(3), (17)-(19), in counts instead of occupations.
+    Their solution is not the exact mean, because correlations between pools are neglected; the
+    error is of order one in the counts.
 
     Parameters
     ----------
@@ -48,8 +49,8 @@ def mean_field(model: Model, times: Times, initial: Start) -> MeanField:
     times : array_like of float or str
         Seconds, increasing, ≥ 0.
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        The state at t = 0: the mean of the initial distribution (for a thermal start the unrounded
-        mean), or counts, which need not be integers.
+        The state at t = 0: counts, which need not be integers, or a distribution, whose mean is
+        used (without rounding).
 
     Returns
     -------
@@ -58,7 +59,15 @@ def mean_field(model: Model, times: Times, initial: Start) -> MeanField:
     Raises
     ------
     InputError
-        For bad arguments, or when the solution diverges before the last time.
+        When an argument is not valid, or the solution diverges before the last time.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
+    >>> print(js.mean_field(model, ["0 us", "1 us"], {"N": 15, "m": 0}).counts.round(4))
+    [[15.      0.    ]
+     [ 8.6603  6.3397]]
     """
     times = as_times(times)
     start = as_initial(initial, as_model(model)).mean(model)

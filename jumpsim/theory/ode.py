@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 from ..utils.typing import Array
 
-_UNBOUNDED = 2.0**60  # the engines end at 2^53
+_UNBOUNDED = 2.0**60  # a larger solution counts as divergent; simulations end at 2^53
 
 
 def solve(
@@ -19,20 +19,28 @@ def solve(
     derivative: Callable[[Array], Array],
     jacobian: Callable[[Array], Array] | None = None,
 ) -> Array:
-    """Solve dy/dt = derivative(y) from t = 0 to precision 1e-11.
+    """Solve dy/dt = derivative(y) from t = 0 with a relative tolerance of 1e-11.
 
     Parameters
     ----------
     model : Model
-        Named in the message of a failure.
+        Its name appears in error messages.
     times : ndarray, shape (n_times,)
         Seconds, increasing, ≥ 0.
     start : ndarray, shape (n,)
+        y at t = 0.
     derivative, jacobian : callable
+        Take y and return dy/dt, shape (n,), and its matrix of derivatives, shape (n, n).
 
     Returns
     -------
     ndarray, shape (n_times, n)
+        y at each time.
+
+    Raises
+    ------
+    InputError
+        When the solution diverges before the last time.
     """
     from scipy.integrate import solve_ivp  # here, because it takes long to load
 
@@ -41,7 +49,7 @@ def solve(
 
     def bounded(_: float, y: Array) -> Array:
         if np.abs(y).max() > _UNBOUNDED:
-            raise OverflowError  # near a singularity the steps would shrink without end
+            raise OverflowError  # near a singularity the time step would go to 0
         return derivative(y)
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -62,6 +70,6 @@ def solve(
     if solution is None or not solution.success or not np.isfinite(solution.y).all():
         raise InputError(
             f"the rate equations of {model.name} could not be solved up to {times[-1]:g} s: "
-            "they grow without bound, or too fast; choose an earlier last time"
+            "the solution diverges or changes too fast; choose an earlier last time"
         )
     return solution.y.T

@@ -14,22 +14,23 @@ from ..model.model import Model
 from ..utils.typing import Array, IntArray
 
 MOST_STATES = 100_000
-_TAIL = 1e-12  # of each pool's initial distribution, left out; included in the leak
+_TAIL = 1e-12  # omitted probability of the initial distribution of each pool; part of the leak
 
 
 @dataclass(frozen=True, eq=False)
 class StateSpace:
-    """Every state that a system can reach from a start, in lexicographic order.
+    """All states that a system can reach from its initial state, in lexicographic order.
 
     Attributes
     ----------
     model : Model
     states : ndarray of int64, shape (n_states, n_pools)
+        Counts.
     start : ndarray, shape (n_states,)
         Probabilities at t = 0; their sum is 1 minus the omitted tails of the distribution.
     edges : tuple of ndarray, each shape (n_edges,)
-        Source, target, channel and rate of every event between two states. The target is -1 where
-        the state after the event was left out by `truncate`.
+        Index of the source state, index of the target state, index of the channel, and rate per
+        second of every possible event. The target is -1 when it is excluded by `truncate`.
     """
 
     model: Model
@@ -42,18 +43,27 @@ class StateSpace:
 
     @cached_property
     def generator(self) -> Any:
-        """Sparse G with dp/dt = G p; columns add up to minus the rate into states left out."""
+        """Sparse matrix G of dp/dt = G p.
+
+        The sum of each column is minus the rate of events into excluded states.
+        """
         return self.matrix()
 
     def matrix(self, silent: Collection[int] = (), reflecting: bool = False) -> Any:
-        """Generator with changes.
+        """Generator in which some events are modified.
 
         Parameters
         ----------
         silent : collection of int
-            Channels whose events lead out of the system.
+            Indices of channels whose events remove probability instead of moving it to another
+            state, so that p is conditioned on no such event.
         reflecting : bool
-            Whether events into states left out by `truncate` are suppressed.
+            Whether events into states that are excluded by `truncate` are suppressed; otherwise
+            their probability is lost.
+
+        Returns
+        -------
+        sparse array, shape (n_states, n_states)
         """
         from scipy import sparse  # here, because it takes long to load
 
@@ -69,7 +79,7 @@ class StateSpace:
         ).tocsc()
 
     def index(self, states: IntArray) -> IntArray:
-        """Row of each state, -1 for a state that is not in the space."""
+        """Index of each of the given states, -1 for a state that is not in the space."""
         order, keys = self._sorted_keys
         wanted = _keys(states)
         place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
@@ -92,16 +102,17 @@ def reachable(
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
 ) -> StateSpace:
-    """Enumerate the states that can be reached from an initial state.
+    """Enumerate the states that can be reached from an initial state or distribution.
 
     Parameters
     ----------
     model : Model
     initial : Thermal, Fixed or Mixture
-        Of a drawn thermal start all but 1e-12 of each pool's distribution is included.
+        The tails of a thermal distribution, a probability of 1e-12 for each pool, are omitted.
     truncate : mapping of str to int, optional
-        Largest count of a pool; states beyond it are left out.
+        Largest count of a pool; states with a larger count are excluded.
     max_states : int
+        Largest number of states.
 
     Returns
     -------
@@ -111,6 +122,13 @@ def reachable(
     ------
     InputError
         When there are more states; the message gives their number and possible remedies.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=2, modes=2, gamma_tilde=1.0)
+    >>> reachable(model, js.Fixed({"N": 2, "m": 0})).states.tolist()
+    [[0, 2], [1, 1], [2, 0]]
     """
     initial.check(model)
     tops = _tops(model, truncate)
@@ -118,7 +136,7 @@ def reachable(
     first, weights = start_states(model, initial, tops, max_states)
     keep = (first <= tops).all(axis=1)
     if not keep.any():
-        raise InputError("`truncate` leaves out every state of the start")
+        raise InputError("`truncate` excludes every initial state")
     first, weights = first[keep], weights[keep]
     states = _closure(model, first, tops, max_states)
     states = states[np.lexsort(states.T[::-1])]
@@ -146,7 +164,27 @@ def _tops(model: Model, truncate: Mapping[str, int] | None) -> IntArray:
 def start_states(
     model: Any, initial: Initial, tops: IntArray, max_states: int
 ) -> tuple[IntArray, Array]:
-    """States of the start and their probabilities, without the tails of drawn pools."""
+    """States of an initial distribution and their probabilities, without negligible tails.
+
+    Parameters
+    ----------
+    model : Model
+    initial : Thermal, Fixed or Mixture
+    tops : ndarray of int64, shape (n_pools,)
+        Largest count of each pool.
+    max_states : int
+        Largest number of states.
+
+    Returns
+    -------
+    states : ndarray of int64, shape (n_states, n_pools)
+    probabilities : ndarray, shape (n_states,)
+
+    Raises
+    ------
+    InputError
+        When there are no states or too many.
+    """
     if isinstance(initial, Mixture):
         return initial.distribution(model)
     counts, weights = [], []
@@ -158,10 +196,10 @@ def start_states(
         counts.append(values[values <= top])
         weights.append(probabilities[values <= top])
         if not len(counts[-1]):
-            raise InputError("`truncate` leaves out every state of the start")
+            raise InputError("`truncate` excludes every initial state")
     number = np.prod([float(len(c)) for c in counts])
     if number > max_states:
-        raise _too_many(model, max_states, f"{number:.4g} in its start alone")
+        raise _too_many(model, max_states, f"{number:.4g} in its initial distribution alone")
     grid = np.meshgrid(*counts, indexing="ij")
     weight = np.ones(1)
     for probabilities in weights:
@@ -170,7 +208,7 @@ def start_states(
 
 
 def _closure(model: Model, first: IntArray, tops: IntArray, max_states: int) -> IntArray:
-    """All states that events lead to, by layers."""
+    """All states that can be reached by events from the states `first`, by breadth-first search."""
     table = model.table
     states, seen, layer = [first], np.sort(_keys(first)), first
     while len(layer):
@@ -190,7 +228,9 @@ def _closure(model: Model, first: IntArray, tops: IntArray, max_states: int) -> 
         seen = np.sort(np.concatenate([seen, keys[new]]))
         if len(seen) > max_states:
             most = _bound(model, first)
-            raise _too_many(model, max_states, f"at most {most:.4g}" if most else "perhaps no end")
+            raise _too_many(
+                model, max_states, f"at most {most:.4g}" if most else "possibly infinitely many"
+            )
     return np.concatenate(states)
 
 
@@ -208,13 +248,16 @@ def _edges(model: Model, space: StateSpace) -> tuple[Any, ...]:
 
 
 def _keys(states: IntArray) -> Any:
-    """One 64-bit word for each state; equality of states is checked where words are looked up."""
+    """A 64-bit hash of each state; after a hash is found, the states themselves are compared."""
     radix = np.array([pow(0x9E3779B97F4A7C15, k + 1, 2**64) for k in range(states.shape[-1])])
     return states.astype(np.uint64) @ radix.astype(np.uint64)
 
 
 def _bound(model: Model, first: IntArray) -> float | None:
-    """Number of states that the total number of quanta allows, when no event raises it; or None."""
+    """Upper bound of the number of states for the given total numbers of quanta.
+
+    None when an event increases the total number of quanta.
+    """
     steps = model.table.changes[model.table.constants > 0].sum(axis=1)
     if (steps > 0).any():
         return None
@@ -231,6 +274,6 @@ def _bound(model: Model, first: IntArray) -> float | None:
 def _too_many(model: Model, max_states: int, number: str) -> InputError:
     return InputError(
         f"the master equation of {model.name} has more than {max_states} states ({number}); make "
-        "the system smaller, start from fixed counts, cut pools with `truncate`, or raise "
+        "the system smaller, start from fixed counts, limit counts with `truncate`, or increase "
         "`max_states`"
     )

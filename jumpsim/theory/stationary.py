@@ -13,11 +13,11 @@ from ..utils.typing import Array, BoolArray, IntArray
 from .master_equation import Distribution
 from .state_space import MOST_STATES, StateSpace, reachable
 
-_BALANCED = 1e-11
+_BALANCED = 1e-11  # largest relative difference of the flows of an event and its reverse
 
 
 class StationaryDistribution(Distribution):
-    """The distribution that a system approaches from its initial state."""
+    """The distribution that a system approaches at long times from its initial state."""
 
     @property
     def _kind(self) -> str:
@@ -30,22 +30,37 @@ def stationary(
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
 ) -> StationaryDistribution:
-    """Stationary distribution, from the generator alone.
+    """Stationary distribution, the null vector of the generator of the master equation.
 
-    Where several sets of states are closed (conserved totals that vary between starts, absorbing
-    states), each is weighted with the probability to end in it.
+    There may be several closed classes of states (for conserved totals that differ between initial
+    states, or absorbing states). Each class is weighted with the probability that the system ends
+    in it.
 
     Parameters
     ----------
     model : Model
     initial : Thermal, Fixed, Mixture, mapping or sequence
     truncate : mapping of str to int, optional
-        Largest counts; events beyond do not happen, which is exact where detailed balance holds.
+        Largest counts. Events that would lead to larger ones are suppressed; where detailed
+        balance holds, this does not change the ratios of the other probabilities.
     max_states : int
+        Largest number of states.
 
     Returns
     -------
     StationaryDistribution
+
+    Raises
+    ------
+    InputError
+        When there are more than `max_states` states.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=2, modes=2, gamma_tilde=1.0)
+    >>> print(js.stationary(model, {"N": 2, "m": 0}))
+    stationary distribution of hohlraum: 3 states, mean N = 1.25, m = 0.75, no leak
     """
     space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
     generator = space.matrix(reflecting=True)
@@ -58,10 +73,11 @@ def closed_form(
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
 ) -> StationaryDistribution:
-    """Stationary distribution P ∝ Π_p states(N_p) e^(-μ_p N_p), where detailed balance holds.
+    """Stationary distribution in closed form, for a model with detailed balance.
 
-    Without baths it is the microcanonical distribution (hohlraum: C(M, m) C(E-m+𝒩-1, E-m)). The
-    fugacities e^(-μ_p) follow from the constants of each channel and its reverse.
+    It is P ∝ Π_p W_p(N_p) e^(-μ_p N_p), where W_p is the number of microstates of pool p. The
+    factors e^(-μ_p) follow from the constants of each channel and its reverse. Without baths it is
+    the microcanonical distribution (hohlraum: C(M, m) C(E-m+𝒩-1, E-m)).
 
     Parameters
     ----------
@@ -75,7 +91,15 @@ def closed_form(
     Raises
     ------
     InputError
-        When a channel is not balanced by its reverse under any such distribution; names it.
+        When no such distribution balances every channel with its reverse; the message names a
+        channel.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=2, modes=2, gamma_tilde=1.0)
+    >>> print(js.closed_form(model, {"N": 2, "m": 0}).marginal("m"))
+    [0.375 0.5   0.125]
     """
     space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
     weights = sum(
@@ -92,7 +116,7 @@ def closed_form(
 
 
 def _potentials(model: Model) -> Array:
-    """μ_p with Σ_p change_p μ_p = ln(reverse constant / constant) for each channel with a rate."""
+    """μ_p with Σ_p change_p μ_p = ln(reverse constant / constant) for every possible event."""
     rows, values = [], []
     constants = dict(zip(model.channels, model.table.constants, strict=True))
     for channel, change in zip(model.channel_specs, model.table.changes, strict=True):
@@ -111,7 +135,7 @@ def _potentials(model: Model) -> Array:
 
 
 def _check_balance(space: StateSpace, weights: Array) -> None:
-    """Raise InputError unless every event is balanced by its declared reverse."""
+    """Raise InputError unless the flow of every event equals that of its declared reverse."""
     source, target, channel, rate = space.edges
     names, table = space.model.channels, space.model.table
     back = np.array([names.index(c.reverse or c.name) for c in space.model.channel_specs])
@@ -130,10 +154,10 @@ def _check_balance(space: StateSpace, weights: Array) -> None:
 def _by_classes(
     space: StateSpace, generator: Any, distribution: Callable[[Any, IntArray], Array]
 ) -> Array:
-    """Combine the closed classes of states, each weighted by its absorption probability."""
+    """Combine distributions of the closed classes, weighted by their absorption probabilities."""
     from scipy.sparse.csgraph import connected_components
 
-    # Column j leads to row i: transposed, because csgraph reads rows as sources.
+    # The generator has its sources in columns, csgraph has them in rows.
     number, label = connected_components(generator.T, directed=True, connection="strong")
     coo = generator.tocoo()
     crossing = label[coo.row] != label[coo.col]
@@ -154,7 +178,7 @@ def _by_classes(
 def _arrivals(
     generator: Any, start: Array, transient: BoolArray, label: IntArray, number: int
 ) -> Array:
-    """Probability to leave the transient states into each closed class."""
+    """Probability to enter each closed class from the transient states."""
     inside = np.flatnonzero(transient)
     if not len(inside) or not start[inside].any():
         return np.zeros(number)
@@ -169,8 +193,8 @@ def _arrivals(
 def _solve(generator: Any, members: IntArray) -> Array:
     """Stationary distribution of one closed class: the null vector of its generator.
 
-    One state is fixed, which leaves an M-matrix. It must be a probable state: relative to a rare
-    one, the other probabilities would lose precision in proportion to its rarity.
+    The probability of one state is set to 1, which leaves linear equations with an M-matrix. It
+    must be a probable state: the relative error is inversely proportional to its probability.
     """
     if len(members) == 1:
         return np.ones(1)
@@ -185,7 +209,7 @@ def _solve(generator: Any, members: IntArray) -> Array:
 
 
 def _likely(block: Any) -> int:
-    """Index of a state that is probable after a long time."""
+    """Index of a state that is probable at long times."""
     from scipy import sparse
     from scipy.sparse.linalg import splu
 
@@ -195,6 +219,7 @@ def _likely(block: Any) -> int:
 
 
 def _pinned(block: Any, pinned: int) -> Array:
+    """Solution of the equations in which the probability of the state `pinned` is set."""
     from scipy.sparse.linalg import splu
 
     rest = np.delete(np.arange(block.shape[0]), pinned)
@@ -204,9 +229,8 @@ def _pinned(block: Any, pinned: int) -> Array:
     distribution = np.empty(block.shape[0])
     distribution[pinned] = 1.0
     solution = factors.solve(right)
-    distribution[rest] = solution + factors.solve(
-        right + inner @ solution
-    )  # one step of refinement
+    refinement = factors.solve(right + inner @ solution)  # corrects rounding errors
+    distribution[rest] = solution + refinement
     return _normalised(np.maximum(distribution, 0))
 
 

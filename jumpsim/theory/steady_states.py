@@ -13,9 +13,9 @@ from ..model.model import Model, as_model
 from ..utils.typing import Array
 from .ode import solve
 
-_STARTS = 64  # random counts from which further steady states are sought
-_STATIONARY = 1e-10
-_MOST_CALLS = 50_000  # of the rate equations
+_STARTS = 64  # random counts from which further steady states are searched
+_STATIONARY = 1e-10  # relative drift below which the integration has arrived at a steady state
+_MOST_CALLS = 50_000  # evaluations of the rate equations
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +27,10 @@ class SteadyState:
     model : Model
     counts : ndarray, shape (n_pools,)
     eigenvalues : ndarray of complex
-        Of the Jacobian on the changes that conserve all totals, per second, slowest first.
+        Eigenvalues of the Jacobian for deviations that conserve all totals, per second, the
+        slowest decay first.
     reached : bool
-        Whether the rate equations lead to it from the start.
+        Whether the solution of the rate equations approaches it from the initial state.
     """
 
     model: Model
@@ -57,11 +58,16 @@ class SteadyState:
 def manifold(model: Model) -> tuple[Array, Array]:
     """Directions in which counts can change, and the totals that are conserved.
 
+    Parameters
+    ----------
+    model : Model
+
     Returns
     -------
     basis : ndarray, shape (n_pools, rank)
-        Orthonormal columns.
+        Orthonormal basis of these directions, in its columns.
     totals : ndarray, shape (n_conserved, n_pools)
+        Coefficients of each conserved total.
     """
     changes = model.table.changes[model.table.constants > 0].astype(float)
     _, sizes, rows = np.linalg.svd(np.vstack([changes, np.zeros(changes.shape[1])]))
@@ -71,10 +77,11 @@ def manifold(model: Model) -> tuple[Array, Array]:
 
 
 def steady_states(model: Model, initial: Start) -> list[SteadyState]:
-    """Find steady states of the rate equations that have the conserved totals of a start.
+    """Find steady states of the rate equations with the conserved totals of an initial state.
 
-    The rate equations are integrated from the start until they are stationary. Further states are
-    sought by Newton's method from 64 random counts with the same totals; some may be missed.
+    The rate equations are integrated from the initial state until they are stationary. Further
+    steady states are searched by Newton's method from 64 random counts with the same conserved
+    totals; the search is not guaranteed to find all of them.
 
     Parameters
     ----------
@@ -84,12 +91,21 @@ def steady_states(model: Model, initial: Start) -> list[SteadyState]:
     Returns
     -------
     list of SteadyState
-        The one that is reached from the start comes first.
+        The steady state that is approached from the initial state comes first.
 
     Raises
     ------
     InputError
-        When no steady state is found: the solution grows without bound or does not settle.
+        When no steady state is found, because the solution diverges or oscillates.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
+    >>> for state in js.steady_states(model, {"N": 15, "m": 0}):
+    ...     print(state)
+    stable steady state of hohlraum: N = 8.66025, m = 6.33975; slowest rate 3.464e+07 /s,
+    reached from the start
     """
     start = as_initial(initial, as_model(model)).mean(model)
     basis, _ = manifold(model)
@@ -111,7 +127,7 @@ def steady_states(model: Model, initial: Start) -> list[SteadyState]:
 
 
 def _places(model: Model, start: Array, basis: Array) -> Iterator[tuple[bool, Array]]:
-    """Initial guesses: where the rate equations end, then random counts with the same totals."""
+    """Initial guesses: the long-time solution, then random counts with the same totals."""
     with contextlib.suppress(InputError):
         yield True, _follow(model, start)
     rng = np.random.default_rng(0)
@@ -119,7 +135,7 @@ def _places(model: Model, start: Array, basis: Array) -> Iterator[tuple[bool, Ar
     scale = 3 * max(start.max(), *(float(p.size or 1) for p in model.pool_specs))
     place = start.copy()
     for _ in range(_STARTS):
-        for _ in basis.T:  # hit and run
+        for _ in basis.T:  # hit-and-run sampling
             direction = basis @ rng.standard_normal(basis.shape[1])
             with np.errstate(divide="ignore", invalid="ignore"):
                 ends = np.stack([-place, np.minimum(top, scale) - place]) / direction
@@ -172,7 +188,7 @@ def _newton(model: Model, place: Array, basis: Array) -> Array | None:
 
 
 def _is_stationary(table: Any, counts: Array, largest: float, tolerance: float) -> bool:
-    """Whether the drift is that of deviations within a tolerance."""
+    """Whether the drift is smaller than that of relative deviations by `tolerance`."""
     deviations = np.maximum(counts, 1e-6 * largest)
     linear = np.abs(table.jacobian(counts)) @ deviations
     return bool((np.abs(table.drift(counts)) <= tolerance * linear).all())

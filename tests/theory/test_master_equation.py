@@ -274,12 +274,12 @@ def test_what_is_not_a_model_is_refused_at_rest(theory):
         ),
         (
             lambda m: js.master_equation(m, [1], Thermal(1.0)),
-            r"more than 100000 states \(1.162e\+06 in its start alone\)",
+            r"more than 100000 states \(1.162e\+06 in its initial distribution alone\)",
         ),
         (lambda m: js.stationary(m, (9, 9, 9), max_states=50), "has more than 50 states"),
         (lambda m: js.master_equation(m, [1], (1, 1, 1), {"C": 3}), "`truncate`: unknown pool 'C'"),
         (lambda m: js.master_equation(m, [1], (1, 1, 1), 5), "`truncate` must give a largest"),
-        (lambda m: js.master_equation(m, [1], (4, 1, 1), {"A": 3}), "leaves out every state"),
+        (lambda m: js.master_equation(m, [1], (4, 1, 1), {"A": 3}), "excludes every initial state"),
         (lambda m: js.master_equation(m, [1], (1.5, 1, 1)), "must be a whole number"),
         (lambda m: js.master_equation(m, [1], (1, 1, 1)).marginal("C"), "unknown pool 'C'"),
         (lambda m: js.master_equation(m, [1], (1, 1, 1)).average([1, 2]), "`values` must hold one"),
@@ -294,7 +294,7 @@ def test_refused(call, match):
 
 def test_what_grows_without_end_is_refused():
     model = js.Model([js.Pool.mass_action("X")], [js.Channel("birth", 3.0, {}, {"X": 1})])
-    with pytest.raises(js.InputError, match=r"more than 1000 states \(perhaps no end\)"):
+    with pytest.raises(js.InputError, match=r"more than 1000 states \(possibly infinitely many\)"):
         js.master_equation(model, [1], (0,), max_states=1000)
 
 
