@@ -28,7 +28,7 @@ class StoreError(OSError):
 
 
 class DamagedError(StoreError):
-    """The content of a file is not what was written to it, so that reading it again does not help."""
+    """The content of a file is not what was written to it, and reading it again does not help."""
 
 
 class StoreWarning(UserWarning):

@@ -140,13 +140,13 @@ def test_levels_without_a_reservoir():
     [
         (lambda: w.periodic([[1, 2], [3, 4]], 1.0, f=0.5), "must be Hermitian"),
         (lambda: w.periodic([1, 2], 1.0, f=0.5), "square matrices"),
-        (lambda: w.periodic(ROTATING, 1.0, f=0.5), "need its `period`"),
-        (lambda: w.periodic(lambda _: np.eye(2), 1.0, f=0.5), "needs its `period`"),
+        (lambda: w.periodic(ROTATING, 1.0, f=0.5), "require `period`"),
+        (lambda: w.periodic(lambda _: np.eye(2), 1.0, f=0.5), "requires `period`"),
         (
             lambda: w.periodic(lambda t: np.eye(2) * (t < 0.1), 1.0, f=0.5, period=1.0),
             "has jumps in time",
         ),
-        (lambda: w.periodic(np.eye(2), 0.0, f=0.5), "> 0 for one level at least"),
+        (lambda: w.periodic(np.eye(2), 0.0, f=0.5), "> 0 for at least one level"),
         (lambda: w.periodic(np.eye(2), -1.0, f=0.5), "`gamma` must be ≥ 0"),
         (lambda: w.periodic(np.eye(2), 1.0, f=1.5), "`f` must be from 0 to 1"),
         (lambda: w.periodic(np.eye(2), 1.0), "either `f` or both `T` and `mu`"),

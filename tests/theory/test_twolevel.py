@@ -284,7 +284,7 @@ def test_counting_statistics():
         (lambda: w.quantised_mode(1, 0, 1, 1, 1, 1, 1, f_u=0, f_l=0, n_b=-1), "`n_b` must be ≥ 0"),
         (
             lambda: w.quantised_mode(1, 0, 1, 1, 1, 1, 1, f_u=0, f_l=0, n_b=5, cutoff=3),
-            "`cutoff` = 3 leaves the weight",
+            "`cutoff` = 3 is too small: its probability is",
         ),
         (
             lambda: w.quantised_mode(9, 0, -1, 1, 1, 1, 9, f_u=0, f_l=0, T_b=1, energies="bare"),

@@ -17,7 +17,7 @@ from .liouvillian import field_generator
 
 @dataclass(frozen=True, eq=False)
 class ClassicalField:
-    """Steady state in a classical field; every attribute may be an array, by broadcasting.
+    """Steady state in a classical field; attributes are arrays when a parameter is an array.
 
     Attributes
     ----------
@@ -26,6 +26,7 @@ class ClassicalField:
     R : float
         Net rate u → l (W A12).
     occupation_u, occupation_l : float
+        Occupations σ_uu and σ_ll of the levels.
     coherence : complex
         σ_ul in the rotating frame (W A8).
     """
@@ -62,7 +63,10 @@ class ClassicalField:
 
     @property
     def entropy_production(self) -> float:
-        """Entropy production of the reservoirs per second (W 15); needs T and μ of both."""
+        """Entropy production of the reservoirs per second (W 15).
+
+        It is defined only for reservoirs with a temperature and a chemical potential.
+        """
         parts, reservoirs = [], self.parameters.reservoirs
         for name, energy, sign in (("u", self.E_u, -1), ("l", self.E_l, 1)):
             if reservoirs[name] is None:
@@ -74,7 +78,7 @@ class ClassicalField:
         return self.R * sum(parts)
 
     def flows(self, state: tuple[Any, Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Particle and energy flows from the reservoirs in any state (W A6, A7).
+        """Particle and energy flows from the reservoirs for any density matrix (W A6, A7).
 
         Parameters
         ----------
@@ -83,8 +87,10 @@ class ClassicalField:
 
         Returns
         -------
-        particles, energies : dict
-            By reservoir; the energies with the work of the light under "light" (W A5).
+        particles : dict
+            Electrons per second from each reservoir, "u" and "l".
+        energies : dict
+            Energy per second from each reservoir, and the power of the light as "light" (W A5).
         """
         p, (upper, lower, coherence) = self.parameters, state
         y = np.conj(p.epsilon) * coherence
@@ -110,51 +116,80 @@ class ClassicalField:
         Returns
         -------
         occupation_u, occupation_l, coherence : ndarray, shape (n_times,)
+            σ_uu, σ_ll and σ_ul.
+
+        Raises
+        ------
+        InputError
+            When `start` is not a density matrix, or a parameter is an array.
+
+        Examples
+        --------
+        >>> from jumpsim.theory import twolevel
+        >>> state = twolevel.classical_field(1.0, 0.0, 1.0, 1.0, 1.0, 0.5, f_u=1.0, f_l=0.0)
+        >>> print(state.evolve([0, 1])[0].round(4))  # occupation of the upper level
+        [0.     0.5938]
         """
         from scipy.linalg import expm
 
-        away, rest, matrix = self._away(start)
-        moved = [expm(matrix * t) @ away + rest for t in as_times(times)]
+        deviation, limit, matrix = self._deviation(start)
+        moved = [expm(matrix * t) @ deviation + limit for t in as_times(times)]
         upper, lower, real_part, imaginary = np.array(moved).T
         return upper, lower, real_part + 1j * imaginary
 
-    def given(self, times: Times, start: tuple[float, float, complex] = (0.0, 0.0, 0.0)) -> Array:
-        """Net number of quanta emitted into the field since t = 0, ∫R dt, shape (n_times,).
+    def emitted_quanta(
+        self, times: Times, start: tuple[float, float, complex] = (0.0, 0.0, 0.0)
+    ) -> Array:
+        """Net number of quanta emitted into the field since t = 0, ∫R dt.
 
-        Arguments as in `evolve`.
+        Parameters
+        ----------
+        times, start
+            As for `evolve`.
+
+        Returns
+        -------
+        ndarray, shape (n_times,)
+
+        Raises
+        ------
+        InputError
+            As for `evolve`.
         """
         from scipy.linalg import expm
 
-        away, rest, matrix = self._away(start)
+        deviation, limit, matrix = self._deviation(start)
         epsilon = self.parameters.epsilon
         rate = np.array([0, 0, -2 * epsilon.imag, 2 * epsilon.real])  # R = 2 Im(ε* σ)
-        gone = [np.linalg.solve(matrix, expm(matrix * t) @ away - away) for t in as_times(times)]
-        return np.array(gone) @ rate + as_times(times) * (rate @ rest)
+        times = as_times(times)
+        changes = [expm(matrix * t) @ deviation - deviation for t in times]
+        transient = np.array([np.linalg.solve(matrix, change) for change in changes])
+        return transient @ rate + times * (rate @ limit)
 
     @property
     def counting(self) -> PhotonCounting:
         """Long-time statistics of the net number of quanta emitted into the field."""
         if np.ndim(self.R):
-            raise InputError("counting statistics are found for one set of parameters")
+            raise InputError("counting statistics are for one set of parameters, not for arrays")
         return PhotonCounting(partial(field_generator, self.parameters), 4)
 
-    def _away(self, start: tuple[float, float, complex]) -> tuple[Array, Array, Array]:
-        """Deviation of the start from the steady state, the steady state, and the generator."""
+    def _deviation(self, start: tuple[float, float, complex]) -> tuple[Array, Array, Array]:
+        """Initial deviation from the steady state, the steady state, and the matrix of d/dt."""
         if np.ndim(self.R):
-            raise InputError("a transient is found for one set of parameters, not for arrays")
+            raise InputError("a time evolution is for one set of parameters, not for arrays")
         upper, lower, coherence = start
         first = np.array([upper, lower, np.real(coherence), np.imag(coherence)], float)
         if not (0 <= first[0] <= 1 and 0 <= first[1] <= 1):
             raise InputError("`start` must begin with two occupations from 0 to 1")
         if abs(coherence) ** 2 > min(upper * (1 - lower), lower * (1 - upper)) + 1e-12:
             raise InputError("`start`: the coherence is too large for these occupations")
-        rest = np.array(
+        limit = np.array(
             [self.occupation_u, self.occupation_l, self.coherence.real, self.coherence.imag]
         )
-        return first - rest, rest, self._matrix()
+        return first - limit, limit, self._matrix()
 
     def _matrix(self) -> Array:
-        """Matrix of (W A1-A3) for (σ_uu, σ_ll, Re σ_ul, Im σ_ul)."""
+        """Matrix of the equations (W A1-A3) for (σ_uu, σ_ll, Re σ_ul, Im σ_ul)."""
         p = self.parameters
         a, b, width = p.epsilon.real, p.epsilon.imag, p.width / 2
         rate = np.array([0, 0, -2 * b, 2 * a])  # R = 2 Im(ε* σ)
@@ -195,27 +230,50 @@ def classical_field(
     Parameters
     ----------
     E_u, E_l : float or array_like
-        Bare energies; E_u > E_l is not needed.
+        Bare energies; E_u may be smaller than E_l.
     omega : float or array_like
-        Frequency of the field; 0 is the tunnelling case.
+        Frequency of the field; 0 for tunnelling.
     gamma_u, gamma_l : float or array_like
-        Exchange with the reservoirs, > 0.
+        Exchange rates with the reservoirs, > 0.
     epsilon : complex or array_like
-        Coupling to the field (W 10); 0 means no light.
+        Coupling to the field (W 10); 0 without light.
     **more
-        Fillings `f_u`, `f_l`; or `T_u`, `mu_u`, `T_l`, `mu_l` instead of each, with `energies`
-        "effective" (W 14, 16) or "bare" (W 9): the energies at which the fillings are evaluated.
+        For each reservoir its filling (`f_u`, `f_l`), or its temperature and chemical potential
+        (`T_u`, `mu_u`, `T_l`, `mu_l`). `energies` is "effective" (W 14, 16) or "bare" (W 9): the
+        energies at which the fillings are evaluated.
 
     Returns
     -------
     ClassicalField
-        Arrays broadcast against each other.
+        For arrays as parameters, which are broadcast, its attributes are arrays.
+
+    Raises
+    ------
+    InputError
+        When a parameter is not valid.
+
+    Examples
+    --------
+    >>> from jumpsim.theory import twolevel
+    >>> print(twolevel.classical_field(1.0, 0.0, 1.0, 1.0, 1.0, 0.5, f_u=1.0, f_l=0.0))
+    two-level system in a classical field, ω = 1, Δ = 0
+      R = 0.25; occupations u 0.75, l 0.25
+      effective energies u 1, l 0; fillings 1, 0
     """
     return field_state(field_parameters(E_u, E_l, omega, gamma_u, gamma_l, epsilon, **more))
 
 
 def field_state(p: FieldParameters) -> ClassicalField:
-    """Steady state for `FieldParameters`, see `classical_field`."""
+    """Steady state in a classical field for given parameters (W A8-A12).
+
+    Parameters
+    ----------
+    p : FieldParameters
+
+    Returns
+    -------
+    ClassicalField
+    """
     inversion = (p.f_u - p.f_l) / (1 + p.alpha * p.width / (p.gamma_u * p.gamma_l))
     rate = p.alpha * inversion
     return ClassicalField(

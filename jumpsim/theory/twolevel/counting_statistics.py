@@ -1,8 +1,9 @@
 """Full counting statistics of the steady state, from the tilted generator.
 
-What is counted is the net number of electrons from reservoir u. At long times it is the number of
-photons emitted: the two differ by the occupation of the levels, which is bounded. Photons counted
-at the bath have the same mean, but the photon number is unbounded, and rare large ones would
+The counted quantity is the net number of electrons from reservoir u. At long times it has the same
+statistics as the number of emitted photons, because the two differ by the occupations of the
+levels, which are bounded. The number of photons that the bath receives has the same mean, but
+differs by the photon number of the mode, which is unbounded: rare large photon numbers would
 dominate λ(s).
 """
 
@@ -12,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-_DENSE = 1500  # unknowns up to which all eigenvalues are found
+_DENSE = 1500  # largest number of unknowns for which all eigenvalues are computed
 
 
 class PhotonCounting:
-    """Net number of electrons from reservoir u, equal to that of emitted photons at long times.
+    """Long-time statistics of the net number of electrons from reservoir u, or emitted photons.
 
     Parameters
     ----------
     generator : callable
-        From weights of channels, by name, to the tilted generator (a sparse matrix).
+        Takes the weights of channels, by name, and returns the tilted generator (sparse).
     populations : int
-        How many of its unknowns are populations; they come first.
+        Number of its unknowns that are populations; these are the first ones.
     """
 
     def __init__(self, generator: Callable[[Mapping[str, float]], Any], populations: int) -> None:
@@ -31,7 +32,7 @@ class PhotonCounting:
 
     @property
     def rate(self) -> float:
-        """Mean number per second, equal to R."""
+        """Mean number of emitted photons per second, equal to R."""
         return self._rates[0]
 
     @property
@@ -51,8 +52,8 @@ class PhotonCounting:
         from scipy.sparse.linalg import splu
 
         one, two, half = (self._generator(tilt) for tilt in (1.0, 2.0, 0.5))
-        first = (two - half) / 1.5  # derivatives by the logarithm of the tilt, exactly
-        second = (two + half - 2 * one) * 2
+        first = (two - half) / 1.5  # exact first derivative with respect to s = ln(tilt)
+        second = (two + half - 2 * one) * 2  # exact second derivative
         norm = np.zeros(one.shape[0])
         norm[: self._populations] = 1.0
         matrix = one.tolil()
@@ -71,11 +72,22 @@ class PhotonCounting:
         Parameters
         ----------
         s : float
+            Counting field.
 
         Returns
         -------
         float
-            λ(s) = λ(-A - s) with the affinity A = x_b + x_l - x_u of the parameters.
+            λ(s) per second. It has the symmetry λ(s) = λ(-A - s) with the affinity
+            A = x_b + x_l - x_u of the parameters (fluctuation theorem).
+
+        Examples
+        --------
+        >>> from jumpsim.theory import twolevel
+        >>> state = twolevel.classical_field(1.0, 0.0, 1.0, 1.0, 1.0, 0.5, f_u=1.0, f_l=0.0)
+        >>> print(state.counting)
+        photons emitted: 0.25 per second, Fano factor 0.25
+        >>> abs(state.counting.generating(0.0)) < 1e-12
+        True
         """
         from scipy.sparse.linalg import eigs
 

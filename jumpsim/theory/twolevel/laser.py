@@ -13,13 +13,13 @@ from ...utils.typing import Array
 
 @dataclass(frozen=True, eq=False)
 class Laser:
-    """Steady state with a classical amplitude of the mode.
+    """Steady state of the semiclassical laser: the amplitude of the mode is a classical number.
 
     Attributes
     ----------
     parameters : ModeParameters
     threshold : float
-        Inversion f_u - f_l from which the laser oscillates; infinite without coupling.
+        Inversion f_u - f_l above which the laser oscillates; infinite without coupling.
     """
 
     parameters: ModeParameters
@@ -41,11 +41,11 @@ class Laser:
 
     @property
     def omega(self) -> float:
-        """Frequency of oscillation (W 30), pulled towards E_u - E_l; refused below threshold."""
+        """Frequency of oscillation (W 30), pulled towards E_u - E_l; InputError below threshold."""
         p = self.parameters
         if not self.lasing:
             raise InputError(
-                f"below threshold there is no oscillation, and no frequency: f_u - f_l = "
+                f"below threshold there is no oscillation: f_u - f_l = "
                 f"{p.f_u - p.f_l:.6g}, but {self.threshold:.6g} is needed"
             )
         return p.effective[2]
@@ -77,15 +77,27 @@ def laser(
     E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b : float
         As for `quantised_mode`.
     f_u, f_l : float
-        Fillings.
+        Fillings of the electron reservoirs.
 
     Returns
     -------
     Laser
 
+    Raises
+    ------
+    InputError
+        When a parameter is not valid.
+
     Notes
     -----
-    (W 25) must read i g a (σ_uu - σ_ll), as in (W 28); as it is printed nothing would oscillate.
+    The term of (W 25) must be i g a (σ_uu - σ_ll), as in (W 28). With the sign that is printed in
+    (W 25) there would be no oscillation.
+
+    Examples
+    --------
+    >>> from jumpsim.theory import twolevel
+    >>> print(twolevel.laser(1.0, 0.0, 1.0, 0.5, 1.0, 1.0, 0.1, f_u=1.0, f_l=0.0))
+    laser, threshold f_u - f_l = 0.2, here 1: |a|² = 4 at ω = 1
     """
     p = mode_parameters(
         E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, f_u=f_u, f_l=f_l, n_b=0.0
@@ -106,7 +118,7 @@ def bloch_gain(
     f_u: Callable[[Any], Any],
     f_l: Callable[[Any], Any],
 ) -> tuple[Array, Array]:
-    """Net rate u → l of subband states with one k, up to a constant (W 31).
+    """Net rate u → l between subband states of equal wave vector k, up to a constant (W 31).
 
     Parameters
     ----------
@@ -115,13 +127,32 @@ def bloch_gain(
     E_k : float or array_like
         Energy of the lateral motion.
     gamma_u, gamma_l : float
+        Scattering rates of the subbands, not both 0.
     f_u, f_l : callable
         Occupations of the subbands as functions of the lateral energy.
 
     Returns
     -------
     exact, effective : float or ndarray
-        As (W 31), and with both occupations taken at their effective energies alone (W 14).
+        The rate of (W 31), and the rate with both occupations evaluated at the effective energies
+        (W 14).
+
+    Raises
+    ------
+    InputError
+        When a parameter is not valid.
+
+    Examples
+    --------
+    Without detuning both expressions agree.
+
+    >>> import numpy as np
+    >>> from jumpsim.theory import twolevel
+    >>> exact, effective = twolevel.bloch_gain(
+    ...     0.0, 1.0, 1.0, 1.0, lambda E: np.exp(-E), lambda E: 0 * E
+    ... )
+    >>> round(float(exact), 4), round(float(effective), 4)
+    (0.7358, 0.7358)
     """
     detuning, E_k = real(detuning=detuning, E_k=E_k)
     gamma_u, gamma_l = check_rates(gamma_u=gamma_u, gamma_l=gamma_l)

@@ -1,4 +1,4 @@
-"""Linear equations of two levels and a mode: populations and coherences of |u, n⟩, |l, n+1⟩."""
+"""Linear equations of populations and of the coherences between |u, n⟩ and |l, n+1⟩."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,20 +12,24 @@ EMPTY, UPPER, LOWER, BOTH = range(4)
 
 
 def generator(p: ModeParameters, cutoff: int, weights: Mapping[str, float] | None = None) -> Any:
-    """Matrix of d/dt for 4(N+1) populations and the real and imaginary parts of N coherences.
+    """Generator of the density matrix of two levels and a quantised mode (W 18).
+
+    The unknowns are 4(N+1) populations, then the real parts of N coherences, then their imaginary
+    parts.
 
     Parameters
     ----------
     p : ModeParameters
     cutoff : int
-        N, the largest photon number; nothing is created beyond it.
+        The largest photon number N; transitions to larger ones are suppressed.
     weights : dict of str to float, optional
-        Factor of the gain terms of each channel's jumps, by name (default 1): e^s gives the tilted
-        generator that counts them, 0 the evolution without such jumps.
+        Factor of the gain terms of the jumps of each channel, by name (default 1): e^s gives the
+        tilted generator that counts these jumps, 0 the evolution conditioned on no such jump.
 
     Returns
     -------
-    sparse array
+    sparse array, shape (6N + 4, 6N + 4)
+        Per second.
     """
     from scipy import sparse
 
@@ -65,7 +69,7 @@ def generator(p: ModeParameters, cutoff: int, weights: Mapping[str, float] | Non
     for row, sign in ((upper, -2), (lower, 2)):
         put(row, im, sign * a)
         put(row, re, -sign * b)
-    # Created in |l, k+1⟩ only up to the cutoff: the last one loses nothing upwards.
+    # No photon is created in |l, k+1⟩ at the cutoff, so that the last coherence has no such loss.
     above = np.where(k + 1 < cutoff, k + 2, 0.0)
     decay = (p.gamma_u + p.gamma_l + out * (2 * k + 1) + into * (k + 1 + above)) / 2
     for part in (re, im):
@@ -84,7 +88,9 @@ def generator(p: ModeParameters, cutoff: int, weights: Mapping[str, float] | Non
 
 
 def field_generator(p: FieldParameters, weights: Mapping[str, float] | None = None) -> Any:
-    """Matrix of d/dt for 4 populations and one coherence (real, imaginary) in a classical field.
+    """Generator of the density matrix of two levels in a classical field (W A1-A3).
+
+    The unknowns are 4 populations, then the real and the imaginary part of the coherence.
 
     Parameters
     ----------
@@ -94,7 +100,8 @@ def field_generator(p: FieldParameters, weights: Mapping[str, float] | None = No
 
     Returns
     -------
-    sparse array
+    sparse array, shape (6, 6)
+        Per second.
     """
     from scipy import sparse
 
@@ -119,7 +126,19 @@ def field_generator(p: FieldParameters, weights: Mapping[str, float] | None = No
 
 
 def unpacked(vectors: Array, cutoff: int) -> tuple[Array, ComplexArray]:
-    """Populations (..., 4, N + 1) and complex coherences (..., N) of solution vectors."""
+    """Populations and coherences of solution vectors.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (..., 6N + 4)
+    cutoff : int
+        The largest photon number N.
+
+    Returns
+    -------
+    populations : ndarray, shape (..., 4, N + 1)
+    coherences : ndarray of complex, shape (..., N)
+    """
     size = 4 * (cutoff + 1)
     populations = vectors[..., :size].reshape(*vectors.shape[:-1], 4, cutoff + 1)
     real_part, imaginary = vectors[..., size : size + cutoff], vectors[..., size + cutoff :]
@@ -129,7 +148,21 @@ def unpacked(vectors: Array, cutoff: int) -> tuple[Array, ComplexArray]:
 def packed(
     populations: Array, cutoff: int, coherences: ComplexArray | Sequence[complex] = ()
 ) -> Array:
-    """Vector of populations (4, n) and complex coherences, the inverse of `unpacked`."""
+    """Solution vector of given populations and coherences, the inverse of `unpacked`.
+
+    Parameters
+    ----------
+    populations : ndarray, shape (4, n)
+        At most N + 1 photon numbers; the others have the population 0.
+    cutoff : int
+        The largest photon number N.
+    coherences : array_like of complex, optional
+        At most N; the others are 0.
+
+    Returns
+    -------
+    ndarray, shape (6N + 4,)
+    """
     size = 4 * (cutoff + 1)
     vector = np.zeros(size + 2 * cutoff)
     vector[:size].reshape(4, -1)[:, : populations.shape[1]] = populations
@@ -139,7 +172,21 @@ def packed(
 
 
 def propagated(matrix: Any, vector: Array, times: Array) -> Array:
-    """Solutions (n_times, ...) of d/dt v = matrix v from `vector` at t = 0."""
+    """Solve dv/dt = matrix v.
+
+    Parameters
+    ----------
+    matrix : sparse array, shape (n, n)
+    vector : ndarray, shape (n,)
+        v at t = 0.
+    times : ndarray, shape (n_times,)
+        Seconds, increasing.
+
+    Returns
+    -------
+    ndarray, shape (n_times, n)
+        v at each time.
+    """
     from scipy.sparse.linalg import expm_multiply
 
     out = [vector]

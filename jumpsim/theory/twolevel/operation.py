@@ -1,4 +1,4 @@
-"""Operation of the two-level system as a machine, and its efficiency."""
+"""Modes of operation of the two-level system as a thermodynamic machine, and its efficiency."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +18,11 @@ class Operation:
         "light-emitting diode", "cooling light-emitting diode", "thermal emitter", "solar cell" or
         "absorber".
     efficiency : float
-        Light over electrical power for a diode, electrical power over light for a solar cell; NaN
-        otherwise.
+        Power of the light divided by the electrical power for a diode, and the inverse for a solar
+        cell; NaN otherwise.
     bound : float
-        Upper bound by the second law: 1/(1 - T/T_b) for a diode with T < T_b, infinite for one with
-        T ≥ T_b, 1 - T/T_b (Carnot) for a solar cell; NaN otherwise.
+        Upper bound of the efficiency by the second law: 1/(1 - T/T_b) for a diode with T < T_b,
+        infinite for a diode with T ≥ T_b, 1 - T/T_b (Carnot) for a solar cell; NaN otherwise.
     """
 
     kind: str
@@ -41,11 +41,26 @@ def operation(steady: Any) -> Operation:
     Parameters
     ----------
     steady : QuantisedMode
-        Given by temperatures and chemical potentials, T_u = T_l.
+        Its parameters must contain temperatures and chemical potentials.
 
     Returns
     -------
     Operation
+        "machine between three temperatures" when T_u ≠ T_l.
+
+    Raises
+    ------
+    InputError
+        When the parameters contain fillings instead of temperatures.
+
+    Examples
+    --------
+    >>> from jumpsim.theory import twolevel
+    >>> mode = twolevel.quantised_mode(
+    ...     1.0, 0.0, 1.0, 0.1, 1.0, 1.0, 1.0, T_u=0.5, mu_u=1.0, T_l=0.5, mu_l=0.0, T_b=0.2
+    ... )
+    >>> print(operation(mode))
+    light-emitting diode, efficiency 1 (at most inf)
     """
     reservoirs = steady.parameters.reservoirs
     if None in reservoirs.values():

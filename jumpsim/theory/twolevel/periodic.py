@@ -1,11 +1,12 @@
 """Fermionic levels with a periodic or static one-body Hamiltonian and local reservoirs (W App. C).
 
-With σ_ij = ⟨c_j† c_i⟩ and reservoirs that each exchange electrons with one level,
+With σ_ij = ⟨c_j† c_i⟩ and reservoirs that exchange electrons with one level each,
 
     dσ/dt = -i [h(t), σ] - {γ, σ}/2 + γ f,
 
-closed because the Hamiltonian is one-body. The periodic steady state is found in harmonics of the
-drive, σ(t) = Σ_k σ_k e^(-ikωt), as many as carry weight.
+which is a closed equation because the Hamiltonian is one-body. The periodic steady state is
+computed as a Fourier series σ(t) = Σ_k σ_k e^(-ikωt) in the harmonics of the drive; terms with
+negligible weight are omitted.
 """
 
 from dataclasses import dataclass
@@ -15,14 +16,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ... import units
-from ...errors import InputError, positive_number, whole_number
+from ...errors import InputError, whole_number
 from ...systems.twolevel.parameters import ENERGIES, check_rates
 from ...utils.typing import Array, ComplexArray
+from .harmonics import hamiltonian_harmonics, responses
 
-_TAIL = 1e-13  # weight of the last harmonic, relative to the first
-_MOST_HARMONICS = 512
-_LEAST_FLOW = 1e-10  # particle flow over rate below which an energy per particle means nothing
-_SAME = 1e-6  # effective energies closer than this belong to one solution
+_LEAST_FLOW = 1e-10  # smallest ratio of particle flow and rate for an energy per particle
+_SAME = 1e-6  # solutions whose effective energies differ by less are the same
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +34,17 @@ class PeriodicState:
     hamiltonian : dict of int to ndarray
         Harmonics h_k of h(t) = Σ_k h_k e^(-ikωt).
     omega : float
-        2π over the period; 0 for a static Hamiltonian.
+        2π/period of the drive; 0 for a static Hamiltonian.
     gamma : ndarray, shape (n_levels,)
-        Rates to the reservoirs; 0 for a level without.
+        Exchange rates with the reservoirs; 0 for a level without a reservoir.
     f : ndarray, shape (n_levels,)
         Fillings of the reservoirs.
     T, mu : ndarray or None
-        Of the reservoirs, where the fillings follow from them.
+        Temperatures and chemical potentials of the reservoirs; None when fillings were given.
     harmonics : ndarray, shape (2K + 1, n_levels, n_levels)
-        σ_k, from -K to K.
+        σ_k for k from -K to K.
     iterations : int
-        Steps to self-consistency; 0 where fillings were given.
+        Number of iterations to self-consistency; 0 when fillings were given.
     """
 
     hamiltonian: dict[int, ComplexArray]
@@ -79,7 +79,7 @@ class PeriodicState:
 
     @property
     def effective_energies(self) -> Array:
-        """Energy over particle flow of each reservoir (W C3); NaN for a level without one."""
+        """Ratio of energy and particle flow of each reservoir (W C3); NaN without a reservoir."""
         return _energies(self)
 
     @property
@@ -92,12 +92,22 @@ class PeriodicState:
         return float(-(heat[used] / self.T[used]).sum())
 
     def at(self, time: float) -> ComplexArray:
-        """σ at one time, in seconds."""
+        """Density matrix σ at one time.
+
+        Parameters
+        ----------
+        time : float
+            Seconds.
+
+        Returns
+        -------
+        ndarray of complex, shape (n_levels, n_levels)
+        """
         k = np.arange(len(self.harmonics)) - len(self.harmonics) // 2
         return np.tensordot(np.exp(-1j * k * self.omega * time), self.harmonics, axes=1)
 
     def _product(self, derivative: int) -> ComplexArray:
-        """Average of h σ, or of ∂h/∂t σ."""
+        """Average over a period of h σ (derivative = 0) or of ∂h/∂t σ (derivative = 1)."""
         middle = len(self.harmonics) // 2
         total: Any = 0.0
         for k, h in self.hamiltonian.items():
@@ -126,31 +136,33 @@ def periodic(
     mu: Any = None, energies: str = "effective", start: ArrayLike | None = None,
     damping: float = 0.3, tolerance: float = 1e-10, max_iterations: int = 10_000,
 ) -> PeriodicState:  # fmt: skip
-    """Periodic steady state, with fillings that are given or self-consistent (W C1-C4, 16).
+    """Periodic steady state, for given fillings or for self-consistent ones (W C1-C4, 16).
 
     Parameters
     ----------
     hamiltonian : array_like, callable or dict of int to array_like
-        A static h; a function of time (seconds) with the period; or its harmonics h_k in
-        h(t) = Σ_k h_k e^(-ikωt), where h_(-k) = h_k† may be left out.
+        A static Hamiltonian h; a periodic function of the time in seconds; or the harmonics h_k of
+        h(t) = Σ_k h_k e^(-ikωt), where h_(-k) = h_k† may be omitted.
     gamma : array_like, shape (n_levels,)
-        Rates to the reservoirs; 0 for a level without.
+        Exchange rates with the reservoirs; 0 for a level without a reservoir.
     period : float, optional
         Seconds; None for a static Hamiltonian.
     f : array_like, optional
-        Fillings; or T and mu of every reservoir instead.
+        Fillings of the reservoirs. Without them T and mu are needed.
     T, mu : array_like, optional
+        Temperatures and chemical potentials of the reservoirs.
     energies : str
-        "effective": fillings at the energies that the flows carry, found by iteration; "bare": at
-        the period's average of the diagonal.
+        Energies at which the fillings are evaluated. "effective": energy flow divided by particle
+        flow, found by iteration; "bare": the diagonal of h, averaged over a period.
     start : array_like, optional
-        Effective energies from which the iteration begins; the bare ones by default. There may be
+        Initial effective energies of the iteration, by default the bare energies. There may be
         several solutions: see `periodic_solutions`.
     damping : float
-        Part of the old energies that is kept in a step, 0 ≤ damping < 1.
+        Weight of the previous energies in each iteration, 0 ≤ damping < 1.
     tolerance : float
-        Largest change of an energy in the last step.
+        Largest change of an energy in the last iteration.
     max_iterations : int
+        Largest number of iterations.
 
     Returns
     -------
@@ -159,7 +171,15 @@ def periodic(
     Raises
     ------
     InputError
-        When an iteration does not end, or a particle flow vanishes, where W C3 has no meaning.
+        When an argument is not valid, the iteration does not converge, or a particle flow vanishes,
+        so that the effective energy (W C3) is not defined.
+
+    Examples
+    --------
+    >>> from jumpsim.theory import twolevel
+    >>> state = twolevel.periodic([[1.0, 0.5], [0.5, 0.0]], gamma=[1.0, 1.0], f=[1.0, 0.0])
+    >>> print(state.particle_flows.round(6))
+    [ 0.166667 -0.166667]
     """
     system = _System.of(hamiltonian, gamma, period)
     size, gamma = len(system.gamma), system.gamma
@@ -187,14 +207,14 @@ def periodic(
         energy = damping * energy + (1 - damping) * found
     raise InputError(
         f"the effective energies still change by {np.abs(found - energy).max():.2g} after "
-        f"{max_iterations} iterations; give another `start`, a `damping` nearer to 1, or use "
+        f"{max_iterations} iterations; give another `start`, a `damping` closer to 1, or use "
         "`periodic_solutions`"
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _System:
-    """Levels and rates, with the response to every filling."""
+    """Levels and rates, with the linear response of σ to each filling."""
 
     hamiltonian: dict[int, ComplexArray]
     omega: float
@@ -203,13 +223,13 @@ class _System:
 
     @classmethod
     def of(cls, hamiltonian: Any, gamma: Any, period: float | None) -> "_System":
-        harmonics, omega = _harmonics(hamiltonian, period)
+        harmonics, omega = hamiltonian_harmonics(hamiltonian, period)
         gamma = np.broadcast_to(check_rates(gamma=gamma)[0], (len(harmonics[0]),)).astype(float)
         if not (gamma > 0).any():
             raise InputError(
-                "`gamma` must be > 0 for one level at least, or there is no steady state"
+                "`gamma` must be > 0 for at least one level; otherwise there is no steady state"
             )
-        return cls(harmonics, omega, gamma, _responses(harmonics, omega, gamma))
+        return cls(harmonics, omega, gamma, responses(harmonics, omega, gamma))
 
     @property
     def bare(self) -> Array:
@@ -234,26 +254,43 @@ def periodic_solutions(
     seed: int = 0,
     tolerance: float = 1e-10,
 ) -> list[PeriodicState]:
-    """Self-consistent solutions found from several starts; there may be more than one.
+    """Self-consistent periodic steady states, of which there may be several.
 
-    A root is sought from each start, which also finds solutions that the iteration does not reach.
+    The equations of self-consistency are solved by a root finder from several initial energies. It
+    also finds solutions to which the iteration of `periodic` does not converge.
 
     Parameters
     ----------
     hamiltonian, gamma, T, mu, period
         As for `periodic`.
     starts : int
-        Number of starts: the bare energies, then random ones around them.
+        Number of initial energies: the bare ones, then random ones around them.
     spread : float, optional
-        Standard deviation of the random starts; by default the largest entry of the Hamiltonian.
+        Standard deviation of the random initial energies; by default the largest entry of the
+        Hamiltonian.
     seed : int
+        Seed of the random initial energies.
     tolerance : float
         Largest difference between the assumed effective energies and those of the flows.
 
     Returns
     -------
     list of PeriodicState
-        Different ones, in the order in which they were found; empty when none was.
+        Distinct solutions in the order in which they were found; empty when none was found.
+
+    Raises
+    ------
+    InputError
+        When an argument is not valid.
+
+    Examples
+    --------
+    >>> from jumpsim.theory import twolevel
+    >>> found = twolevel.periodic_solutions(
+    ...     [[1.0, 0.5], [0.5, 0.0]], [1.0, 1.0], T=1.0, mu=[1.0, -1.0], starts=5
+    ... )
+    >>> [round(state.entropy_production, 4) for state in found]
+    [0.1467]
     """
     from scipy.optimize import root
 
@@ -270,7 +307,7 @@ def periodic_solutions(
 
     def mismatch(energy: Any) -> Array:
         found = state(energy)
-        # Flow times mismatch, so that it stays finite where a flow passes through zero.
+        # Multiplied by the particle flow, so that it is finite where a flow changes its sign.
         return (found.energy_flows[used] - energy * found.particle_flows[used]) / system.gamma[used]
 
     rng = np.random.default_rng(seed)
@@ -281,92 +318,12 @@ def periodic_solutions(
         solution = state(answer)
         flows = np.abs(solution.particle_flows[used]) / system.gamma[used]
         if not np.isfinite(answer).all() or flows.min() < _LEAST_FLOW:
-            continue  # a particle flow vanishes there: not an energy per particle
+            continue  # a particle flow vanishes: the energy per particle is not defined
         if np.abs(solution.effective_energies[used] - answer).max() > tolerance:
             continue
         if all(np.abs(answer - s.effective_energies[used]).max() > _SAME for s in solutions):
             solutions.append(solution)
     return solutions
-
-
-def _harmonics(hamiltonian: Any, period: float | None) -> tuple[dict[int, ComplexArray], float]:
-    """Harmonics by number, both signs, and ω."""
-    omega = 0.0 if period is None else 2 * np.pi / positive_number(period, "period")
-    if callable(hamiltonian):
-        if period is None:
-            raise InputError("a Hamiltonian that is a function of time needs its `period`")
-        given = _sampled(hamiltonian, period)
-    elif isinstance(hamiltonian, dict):
-        given = {int(k): np.array(h, complex) for k, h in hamiltonian.items()}
-    else:
-        given = {0: np.array(hamiltonian, complex)}
-    for k in list(given):
-        given.setdefault(-k, given[k].conj().T)
-    given.setdefault(0, np.zeros_like(next(iter(given.values()))))
-    shapes = {h.shape for h in given.values()}
-    square = (
-        len(shapes) == 1 and len(given[0].shape) == 2 and given[0].shape[0] == given[0].shape[1]
-    )
-    if not square or not all(np.isfinite(h).all() for h in given.values()):
-        raise InputError("the Hamiltonian must be finite square matrices of one size")
-    if any(not np.allclose(given[-k], h.conj().T, atol=1e-10) for k, h in given.items()):
-        raise InputError("the Hamiltonian must be Hermitian: h_(-k) = h_k†")
-    if omega == 0 and len(given) > 1:
-        raise InputError("harmonics of a Hamiltonian need its `period`")
-    return given, omega
-
-
-def _sampled(hamiltonian: Any, period: Any) -> dict[int, ComplexArray]:
-    """Harmonics of a function, from as many samples as they need."""
-    number = 16
-    while True:
-        times = period * np.arange(number) / number
-        values = np.array([np.asarray(hamiltonian(t), complex) for t in times])
-        found = np.fft.ifft(values, axis=0)  # h_k of e^(-ikωt)
-        size = np.abs(found).max(axis=tuple(range(1, found.ndim)))
-        if size[number // 2 - 2 : number // 2 + 2].max() < 1e-12 * max(size.max(), 1e-300):
-            break
-        number *= 2
-        if number > 2 * _MOST_HARMONICS:
-            raise InputError("the Hamiltonian has jumps in time, or another `period`")
-    k = np.fft.fftfreq(number, 1 / number).astype(int)
-    kept = size > 1e-14 * size.max()
-    return {int(n): h for n, h in zip(k[kept], found[kept], strict=True)}
-
-
-def _responses(hamiltonian: Any, omega: float, gamma: Any) -> ComplexArray:
-    """σ_k for a filling of 1 in one reservoir and 0 in the others: the state is linear in them."""
-    reach = max(abs(k) for k in hamiltonian)
-    order = 0 if reach == 0 else 4 * reach
-    while True:
-        sigma = _steady(hamiltonian, omega, gamma, order)
-        size = np.abs(sigma).max(axis=(0, 2, 3))
-        edge = max(size[:reach].max(initial=0.0), size[len(size) - reach :].max(initial=0.0))
-        if reach == 0 or edge < _TAIL * size.max():
-            return sigma
-        order *= 2
-        if order > _MOST_HARMONICS:
-            raise InputError(f"the drive is too slow for harmonics: {order} of them are too few")
-
-
-def _steady(hamiltonian: Any, omega: float, gamma: Any, order: int) -> ComplexArray:
-    """Solve -ikω σ_k = -i Σ_j [h_j, σ_(k-j)] - {γ, σ_k}/2 + γ_α δ_k0 for every reservoir α."""
-    from scipy import sparse
-    from scipy.sparse.linalg import splu
-
-    levels, number = len(gamma), 2 * order + 1
-    one, decay, k = np.eye(levels), np.diag(gamma) / 2, np.arange(-order, order + 1)
-    damped = np.kron(decay, one) + np.kron(one, decay)
-    matrix = sparse.kron(sparse.diags_array(1j * k * omega), sparse.eye_array(levels**2))
-    matrix = matrix - sparse.kron(sparse.eye_array(number), damped)
-    for j, h in hamiltonian.items():
-        turn = -1j * (np.kron(h, one) - np.kron(one, h.T))  # row-major [h, σ]
-        matrix = matrix + sparse.kron(sparse.eye_array(number, k=-j), turn)
-    right = np.zeros((number, levels, levels, levels), complex)
-    for a, rate in enumerate(gamma):
-        right[order, a, a, a] = -rate
-    solution = splu(sparse.csc_array(matrix, dtype=complex)).solve(right.reshape(-1, levels))
-    return np.moveaxis(solution.reshape(number, levels, levels, levels), -1, 0)
 
 
 def _energies(state: PeriodicState) -> Array:
@@ -375,14 +332,14 @@ def _energies(state: PeriodicState) -> Array:
     lost = used & (np.abs(flows) < _LEAST_FLOW * state.gamma)
     if lost.any():
         raise InputError(
-            f"the particle flow into level {int(lost.argmax())} vanishes, so that an energy per "
-            "particle has no meaning there (W C3); give fillings, or another `start`"
+            f"the particle flow into level {int(lost.argmax())} vanishes, so that its energy per "
+            "particle (W C3) is not defined; give fillings, or a different `start`"
         )
     return np.where(used, energies / np.where(used, flows, 1.0), np.nan)
 
 
 def _reservoirs(T: Any, mu: Any, size: int) -> tuple[Array, Array]:
-    """T and μ of every reservoir."""
+    """T and μ of each reservoir as arrays, or InputError."""
     T, mu = (np.broadcast_to(np.asarray(x, float), (size,)) for x in (T, mu))
     if not ((T > 0) & np.isfinite(T) & np.isfinite(mu)).all():
         raise InputError("`T` must be > 0, and `T` and `mu` finite")

@@ -1,8 +1,9 @@
 """Two levels and one quantised mode of light (W III B, Appendix B).
 
-The coupling joins |u, n⟩ and |l, n+1⟩ alone, so that from any start without other coherences the
-density matrix is 4(N+1) populations, of the states empty, u, l, both with n photons, and N
-coherences. Linear equations; the cutoff N grows until the weight above is negligible.
+The coupling connects only the pairs |u, n⟩ and |l, n+1⟩. A density matrix that has no other
+coherences at t = 0 never has any, and consists of 4(N+1) populations, of the electronic states
+empty, u, l and both with n photons, and N coherences. They obey linear equations. The cutoff N is
+increased until the probability of larger photon numbers is negligible.
 """
 
 from collections.abc import Mapping
@@ -21,8 +22,8 @@ from .liouvillian import BOTH, EMPTY, LOWER, UPPER, generator, packed, propagate
 from .operation import Operation, operation
 
 TAIL = 1e-12  # largest weight of the highest photon number with an automatic cutoff
-MOST = 2**15  # photons
-_FIRST = 16
+MOST = 2**15  # largest cutoff
+_FIRST = 16  # smallest automatic cutoff
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class ModeState:
     ----------
     parameters : ModeParameters
     populations : ndarray, shape (..., 4, N + 1)
-        Of empty, u, l, both with n photons.
+        Populations of the electronic states empty, u, l and both, with n photons.
     coherences : ndarray of complex, shape (..., N)
         ⟨u, n|ρ|l, n+1⟩.
     """
@@ -49,7 +50,7 @@ class ModeState:
 
     @property
     def tail(self) -> Any:
-        """Weight of the highest photon number kept."""
+        """Probability of the highest photon number, the cutoff."""
         return self.photons[..., -1]
 
     @property
@@ -59,7 +60,7 @@ class ModeState:
 
     @property
     def g2(self) -> Any:
-        """g²(0) = ⟨n(n-1)⟩/⟨n⟩²; NaN without photons."""
+        """g²(0) = ⟨n(n-1)⟩/⟨n⟩²; NaN when ⟨n⟩ = 0."""
         n = np.arange(self.photons.shape[-1])
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.n > 0, self.photons @ (n * (n - 1.0)) / self.n**2, np.nan)[()]
@@ -76,7 +77,7 @@ class ModeState:
 
     @property
     def Y(self) -> Any:
-        """g* ⟨c_l† c_u a†⟩ (W B4)."""
+        """Expectation value g* ⟨c_l† c_u a†⟩ (W B4)."""
         root = np.sqrt(np.arange(1, self.populations.shape[-1]))
         return np.conj(self.parameters.g) * (self.coherences @ root)
 
@@ -87,7 +88,7 @@ class ModeState:
 
     @property
     def F(self) -> Any:
-        """Spontaneous and stimulated emission less absorption (W B5)."""
+        """Spontaneous plus stimulated emission minus absorption (W B5)."""
         n = np.arange(self.populations.shape[-1])
         upper, lower = self.populations[..., UPPER, :], self.populations[..., LOWER, :]
         return upper.sum(axis=-1) + (upper - lower) @ n
@@ -104,7 +105,7 @@ class ModeState:
 
     @property
     def energy_flows(self) -> dict[str, Any]:
-        """Energy from each reservoir into the system per second, in any state (W B7, B8)."""
+        """Energy from each reservoir into the system per second, for any state (W B7, B8)."""
         p, particles = self.parameters, self.particle_flows
         bare = {"u": (p.E_u, p.gamma_u), "l": (p.E_l, p.gamma_l), "b": (p.omega_cav, p.gamma_b)}
         return {k: e * particles[k] - gamma * self.Y.real for k, (e, gamma) in bare.items()}
@@ -137,7 +138,10 @@ class QuantisedMode(ModeState):
 
     @property
     def entropy_production(self) -> float:
-        """Entropy production of the three reservoirs per second (W 22); needs their T and μ."""
+        """Entropy production of the three reservoirs per second (W 22).
+
+        It is defined only for reservoirs with a temperature and a chemical potential.
+        """
         reservoirs = self.parameters.reservoirs
         for name, given in reservoirs.items():
             if given is None:
@@ -155,13 +159,27 @@ class QuantisedMode(ModeState):
         times : array_like of float or str
             Seconds, increasing, ≥ 0.
         start : mapping
-            "u" and "l": 0 or 1, "photon": their number; or {"populations": (4, n) array}, a
-            mixture of such states.
+            A Fock state, with the occupations "u" and "l", 0 or 1, and the number of photons
+            "photon"; or a mixture of Fock states, {"populations": array of shape (4, n)}.
 
         Returns
         -------
         ModeState
             With one density matrix for each time.
+
+        Raises
+        ------
+        InputError
+            When an argument is not valid, or there are too many photons.
+
+        Examples
+        --------
+        >>> from jumpsim.theory import twolevel
+        >>> mode = twolevel.quantised_mode(
+        ...     1.0, 0.0, 1.0, 0.5, 1.0, 1.0, 1.0, f_u=1.0, f_l=0.0, n_b=0.0
+        ... )
+        >>> print(mode.evolve([0, 1], {"u": 1, "l": 0, "photon": 0}).n.round(4))
+        [0.     0.1072]
         """
         times = as_times(times)
         first = _start(start)
@@ -182,7 +200,7 @@ class QuantisedMode(ModeState):
 
     @property
     def operation(self) -> Operation:
-        """Mode of operation and efficiency; needs T and μ of all reservoirs."""
+        """Mode of operation and efficiency; defined only for reservoirs with T and μ."""
         return operation(self)
 
     def __str__(self) -> str:
@@ -192,7 +210,7 @@ class QuantisedMode(ModeState):
             f"  R = {self.R:.8g}; occupations u {self.occupation_u:.6g}, l "
             f"{self.occupation_l:.6g}; ⟨n⟩ = {self.n:.6g}, g²(0) = {self.g2:.6g}",
             f"  effective energies u {self.E_u:.6g}, l {self.E_l:.6g}, photon {self.E_ph:.6g}",
-            f"  {self.populations.shape[1] - 1} photons kept, weight {self.tail:.2g} in the last",
+            f"  cutoff {self.populations.shape[1] - 1} photons, with probability {self.tail:.2g}",
         ]
         if None not in p.reservoirs.values():
             lines.append(f"  entropy production {self.entropy_production:.8g}; {self.operation}")
@@ -211,27 +229,43 @@ def quantised_mode(
     cutoff: int | None = None,
     **more: Any,
 ) -> QuantisedMode:
-    """Steady state of the two-level system with a quantised mode (W 18), to rounding.
+    """Steady state of the two-level system with a quantised mode (W 18).
+
+    The linear equations of the density matrix are solved without approximation.
 
     Parameters
     ----------
     E_u, E_l, omega_cav : float
         Bare energies, and the frequency of the empty cavity.
     g : complex
-        Coupling; 0 means no light.
+        Coupling to the mode; 0 without light.
     gamma_u, gamma_l, gamma_b : float
-        Exchange with the electron reservoirs and the photon bath, > 0.
+        Exchange rates with the electron reservoirs and the photon bath, > 0.
     cutoff : int, optional
-        Largest photon number kept; by default it grows until the weight of the last is below
-        1e-12. For a given one with a larger weight, InputError is raised.
+        Largest photon number; by default it is increased until its probability is below 1e-12.
     **more
-        Fillings `f_u`, `f_l`, `n_b`; or `T_u`, `mu_u`, `T_l`, `mu_l`, `T_b` instead of each, with
-        `energies` "effective" (W 21) or "bare".
+        For each reservoir its filling (`f_u`, `f_l`, and `n_b` of the photon bath), or its
+        temperature and chemical potential (`T_u`, `mu_u`, `T_l`, `mu_l`, and `T_b`). `energies` is
+        "effective" (W 21) or "bare": the energies at which the fillings are evaluated.
 
     Returns
     -------
     QuantisedMode
-        Printable.
+
+    Raises
+    ------
+    InputError
+        When a parameter is not valid, or the probability of the photon number `cutoff` exceeds
+        1e-12.
+
+    Examples
+    --------
+    >>> from jumpsim.theory import twolevel
+    >>> mode = twolevel.quantised_mode(
+    ...     1.0, 0.0, 1.0, 0.5, 1.0, 1.0, 1.0, f_u=1.0, f_l=0.0, n_b=0.0
+    ... )
+    >>> round(float(mode.R), 6), round(float(mode.n), 6)
+    (0.217418, 0.217418)
     """
     return steady(
         mode_parameters(E_u, E_l, omega_cav, g, gamma_u, gamma_l, gamma_b, **more), cutoff
@@ -239,14 +273,30 @@ def quantised_mode(
 
 
 def steady(parameters: ModeParameters, cutoff: int | None = None) -> QuantisedMode:
-    """Steady state for `ModeParameters`, see `quantised_mode`."""
+    """Steady state of two levels and a quantised mode for given parameters (W 18).
+
+    Parameters
+    ----------
+    parameters : ModeParameters
+    cutoff : int, optional
+        As for `quantised_mode`.
+
+    Returns
+    -------
+    QuantisedMode
+
+    Raises
+    ------
+    InputError
+        As for `quantised_mode`.
+    """
     if cutoff is not None:
         cutoff = whole_number(cutoff, "cutoff", 1, MOST + 1)
         found = _steady(parameters, cutoff)
         if found.tail > TAIL:
             raise InputError(
-                f"`cutoff` = {cutoff} leaves the weight {found.tail:.2g} in the last photon "
-                f"number, more than {TAIL:g}; give a larger one, or none"
+                f"`cutoff` = {cutoff} is too small: its probability is {found.tail:.2g}, more than "
+                f"{TAIL:g}; give a larger `cutoff`, or none"
             )
         return found
     cutoff = _FIRST
@@ -255,33 +305,6 @@ def steady(parameters: ModeParameters, cutoff: int | None = None) -> QuantisedMo
         if found.tail < TAIL:
             return found
         cutoff = larger(cutoff, found.tail)
-
-
-def hartree_fock(parameters: ModeParameters) -> tuple[float, float, float, float]:
-    """Net rate R in the closure F ≈ σ_uu (1-σ_ll) + (σ_uu-σ_ll) n (W B12), and the occupations.
-
-    Its sign is always correct; its value is accurate within 10 % for most weak couplings only.
-
-    Parameters
-    ----------
-    parameters : ModeParameters
-        Such as `quantised_mode(...).parameters`.
-
-    Returns
-    -------
-    R, occupation_u, occupation_l, n : float
-    """
-    p = parameters
-    a, b, c = 1 / p.gamma_u, 1 / p.gamma_l, 1 / p.gamma_b
-    # σ_uu = f_u - aR, σ_ll = f_l + bR, n = n_b + cR, in R = α F: quadratic in R.
-    square = p.alpha * (a * b - c * (a + b))
-    linear = p.alpha * (-a * (1 - p.f_l) - b * p.f_u + c * (p.f_u - p.f_l) - (a + b) * p.n_b) - 1
-    constant = p.alpha * (p.f_u * (1 - p.f_l) + (p.f_u - p.f_l) * p.n_b)
-    roots = np.roots([square, linear, constant]) if square else np.array([-constant / linear])
-    roots = roots[np.abs(roots.imag) < 1e-12 * (1 + np.abs(roots))].real
-    # The root that continues R = 0 at zero coupling: occupations stay between 0 and 1.
-    found = float(roots[np.abs(roots).argmin()])
-    return found, p.f_u - a * found, p.f_l + b * found, p.n_b + c * found
 
 
 def _steady(parameters: ModeParameters, cutoff: int) -> QuantisedMode:
@@ -299,17 +322,33 @@ def _steady(parameters: ModeParameters, cutoff: int) -> QuantisedMode:
 
 
 def larger(cutoff: int, tail: float) -> int:
-    """Twice the cutoff, at most `MOST`; InputError when `MOST` is not enough."""
+    """Next larger cutoff: twice the given one, at most `MOST`.
+
+    Parameters
+    ----------
+    cutoff : int
+    tail : float
+        Probability of the highest photon number with this cutoff.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InputError
+        When `MOST` is not sufficient.
+    """
     if cutoff >= MOST:
         raise InputError(
-            f"with {MOST} photons kept the weight of the last is still {tail:.2g}; the mode is too "
-            "full for this solver: raise `gamma_b`, or use rate equations"
+            f"with at most {MOST} photons the probability of this number is still {tail:.2g}, too "
+            "much for this solver: increase `gamma_b`, or use rate equations"
         )
     return min(2 * cutoff, MOST)
 
 
 def _start(start: Mapping[str, Any]) -> Array:
-    """Populations (4, n + 1) of a start."""
+    """Populations (4, n + 1) of a Fock state or of a mixture of Fock states."""
     if "populations" in start:
         populations = np.asarray(start["populations"], float)
         good = populations.ndim == 2 and populations.shape[0] == 4
@@ -319,7 +358,7 @@ def _start(start: Mapping[str, Any]) -> Array:
     if set(start) != {"u", "l", "photon"}:
         raise InputError(
             '`start` must give "u", "l" and "photon", a Fock state, or "populations", a mixture of '
-            "such states; superpositions such as coherent states are not in these equations"
+            "such states; superpositions such as coherent states are not possible here"
         )
     upper, lower = (whole_number(start[k], k, 0, 2) for k in "ul")
     photon = whole_number(start["photon"], "photon", 0, MOST)

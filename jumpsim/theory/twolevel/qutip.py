@@ -1,4 +1,4 @@
-"""The same system for QuTiP, for comparison and for calculations beyond this package."""
+"""The same system as operators of QuTiP, for comparison and for other calculations."""
 
 from typing import Any
 
@@ -20,8 +20,23 @@ def to_qutip(parameters: ModeParameters, cutoff: int) -> tuple[Any, list[Any]]:
     -------
     H : qutip.Qobj
     collapse : list of qutip.Qobj
-        c_u†, c_u, c_l†, c_l, a†, a, with the square roots of their rates. Their space is
-        upper ⊗ lower ⊗ photons, |0⟩ empty, with the sign of fermions in c_l.
+        c_u†, c_u, c_l†, c_l, a†, a, each multiplied by the square root of its rate. The Hilbert
+        space is upper ⊗ lower ⊗ photons; |0⟩ is an empty level, and c_l contains the sign of
+        fermionic operators.
+
+    Raises
+    ------
+    InputError
+        When QuTiP is not installed, or `cutoff` is not valid.
+
+    Examples
+    --------
+    >>> from jumpsim.theory import twolevel
+    >>> mode = twolevel.quantised_mode(
+    ...     1.0, 0.0, 1.0, 0.5, 1.0, 1.0, 1.0, f_u=1.0, f_l=0.0, n_b=0.0
+    ... )
+    >>> H, collapse = twolevel.to_qutip(mode.parameters, cutoff=20)  # doctest: +SKIP
+    >>> qutip.steadystate(H, collapse)  # doctest: +SKIP
     """
     try:
         import qutip

@@ -1,4 +1,4 @@
-"""Waiting times of quantum jumps, from the density matrix conditioned on no jump."""
+"""Waiting times of quantum jumps, from the evolution of the density matrix without a jump."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from .expectations import start_populations
 from .liouvillian import generator, packed, propagated
 from .quantised_mode import TAIL, larger, steady
 
-_MARGIN = 16  # photons beyond the start and the steady state, to begin with
+_MARGIN = 16  # the first cutoff exceeds those of the start and of the steady state by this number
 
 
 def waiting_time_distribution(
@@ -32,14 +32,14 @@ def waiting_time_distribution(
     ----------
     model : TwoLevel
         With a quantised mode.
-    times : array_like of float
-        Seconds.
+    times : array_like of float or str
+        Seconds, increasing, ≥ 0.
     initial : Fixed, Mixture or Thermal
-        The start of the wait, when `following` is None.
+        State at the beginning of the waiting time; not used with `following`.
     channels : list of str
         Channels whose next jump ends the waiting time.
     following : str, optional
-        Begin after a jump of this channel in the steady state, instead of at the start.
+        The waiting time begins just after a jump of this channel in the steady state.
 
     Returns
     -------
@@ -48,23 +48,35 @@ def waiting_time_distribution(
     Raises
     ------
     InputError
-        In a classical field, for unknown channels, and when it may never happen.
+        For a classical field, for unknown channels, and when the probability that such a jump
+        occurs is less than 1.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.two_level_mode(
+    ...     1.0, 0.0, 1.0, 0.5, 1.0, 1.0, 1.0, f_u=1.0, f_l=0.0, n_b=0.0
+    ... )
+    >>> start = js.Fixed({"u": 0, "l": 0, "photon": 0})
+    >>> print(waiting_time_distribution(model, [0, 1], start, ["into u"]))
+    time until 'into u' in two_level_mode: mean 1 s, standard deviation 1 s, happens with
+    probability 1
     """
     p, times = model.parameters, as_times(times)
     if not isinstance(p, ModeParameters):
-        raise InputError("the distribution of waiting times is known only with a quantised mode")
+        raise InputError("the distribution of waiting times is available only for a quantised mode")
     for name in [*channels, *([] if following is None else [following])]:
-        model.channel(name)  # refuses what there is not
-    rest = steady(p)
-    first = rest.populations if following else start_populations(model, initial)
+        model.channel(name)  # raises InputError for an unknown channel
+    stationary = steady(p)
+    first = stationary.populations if following else start_populations(model, initial)
     what = " or ".join(f"'{name}'" for name in channels)
     what += f" after '{following}'" if following else ""
-    cutoff = _MARGIN + max(rest.populations.shape[1], first.shape[1])
+    cutoff = _MARGIN + max(stationary.populations.shape[1], first.shape[1])
     while True:
         silent = generator(p, cutoff, dict.fromkeys(channels, 0.0))
-        start = packed(first, cutoff, rest.coherences if following else ())
+        start = packed(first, cutoff, stationary.coherences if following else ())
         size = 4 * (cutoff + 1)
-        if following:  # right after such a jump
+        if following:  # the state just after such a jump
             start = (generator(p, cutoff) - generator(p, cutoff, {following: 0.0})) @ start
             start /= start[:size].sum()
         passage, tail = _passage(model, what, times, start, silent, size)
@@ -76,12 +88,12 @@ def waiting_time_distribution(
 def _passage(
     model: TwoLevel, what: str, times: Array, start: Array, silent: Any, size: int
 ) -> tuple[Passage, float]:
-    """Distribution of the waiting times, and the largest weight of the highest photon number."""
+    """Distribution of the waiting time, and the largest weight of the highest photon number."""
     from scipy.sparse.linalg import splu
 
     weight = np.zeros(len(start))
     weight[:size] = 1.0
-    leaving = -(silent.T @ weight)  # probability flow out by the jumps of `channels`
+    leaving = -(silent.T @ weight)  # probability flow of the jumps of `channels`
     if not leaving.any():
         raise InputError(f"{what} never happens")
     vectors = propagated(silent, start, times)
