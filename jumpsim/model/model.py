@@ -1,6 +1,6 @@
-"""The declaration: named pools, named channels, and the model they make.
+"""A model with jump rates: its declaration consists of named pools and named channels.
 
-Everything else (jump rates, rate equations, noise, heat, entropy) is derived from it.
+Jump rates, rate equations, noise, heat and entropy are derived from this declaration.
 """
 
 import functools
@@ -21,16 +21,17 @@ from .stoichiometry import Quanta, null_space
 
 @dataclass(frozen=True, init=False)
 class Model(BaseModel):
-    """Pools and channels with jump rates: the one declaration from which every view is derived.
+    """Pools and channels with jump rates.
 
     Parameters
     ----------
     pools : sequence of Pool
     channels : sequence of Channel
     name : str
-        What the system is called in tables and figures; not part of a model's identity.
+        Name of the system in tables and figures; not used when models are compared.
     wavelength : float or str, optional
-        Vacuum wavelength of one quantum ħΩ in metres or "10 um"; turns ħΩ/k_B into kelvin.
+        Vacuum wavelength of one quantum ħΩ, in metres or as "10 um". It is needed for results in
+        joule and kelvin.
 
     Attributes
     ----------
@@ -42,7 +43,8 @@ class Model(BaseModel):
     Raises
     ------
     InputError
-        When a name is used twice or is unknown, or when a reverse does not undo its channel.
+        When a name is used twice or is unknown, or when the changes of a reverse are not opposite
+        to those of its channel.
 
     Examples
     --------
@@ -65,41 +67,44 @@ class Model(BaseModel):
 
     @property
     def samples(self) -> Samples:
-        """The counts of the pools, whole numbers."""
+        """The sampled quantities: the integer counts of the pools."""
         return Samples("counts", self.pools, 1)
 
     @functools.cached_property
     def table(self) -> rates.RateTable:
-        """The model as flat arrays, `rates.RateTable`."""
+        """Rates and changes of all channels as flat arrays."""
         return rates.lower(self)
 
     @property
     def engine_input(self) -> rates.RateTable:
-        """The rates as flat arrays."""
+        """Rates and changes as flat arrays, for the engine."""
         return self.table
 
     def forward_and_reverse(
         self, channels: NDArray[np.int64], before: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Rate of each event, and that of its reverse in the state after the event; 0 without one.
+        """Rate of each event, and rate of its reverse in the state after the event.
 
         Parameters
         ----------
         channels : ndarray of int, shape (n_events,)
+            Index of the channel of each event.
         before : ndarray of int64, shape (n_events, n_pools)
+            Counts before each event.
 
         Returns
         -------
         forward, reverse : ndarray, shape (n_events,)
-            Per second.
+            Per second; `reverse` is 0 for a channel without a reverse.
         """
         forward, reverse = np.zeros((2, len(channels)))
         for c, channel in enumerate(self.channel_specs):
-            mine = np.flatnonzero(channels == c)
-            forward[mine] = self.table.rate_of(c, before[mine])
-            if len(mine) and channel.reverse is not None:
+            events = np.flatnonzero(channels == c)
+            forward[events] = self.table.rate_of(c, before[events])
+            if len(events) and channel.reverse is not None:
                 back = self.channels.index(channel.reverse)
-                reverse[mine] = self.table.rate_of(back, before[mine] + self.table.changes[c])
+                after = before[events] + self.table.changes[c]
+                reverse[events] = self.table.rate_of(back, after)
         return forward, reverse
 
     def rates(self, counts: Any) -> NDArray[np.float64]:
@@ -117,17 +122,35 @@ class Model(BaseModel):
         return self.table.jump_rates(self.as_counts(counts))
 
     def scaled(self, factor: float) -> "Model":
-        """The same physics `factor` times larger: the large-system limit of the rate equations.
+        """The same system with a size that is larger by `factor`.
 
-        Modes and TLS are multiplied by `factor`; each channel's constant is multiplied by
-        factor^(1-k), k the number of its TLS or mass-action factors, so that every total rate
-        grows as `factor`.
+        The numbers of modes and TLS are multiplied by `factor`. The constant of each channel is
+        multiplied by factor^(1-k), where k is the number of its TLS or mass-action factors, so that
+        all rates are proportional to `factor` for constant occupations. For a large factor the
+        relative counts obey the rate equations.
+
+        Parameters
+        ----------
+        factor : float
+            > 0.
+
+        Returns
+        -------
+        Model
 
         Raises
         ------
         InputError
-            For a model with fermionic pools (a level cannot be made larger), or when a number
-            of TLS would not be whole.
+            For a model with fermionic pools (a level has a fixed size), or when a number of TLS
+            would not be an integer.
+
+        Examples
+        --------
+        >>> import jumpsim as js
+        >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
+        >>> large = model.scaled(10)
+        >>> large.pool("m").size, large.rates([120, 30]) / model.rates([12, 3])
+        (200, array([10., 10.]))
         """
         factor = positive_number(factor, "factor")
         if rigid := [p.name for p in self.pool_specs if p.kind == "fermionic"]:
@@ -146,12 +169,18 @@ class Model(BaseModel):
 
     @property
     def conserved(self) -> tuple[dict[str, int], ...]:
-        """Conserved totals, found from the changes of the channels whose constant is not 0.
+        """Conserved totals of the events of all channels whose constant is not 0.
 
         Returns
         -------
         tuple of dict
-            Each maps pool names to whole coefficients; Σ coefficient · count never changes.
+            Each maps names of pools to integer coefficients; Σ coefficient · count is constant.
+
+        Examples
+        --------
+        >>> import jumpsim as js
+        >>> js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz").conserved
+        ({'N': 1, 'm': 1},)
         """
         changes = self.table.changes[self.table.constants > 0]
         return tuple(
@@ -160,7 +189,7 @@ class Model(BaseModel):
         )
 
     def asdict(self) -> dict[str, Any]:
-        """Plain dict of everything that defines the model; `Model.fromdict` is its inverse."""
+        """Dict of plain values that defines the model; the inverse of `fromdict`."""
         out: dict[str, Any] = {"name": self.name, "wavelength": self.wavelength}
         for part, items in (("pools", self.pool_specs), ("channels", self.channel_specs)):
             out[part] = [
@@ -174,13 +203,27 @@ class Model(BaseModel):
 
     @classmethod
     def fromdict(cls, data: Mapping[str, Any]) -> "Model":
-        """Rebuild a model from `asdict`; every check of the declaration is made again."""
+        """Rebuild a model from the dict that `asdict` returns, with all checks of a declaration.
+
+        Parameters
+        ----------
+        data : mapping
+
+        Returns
+        -------
+        Model
+
+        Raises
+        ------
+        InputError
+            When `data` do not define a valid model.
+        """
         try:
             pools = [Pool(**p) for p in data["pools"]]
             channels = [Channel(**c) for c in data["channels"]]
             return cls(pools, channels, data["name"], data["wavelength"])
         except (TypeError, KeyError, AttributeError) as error:
-            raise InputError(f"not a model's dict: {error}") from None
+            raise InputError(f"this is not the dict of a model: {error}") from None
 
     def __str__(self) -> str:
         from .reaction_table import reaction_table
@@ -189,17 +232,25 @@ class Model(BaseModel):
 
 
 def _tidy(size: float) -> float:
-    """A product such as 100 * 1.1 as the whole number it is meant to be."""
+    """Remove the rounding error of a product such as 100 * 1.1 = 110.00000000000001."""
     return round(size) if math.isclose(size, round(size), rel_tol=1e-12) else size
 
 
 def as_model(model: Any) -> Model:
-    """Return `model` when it has jump rates, or refuse it.
+    """Return `model` when it has jump rates, or raise InputError.
+
+    Parameters
+    ----------
+    model : object
+
+    Returns
+    -------
+    Model
 
     Raises
     ------
     InputError
-        Also for a model with a coherent exchange: its counts alone are not its state.
+        When it is not a model, or has a coherent exchange, so that its state is not given by counts.
     """
     if isinstance(model, Model):
         return model

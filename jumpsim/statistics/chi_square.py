@@ -1,4 +1,4 @@
-"""Pearson's χ² test, with neighbouring classes merged where small numbers are expected."""
+"""Pearson's χ² test, in which neighbouring classes with small expected numbers are merged."""
 
 import numpy as np
 
@@ -9,19 +9,30 @@ def chi_square_p_value(observed: np.ndarray, expected: np.ndarray, least: float)
     Parameters
     ----------
     observed, expected : ndarray, shape (n_classes,)
-        Numbers in ordered classes; their totals agree.
+        Numbers in ordered classes, with equal totals.
     least : float
-        Neighbouring classes are merged until at least this number is expected in each; what is
-        left at the end joins the last class.
+        Neighbouring classes are merged until the expected number in each is at least this large;
+        a remainder at the end is added to the last class.
 
     Returns
     -------
     float or None
-        None when fewer than two classes are left.
+        None when fewer than two classes remain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from jumpsim import statistics
+    >>> p = statistics.chi_square_p_value(np.array([60, 40]), np.array([50.0, 50.0]), least=5)
+    >>> round(p, 4)  # χ² = 4
+    0.0455
     """
     from scipy.stats import chi2  # here, because it takes long to load
 
-    first, total = [0], 0.0  # the first member of each merged class, and what its last one expects
+    first, total = (
+        [0],
+        0.0,
+    )  # index of the first member of each merged class; expected number of the last one
     for k, number in enumerate(expected):
         if total >= least:
             first.append(k)

@@ -1,4 +1,4 @@
-"""Confidence intervals from counts and order statistics; survival with censored waits."""
+"""Confidence intervals from counts and order statistics; survival functions of censored times."""
 
 from typing import Any
 
@@ -9,18 +9,29 @@ from numpy.typing import ArrayLike, NDArray
 def proportion_interval(
     successes: ArrayLike, trials: int, confidence: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Interval of a probability from a count of successes (Clopper and Pearson).
+    """Confidence interval of a probability from a number of successes (Clopper and Pearson).
 
     Parameters
     ----------
     successes : array_like of int
+        Number of successes.
     trials : int
+        Number of trials.
     confidence : float
+        Confidence level.
 
     Returns
     -------
     low, high : ndarray
-        Covers at least as often as it says; of width > 0 also for 0 or all successes.
+        Of the shape of `successes`. The coverage is at least `confidence`; the width is > 0 even
+        for 0 or `trials` successes.
+
+    Examples
+    --------
+    >>> from jumpsim import statistics
+    >>> low, high = statistics.proportion_interval(0, 100)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.0, 0.0362)
     """
     from scipy.stats import beta  # here, because it takes long to load
 
@@ -35,17 +46,26 @@ def proportion_interval(
 def median_interval(
     samples: NDArray[Any], confidence: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Interval of a median from order statistics: covers at least as often as it says.
+    """Confidence interval of a median from order statistics.
 
     Parameters
     ----------
     samples : ndarray, shape (n, ...)
     confidence : float
+        Confidence level.
 
     Returns
     -------
     low, high : ndarray, shape (...)
-        Infinite when there are too few samples for this confidence.
+        The coverage is at least `confidence`. Infinite when there are too few samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from jumpsim import statistics
+    >>> low, high = statistics.median_interval(np.arange(101))
+    >>> int(low), int(high)
+    (40, 60)
     """
     from scipy.stats import binom
 
@@ -60,14 +80,14 @@ def median_interval(
 def survival_function(
     durations: NDArray[np.float64], ended: NDArray[np.bool_], times: ArrayLike
 ) -> NDArray[np.float64]:
-    """Estimate the probability that a wait lasts longer than given times (Kaplan and Meier).
+    """Estimate the probability that a waiting time exceeds given times (Kaplan and Meier).
 
     Parameters
     ----------
     durations : ndarray, shape (n,)
-        How long each wait was observed.
+        Time for which each wait was observed.
     ended : ndarray of bool, shape (n,)
-        False for waits that were still going on when the observation stopped (right-censored).
+        False for waits that had not ended when the observation stopped (right-censored).
     times : array_like
         In the unit of `durations`.
 
@@ -75,6 +95,14 @@ def survival_function(
     -------
     ndarray
         Of the shape of `times`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from jumpsim import statistics
+    >>> durations, ended = np.array([1.0, 2.0, 2.5]), np.array([True, True, False])
+    >>> print(statistics.survival_function(durations, ended, [1.5, 2.2]).round(4))
+    [0.6667 0.3333]
     """
     from scipy.stats import CensoredData, ecdf  # here, because they take long to load
 

@@ -1,4 +1,4 @@
-"""Exact mergeable moments of arrays of samples and their errors."""
+"""Exact first and second moments of integer samples, which can be added."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +11,10 @@ _WORD = 2**64
 
 @dataclass(frozen=True)
 class Moments:
-    """First and second moments of integer samples, kept as exact sums.
+    """First and second moments of integer samples, stored as exact sums.
 
-    Because the sums are integers of any size, the result does not depend on how the samples were
-    grouped or in which order the groups were added, and nothing cancels.
+    The sums are integers without a limit of size. Therefore the moments do not depend on how the
+    samples were grouped or in which order the groups were added, and no precision is lost.
 
     Attributes
     ----------
@@ -24,6 +24,13 @@ class Moments:
         Σ x_p.
     second : ndarray of Python int, shape (..., P, P)
         Σ x_p x_q.
+
+    Examples
+    --------
+    >>> from jumpsim import statistics
+    >>> moments = statistics.Moments.of([[1, 2], [3, 4]]) + statistics.Moments.of([[5, 0]])
+    >>> moments.n, moments.mean().tolist(), moments.var().tolist()
+    (3, [3.0, 2.0], [4.0, 4.0])
     """
 
     n: int
@@ -32,13 +39,23 @@ class Moments:
 
     @classmethod
     def zero(cls, shape: tuple[int, ...]) -> "Moments":
-        """Moments of no samples, for samples of `shape` (..., P)."""
+        """Moments of zero samples, whose shape would be `shape` = (..., P)."""
         first = np.full(shape, 0, object)
         return cls(0, first, np.full((*shape, shape[-1]), 0, object))
 
     @classmethod
     def of(cls, samples: ArrayLike) -> "Moments":
-        """Moments of integer samples, shape (n, ..., P), |sample| ≤ 2⁵³."""
+        """Moments of integer samples.
+
+        Parameters
+        ----------
+        samples : array_like of int, shape (n, ..., P)
+            |sample| ≤ 2⁵³.
+
+        Returns
+        -------
+        Moments
+        """
         from .exact_sums import word_sums  # here, because numba takes long to load
 
         samples = np.asarray(samples)
@@ -53,7 +70,20 @@ class Moments:
 
     @classmethod
     def of_sums(cls, n: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> "Moments":
-        """Moments from what `exact_sums.word_sums` fills: of each pair of columns only p ≤ q."""
+        """Moments from the sums of `exact_sums.word_sums`.
+
+        Parameters
+        ----------
+        n : int
+            Number of samples.
+        first : ndarray of int64, shape (..., P, 2)
+        second : ndarray of int64, shape (..., P, P, 2)
+            Only entries with p ≤ q are used; the others are overwritten.
+
+        Returns
+        -------
+        Moments
+        """
         below = np.tril_indices(second.shape[-2], -1)
         second[..., below[0], below[1], :] = second[..., below[1], below[0], :]
         return cls.from_words(n, first, second)
@@ -68,7 +98,7 @@ class Moments:
         return (self.first / self.n).astype(float)
 
     def cov(self) -> NDArray[np.float64]:
-        """Sample covariance with divisor n-1, shape (..., P, P), rounded once; NaN for n = 1."""
+        """Sample covariance with divisor n-1, shape (..., P, P), rounded once; NaN for n < 2."""
         if self.n < 2:
             return np.full(self.second.shape, np.nan)
         outer = self.first[..., :, None] * self.first[..., None, :]
@@ -83,12 +113,18 @@ class Moments:
         return np.sqrt(self.var() / max(self.n, 1))
 
     def words(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Two 64-bit words (high, low) of each sum, for a file: first (..., P, 2), second."""
+        """Each sum as two 64-bit words (high, low), for storage in a file.
+
+        Returns
+        -------
+        first : ndarray of int64, shape (..., P, 2)
+        second : ndarray of int64, shape (..., P, P, 2)
+        """
         return _to_words(self.first), _to_words(self.second)
 
     @classmethod
     def from_words(cls, n: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> "Moments":
-        """Inverse of `words`."""
+        """Moments from the results of `words`; `n` is the number of samples."""
         return cls(int(n), _from_words(first), _from_words(second))
 
 

@@ -1,7 +1,7 @@
-"""Thermodynamics of pools, baths and single trajectories, from counts.
+"""Thermodynamics of pools, baths and single trajectories, computed from counts.
 
-Energies are in ħΩ, temperatures in ħΩ/k_B, entropies in k_B; with ``si=True`` in joule and kelvin,
-for a model that has a wavelength.
+Energies are in ħΩ, temperatures in ħΩ/k_B, entropies in k_B. With ``si=True`` they are in joule,
+kelvin and joule per kelvin, which requires that the model has a wavelength.
 """
 
 from .averages import AverageThermodynamics, of_averages
@@ -10,7 +10,7 @@ from .entropy_production import (
     energy_changes,
     entropy_production,
     heat_flows,
-    heat_given,
+    heat_to_baths,
 )
 from .local_equilibrium import (
     energy_unit,
@@ -42,7 +42,7 @@ __all__ = [
     "entropy_production",
     "entropy_unit",
     "heat_flows",
-    "heat_given",
+    "heat_to_baths",
     "internal_production",
     "inverse_temperatures",
     "of_averages",

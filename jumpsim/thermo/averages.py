@@ -1,36 +1,40 @@
-"""Thermodynamics of an ensemble's averages, with propagated standard errors."""
+"""Thermodynamics of the average counts of an ensemble, with propagated standard errors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..model.model import Model
 from ..utils.text import with_error
 from ..utils.typing import Array
-from .entropy_production import entropy_production, heat_given
+from .entropy_production import entropy_production, heat_to_baths
 from .local_equilibrium import entropies, temperatures
+
+if TYPE_CHECKING:
+    from ..store.ensemble import Ensemble
 
 
 @dataclass(frozen=True, eq=False)
 class AverageThermodynamics:
-    """Local-equilibrium thermodynamics of average counts, each quantity with its standard error.
+    """Local-equilibrium thermodynamics of average counts, with standard errors (`_sem`).
 
     Attributes
     ----------
     model : Model
     ntraj : int
+        Number of trajectories.
     times : ndarray, shape (n_times,)
         Seconds.
     temperatures, temperatures_sem : ndarray, shape (n_times, n_pools)
-        ħΩ/k_B.
+        Temperature of each pool, ħΩ/k_B.
     entropy, entropy_sem : ndarray, shape (n_times,)
-        Of the pools together, k_B.
+        Total entropy of the pools, k_B.
     sigma, sigma_sem : ndarray, shape (n_times,)
-        Entropy production within the system, k_B/s; NaN where a pool is empty on average.
+        Entropy production rate within the system, k_B/s; NaN where the mean count of a pool is 0.
     heat, heat_sem : dict of str to ndarray, shape (n_times,)
-        What each bath has received per trajectory, ħΩ, from the recorded jumps; empty without.
+        Mean heat that each bath has received since t = 0, ħΩ; empty when "jumps" are not recorded.
     """
 
     model: Model
@@ -54,28 +58,40 @@ class AverageThermodynamics:
             f"  entropy production  {with_error(self.sigma[-1], self.sigma_sem[-1])} k_B/s",
         ]
         for bath, heat in self.heat.items():
-            given = with_error(heat[-1], self.heat_sem[bath][-1], ".6g")
-            lines.append(f"  heat to {bath:<10}  {given} ħΩ")
+            received = with_error(heat[-1], self.heat_sem[bath][-1], ".6g")
+            lines.append(f"  heat to {bath:<10}  {received} ħΩ")
         return "\n".join(lines)
 
 
-def of_averages(ensemble: Any) -> AverageThermodynamics:
-    """Temperatures, entropy, entropy production and heat of an ensemble's averages.
+def of_averages(ensemble: "Ensemble") -> AverageThermodynamics:
+    """Temperatures, entropy, entropy production and heat from the averages of an ensemble.
 
-    Entropy and σ are functions of the average counts; their errors follow from the covariance of
-    the averages and the exact derivative. They are not averages over trajectories: `along` and
-    `internal_production` give those. To first order: in the steady state of a closed system
-    the entropy is largest and σ = 0, so that the derivative vanishes; intervals of ±1.96 standard
-    errors of these two may then cover the true value in only 84 % of runs.
+    The entropy and the entropy production σ are functions of the average counts. They are not
+    averages over trajectories, which `along` and `internal_production` give.
 
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "counts" or "moments"; heat needs "jumps" too.
+        Recorded with "counts" or "moments"; the heat requires "jumps" as well.
 
     Returns
     -------
     AverageThermodynamics
+
+    Notes
+    -----
+    The errors are propagated to first order, from the covariance of the averages and the exact
+    derivative. In the steady state of a closed system the entropy is maximal and σ = 0, so that the
+    derivative vanishes. Intervals of ±1.96 standard errors of these two quantities may then cover
+    the true value in only 84 % of runs.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
+    >>> ensemble = js.simulate(model, ["0 us", "1 us"], 100, {"N": 15, "m": 5}, seed=1)
+    >>> print(js.thermo.of_averages(ensemble).entropy[0].round(4))  # all start in the same state
+    28.072
     """
     model, moments = ensemble.model, ensemble.moments
     mean, covariance = moments.mean(), moments.cov() / moments.n
@@ -94,9 +110,9 @@ def of_averages(ensemble: Any) -> AverageThermodynamics:
         second: dict[str, Array] = {}
         for jumps in ensemble.slabs("jumps"):
             n += len(jumps)
-            for bath, given in heat_given(model, jumps).items():
-                first[bath] = first.get(bath, 0.0) + given.sum(axis=0)
-                second[bath] = second.get(bath, 0.0) + (given**2).sum(axis=0)
+            for bath, received in heat_to_baths(model, jumps).items():
+                first[bath] = first.get(bath, 0.0) + received.sum(axis=0)
+                second[bath] = second.get(bath, 0.0) + (received**2).sum(axis=0)
         for bath in first:
             heat[bath] = first[bath] / n
             spread = np.maximum(second[bath] / n - heat[bath] ** 2, 0) * n / max(n - 1, 1)
@@ -112,15 +128,29 @@ def of_averages(ensemble: Any) -> AverageThermodynamics:
 
 
 def propagated(function: Callable[[Any], Any], mean: Array, covariance: Array) -> Array:
-    """Standard error of a function of average counts, to first order, by a complex step.
+    """Standard error of a function of average counts, to first order.
+
+    The derivative is computed by a complex step.
 
     Parameters
     ----------
     function : callable
-        From counts (..., n_pools), which may be complex, to (...).
+        Takes counts (..., n_pools), which may be complex, and returns an array (...).
     mean : ndarray, shape (..., n_pools)
+        Average counts.
     covariance : ndarray, shape (..., n_pools, n_pools)
-        Of the averages.
+        Covariance of the averages.
+
+    Returns
+    -------
+    ndarray, shape (...)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean, covariance = np.array([1.0, 2.0]), np.array([[0.09, 0.0], [0.0, 0.16]])
+    >>> print(propagated(lambda counts: counts.sum(axis=-1), mean, covariance))
+    0.5
     """
     step = 1e-30
     slopes = [function(mean + 1j * step * unit).imag / step for unit in np.eye(mean.shape[-1])]

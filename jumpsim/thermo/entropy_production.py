@@ -14,17 +14,19 @@ from .local_equilibrium import _array, energy_unit, entropy_unit, inverse_temper
 
 @dataclass(frozen=True, eq=False)
 class EntropyProduction:
-    """How the entropy of a system changes, dS/dt = σ - Σ Q/T.
+    """Rate of change of the entropy of a system, dS/dt = σ - Σ Q/T.
 
     Attributes
     ----------
     model : Model
     total : ndarray, shape (...)
-        Entropy production σ by the exchange of quanta between pools, k_B per second.
+        Entropy production rate σ by the exchange of quanta between pools, k_B per second.
     parts : dict of str to ndarray
-        σ by the pools that exchange, such as "A,B" (BM 22) or "A,m" (BM 23).
+        Contribution to σ of each set of pools that exchange quanta, such as "A,B" (BM 22) or "A,m"
+        (BM 23).
     outflow : ndarray, shape (...)
-        Σ Q/T: what leaves with heat into baths, at the temperatures of the pools (BM 75).
+        Σ Q/T, the entropy flow with the heat into baths, at the temperatures of the pools (BM 75),
+        k_B per second.
     """
 
     model: Model
@@ -34,7 +36,7 @@ class EntropyProduction:
 
     @property
     def system(self) -> Array:
-        """dS/dt of the pools together, k_B per second."""
+        """Rate of change dS/dt of the total entropy of the pools, k_B per second."""
         return self.total - self.outflow
 
     def __str__(self) -> str:
@@ -54,32 +56,46 @@ class EntropyProduction:
 
 
 def entropy_production(model: Model, counts: Any, si: bool = False) -> EntropyProduction:
-    """Entropy production within the system, and what leaves it with heat.
+    """Entropy production rate within the system, and entropy flow into the baths.
 
-    Each event changes the entropy of the pools by Σ_p x_p Δ_p, x_p the inverse temperature of a
-    quantum in pool p. Summed over the rate equations' events it is σ for events between pools
-    (BM 21-24, 78), and -Σ Q/T for those that give heat to a bath.
+    Each event changes the entropy of the pools by Σ_p x_p Δ_p, where Δ_p is the change of the count
+    of pool p and x_p = dS/dN its inverse temperature. Weighted with the rates of the rate equations
+    and summed over the events between pools this is σ (BM 21-24, 78); summed over the events that
+    exchange heat with a bath it is -Σ Q/T.
 
     Parameters
     ----------
     model : Model
     counts : array_like, shape (..., n_pools)
-        A solution of the rate equations, or averages.
+        A solution of the rate equations, or average counts.
     si : bool
-        In J/(K s) instead of k_B/s.
+        Whether the result is in J/(K s) instead of k_B/s.
 
     Returns
     -------
     EntropyProduction
         Infinite where quanta enter an empty pool.
+
+    Raises
+    ------
+    InputError
+        When a pool with mass-action kinetics, which has no temperature, takes part in an event.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=2, modes=1, gamma_tilde=1.0)
+    >>> found = js.thermo.entropy_production(model, [2.0, 0.5])
+    >>> print(found.total.round(6), found.system.round(6))  # 1.5 (ln 3 - ln 1.5)
+    1.039721 1.039721
     """
     counts = _array(model, counts)
     used = np.abs(as_model(model).table.changes).sum(axis=0) > 0
     for pool, changes in zip(model.pool_specs, used, strict=True):
         if changes and pool.kind == "mass_action":
             raise InputError(
-                f"pool '{pool.name}' has no temperature (mass action), and so its events no "
-                "entropy production"
+                f"pool '{pool.name}' has no temperature (mass action), so that the entropy "
+                "production of its events is not defined"
             )
     x = inverse_temperatures(model, counts)
     rates = model.table.mean_rates(counts)
@@ -101,41 +117,86 @@ def entropy_production(model: Model, counts: Any, si: bool = False) -> EntropyPr
 
 
 def energy_changes(model: Model) -> Array:
-    """What each event adds to the energy of the pools, (n_channels,) in ħΩ."""
+    """Change of the energy of the pools by an event of each channel.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    ndarray, shape (n_channels,)
+        ħΩ.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=2, modes=1, gamma_tilde=1.0)
+    >>> js.thermo.energy_changes(model).tolist()  # both events conserve the energy
+    [0.0, 0.0]
+    """
     return model.energy_changes
 
 
 def heat_flows(model: Model, counts: ArrayLike, si: bool = False) -> dict[str, Array]:
-    """Heat that each bath receives per second (BM 74), from the rate equations' rates.
+    """Heat that each bath receives per second (BM 74), from the rates of the rate equations.
 
     Parameters
     ----------
     model : Model
     counts : array_like, shape (..., n_pools)
+        A solution of the rate equations, or average counts.
     si : bool
-        In watt instead of ħΩ/s.
+        Whether the result is in watt instead of ħΩ/s.
 
     Returns
     -------
     dict of str to ndarray, shape (...)
+        Heat per second by the name of the bath.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> lamp = js.Model(
+    ...     [js.Pool.bosonic("A", modes=10)],
+    ...     [js.Channel("loss", 2.0, takes={"A": 1}, bath="outside")],
+    ... )
+    >>> print(js.thermo.heat_flows(lamp, [20.0])["outside"])  # 2 · 20/10
+    4.0
     """
     return _by_bath(model, as_model(model).table.mean_rates(_array(model, counts)), si)
 
 
-def heat_given(model: Model, jumps: ArrayLike, si: bool = False) -> dict[str, Array]:
-    """Heat that each bath has received, from numbers of events: exact for every trajectory.
+def heat_to_baths(model: Model, jumps: ArrayLike, si: bool = False) -> dict[str, Array]:
+    """Heat that each bath has received, from the numbers of events; exact for each trajectory.
 
     Parameters
     ----------
     model : Model
     jumps : array_like of int, shape (..., n_channels)
-        Such as `Ensemble.jumps`, or their averages.
+        Number of events of each channel, such as `Ensemble.jumps`, or averages of it.
     si : bool
-        In joule instead of ħΩ.
+        Whether the result is in joule instead of ħΩ.
 
     Returns
     -------
     dict of str to ndarray, shape (...)
+        Heat by the name of the bath.
+
+    Raises
+    ------
+    InputError
+        When `jumps` does not have one entry for each channel.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> lamp = js.Model(
+    ...     [js.Pool.bosonic("A", modes=10)],
+    ...     [js.Channel("loss", 2.0, takes={"A": 1}, bath="outside")],
+    ... )
+    >>> print(js.thermo.heat_to_baths(lamp, [3])["outside"])
+    3.0
     """
     jumps = np.asarray(jumps)
     if jumps.ndim == 0 or jumps.shape[-1] != len(model.channels):
@@ -147,10 +208,11 @@ def heat_given(model: Model, jumps: ArrayLike, si: bool = False) -> dict[str, Ar
 
 
 def _by_bath(model: Model, events: Any, si: bool) -> dict[str, Array]:
+    """Heat of events, or per second of rates of events, summed over the channels of each bath."""
     factor = energy_unit(model, si)[0]
-    given = -factor * model.energy_changes
+    heat = -factor * model.energy_changes
     out: dict[str, Array] = {}
     for c, channel in enumerate(model.channel_specs):
         if channel.bath is not None:
-            out[channel.bath] = out.get(channel.bath, 0.0) + given[c] * events[..., c]
+            out[channel.bath] = out.get(channel.bath, 0.0) + heat[c] * events[..., c]
     return out

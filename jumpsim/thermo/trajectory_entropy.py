@@ -1,14 +1,14 @@
-"""Entropy along single trajectories: two notions, which agree where detailed balance holds.
+"""Entropy along single trajectories, by two definitions that agree where detailed balance holds.
 
-Boltzmann's entropy S_B = Σ ln(number of states) changes with every event; summed over the events
-within the system it is the trajectory's internal entropy production. Stochastic thermodynamics
-takes ln(w_forward/w_reverse) of each event instead, the rate of its declared reverse taken in the
-state after it: infinite where there is no reverse.
+The Boltzmann entropy S_B = Σ ln(number of microstates) changes with every event. The sum of these
+changes over the events within the system is the internal entropy production of the trajectory.
+Stochastic thermodynamics uses ln(w_forward/w_reverse) of each event instead, where w_reverse is the
+rate of the declared reverse in the state after the event; it is infinite without a reverse.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,29 +18,32 @@ from ..model.model import Model, as_model
 from ..utils.typing import Array, BoolArray, IntArray
 from .local_equilibrium import entropy_unit
 
-_SAMPLE = 2000  # states on which an identity of rates is tried
+if TYPE_CHECKING:
+    from ..store.ensemble import Ensemble
+
+_SAMPLE = 2000  # number of states on which an identity of rates is tested
 
 
 @dataclass(frozen=True, eq=False)
 class TrajectoryEntropy:
-    """One trajectory, event by event; entry k holds after k events, entry 0 at the start.
+    """Entropy of one trajectory; entry k is the value after k events, entry 0 the initial value.
 
     Attributes
     ----------
     model : Model
     times : ndarray, shape (n_events + 1,)
-        Seconds; 0 first.
+        Seconds; the first entry is 0.
     counts : ndarray of int64, shape (n_events + 1, n_pools)
-    boltzmann : ndarray
-        Boltzmann's entropy S_B of the pools together, k_B.
-    internal : ndarray
-        Its change by events within the system, accumulated.
-    stochastic : ndarray
-        Σ ln(w_forward/w_reverse) of all events that have a reverse; for events with a bath it
-        includes the entropy given to the bath.
-    irreversible : ndarray of int64
-        Events until then whose reverse cannot happen; after the first one, the stochastic entropy
-        production is infinite.
+    boltzmann : ndarray, shape (n_events + 1,)
+        Total Boltzmann entropy S_B of the pools, k_B.
+    internal : ndarray, shape (n_events + 1,)
+        Sum of the changes of S_B by events within the system, k_B.
+    stochastic : ndarray, shape (n_events + 1,)
+        Σ ln(w_forward/w_reverse) of all events that have a reverse, k_B; for events that exchange
+        heat with a bath it includes the entropy of the bath.
+    irreversible : ndarray of int64, shape (n_events + 1,)
+        Number of events without a possible reverse; after the first such event, the stochastic
+        entropy production is infinite.
     """
 
     model: Model
@@ -55,31 +58,43 @@ class TrajectoryEntropy:
         first, last, lost = self.boltzmann[0], self.boltzmann[-1], self.irreversible[-1]
         ratios = f"{self.stochastic[-1]:.6g} k_B"
         if lost:
-            ratios = f"diverges: {lost} events have no reverse, the others give {ratios}"
+            ratios = f"infinite: {lost} events have no reverse; the others contribute {ratios}"
         return "\n".join(
             [
                 f"{len(self.times) - 1} events of {self.model.name} up to {self.times[-1]:g} s",
-                f"  Boltzmann entropy       {first:.6g} → {last:.6g} k_B",
-                f"  produced within         {self.internal[-1]:.6g} k_B",
-                f"  by forward and reverse  {ratios}",
+                f"  Boltzmann entropy    {first:.6g} → {last:.6g} k_B",
+                f"  internal production  {self.internal[-1]:.6g} k_B",
+                f"  Σ ln(w/w_reverse)    {ratios}",
             ]
         )
 
 
 def boltzmann_entropies(model: Model, counts: ArrayLike, si: bool = False) -> Array:
-    """Boltzmann's entropy of each pool, ln C(N+𝒩-1, N) or ln C(M, m), from whole counts.
+    """Boltzmann entropy of each pool, ln C(N+𝒩-1, N) or ln C(M, m).
 
     Parameters
     ----------
     model : Model
     counts : array_like of int, shape (..., n_pools)
     si : bool
-        In joule per kelvin.
+        Whether the result is in joule per kelvin.
 
     Returns
     -------
     ndarray, shape (..., n_pools)
         In k_B.
+
+    Raises
+    ------
+    InputError
+        When the counts are not integers within the limits of the pools.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=4, modes=2, gamma_tilde=1.0)
+    >>> print(js.thermo.boltzmann_entropies(model, [2, 2]).round(4))  # ln 3 and ln 6
+    [1.0986 1.7918]
     """
     counts = model.as_counts(counts, whole=True)
     parts = [log_states(pool, counts[..., p]) for p, pool in enumerate(model.pool_specs)]
@@ -89,20 +104,33 @@ def boltzmann_entropies(model: Model, counts: ArrayLike, si: bool = False) -> Ar
 def states_along(
     model: Model, start: IntArray, numbers: IntArray, channels: IntArray
 ) -> tuple[IntArray, IntArray]:
-    """Counts before and after each event of several trajectories, one after the other.
+    """Counts before and after each event of several trajectories.
 
     Parameters
     ----------
     model : Model
     start : ndarray, shape (n, n_pools)
         Counts at t = 0.
-    numbers : ndarray, shape (n,)
-        Events of each trajectory.
-    channels : ndarray, shape (n_events,)
+    numbers : ndarray of int, shape (n,)
+        Number of events of each trajectory.
+    channels : ndarray of int, shape (n_events,)
+        Index of the channel of each event, first all events of the first trajectory, and so on.
 
     Returns
     -------
     before, after : ndarray of int64, shape (n_events, n_pools)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=4, modes=2, gamma_tilde=1.0)
+    >>> emission, absorption = 0, 1
+    >>> before, after = js.thermo.states_along(
+    ...     model, np.array([[1, 1]]), np.array([2]), np.array([emission, absorption])
+    ... )
+    >>> after.tolist()
+    [[2, 0], [1, 1]]
     """
     changes = as_model(model).table.changes[channels]
     moved = np.cumsum(changes, axis=0)
@@ -114,19 +142,28 @@ def states_along(
     return after - changes, after
 
 
-def along(ensemble: Any, i: int) -> TrajectoryEntropy:
-    """Entropy of the i-th trajectory kept, event by event.
+def along(ensemble: "Ensemble", i: int) -> TrajectoryEntropy:
+    """Entropy of one trajectory of an ensemble after each of its events.
 
     Parameters
     ----------
     ensemble : Ensemble
         Recorded with "events".
     i : int
-        Row.
+        Row of the trajectory in the ensemble.
 
     Returns
     -------
     TrajectoryEntropy
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde=1.0)
+    >>> ensemble = js.simulate(model, [1.0], 10, {"N": 15, "m": 0}, seed=1, record=["events"])
+    >>> entropy = js.thermo.along(ensemble, 0)
+    >>> len(entropy.times) == len(entropy.boltzmann) == len(ensemble.events(0)[0]) + 1
+    True
     """
     model = ensemble.model
     times, channels = ensemble.events(i)
@@ -148,18 +185,27 @@ def along(ensemble: Any, i: int) -> TrajectoryEntropy:
     )
 
 
-def internal_production(ensemble: Any) -> Array:
-    """Internal entropy production of every trajectory up to each stored time.
+def internal_production(ensemble: "Ensemble") -> Array:
+    """Internal entropy production of each trajectory up to each stored time.
 
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "events"; or with "counts", where no event exchanges with a bath.
+        Recorded with "events"; for a model without baths "counts" are sufficient.
 
     Returns
     -------
     ndarray, shape (ntraj, n_times)
-        Sums of ΔS_B over events within the system, k_B.
+        Sum of the changes of S_B by events within the system, k_B.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde=1.0)
+    >>> ensemble = js.simulate(model, [0.0, 1.0], 10, {"N": 15, "m": 0}, seed=1)
+    >>> produced = js.thermo.internal_production(ensemble)
+    >>> produced.shape, bool((produced[:, 0] == 0).all())
+    ((10, 2), True)
     """
     model = ensemble.model
     inside = np.array([c.bath is None for c in model.channel_specs])
@@ -172,20 +218,33 @@ def internal_production(ensemble: Any) -> Array:
     return _summed(ensemble, produced)[0]
 
 
-def ratio_production(ensemble: Any) -> tuple[Array, Array]:
-    """Σ ln(w_forward/w_reverse) of every trajectory up to each stored time.
+def ratio_production(ensemble: "Ensemble") -> tuple[Array, Array]:
+    """Sum of ln(w_forward/w_reverse) over the events of each trajectory up to each stored time.
 
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "events"; or with "counts", where the ratio is exp(ΔS_B) for every event.
+        Recorded with "events"; where w_forward/w_reverse = exp(ΔS_B) for every event, "counts" are
+        sufficient.
 
     Returns
     -------
     production : ndarray, shape (ntraj, n_times)
-        Of the events that have a reverse, k_B.
+        Sum over the events that have a reverse, k_B.
     irreversible : ndarray, shape (ntraj, n_times)
-        Number of events without.
+        Number of events without a reverse.
+
+    Examples
+    --------
+    Where detailed balance holds, it is the internal entropy production.
+
+    >>> import numpy as np
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde=1.0)
+    >>> ensemble = js.simulate(model, [0.0, 1.0], 10, {"N": 15, "m": 0}, seed=1)
+    >>> production, irreversible = js.thermo.ratio_production(ensemble)
+    >>> np.allclose(production, js.thermo.internal_production(ensemble)), int(irreversible.sum())
+    (True, 0)
     """
     model = ensemble.model
     if "events" not in ensemble.record and ratios_are_entropy(ensemble):
@@ -200,18 +259,31 @@ def ratio_production(ensemble: Any) -> tuple[Array, Array]:
     return production, irreversible
 
 
-def ratios_are_entropy(ensemble: Any) -> bool:
-    """Whether w_forward/w_reverse = exp(ΔS_B) for every event, tried on the states of a sample.
+def ratios_are_entropy(ensemble: "Ensemble") -> bool:
+    """Whether w_forward/w_reverse = exp(ΔS_B) for every event, tested on a sample of states.
 
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "counts"; False without.
+        Recorded with "counts".
+
+    Returns
+    -------
+    bool
+        False when "counts" are not recorded.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde=1.0)
+    >>> js.thermo.ratios_are_entropy(js.simulate(model, [0.0, 1.0], 10, {"N": 15, "m": 0}, seed=1))
+    True
     """
     model = ensemble.model
     if "counts" not in ensemble.record or ensemble.ntraj == 0:
         return False
-    # An event without a reverse may have happened between two stored times, unseen in the sample.
+    # An event without a reverse may have occurred between two stored times, so that the sample of
+    # states does not show it.
     if model.irreversible:
         return False
     sample = next(ensemble.slabs("counts")).reshape(-1, len(model.pools))
@@ -226,8 +298,8 @@ def ratios_are_entropy(ensemble: Any) -> bool:
     return True
 
 
-def _boltzmann_gain(ensemble: Any) -> Array:
-    """S_B at the stored times less that of the start, (ntraj, n_times), from the counts."""
+def _boltzmann_gain(ensemble: "Ensemble") -> Array:
+    """S_B at the stored times minus S_B at t = 0, (ntraj, n_times), from the counts."""
     gains, row = [np.empty((0, len(ensemble.times)))], 0
     for counts in ensemble.slabs("counts"):
         states = np.concatenate([ensemble.starts(row, len(counts))[:, None], counts], axis=1)
@@ -238,16 +310,16 @@ def _boltzmann_gain(ensemble: Any) -> Array:
 
 
 def _summed(
-    ensemble: Any, produced: Callable[[IntArray, IntArray, IntArray], list[Any]]
+    ensemble: "Ensemble", produced: Callable[[IntArray, IntArray, IntArray], list[Any]]
 ) -> list[Array]:
-    """Sums of what each event produces, up to each stored time; an array for each quantity."""
+    """Sums over the events up to each stored time, for each quantity that `produced` returns."""
     parts, n_times = [], len(ensemble.times)
     for row, numbers, times, channels in ensemble.event_slabs():
         before, after = states_along(
             ensemble.model, ensemble.starts(row, len(numbers)), numbers, channels
         )
         trajectory = np.repeat(np.arange(len(numbers)), numbers)
-        place = np.searchsorted(ensemble.times, times)  # counts at every stored time ≥ its own
+        place = np.searchsorted(ensemble.times, times)  # first stored time at or after the event
         cell, shape = trajectory * n_times + place, (len(numbers), n_times)
         sums = [
             np.bincount(cell, values, shape[0] * n_times).reshape(shape).cumsum(axis=1)
@@ -261,7 +333,7 @@ def _summed(
 
 
 def _boltzmann_change(model: Model, before: IntArray, after: IntArray) -> Array:
-    """ΔS_B of each event, from a table of each pool's states."""
+    """ΔS_B of each event, from a table of ln(number of microstates) for each pool."""
     total = np.zeros(len(before))
     for p, pool in enumerate(model.pool_specs):
         top = max(before[:, p].max(initial=0), after[:, p].max(initial=0))
@@ -278,4 +350,5 @@ def _log_ratios(model: Model, before: IntArray, channels: IntArray) -> tuple[Arr
 
 
 def _running(values: Any) -> Any:
+    """Cumulative sums, beginning with 0."""
     return np.concatenate([[0], np.cumsum(values)])

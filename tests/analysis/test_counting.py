@@ -90,7 +90,7 @@ def test_windows_that_begin_later():
     found = js.counting(ensemble, "end 1", after=0.5)
     assert found.after == 0.5
     np.testing.assert_allclose(found.windows, [0.5, 1.5])
-    heat = js.thermo.heat_given(SMALL, ensemble.jumps)["end 1"]
+    heat = js.thermo.heat_to_baths(SMALL, ensemble.jumps)["end 1"]
     np.testing.assert_allclose(found.cumulants[0], (heat[:, 1:] - heat[:, :1]).mean(axis=0))
     variance = (heat[:, 1:] - heat[:, :1]).var(axis=0, ddof=1)
     np.testing.assert_allclose(found.cumulants[1], variance, rtol=1e-9)

@@ -353,7 +353,7 @@ def test_refused(arguments, match):
 
 
 def test_nothing_that_relaxes():
-    with pytest.raises(js.InputError, match="nothing relaxes at this start; give `times`"):
+    with pytest.raises(js.InputError, match="the initial state has no relaxation time; give `times`"):
         js.audit(s.hohlraum(5, 5, 0), (1, 1))
     assert js.audit(s.hohlraum(5, 5, 0), (1, 1), [1]).balanced
 
@@ -369,6 +369,6 @@ def test_on_the_command_line(capsys, tmp_path):
     assert main(["run", "data/hohlraum.toml", "-o", str(out), "-n", "3", "-q"]) == 0
     capsys.readouterr()
     assert main(["audit", str(out)]) == 0
-    assert "verdict                detailed balance holds" in capsys.readouterr().out
+    assert "verdict                 detailed balance holds" in capsys.readouterr().out
     assert main(["audit", str(tmp_path / "none.toml")]) == 2
     assert capsys.readouterr().err.count("\n") == 1

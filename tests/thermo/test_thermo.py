@@ -155,9 +155,9 @@ def test_energies_of_quanta():
     assert thermo.heat_flows(model, counts)["cold"] == pytest.approx(2.0 * 3 / 4 * 2.5)
     assert thermo.heat_flows(model, counts, si=True)["cold"] == pytest.approx(3.75 * quantum)
     jumps = np.array([[4, 2, 3], [0, 0, 1]])
-    np.testing.assert_array_equal(thermo.heat_given(model, jumps)["cold"], [7.5, 2.5])
+    np.testing.assert_array_equal(thermo.heat_to_baths(model, jumps)["cold"], [7.5, 2.5])
     np.testing.assert_allclose(
-        thermo.heat_given(model, jumps, si=True)["cold"], np.array([7.5, 2.5]) * quantum
+        thermo.heat_to_baths(model, jumps, si=True)["cold"], np.array([7.5, 2.5]) * quantum
     )
     plain = thermo.entropy_production(model, counts)
     si = thermo.entropy_production(model, counts, si=True)
@@ -190,7 +190,7 @@ def test_empty_and_inverted_pools():
             lambda: thermo.temperatures(waveguide(), [1, 2, 3], si=True),
             "joule and kelvin need the wavelength",
         ),
-        (lambda: thermo.heat_given(waveguide(), [1, 2]), "`jumps` must have 12 entries"),
+        (lambda: thermo.heat_to_baths(waveguide(), [1, 2]), "`jumps` must have 12 entries"),
         (lambda: thermo.boltzmann_entropies(waveguide(), [1, 2, 61]), "from 0 to 60"),
         (lambda: thermo.boltzmann_entropies(waveguide(), [1, 2.5, 6]), "must be a whole number"),
     ],

@@ -128,7 +128,7 @@ def test_the_paradox():
     found = thermo.along(ensemble, 0)
     assert found.internal[-1] < -10
     assert found.irreversible[-1] > 50
-    assert "diverges" in str(found)
+    assert "infinite: " in str(found)
     produced = thermo.internal_production(ensemble)[:, -1]
     assert (produced < 0).mean() > 0.95
 
@@ -186,7 +186,7 @@ def test_first_law_along_every_trajectory():
         changes = jumps @ model.table.changes @ energies
         internal = [k for k, c in enumerate(model.channel_specs) if c.bath is None]
         made = jumps[internal] @ model.table.changes[internal] @ energies
-        given = sum(thermo.heat_given(model, jumps).values(), 0.0)
+        given = sum(thermo.heat_to_baths(model, jumps).values(), 0.0)
         assert given == pytest.approx(made - changes, abs=1e-9)
 
 

@@ -1,9 +1,9 @@
-"""Models with a coherent exchange: their counts alone are no state, and have no jump rates.
+"""Models with a coherent exchange, in which the counts alone do not determine jump rates.
 
-`TwoLevel` declares the jumps of two electronic levels with their reservoirs and, of a quantised
-mode, with its photon bath, next to the coherent exchange u ↔ l + photon between them (W 8, 17, 18).
-Its trajectories are those of a Monte Carlo wave function; with the golden rule in place of the
-exchange it would be `systems.two_level`.
+`TwoLevel` declares the coherent exchange u ↔ l + photon between two electronic levels and light
+(W 8, 17, 18), the jumps between the levels and their electron reservoirs and, for a quantised mode,
+the jumps between the mode and its photon bath. Its trajectories are simulated by the Monte Carlo
+wave-function method. `systems.two_level` describes the exchange by the golden rule instead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,11 @@ from ...utils.tables import columns
 from .parameters import FieldParameters, ModeParameters, field_parameters, mode_parameters
 
 OBSERVABLES = ("u", "l", "photon", "Re c", "Im c")
-PHOTON_LOSS = "photon to bath"  # name of the channel by which photons leave the mode
+PHOTON_LOSS = "photon to bath"  # name of the channel of the photons that leave the mode
 
 
 class CoherentRates(NamedTuple):
-    """What the wave-function kernel needs: rates per second, detuning and coupling."""
+    """Input of the wave-function kernel: rates per second, detuning and coupling."""
 
     into_u: float
     out_u: float
@@ -35,11 +35,26 @@ class CoherentRates(NamedTuple):
     to_bath: float
     detuning: float
     coupling: float
-    mode: bool  # whether the light is a mode that holds photons
+    mode: bool  # whether the light is a quantised mode; otherwise it is a classical field
 
 
 def electron_channels(gammas: Sequence[float], fillings: Sequence[float]) -> list[Channel]:
-    """Exchange of the levels u and l with their reservoirs: γ f (1 - n) and γ (1 - f) n."""
+    """Jumps between the levels u and l and their electron reservoirs.
+
+    The rates are γ f (1 - n) into a level with the occupation n, and γ (1 - f) n out of it.
+
+    Parameters
+    ----------
+    gammas : sequence of float
+        Exchange rates γ of u and l, per second.
+    fillings : sequence of float
+        Fillings f of their reservoirs.
+
+    Returns
+    -------
+    list of Channel
+        "into u", "out of u", "into l", "out of l".
+    """
     channels = []
     for level, gamma, f in zip("ul", gammas, fillings, strict=True):
         channels += Channel.reversible(
@@ -50,7 +65,22 @@ def electron_channels(gammas: Sequence[float], fillings: Sequence[float]) -> lis
 
 
 def bath_channels(gamma_b: float, n_b: float) -> tuple[Channel, Channel]:
-    """Exchange of the mode with its bath: γ_b n_b (1 + n) and γ_b (1 + n_b) n."""
+    """Jumps between the mode and its photon bath.
+
+    The rates are γ_b n_b (1 + n) into the mode with n photons, and γ_b (1 + n_b) n out of it.
+
+    Parameters
+    ----------
+    gamma_b : float
+        Exchange rate γ_b, per second.
+    n_b : float
+        Occupation of the bath.
+
+    Returns
+    -------
+    tuple of Channel
+        "photon from bath", "photon to bath".
+    """
     return Channel.reversible(
         "photon from bath", PHOTON_LOSS, gamma_b * n_b, {}, {"photon": 1},
         reverse_rate=gamma_b * (1 + n_b), bath="b",
@@ -59,23 +89,38 @@ def bath_channels(gamma_b: float, n_b: float) -> tuple[Channel, Channel]:
 
 @dataclass(frozen=True, init=False, eq=False)
 class TwoLevel(BaseModel):
-    """Two levels and a quantised mode, or a classical field, as quantum jumps.
+    """Quantum jumps of two levels and a quantised mode or a classical field.
 
     Parameters
     ----------
     parameters : ModeParameters or FieldParameters
-        For numbers, not arrays.
+        Each parameter must be a number, not an array.
 
     Attributes
     ----------
     pools : tuple of str
-        u, l and, with a mode, photon: what a start counts.
+        "u", "l" and, for a quantised mode, "photon": the counts of an initial state.
     channels : tuple of str
-        The jumps; the coherent exchange is none.
+        The jumps, without the coherent exchange.
     observables : tuple of str
-        What samples hold: expectation values of n_u, n_l, the photon number (with a classical
-        field: quanta given to it since the start), Re and Im of c = ⟨c_l† c_u a†⟩ (without a† in
-        a classical field), in the gauge of a real coupling > 0.
+        The sampled expectation values: n_u; n_l; the photon number (for a classical field the net
+        number of quanta emitted into it since t = 0); the real and the imaginary part of
+        c = ⟨c_l† c_u a†⟩ (without a† for a classical field), with the phase for which the coupling
+        is real and positive.
+
+    Raises
+    ------
+    InputError
+        When `parameters` are of another type or contain arrays.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.two_level_mode(
+    ...     1.0, 0.0, 1.0, 0.5, 1.0, 1.0, 1.0, f_u=1.0, f_l=0.0, n_b=0.0
+    ... )
+    >>> model.pools, model.observables
+    (('u', 'l', 'photon'), ('u', 'l', 'photon', 'Re c', 'Im c'))
     """
 
     parameters: ModeParameters | FieldParameters
@@ -112,18 +157,18 @@ class TwoLevel(BaseModel):
 
     @property
     def samples(self) -> Samples:
-        """Expectation values, of which sums are exact in whole multiples of 2⁻³²."""
+        """Sampled expectation values; they are rounded to multiples of 2⁻³² for exact sums."""
         return Samples("expect", OBSERVABLES, 2.0**-32)
 
     @property
     def coupling(self) -> float:
-        """|g|, or |ε| of a classical field."""
+        """Absolute value of the coupling: |g|, or |ε| for a classical field."""
         p = self.parameters
         return abs(p.g if isinstance(p, ModeParameters) else p.epsilon)
 
     @property
     def engine_input(self) -> CoherentRates:
-        """Rates, detuning and coupling as numbers."""
+        """Rates, detuning and coupling for the engine."""
         constants = [channel.rate for channel in self.channel_specs]
         mode = isinstance(self.parameters, ModeParameters)
         bath = constants[4:] if mode else [0.0, 0.0]
@@ -132,40 +177,43 @@ class TwoLevel(BaseModel):
         )
 
     def as_counts(self, counts: Any, whole: bool = False) -> NDArray[Any]:
-        """Counts as `Model.as_counts` has them, with fewer photons than 2²¹."""
+        """Counts as an array, checked as in `Model.as_counts`; at most 2²¹ - 1 photons."""
         array = super().as_counts(counts, whole)
         for name, count in zip(self.pools, np.moveaxis(array, -1, 0), strict=True):
             if name == "photon" and (count >= 2**21).any():
                 raise InputError(
-                    f"count of pool 'photon' must be below 2^21, but is {count.max():g}: beyond, "
-                    "averages are no longer exact; use rate equations"
+                    f"count of pool 'photon' must be below 2^21, but is {count.max():g}: for larger "
+                    "counts averages are not exact; use rate equations"
                 )
         return array
 
     def as_start(self, counts: ArrayLike) -> NDArray[Any]:
-        """Refuse a start that is given as a sequence: it could be meant as amplitudes."""
+        """Raise InputError: an initial state that is a sequence could be read as amplitudes."""
         raise InputError(
             "`initial` must be a Fock state such as {'u': 1, 'l': 0, 'photon': 2}, or a Mixture of "
             f"them, but is {type(counts).__name__}; superpositions of photon numbers, such as "
-            "coherent states, are not what these trajectories can hold (to_qutip and mcsolve can)"
+            "coherent states, cannot be simulated here (use to_qutip and mcsolve of QuTiP)"
         )
 
     @property
     def entropies(self) -> NDArray[np.float64]:
-        """Entropy that each event leaves in its reservoir, ln(rate/reverse rate), (n_channels,)."""
+        """Entropy of its reservoir that an event of each channel produces, (n_channels,).
+
+        It is ln(w_forward/w_reverse) of the constants, in k_B.
+        """
         with np.errstate(divide="ignore"):
             logs = {c.name: np.log(c.rate) for c in self.channel_specs}
         ratio = [logs[c.name] - logs[c.reverse] for c in self.channel_specs]
         return np.array(ratio)
 
     def asdict(self) -> dict[str, Any]:
-        """Plain dict of everything that defines the model; `model_fromdict` is its inverse."""
+        """Dict of plain values that defines the model; the inverse of `model_fromdict`."""
         p = self.parameters
         out = {f.name: getattr(p, f.name) for f in fields(p)}
         coupling = complex(out.pop("g" if "g" in out else "epsilon"))
         reservoirs = {
-            name: None if given is None else np.ravel(given).tolist()
-            for name, given in out.pop("reservoirs").items()
+            name: None if reservoir is None else np.ravel(reservoir).tolist()
+            for name, reservoir in out.pop("reservoirs").items()
         }
         numbers = {name: float(value) for name, value in out.items()}
         coupling = [coupling.real, coupling.imag]
@@ -184,7 +232,7 @@ class TwoLevel(BaseModel):
             (c.name, f"{c.rate:.6g}", f"{entropy:.6g}")
             for c, entropy in zip(self.channel_specs, self.entropies, strict=True)
         ]
-        head = ("jump", "constant (1/s)", "entropy to its reservoir")
+        head = ("jump", "constant (1/s)", "entropy of the reservoir")
         return "\n".join(
             [
                 f"{self.name}: two levels and {light}, coupling {self.coupling:g}, "
@@ -197,11 +245,21 @@ class TwoLevel(BaseModel):
 
 
 def as_simulated(model: Any) -> BaseModel:
-    """Model that an argument of `simulate` stands for.
+    """Convert the argument `model` of `simulate` to a model.
 
     Parameters
     ----------
-    model : BaseModel, ModeParameters, FieldParameters, or anything with such `parameters`
+    model : BaseModel, ModeParameters, FieldParameters, or object with such `parameters`
+        For instance the result of `theory.twolevel.quantised_mode`.
+
+    Returns
+    -------
+    BaseModel
+
+    Raises
+    ------
+    InputError
+        When it is none of these.
     """
     if isinstance(model, BaseModel):
         return model
@@ -212,17 +270,32 @@ def as_simulated(model: Any) -> BaseModel:
 
 
 def model_fromdict(data: Mapping[str, Any]) -> BaseModel:
-    """Rebuild a model, of counts or with a coherent exchange, from its `asdict`."""
+    """Rebuild a model from the dict that `asdict` returns.
+
+    Parameters
+    ----------
+    data : mapping
+        Of a `Model` or a `TwoLevel`.
+
+    Returns
+    -------
+    Model or TwoLevel
+
+    Raises
+    ------
+    InputError
+        When `data` do not define a model.
+    """
     if "coupling" not in data:
         return Model.fromdict(data)
-    given = {k: v for k, v in data.items() if k not in ("name", "coupling", "reservoirs")}
+    numbers = {k: v for k, v in data.items() if k not in ("name", "coupling", "reservoirs")}
     coupling = complex(*data["coupling"])
-    if "omega_cav" in given:
-        parameters = mode_parameters(g=coupling, **given)
+    if "omega_cav" in numbers:
+        parameters = mode_parameters(g=coupling, **numbers)
     else:
-        parameters = field_parameters(epsilon=coupling, **given)
+        parameters = field_parameters(epsilon=coupling, **numbers)
     reservoirs = {
-        name: None if given is None else given[0] if name == "b" else tuple(given)
-        for name, given in data["reservoirs"].items()
+        name: None if values is None else values[0] if name == "b" else tuple(values)
+        for name, values in data["reservoirs"].items()
     }
     return TwoLevel(replace(parameters, reservoirs=reservoirs))

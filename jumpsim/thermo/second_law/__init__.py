@@ -1,1 +1,1 @@
-"""The second-law audit of a model: detailed balance, and the sign of its entropy production."""
+"""Audit of a model against the second law: detailed balance and sign of the entropy production."""

@@ -1,4 +1,4 @@
-"""One table: reverses, detailed balance, first law, equilibria, σ(t) and the Clausius balance."""
+"""Second-law audit: reverses, detailed balance, first law, equilibria, σ(t), Clausius balance."""
 
 from dataclasses import dataclass
 
@@ -18,8 +18,8 @@ from .equilibria import drift_at_equilibrium, imbalance, stationary_equilibria
 from .kolmogorov import Balance, Cycle, kolmogorov
 from .small_cycles import Closure, lumped_closure, random_states, resolved_closure
 
-_POINTS = 2001
-_ROUNDING = 1e-9  # of the gross entropy flow: below it σ is 0
+_POINTS = 2001  # number of times on a linear and on a logarithmic grid
+_ROUNDING = 1e-9  # a smaller ratio of |σ| and the gross entropy flow counts as 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,31 +30,32 @@ class Audit(Result):
     ----------
     model : Model
     inside : Balance
-        Detailed balance of the events within the system, on a reduced copy.
-    whole : Balance
-        The same with the events that exchange heat with baths.
+        Detailed balance of the events within the system, on a reduced copy of the model.
+    with_baths : Balance
+        The same, including the events that exchange heat with baths.
     lumped, resolved : Closure
-        Small cycles of the full model within the system at random states, with the channels of
-        one step together, and with each channel and its declared reverse.
+        Short cycles of the full model within the system at random states: with the sum of all
+        channels between two states, and with each channel and its declared reverse.
     first_law : dict of str to float
-        For each channel, energy that is not conserved, ħΩ; all 0 when the first law holds.
+        Energy that is not conserved by each channel, ħΩ; all 0 when the first law holds.
     equilibria : pair of str
-        Which thermal equilibria are stationary: exactly, and for the rate equations.
+        Thermal equilibria that are stationary: for the exact distribution, and for the rate
+        equations.
     times : ndarray, shape (n_times,)
         Seconds.
     sigma : ndarray, shape (n_times,)
-        Entropy production σ(t) along the rate equations from the start, k_B/s; NaN where a pool
-        has no temperature.
+        Entropy production rate σ(t) along the solution of the rate equations, k_B/s; NaN where a
+        pool has no temperature.
     negative_intervals : list of (float, float)
-        Times between which σ < 0, seconds.
+        Begin and end of each time interval with σ < 0, seconds.
     entropy_change, heat_entropy, produced : float
         ΔS of the system, -∫ Σ Q/T dt and ∫ σ dt over all times, k_B; the first is the sum of the
-        others.
+        other two.
     """
 
     model: Model
     inside: Balance
-    whole: Balance
+    with_baths: Balance
     lumped: Closure
     resolved: Closure
     first_law: dict[str, float]
@@ -68,34 +69,34 @@ class Audit(Result):
 
     @property
     def balanced(self) -> bool:
-        """Whether detailed balance holds for every event, those with baths included."""
-        return self.whole.lumped and self.balanced_inside
+        """Whether detailed balance holds for every event, including the exchange with baths."""
+        return self.with_baths.lumped and self.balanced_inside
 
     @property
     def balanced_inside(self) -> bool:
-        """Whether it holds for the events within the system, channels of one step together."""
+        """Whether detailed balance holds within the system, for the summed rates of channels."""
         return self.inside.lumped and self.lumped.closes
 
     @property
     def cycle(self) -> Cycle | None:
-        """A cycle within the system that does not balance, or None."""
+        """A cycle within the system with an affinity that is not 0, or None."""
         return self.inside.cycle
 
     @property
     def losses(self) -> tuple[str, ...]:
-        """Channels that give heat to a bath and are never undone."""
+        """Channels that give heat to a bath and have no reverse."""
         baths = {c.name for c in self.model.channel_specs if c.bath is not None}
-        return tuple(name for name in self.whole.one_way if name in baths)
+        return tuple(name for name in self.with_baths.one_way if name in baths)
 
     @property
     def facts(self) -> str:
-        """Which model, and whether detailed balance holds."""
+        """The model, and whether detailed balance holds."""
         balance = "detailed balance" if self.balanced else "no detailed balance"
         return f"{self.model.name}, {balance}"
 
     @property
     def verdict(self) -> str:
-        """One sentence that states the result."""
+        """The result in one sentence."""
         if self.balanced:
             balance = "detailed balance holds"
         elif self.balanced_inside:
@@ -134,13 +135,13 @@ class Audit(Result):
 
     def _findings(self) -> list[str]:
         factor, unit = readable_times(self.times)
-        size = f"{self.inside.states} states of a reduced copy"
+        size = f"({self.inside.states} states of a reduced copy)"
         lines = [
-            ("Kolmogorov, within", f"{_balance_text(self.inside)}, {size}"),
-            ("with baths", f"{_balance_text(self.whole)}, {size}"),
+            ("Kolmogorov, system", f"{_balance_text(self.inside)} {size}"),
+            ("Kolmogorov, with baths", f"{_balance_text(self.with_baths)} {size}"),
             *([("unbalanced cycle", f"{self.cycle}")] if self.cycle else []),
             ("small cycles, lumped", _closure(self.lumped)),
-            ("by channel", _closure(self.resolved)),
+            ("small cycles, resolved", _closure(self.resolved)),
             ("first law", "holds" if not any(self.first_law.values()) else "VIOLATED, see above"),
             ("stationary equilibria", f"{self.equilibria[0]} (exact distribution)"),
             ("", f"{self.equilibria[1]} (rate equations)"),
@@ -150,10 +151,13 @@ class Audit(Result):
             least, place = self.sigma[k] / factor, self.times[k] * factor
             end = f"{self.times[-1] * factor:.4g} {unit}"
             lines += [
-                ("entropy production", f"least σ = {least:.4g} k_B/{unit} at {place:.4g} {unit}"),
+                (
+                    "entropy production",
+                    f"smallest σ = {least:.4g} k_B/{unit} at {place:.4g} {unit}",
+                ),
                 ("Clausius balance", f"ΔS = {self.entropy_change:.6g} k_B up to {end}, of which"),
                 ("", f"{self.heat_entropy:.6g} k_B by heat, -∫ΣQ/T dt, and"),
-                ("", f"{self.produced:.6g} k_B produced within, ∫σ dt"),
+                ("", f"{self.produced:.6g} k_B by internal production, ∫σ dt"),
             ]
         lines.append(("verdict", self.verdict))
         width = max(len(name) for name, _ in lines)
@@ -167,15 +171,28 @@ def audit(model: Model, initial: Start, times: Times | None = None) -> Audit:
     ----------
     model : Model
     initial : Thermal, Fixed, Mixture, mapping or sequence
-        The start from which σ(t) is followed.
+        Initial state of the solution of the rate equations for which σ(t) is computed.
     times : array_like of float or str, optional
-        Their last one is where the rate equations are followed to; otherwise ten times the
-        slowest relaxation at the start.
+        The last of these times is the end of the solution; by default ten times the slowest
+        relaxation time in the initial state.
 
     Returns
     -------
     Audit
-        Printable: a table of channels and findings.
+        Its `str` is a table of the channels and of the results.
+
+    Raises
+    ------
+    InputError
+        When an argument is not valid, the model has too many pools, or the rate equations cannot be
+        solved.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
+    >>> js.audit(model, {"N": 15, "m": 0}).verdict
+    'detailed balance holds; from this start σ(t) is never negative'
     """
     initial = as_initial(initial, as_model(model))
     initial.check(model)
@@ -209,26 +226,26 @@ def audit(model: Model, initial: Start, times: Times | None = None) -> Audit:
 
 def _balance_text(balance: Balance) -> str:
     if balance.lumped and balance.resolved:
-        return "every cycle closes"
+        return "holds for every cycle"
     if balance.lumped:
-        return "every cycle closes, but not channel by channel"
+        return "holds for every cycle, but not channel by channel"
     if balance.cycle is not None:
         return "does NOT hold"
-    return f"{len(balance.one_way)} channels are never undone"
+    return f"{len(balance.one_way)} channels are irreversible"
 
 
 def _closure(closure: Closure) -> str:
     if not closure.cycles:
-        return "none to test"
-    apart = f"; without {len(closure.one_way)} events that cannot be undone"
-    apart = apart if closure.one_way else ""
+        return "no cycle to test"
+    omitted = f"; {len(closure.one_way)} irreversible channels left out" if closure.one_way else ""
     if closure.closes:
-        return f"{closure.cycles} close (to {max(closure.largest, 1e-12):.1g} k_B){apart}"
-    return f"do NOT close: {closure.largest:.4g} k_B round {', '.join(closure.events)}{apart}"
+        return f"{closure.cycles} balanced within {max(closure.largest, 1e-12):.1g} k_B{omitted}"
+    events = ", ".join(closure.events)
+    return f"NOT balanced: affinity {closure.largest:.4g} k_B of {events}{omitted}"
 
 
 def _first_law(model: Model) -> dict[str, float]:
-    """Energy that each channel does not conserve; exchange with a bath is not a violation."""
+    """Energy that is not conserved by each channel; exchange with a bath is not a violation."""
     energy = np.array([pool.energy for pool in model.pool_specs])
     gross = np.abs(model.table.changes) @ energy
     gaps = energy_changes(model)
@@ -239,18 +256,18 @@ def _first_law(model: Model) -> dict[str, float]:
 
 
 def _horizon(model: Model, mean: Array) -> float:
-    """Ten times the slowest relaxation time at the start."""
+    """Ten times the slowest relaxation time in the initial state."""
     rates = -np.linalg.eigvals(model.table.jacobian(mean)).real
     rates = rates[rates > 1e-9 * max(rates.max(initial=0), 1e-300)]
     if not len(rates):
-        raise InputError("nothing relaxes at this start; give `times`")
+        raise InputError("the initial state has no relaxation time; give `times`")
     return 10 / rates.min()
 
 
 def _follow(
     model: Model, initial: Initial, times: Array
 ) -> tuple[Array, list[tuple[float, float]], tuple[float, float, float]]:
-    """σ(t), where it is negative, and ΔS, -∫ΣQ/T, ∫σ along the rate equations."""
+    """σ(t), the intervals in which it is negative, and ΔS, -∫ΣQ/T dt, ∫σ dt."""
     from scipy.integrate import simpson
 
     if any(pool.kind == "mass_action" for pool in model.pool_specs):
@@ -258,7 +275,7 @@ def _follow(
     counts = mean_field(model, times, initial).counts
     flow = entropy_production(model, counts)
     entropy = entropies(model, counts).sum(axis=-1)
-    # Not where a pool is empty, or so nearly that the solver does not resolve it.
+    # σ is not evaluated where a pool is empty, or its count is below the accuracy of the solution.
     known = np.isfinite(flow.total) & np.isfinite(flow.outflow)
     known &= (counts >= 1e-9 * counts[0].max()).all(axis=1)
     sigma = np.where(known, flow.total, np.nan)
@@ -275,7 +292,7 @@ def _follow(
 def _negative(
     model: Model, initial: Initial, times: Array, sigma: Array, gross: Array
 ) -> list[tuple[float, float]]:
-    """Intervals in which σ lies below 0 by more than rounding, their ends refined."""
+    """Intervals in which σ is negative by more than rounding errors, with refined ends."""
     largest = gross[np.isfinite(sigma)].max()
     with np.errstate(invalid="ignore"):
         below = sigma < -_ROUNDING * np.maximum(gross, 1e-9 * largest)
@@ -292,7 +309,7 @@ def _negative(
 
 
 def _zero(model: Model, initial: Initial, early: float, late: float) -> float:
-    """Where σ changes its sign between two times."""
+    """Time between two others at which σ changes its sign."""
     fine = np.linspace(early, late, 201)
     sigma = entropy_production(model, mean_field(model, fine, initial).counts).total
     place = np.flatnonzero(np.sign(sigma[:-1]) != np.sign(sigma[1:]))

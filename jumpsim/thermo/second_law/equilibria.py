@@ -1,4 +1,4 @@
-"""Which thermal equilibria, if any, are stationary under the events of a model."""
+"""Test which thermal equilibrium distributions are stationary under the events of a model."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +11,8 @@ from ...model.microstates import log_states
 from ...model.model import Model
 from ...utils.typing import IntArray
 
-_STATIONARY = 1e-9
-_TRIED = np.geomspace(0.05, 20, 40)  # ħΩ/k_B T
+_STATIONARY = 1e-9  # largest relative deviation that counts as stationary
+_TESTED = np.geomspace(0.05, 20, 40)  # ħΩ/k_B T
 
 
 def imbalance(model: Model, x: float, states: IntArray) -> float:
@@ -22,13 +22,13 @@ def imbalance(model: Model, x: float, states: IntArray) -> float:
     ----------
     model : Model
     x : float
-        ħΩ/k_B T of all pools.
+        ħΩ/k_B T, equal for all pools.
     states : ndarray of int64, shape (n_states, n_pools)
 
     Returns
     -------
     float
-        Largest |inflow - outflow| of probability over the states, relative to the outflow.
+        Largest |inflow - outflow| of the probability of a state, relative to the sum of both.
     """
     inflow, outflow = np.zeros(len(states)), np.zeros(len(states))
     here = _log_weight(model, x, states)
@@ -48,27 +48,28 @@ def imbalance(model: Model, x: float, states: IntArray) -> float:
 
 
 def stationary_equilibria(model: Model, deviation: Callable[[float], float]) -> str:
-    """Thermal equilibria that are stationary.
+    """Temperatures at which thermal equilibrium is stationary.
 
     Parameters
     ----------
     model : Model
     deviation : callable
-        Of ħΩ/k_B T; 0 when that equilibrium is stationary.
+        Takes ħΩ/k_B T and returns the deviation from stationarity, 0 for a stationary equilibrium.
 
     Returns
     -------
     str
-        "every", "none", or "ħΩ/k_B T = ..." (found among 40 temperatures and those of the baths).
+        "every", "none", "only T = 0", "ħΩ/k_B T = ..." or "not defined (mass action)". The tested
+        temperatures are 40 values between 0.05 and 20 and the temperatures of the baths.
     """
     if any(pool.kind == "mass_action" for pool in model.pool_specs):
         return "not defined (mass action)"
-    tried = sorted({*_TRIED, *bath_temperatures(model)})
-    left = [x for x in tried if deviation(x) < _STATIONARY]
-    if len(left) == len(tried):
+    tested = sorted({*_TESTED, *bath_temperatures(model)})
+    stationary = [x for x in tested if deviation(x) < _STATIONARY]
+    if len(stationary) == len(tested):
         return "every"
-    if left:
-        return "ħΩ/k_B T = " + ", ".join(f"{x:.6g}" for x in left)
+    if stationary:
+        return "ħΩ/k_B T = " + ", ".join(f"{x:.6g}" for x in stationary)
     empty = np.zeros((1, len(model.pools)), np.int64)
     if not model.table.jump_rates(empty).any():
         return "only T = 0"
@@ -76,7 +77,17 @@ def stationary_equilibria(model: Model, deviation: Callable[[float], float]) -> 
 
 
 def bath_temperatures(model: Model) -> list[float]:
-    """ħΩ/k_B T of each bath, from the constants of its channels and their reverses."""
+    """Values of ħΩ/k_B T of the baths, from the constants of their channels and the reverses.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    list of float
+        In increasing order.
+    """
     constants = dict(zip(model.channels, model.table.constants, strict=True))
     found = set()
     for channel, energy in zip(model.channel_specs, model.energy_changes, strict=True):
@@ -89,7 +100,20 @@ def bath_temperatures(model: Model) -> list[float]:
 
 
 def drift_at_equilibrium(model: Model, x: float) -> float:
-    """Largest |drift| of the rate equations at equal temperatures, relative to the gross flow."""
+    """Deviation of thermal equilibrium from a steady state of the rate equations.
+
+    Parameters
+    ----------
+    model : Model
+    x : float
+        ħΩ/k_B T, equal for all pools.
+
+    Returns
+    -------
+    float
+        Largest |drift| of a pool, relative to the sum of its gains and losses; NaN when this
+        equilibrium is not defined.
+    """
     try:
         counts = Thermal(x).mean(model)
     except InputError:
@@ -100,6 +124,7 @@ def drift_at_equilibrium(model: Model, x: float) -> float:
 
 
 def _log_weight(model: Model, x: float, states: IntArray) -> Any:
+    """Logarithm of the thermal distribution, without normalisation."""
     parts = [
         log_states(pool, states[:, p]) - x * pool.energy * states[:, p]
         for p, pool in enumerate(model.pool_specs)

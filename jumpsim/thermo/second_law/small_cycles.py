@@ -1,4 +1,4 @@
-"""Small cycles of the full model at random states: pairs, triangles and squares of events."""
+"""Affinities of short cycles of the full model at random states: two, three or four events."""
 
 import itertools
 from collections.abc import Collection, Iterator, Sequence
@@ -13,44 +13,54 @@ from ...utils.typing import Array, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Closure:
-    """How well small cycles close at random states of the full model.
+    """Affinities of short cycles at random states of the full model.
 
     Attributes
     ----------
     cycles : int
-        Number that was evaluated.
+        Number of cycles that were evaluated.
     largest : float
-        Largest |Σ ln(w_forward/w_reverse)| round a cycle, k_B; 0 where detailed balance holds.
+        Largest |Σ ln(w_forward/w_reverse)| of a cycle, k_B; 0 in detailed balance.
     events : tuple of str
-        The channels of that cycle.
+        Channels of the cycle with the largest affinity.
     one_way : tuple of str
-        Channels that are left out, because their step is never undone.
+        Channels that are left out, because they have no reverse transition.
     """
 
     cycles: int
     largest: float
-    events: tuple
-    one_way: tuple
+    events: tuple[str, ...]
+    one_way: tuple[str, ...]
 
     @property
     def closes(self) -> bool:
-        """Whether all did, to rounding."""
+        """Whether all affinities are 0 within rounding errors."""
         return self.largest < 1e-9
 
 
 def lumped_closure(model: Model, channels: Collection[int], states: IntArray) -> Closure:
-    """Close every pair, triangle and square of events, with the channels of one step together.
+    """Affinities of all pairs, triangles and squares, with the summed rates of equal transitions.
 
     Parameters
     ----------
     model : Model
     channels : collection of int
+        Indices of the channels that are considered.
     states : ndarray of int64, shape (n_states, n_pools)
-        Far enough from the limits of the pools.
+        Counts that allow a few events in every direction, as from `random_states`.
 
     Returns
     -------
     Closure
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import jumpsim as js
+    >>> model = js.systems.open_waveguide(10, 10, 0.0, 0.0, (1.0, 1.0), (1.0, 1.0))
+    >>> within = [c for c, channel in enumerate(model.channel_specs) if channel.bath is None]
+    >>> lumped_closure(model, within, random_states(model, np.array([5, 5, 5]))).closes
+    True
     """
     steps: dict[tuple[int, ...], list[int]] = {}
     for c in channels:
@@ -68,7 +78,17 @@ def lumped_closure(model: Model, channels: Collection[int], states: IntArray) ->
 
 
 def resolved_closure(model: Model, channels: Collection[int], states: IntArray) -> Closure:
-    """Close the same cycles with each channel and its declared reverse; as `lumped_closure`."""
+    """Affinities of the same cycles, for each channel with its declared reverse.
+
+    Parameters
+    ----------
+    model, channels, states
+        As for `lumped_closure`.
+
+    Returns
+    -------
+    Closure
+    """
 
     def log_ratio(c: int, at: IntArray) -> Array:
         back = model.channel_specs[c].reverse
@@ -86,12 +106,21 @@ def resolved_closure(model: Model, channels: Collection[int], states: IntArray) 
 
 
 def random_states(model: Model, typical: Array, number: int = 50, seed: int = 0) -> IntArray:
-    """Whole counts about a typical state, with room for a few events in every direction.
+    """Random integer counts that allow a few events in every direction.
 
     Parameters
     ----------
     model : Model
     typical : ndarray, shape (n_pools,)
+        Counts of a typical state; the random ones are at most about twice as large.
+    number : int
+        Number of states.
+    seed : int
+        Seed of numpy's random generator.
+
+    Returns
+    -------
+    ndarray of int64, shape (number, n_pools)
     """
     rng = np.random.default_rng(seed)
     room = 3 * int(np.abs(model.table.changes).max(initial=1))
@@ -105,7 +134,7 @@ def random_states(model: Model, typical: Array, number: int = 50, seed: int = 0)
 
 
 def _largest(items: Sequence[Any], states: IntArray) -> Closure:
-    """Largest sum round any pair, triangle or square; a step that is never undone is skipped."""
+    """Largest affinity of all pairs, triangles and squares without irreversible transitions."""
     with np.errstate(divide="ignore", invalid="ignore"):
         usable = [(name, step, ratio, ratio(states)) for name, step, ratio in items]
     one_way = tuple(name for name, *_, here in usable if not np.isfinite(here).any())
@@ -123,21 +152,21 @@ def _largest(items: Sequence[Any], states: IntArray) -> Closure:
 
 
 def _pairs(items: Sequence[Any]) -> Iterator[tuple[tuple[str, ...], Array]]:
-    """Two ways of one step, and one back against the other."""
+    """Cycles of two events: a transition by one channel, and back by the reverse of another."""
     for (name, step, _, here), (other, more, _, there) in itertools.combinations(items, 2):
         if (step == more).all():
             yield (name, other), here - there
 
 
 def _squares(items: Sequence[Any], states: IntArray) -> Iterator[tuple[tuple[str, ...], Array]]:
-    """a then b against b then a."""
+    """Cycles of four events: a, b, reverse of a, reverse of b."""
     for one, two in itertools.combinations(items, 2):
         (name, step, ratio, here), (other, more, ratio_2, there) = one, two
         yield (name, other), here + ratio_2(states + step) - there - ratio(states + more)
 
 
 def _triangles(items: Sequence[Any], states: IntArray) -> Iterator[tuple[tuple[str, ...], Array]]:
-    """Three events that lead back."""
+    """Cycles of three events."""
     for one, two, three in itertools.combinations(items, 3):
         if (one[1] + two[1] + three[1]).any():
             continue
