@@ -1,4 +1,4 @@
-"""The engines: arrays in, arrays out. Nothing in here knows a model, a file or a worker."""
+"""The engines: they simulate trajectories from arrays, independent of models, files and workers."""
 
 from .compiling import compiling_pays
 from .engines import ENGINES

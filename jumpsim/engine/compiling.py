@@ -1,39 +1,50 @@
-"""The rule for when code is compiled for one model, and a kernel that follows the rule."""
+"""The rule by which code for a single model is compiled, and a kernel that follows this rule."""
 
 import time
 from typing import Any
 
 from .interface import Engine, Kernel
 
-# Work for the plain kernel from which compiling, which takes two to three seconds once, pays.
+# Computing time of the general kernel above which code for one model saves time: its compilation
+# takes two to three seconds.
 PAYS_SECONDS = 4.0
 
 
 def compiling_pays(done: float, left: float | None = None) -> bool:
-    """Whether code for a model is worth compiling.
+    """Whether the compilation of code for a model is expected to save time.
 
     Parameters
     ----------
     done : float
-        Seconds that a worker has spent in the plain kernel.
+        Seconds that a worker has spent in the general kernel.
     left : float, optional
-        Seconds of work that are left for it. By default unknown; then it is assumed to be equal
-        to `done`.
+        Seconds of remaining work. When this is unknown, it is estimated to be equal to `done`.
+
+    Returns
+    -------
+    bool
     """
     return (done if left is None else left) > PAYS_SECONDS
 
 
 def switching_kernel(engine: Engine, table: Any, pools: int, compiled: bool = False) -> Kernel:
-    """Kernel that goes over to the compiled code of a model once that pays; the same bits.
+    """Kernel that changes to code for one model when its compilation is expected to save time.
+
+    Both kernels give identical results.
 
     Parameters
     ----------
     engine : Engine
     table : object
-        Made by `Engine.table`.
+        Result of `Engine.table`.
     pools : int
+        Number of pools.
     compiled : bool
-        Use the compiled code from the beginning.
+        Whether the code for this model is used from the beginning.
+
+    Returns
+    -------
+    callable
     """
     began, used = time.monotonic(), engine.kernel
     undecided = True

@@ -1,8 +1,8 @@
 """Gillespie's direct method: the engine of models with jump rates.
 
-Its kernel (`direct_kernel`) advances one trajectory after the other. Code for the structure of a
-model does the same with the same bits: `codegen.scalar` one trajectory after the other,
-`codegen.lockstep` 64 of them together.
+The general kernel (`direct_kernel`) simulates one trajectory after the other. Code that is
+generated for the structure of one model gives identical results: `codegen.scalar` simulates one
+trajectory after the other, `codegen.lockstep` 64 trajectories at the same time.
 """
 
 import contextlib
@@ -17,12 +17,12 @@ from .status import Fault
 
 
 class DirectMethod(Engine):
-    """Gillespie's direct method; takes a `model.rates.RateTable`."""
+    """Gillespie's direct method; the model input is a `model.rates.RateTable`."""
 
     kernel = staticmethod(advance)
 
     def table(self, model_input: Any) -> Table:
-        """Kernel's `Table`, without the channels whose constant is 0."""
+        """Table for the kernel, without the channels whose constant is 0."""
         live = np.flatnonzero(model_input.constants > 0)
         spans = [range(model_input.first[c], model_input.first[c + 1]) for c in live]
         factors = [f for span in spans for f in span]
@@ -43,12 +43,12 @@ class DirectMethod(Engine):
         )
 
     def sizes(self, model_input: Any) -> Sizes:
-        """The state is the counts, and so is a sample."""
+        """Array sizes; the counts are the state and also the sample."""
         pools = len(model_input.changes[0])
         return Sizes(pools, 0, pools, np.int64, len(model_input.constants))
 
     def compiled_kernel(self, table: Table, pools: int) -> Kernel:
-        """Kernel with the rates as a straight line of code."""
+        """Kernel whose code contains the rate expressions of this model."""
         return scalar.kernel(table, pools)
 
     def run_together(
@@ -59,7 +59,10 @@ class DirectMethod(Engine):
         proceed: Proceed | None,
         one_by_one: OneByOne,
     ) -> Rows | None:
-        """Simulate 64 trajectories together; undecided rows are simulated one by one."""
+        """Simulate 64 trajectories at a time.
+
+        Rows in which this code cannot decide an event are simulated with `one_by_one`.
+        """
         if not lockstep.fits(model_input, batch):
             return None
         with contextlib.suppress(lockstep.TooLarge):

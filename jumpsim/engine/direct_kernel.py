@@ -1,9 +1,10 @@
-"""Gillespie's direct method: every event of every trajectory, one after the other.
+"""General kernel of Gillespie's direct method: all events of one trajectory after the other.
 
-Arrays in, arrays and a status code out. Strict IEEE arithmetic in a fixed order and a logarithm of
-our own make a trajectory the same bits on every machine.
+It takes and fills arrays, and returns a status code. With IEEE arithmetic in a fixed order and its
+own logarithm a trajectory has the same bits on every machine.
 
-One event draws twice from the trajectory's stream: the waiting time first, then the channel.
+Each event uses two numbers of the random stream: the first for the waiting time, the second for the
+channel.
 """
 
 import math
@@ -34,10 +35,10 @@ _U = np.uint64
 
 
 class Table(NamedTuple):
-    """The channels that can fire, as flat arrays; `label` is a channel's index in the model.
+    """Channels with a constant > 0 as flat arrays; `label` is the index of a channel in the model.
 
-    Indices are unsigned: with signed ones each access would first test for a negative index,
-    which costs a third of the speed.
+    Indices are unsigned, because the check of signed indices for negative values costs a third of
+    the speed.
     """
 
     constant: np.ndarray  # float64, channels
@@ -71,28 +72,28 @@ def _cumulate(table, counts, cumulative):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(table, grid, max_events, budget, starts, streams, cursor, out):
-    """Run trajectories, one after the other, for at most about `budget` events.
+    """Simulate trajectories, one after the other, for about `budget` events at most.
 
     Parameters
     ----------
     table : Table
     grid : ndarray of float64
-        Times to keep, increasing. A sample is the state after any jump at that instant.
+        Times of the samples, increasing. A sample is the state after any jump at its time.
     max_events : int
-        Largest number of events of a trajectory; one more is TOO_MANY_EVENTS.
+        Largest number of events of a trajectory; one more gives the status TOO_MANY_EVENTS.
     budget : int
-        Events plus kept times after which the call returns MORE; it changes no number.
+        Number of events plus samples after which the call returns MORE; it does not change results.
     starts : ndarray of int64, (rows, pools)
     streams : ndarray of uint64, (rows, 4)
     cursor : Cursor
-        State from which to continue; changed in place.
+        State from which the call continues; changed in place.
     out : Output
-        Filled in place. The event buffer is drained by the caller (BUFFER_FULL, DONE).
+        Filled in place. The caller empties the event buffer (BUFFER_FULL, DONE).
 
     Returns
     -------
     int
-        A status code. With a fault, cursor.place names the row and the channel.
+        A status code. For an error, `cursor.place` contains the row and the channel.
     """
     place, stream, counts = cursor.place, cursor.stream, cursor.counts
     keep_samples, keep_jumps = len(out.samples) > 0, len(out.jumps) > 0
@@ -126,7 +127,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
                 place[FAULT] = table.label[int(-1.0 - total)] if total < 0.0 else -1
                 break
             before = stream[0], stream[1], stream[2], stream[3]
-            # Absorbed only when every rate is exactly 0: there is no smallest rate.
+            # The state is absorbing only when every rate is exactly 0; rates have no lower bound.
             following = math.inf if total == 0.0 else t + exponential(next_bits(stream)) / total
             while k < len(grid) and grid[k] < following:
                 if keep_samples:
@@ -137,7 +138,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
                         out.jumps[row, k, c] = cursor.jumps[c]
                 k += 1
                 used += 1
-            if k == len(grid):  # the next call can continue from here with later times
+            if k == len(grid):  # a later call may continue from here with later times
                 stream[0], stream[1], stream[2], stream[3] = before
                 break
             if events == max_events:
@@ -147,7 +148,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
             c = _U(0)
             while x >= cumulative[c]:
                 c += _U(1)
-            if c == channels:  # the product rounded up to a total too small to be normal
+            if c == channels:  # rounding of a product with a subnormal total
                 status = NOT_FINITE
                 break
             t = following

@@ -1,4 +1,4 @@
-"""The engines by name; a model names one of them, which is part of a run's identity."""
+"""The engines by name. The name of the engine of a model is part of the identity of a run."""
 
 from .codegen.cache import kernel_cache
 

@@ -1,7 +1,7 @@
-"""What every engine provides: arrays in, arrays out.
+"""The common interface of the engines.
 
-An engine is one file with a class derived from `Engine`, and one entry in `ENGINES`. A model names
-its engine by that entry (`Model.engine`). `trajectories.py` and `path.py` work with any engine.
+An engine is a class derived from `Engine` in a file of this folder, with an entry in `ENGINES`. A
+model refers to this entry (`Model.engine`). `trajectories.py` and `path.py` work with any engine.
 """
 
 from abc import ABC, abstractmethod
@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# A kernel: (table, grid, max_events, budget, starts, streams, cursor, output) to a status code.
+# A kernel takes (table, grid, max_events, budget, starts, streams, cursor, output) and returns a
+# status code.
 Kernel = Callable[..., int]
-# Called with (finished rows, events) since the last call; False ends the run early.
+# Called with the numbers of finished rows and of events since the last call; returns False to end
+# the run early.
 Proceed = Callable[[int, int], bool]
 
 
@@ -24,15 +26,15 @@ class Sizes(NamedTuple):
     Attributes
     ----------
     counts : int
-        Whole numbers of the state.
+        Number of integers in the state.
     amplitudes : int
-        Real numbers of the state.
+        Number of real numbers in the state.
     columns : int
-        Of a sample.
+        Number of columns of a sample.
     dtype : type
-        Of a sample.
+        Type of a sample.
     channels : int
-        Of the model.
+        Number of channels of the model.
     """
 
     counts: int
@@ -44,19 +46,22 @@ class Sizes(NamedTuple):
 
 @dataclass(frozen=True)
 class Rows:
-    """Finished trajectories; None stands for what was not kept.
+    """Finished trajectories; an attribute that was not requested is None.
 
     Attributes
     ----------
     samples : ndarray, shape (rows, times, columns)
-        Counts of the pools as whole numbers; of a wave function expectation values as float64.
+        Counts of the pools as integers; expectation values of a wave function as float64.
     jumps : ndarray of int64, shape (rows, times, channels)
+        Number of events of each channel since t = 0.
     event_count : ndarray of int64, shape (rows,)
+        Number of events of each trajectory.
     event_time : ndarray of float64, shape (events,)
-        Of all rows, one after the other.
+        Time of each event in seconds, for all rows one after the other.
     event_channel : ndarray of int32, shape (events,)
+        Index of the channel of each event.
     sums : tuple of ndarray
-        Of all samples, as in `statistics.exact_sums.word_sums`, in their place.
+        Sums over all samples as in `statistics.exact_sums.word_sums`, instead of `samples`.
     """
 
     samples: NDArray[Any] | None
@@ -73,16 +78,16 @@ class Batch(NamedTuple):
     Attributes
     ----------
     times : ndarray of float64
-        Times to keep in seconds, increasing.
+        Times of the samples in seconds, increasing.
     starts : ndarray of int64, shape (rows, pools)
         Counts at t = 0.
     streams : ndarray of uint64, shape (rows, 4)
         State of the random stream of each trajectory.
     keep : collection of str
-        Any of "samples", "jumps", "events". "sums" in addition to "samples" means that only the
-        sums of the samples are needed: an engine can then return `Rows.sums` instead of them.
+        Results to return: any of "samples", "jumps", "events". With "samples" and "sums", only the
+        sums of the samples are needed, and an engine may return `Rows.sums` instead of `samples`.
     max_events : int or None
-        Largest number of events of a trajectory; one more is a fault.
+        Largest number of events of a trajectory; one more raises `Fault`.
     """
 
     times: NDArray[np.float64]
@@ -102,9 +107,9 @@ class Engine(ABC):
     Attributes
     ----------
     keeps : frozenset of str
-        What its kernel can keep of a trajectory; records that need anything else are refused.
+        Results that the general kernel can return; records that need others are refused.
     compiled_keeps : frozenset of str
-        Quantities that its compiled code can record; for any other, the plain kernel is used.
+        Results that the code for one model can return; for others the general kernel is used.
     """
 
     keeps: frozenset[str] = frozenset({"samples", "jumps", "events"})
@@ -112,19 +117,19 @@ class Engine(ABC):
 
     @abstractmethod
     def table(self, model_input: Any) -> Any:
-        """Table for the kernel, made from the model's `Model.engine_input`."""
+        """Convert the input of a model (`Model.engine_input`) to the table of the kernel."""
 
     @abstractmethod
     def sizes(self, model_input: Any) -> Sizes:
-        """Lengths of the state and of what is kept of it."""
+        """Lengths of the arrays of the state and of the results."""
 
     @property
     @abstractmethod
     def kernel(self) -> Kernel:
-        """The function that advances trajectories, see `direct.advance`."""
+        """The function that simulates trajectories, see `direct_kernel.advance`."""
 
     def compiled_kernel(self, table: Any, pools: int) -> Kernel | None:  # noqa: ARG002
-        """Kernel with code for this table's structure, and the same bits; None without one."""
+        """Kernel with code for one model, with identical results; None when there is none."""
         return None
 
     def run_together(
@@ -135,7 +140,9 @@ class Engine(ABC):
         proceed: Proceed | None,  # noqa: ARG002
         one_by_one: OneByOne,  # noqa: ARG002
     ) -> Rows | None:
-        """Simulate a batch in code that advances many trajectories at a time, with the same bits.
+        """Simulate a batch with code that advances many trajectories at the same time.
+
+        The results are identical to those of the kernel.
 
         Parameters
         ----------
@@ -143,15 +150,15 @@ class Engine(ABC):
             As in `table`.
         batch : Batch
         slice_events : int
-            Events after which `proceed` is called; it changes no number.
+            Number of events after which `proceed` is called; it does not change results.
         proceed : callable or None
         one_by_one : callable
-            For rows that this code cannot simulate.
+            Simulates rows for which this code cannot be used.
 
         Returns
         -------
         Rows or None
-            None when the engine has no such code, or when the batch does not suit it: then the
-            trajectories are simulated one after the other.
+            None when the engine has no such code or it is not applicable to the batch; the
+            trajectories are then simulated one after the other.
         """
         return None

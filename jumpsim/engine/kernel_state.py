@@ -1,7 +1,7 @@
-"""What all kernels share: status codes, the state between two calls, and the arrays to fill.
+"""Status codes of the kernels, their state between two calls, and their output arrays.
 
-A kernel is called again and again, each time for a bounded amount of work. All that the next call
-needs is in a `Cursor`, so that the number of calls changes no result.
+A kernel is called repeatedly, each time for a limited amount of work. A `Cursor` contains the
+complete state between two calls, so that results do not depend on the number of calls.
 """
 
 from typing import Any, NamedTuple
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 ENGINE_VERSION = 1
 
-# Status codes; their meaning is in `status.SENTENCES`.
+# Status codes; `status.SENTENCES` contains the messages for those that are errors.
 DONE, MORE, BUFFER_FULL, NEGATIVE_RATE, NOT_FINITE, OVERFLOW, TOO_MANY_EVENTS = range(7)
 
-# A count above 2^53 has no exact float64, and its rates would be wrong.
+# An integer above 2^53 is in general not exact as float64, so that rates would be wrong.
 COUNT_LIMIT = 2**53
 
-# What the entries of Cursor.place mean.
+# Indices of the entries of Cursor.place.
 ROW, GRID, EVENTS, FILLED, FAULT = range(5)
 FRESH = -1  # Cursor.place[GRID] of a trajectory that has not begun
 
@@ -28,13 +28,13 @@ class Cursor(NamedTuple):
     place: NDArray[np.int64]  # entries ROW, GRID, EVENTS, FILLED, FAULT
     clock: NDArray[np.float64]  # one entry: the time of the last event
     stream: NDArray[np.uint64]  # four words: the state of the random stream
-    counts: NDArray[np.int64]  # whole numbers of the physical state
+    counts: NDArray[np.int64]  # integers of the physical state
     amplitudes: NDArray[np.float64]  # real numbers of the physical state
     jumps: NDArray[np.int64]  # events so far of each channel of the model
 
 
 class Output(NamedTuple):
-    """Arrays that a kernel fills; an array of length 0 is not filled."""
+    """Arrays that a kernel fills; an array of length 0 is not requested."""
 
     samples: NDArray[Any]  # (rows, times, columns): counts as int64, or expectation values
     jumps: NDArray[np.int64]  # (rows, times, channels of the model)

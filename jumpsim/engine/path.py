@@ -1,4 +1,4 @@
-"""One trajectory that is followed from one grid of times to the next."""
+"""A single trajectory that is simulated for one grid of times after the other."""
 
 from typing import Any
 
@@ -12,17 +12,19 @@ from .status import Fault
 
 
 class Path:
-    """One trajectory, from one grid of times to the next.
+    """A single trajectory that is simulated for one grid of times after the other.
 
-    The events are those of a single call: nothing is drawn that a later time would need.
+    Its events are identical to those of a single simulation: a random number that is drawn for an
+    event after the last time of a grid is drawn again for the next grid.
 
     Parameters
     ----------
     engine : str
         Name of an engine in `ENGINES`.
     model_input : object
-        What that engine takes of a model.
+        Input of the engine for a model (`Model.engine_input`).
     start : ndarray of int64, shape (pools,)
+        Counts at t = 0.
     stream : ndarray of uint64, shape (4,)
         State of the random stream.
     """
@@ -42,7 +44,7 @@ class Path:
 
     @property
     def events(self) -> int:
-        """Events so far."""
+        """Number of events since t = 0."""
         return int(self.cursor.place[kernel_state.EVENTS])
 
     def state(self) -> dict[str, Any]:
@@ -63,7 +65,15 @@ class Path:
         events: int,
         jumps: NDArray[np.int64],
     ) -> None:
-        """Continue from the `state` of another path of the same trajectory."""
+        """Continue from the state of another `Path` of the same trajectory.
+
+        Parameters
+        ----------
+        clock, stream, counts, events
+            Entries of `state`.
+        jumps : ndarray of int64, shape (channels,)
+            Number of events of each channel since t = 0.
+        """
         cursor = self.cursor
         cursor.clock[:], cursor.stream[:] = clock, stream
         cursor.counts[:], cursor.jumps[:] = counts, jumps
@@ -72,17 +82,26 @@ class Path:
     def sample(
         self, times: NDArray[np.float64], proceed: Any = None
     ) -> tuple[NDArray[Any] | None, NDArray[np.int64] | None]:
-        """Samples and cumulative jumps at times later than those before, as in `Rows`.
+        """Simulate up to later times, and return the samples and cumulative jumps at these times.
+
+        Parameters
+        ----------
+        times : ndarray of float64
+            Seconds, increasing, later than all times of previous calls.
+        proceed : callable, optional
+            Called with the number of events since the last call; returns False to end the
+            simulation.
 
         Returns
         -------
         samples : ndarray, shape (times, columns)
         jumps : ndarray of int64, shape (times, channels)
-            Both None when `proceed`, which is called with the events since the last call, ended it.
+            Both are None when `proceed` has ended the simulation.
 
         Raises
         ------
         Fault
+            When the simulation fails.
         """
         _, out = trajectories.prepared(
             self._engine, self._input, 1, len(times), ("samples", "jumps")

@@ -1,7 +1,7 @@
-"""Random draws and elementary functions inside kernels: strict IEEE arithmetic in a fixed order.
+"""Random numbers and elementary functions for kernels, in IEEE arithmetic with a fixed order.
 
-The mathematical library of a machine has functions of its own, whose last bits differ from one
-machine to the next; these have the same ones everywhere.
+The last bits of the elementary functions of mathematical libraries differ between machines; these
+functions give identical bits on all machines.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ _ROOT_HALF = np.uint64(0x3FE6A09E667F3BCD)  # bits of sqrt(1/2)
 
 @njit(cache=True, inline="always")
 def next_bits(stream):
-    """One output of xoshiro256++; the state is changed in place."""
+    """Next 64 random bits of xoshiro256++; the state `stream` is changed in place."""
     s0, s1, s2, s3 = stream[0], stream[1], stream[2], stream[3]
     total = s0 + s3
     out = ((total << _U(23)) | (total >> _U(41))) + s0
@@ -30,7 +30,7 @@ def next_bits(stream):
 
 @njit(cache=True, inline="always", error_model="numpy")
 def exponential(bits):
-    """-ln(y) for the uniform y = 1 - k 2^-52 in (0, 1] made of the upper 52 bits.
+    """Exponential random number -ln(y), where y = 1 - k 2^-52 in (0, 1] and k are the upper bits.
 
     y = 2^e f with f in [sqrt(1/2), sqrt(2)); ln f = 2 artanh((f-1)/(f+1)) as a series whose first
     neglected term is below 1e-17.
@@ -58,13 +58,13 @@ def exponential(bits):
 
 @njit(cache=True, inline="always")
 def uniform(bits):
-    """Uniform number in [0, 1), a multiple of 2^-52, made of the upper 52 bits."""
+    """Uniform random number in [0, 1), a multiple of 2^-52, from the upper 52 bits."""
     return _U((_U(bits) >> _U(12)) | _ONE).view(np.float64) - 1.0
 
 
 @njit(cache=True, inline="always", error_model="numpy")
 def decay(x):
-    """exp(-x) for x ≥ 0: 2^-k exp(-r), r within ln(2)/2 of 0, as a series; 0 beyond x = 700."""
+    """exp(-x) for x ≥ 0 as 2^-k times the power series of exp(r), |r| ≤ ln(2)/2; 0 for x ≥ 700."""
     if x >= 700.0:
         return 0.0
     k = np.floor(x * 1.4426950408889634 + 0.5)
@@ -89,9 +89,10 @@ def decay(x):
 
 @njit(cache=True, inline="always", error_model="numpy")
 def sine_cosine(x):
-    """sin(x) and cos(x): less whole quarter turns (π/2 in three parts), as series up to π/4.
+    """sin(x) and cos(x) by power series in the remainder of x and a multiple of π/2.
 
-    What is lost for large x is what rounding x has lost already.
+    π/2 is represented by three numbers. The error for large x is not larger than that of the
+    rounding of x.
     """
     quarters = np.floor(x * 0.6366197723675814 + 0.5)
     r = ((x - quarters * 1.5707963267341256) - quarters * 6.077100506303966e-11) - (

@@ -1,4 +1,4 @@
-"""Meaning of the status codes of kernels: one table turns a code into a sentence."""
+"""Error messages for the status codes of kernels."""
 
 from collections.abc import Sequence
 
@@ -10,16 +10,17 @@ SENTENCES = {
     "that its constant and its pools' limits allow no count at which the rate changes sign",
     kernel_state.NOT_FINITE: "the total rate is not a finite, normal number, or a phase is beyond "
     "10^15. Check the constants and units of the channels",
-    kernel_state.OVERFLOW: "channel '{channel}' raised a count above 2^53 (beside a coherent "
-    "exchange photons above 2^21), where sums are not exact. The model grows without bound: "
-    "stop earlier",
-    kernel_state.TOO_MANY_EVENTS: "more events than `max_events` = {events}. Raise it, or "
-    "stop at an earlier time (long trajectories are not dropped, because that would bias averages)",
+    kernel_state.OVERFLOW: "channel '{channel}' increased a count above 2^53 (a photon "
+    "number above 2^21 with a coherent exchange), where sums are not exact. If the counts of the "
+    "model grow without limit, choose an earlier last time",
+    kernel_state.TOO_MANY_EVENTS: "more events than `max_events` = {events}. Increase it, "
+    "or choose an earlier last time (long trajectories are not dropped, because this would bias "
+    "averages)",
 }
 
 
 class Fault(Exception):  # noqa: N818 - an intermediate, always turned into a SimulationError
-    """A status code that is an error, with the row, time and channel of its origin."""
+    """Failure of a kernel: its status code, and the row, time and channel at which it occurred."""
 
     def __init__(self, status: int, row: int, time: float, channel: int, events: int) -> None:
         super().__init__(status, row, time, channel, events)
@@ -28,7 +29,7 @@ class Fault(Exception):  # noqa: N818 - an intermediate, always turned into a Si
 
     @classmethod
     def at(cls, status: int, cursor: kernel_state.Cursor) -> "Fault":
-        """Make the fault of a kernel that returned `status` with this cursor."""
+        """Create the `Fault` of a kernel that returned `status` with this cursor."""
         place = cursor.place
         return cls(
             status,
@@ -39,7 +40,19 @@ class Fault(Exception):  # noqa: N818 - an intermediate, always turned into a Si
         )
 
     def explain(self, first: int, channels: Sequence[str]) -> SimulationError:
-        """Error with trajectory, time and channel; `first` is the index of row 0."""
+        """Convert to the error for the user, with trajectory, time and channel.
+
+        Parameters
+        ----------
+        first : int
+            Index of the trajectory in row 0.
+        channels : sequence of str
+            Names of the channels of the model.
+
+        Returns
+        -------
+        SimulationError
+        """
         name = channels[self.channel] if self.channel >= 0 else "?"
         text = SENTENCES[self.status].format(channel=name, events=self.events)
         return SimulationError(f"trajectory {first + self.row}, t = {self.time:.6g} s: {text}")

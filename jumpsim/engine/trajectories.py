@@ -1,4 +1,4 @@
-"""Trajectories one after the other, or many together: `run`, for any engine."""
+"""Simulation of many trajectories with any engine."""
 
 from collections.abc import Collection
 from typing import Any
@@ -13,9 +13,9 @@ from .interface import Batch, Engine, Proceed, Rows
 from .kernel_state import Cursor, Output
 from .status import Fault
 
-# Events after which a kernel returns to Python: about 50 ms. It changes no number.
+# Number of events after which a kernel returns to Python, about 50 ms; it does not change results.
 SLICE_EVENTS = 2**20
-EVENT_BUFFER = 2**17  # events that a kernel keeps before it returns to Python
+EVENT_BUFFER = 2**17  # number of recorded events after which a kernel returns to Python
 
 
 def run(
@@ -35,27 +35,29 @@ def run(
     Parameters
     ----------
     engine : str
-        Name of an engine in `ENGINES`, as the model names it.
+        Name of an engine in `ENGINES` (`Model.engine`).
     model_input : object
-        What that engine takes of a model (`Model.engine_input`).
+        Input of the engine for a model (`Model.engine_input`).
     times, starts, streams, keep, max_events
         See `interface.Batch`.
     slice_events : int, optional
-        Events after which `proceed` is called.
+        Number of events after which `proceed` is called.
     proceed : callable, optional
-        Called with (finished rows, events) since the last call; False ends the run early.
+        Called with the numbers of finished rows and of events since the last call; returns False to
+        end the simulation early.
     compiled : bool
-        Whether so much is left to do that code for this model is worth compiling; changes no
-        number.
+        Whether code for this model is compiled from the beginning, because the remaining work is
+        large; it does not change results.
 
     Returns
     -------
     Rows
-        As many rows as were finished.
+        The finished rows.
 
     Raises
     ------
     Fault
+        When the simulation of a trajectory fails.
     """
     made = ENGINES[engine]
     batch = Batch(times, starts, streams, keep, max_events)
@@ -118,7 +120,23 @@ def _one_by_one(
 def prepared(
     engine: Engine, model_input: Any, rows: int, times: int, keep: Collection[str]
 ) -> tuple[Cursor, Output]:
-    """Cursor at the beginning of the first row, and arrays for what is kept."""
+    """Create the cursor for the beginning of the first row, and the arrays for the results.
+
+    Parameters
+    ----------
+    engine : Engine
+    model_input : object
+        Input of the engine for a model.
+    rows, times : int
+        Number of trajectories and of times.
+    keep : collection of str
+        As for `interface.Batch`.
+
+    Returns
+    -------
+    cursor : Cursor
+    out : Output
+    """
     sizes = engine.sizes(model_input)
     buffer = EVENT_BUFFER if "events" in keep else 0
     cursor = Cursor(
@@ -140,6 +158,16 @@ def prepared(
 
 
 def warm(engine: str, model_input: Any, pools: int) -> None:
-    """Compile the kernel, or load it from the cache, before workers start."""
+    """Compile the kernel, or load it from the cache, before workers start.
+
+    Parameters
+    ----------
+    engine : str
+        Name of an engine in `ENGINES`.
+    model_input : object
+        Input of the engine for a model.
+    pools : int
+        Number of pools.
+    """
     nothing = np.zeros((0, pools), np.int64), np.zeros((0, 4), np.uint64)
     run(engine, model_input, np.zeros(1), *nothing, ())

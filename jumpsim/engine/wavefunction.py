@@ -1,19 +1,21 @@
 """Monte Carlo wave function of two levels and one mode: two amplitudes and a photon number.
 
-Coherent exchange joins |u, k⟩ and |l, k+1⟩ alone, and each of the six jumps maps one such pair, or
-one of the states |empty, n⟩ and |both, n⟩, into one of them. So a trajectory that starts in a Fock
-state never is more than a|u, k⟩ + b|l, k+1⟩: there is no cutoff, and between jumps it moves in
-closed form. In the frame in which the amplitudes' mean phase and decay are left out,
+The coherent exchange connects only the pairs |u, k⟩ and |l, k+1⟩. Each of the six jumps maps a
+superposition of such a pair, or one of the states |empty, n⟩ and |both, n⟩, to a state of the same
+form. Therefore the state of a trajectory that starts in a Fock state is always |empty, n⟩,
+|both, n⟩ or a|u, k⟩ + b|l, k+1⟩: no cutoff is needed, and the evolution between jumps has a closed
+form. Without the common phase and the common decay of the amplitudes it is
 
     i d/dt (a, b) = M (a, b),  M = [[z, G], [G, -z]],  M² = Ω² = z² + G²,
     z = -Δ/2 - i (Γ_a - Γ_b)/4
 
-with the total jump rates Γ_a, Γ_b of the two states, and (a, b) is normalised afterwards.
+where Γ_a and Γ_b are the total jump rates of the two states; (a, b) is normalised afterwards.
 
-Waiting times by thinning: a candidate at the larger of Γ_a and Γ_b becomes a jump with the chance
-of the true rate over that bound. Each candidate draws twice: its time first, then what it becomes.
-The state moves from candidate to candidate; samples are taken from a copy, so that the grid
-changes no number.
+Waiting times are drawn by thinning: candidates occur at the constant rate max(Γ_a, Γ_b), and a
+candidate becomes a jump with the probability of the true rate divided by this bound. Each candidate
+uses two random numbers, the first for its time, the second for its channel or rejection. The state
+is propagated from candidate to candidate, and samples are computed from a copy, so that results do
+not depend on the grid of times.
 """
 
 import math
@@ -39,15 +41,15 @@ from .kernel_state import (  # fmt: skip
 )
 from .random import decay, exponential, next_bits, sine_cosine, uniform
 
-# The first integer of the state is the number of its block, the second is n, or k for a pair.
+# The first integer of the state is its block; the second is n, or k for a pair.
 EMPTY, PAIR, BOTH = range(3)
 JUMPS = 6  # into and out of u, into and out of l, photon from and to the bath
 _NO_PAIR = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 COLUMNS = 5  # ⟨n_u⟩, ⟨n_l⟩, ⟨n⟩, Re and Im of ⟨c_l† c_u a†⟩ (W B4, without g)
 
-MOST_PHOTONS = 2**21 - 1  # in multiples of 2^-32, as they are added up, 2^53
-_SMALL = 1e-3  # |Ωt|² below which cos and sin are series
-_MOST_PHASE = 1e15  # beyond, nothing of it is known
+MOST_PHOTONS = 2**21 - 1  # below 2^53 in the multiples of 2^-32 that are summed
+_SMALL = 1e-3  # |Ωt|² below which cos and sin are computed by series
+_MOST_PHASE = 1e15  # the rounding error of a larger phase is of order 1
 
 
 @njit(cache=True, inline="always", error_model="numpy")
@@ -69,11 +71,11 @@ def _couple(table, k):
 
 @njit(cache=True, inline="always", error_model="numpy")
 def _moved(pair, t, ar, ai, br, bi):
-    """Amplitudes after t without a jump, normalised."""
+    """Normalised amplitudes after a time t without a jump."""
     g, zr, zi, wr, wi, omega_r, omega_i = pair
     xr, xi = wr * (t * t), wi * (t * t)
     if xr * xr + xi * xi < _SMALL * _SMALL:
-        # cos and sin/Ω as series in (Ωt)²: nothing is divided by a small Ω.
+        # cos and sin/Ω as series in (Ωt)², to avoid a division by a small Ω.
         cr = 1.0 - xr / 2 + (xr * xr - xi * xi) / 24 - (xr * xr - 3 * xi * xi) * xr / 720
         ci = -xi / 2 + xr * xi / 12 - (3 * xr * xr - xi * xi) * xi / 720
         sr = 1.0 - xr / 6 + (xr * xr - xi * xi) / 120 - (xr * xr - 3 * xi * xi) * xr / 5040
@@ -82,7 +84,8 @@ def _moved(pair, t, ar, ai, br, bi):
     else:
         phase, growth = omega_r * t, omega_i * t
         sine, cosine = sine_cosine(phase if abs(phase) < _MOST_PHASE else math.nan)
-        # Both parts times exp(-|growth|): the norm is mended anyway, and nothing overflows.
+        # Both are multiplied by exp(-|growth|), which avoids overflow and is removed by the
+        # normalisation.
         gone = decay(2.0 * abs(growth))
         cosh = 0.5 * (1.0 + gone)
         sinh = 0.5 * (1.0 - gone) if growth > 0.0 else -0.5 * (1.0 - gone)
@@ -119,14 +122,14 @@ def _rates(table, block, n, a2, b2):
 
 @njit(cache=True, inline="always", error_model="numpy")
 def _total(table, block, n, a2, b2):
-    """Sum of the jump rates, added up as a search for the jump does."""
+    """Sum of the jump rates, in the order of the summation in the search for the channel."""
     r = _rates(table, block, n, a2, b2)
     return ((((r[0] + r[1]) + r[2]) + r[3]) + r[4]) + r[5]
 
 
 @njit(cache=True, inline="always", error_model="numpy")
 def _expectations(table, block, n, ar, ai, br, bi):
-    """What is kept of a state, in the order of `COLUMNS`."""
+    """Expectation values of a state, in the order of `COLUMNS`."""
     if block != PAIR:
         both = 1.0 if block == BOTH else 0.0
         return both, both, 1.0 * n, 0.0, 0.0
@@ -146,10 +149,10 @@ def _after(channel, block, n, ar, ai, br, bi):
             norm = 1.0 / math.sqrt((ar * ar + ai * ai) + (br * br + bi * bi))
             ar, ai, br, bi = ar * norm, ai * norm, br * norm, bi * norm
         return block, n + 1 if channel == 4 else n - 1, ar, ai, br, bi
-    if block == PAIR:  # an electron more or less projects on |l, k+1⟩ or on |u, k⟩
+    if block == PAIR:  # a jump of an electron projects onto |l, k+1⟩ or |u, k⟩
         number = n + 1 if channel == 0 or channel == 3 else n
         return (BOTH if channel == 0 or channel == 2 else EMPTY), number, 1.0, 0.0, 0.0, 0.0
-    if channel == 0 or channel == 3:  # u alone is left
+    if channel == 0 or channel == 3:  # only u is occupied after the jump
         return PAIR, n, 1.0, 0.0, 0.0, 0.0
     return PAIR, n - 1, 0.0, 0.0, 1.0, 0.0
 
@@ -171,29 +174,30 @@ def _begin(start, stream, cursor):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(table, grid, max_events, budget, starts, streams, cursor, out):
-    """Run trajectories, one after the other, for at most about `budget` candidates.
+    """Simulate trajectories, one after the other, for about `budget` candidates at most.
 
     Parameters
     ----------
     table : quantum_jumps.CoherentRates
     grid : ndarray of float64
-        Times to keep, increasing. A sample is the state after any jump at that instant.
+        Times of the samples, increasing. A sample is the state after any jump at its time.
     max_events : int
-        Most events of a trajectory; one more is TOO_MANY_EVENTS.
+        Largest number of events of a trajectory; one more gives the status TOO_MANY_EVENTS.
     budget : int
-        Candidates plus kept times after which the call returns MORE; it changes no number.
+        Number of candidates plus samples after which the call returns MORE; it does not change
+        results.
     starts : ndarray of int64, (rows, 3)
-        n_u, n_l and n of Fock states; (rows, 2) with a classical field.
+        n_u, n_l and n of Fock states; shape (rows, 2) for a classical field.
     streams : ndarray of uint64, (rows, 4)
     cursor : Cursor
-        State from which to continue; changed in place.
+        State from which the call continues; changed in place.
     out : Output
-        Filled in place. The event buffer is drained by the caller (BUFFER_FULL, DONE).
+        Filled in place. The caller empties the event buffer (BUFFER_FULL, DONE).
 
     Returns
     -------
     int
-        A status code. With a fault, cursor.place names the row and the channel.
+        A status code. For an error, `cursor.place` contains the row and the channel.
     """
     place, counts, amplitudes = cursor.place, cursor.counts, cursor.amplitudes
     keep_samples, keep_jumps = len(out.samples) > 0, len(out.jumps) > 0
@@ -218,7 +222,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
             if capacity > 0 and filled == capacity:
                 status = BUFFER_FULL
                 break
-            # |l, 0⟩ has no partner; all other pairs move between jumps.
+            # |l, 0⟩ is not coupled; all other pairs evolve between jumps.
             moves = block == PAIR and (n >= 0 or not table.mode)
             top = _total(table, block, n, 0.0, 1.0)
             pair = _NO_PAIR
@@ -257,7 +261,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
             while x >= reached and c < JUMPS:
                 c += 1
                 reached += rates[c] if c < JUMPS else 0.0
-            if not reached >= 0.0:  # a phase of which nothing is known
+            if not reached >= 0.0:  # the phase was too large
                 status = NOT_FINITE
                 break
             if c == JUMPS:
@@ -286,14 +290,14 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
 
 
 class WaveFunction(Engine):
-    """Quantum jumps of two levels and one mode; takes a `quantum_jumps.CoherentRates`."""
+    """Quantum jumps of two levels and one mode; the model input is a `CoherentRates`."""
 
     kernel = staticmethod(advance)
 
     def table(self, model_input: Any) -> Any:
-        """The model's own numbers."""
+        """The model input itself."""
         return model_input
 
     def sizes(self, model_input: Any) -> Sizes:
-        """The state is a block, a photon number and two complex amplitudes."""
+        """Array sizes; the state is a block, a photon number and two complex amplitudes."""
         return Sizes(2, 4, COLUMNS, np.float64, JUMPS if model_input.mode else JUMPS - 2)

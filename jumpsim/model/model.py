@@ -250,7 +250,7 @@ def as_model(model: Any) -> Model:
     Raises
     ------
     InputError
-        When it is not a model, or has a coherent exchange, so that its state is not given by counts.
+        When it is not a model, or has a coherent exchange, so that counts do not define its state.
     """
     if isinstance(model, Model):
         return model

@@ -177,13 +177,13 @@ def test_overflow():
     doubling = table([0.0, 1.0], [[], []], [[0], [2**52]])
     error = fault(doubling, 2**52)  # 2^53 itself is still exact
     assert (error.status, error.channel, error.events) == (kernel_state.OVERFLOW, 1, 2)
-    assert "channel 'b' raised a count above 2^53" in str(error.explain(0, ("a", "b")))
+    assert "channel 'b' increased a count above 2^53" in str(error.explain(0, ("a", "b")))
 
 
 def test_overflow_in_simulate():
     pools = [js.Pool.mass_action("X")]
     split = js.Model(pools, [js.Channel("split", 1e-15, {"X": 1}, {"X": 2})])
-    with pytest.raises(SimulationError, match=r"trajectory \d+, t = .* 'split' raised a count"):
+    with pytest.raises(SimulationError, match=r"trajectory \d+, t = .* 'split' increased a count"):
         run(split, times=[100.0], start=[2**53])
     death = js.Model(pools, [js.Channel("death", 1e-15, {"X": 1})])
     ensemble = run(death, times=[0.0, 1.0], start=[2**53])

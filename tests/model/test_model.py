@@ -95,7 +95,7 @@ def test_dict_round_trip_through_json():
 
 @pytest.mark.parametrize("data", [None, [], {}, {"pools": 3}, {"pools": [{"nam": "A"}]}])
 def test_foreign_dicts_are_refused(data):
-    with pytest.raises(InputError, match="not a model's dict"):
+    with pytest.raises(InputError, match="not the dict of a model"):
         Model.fromdict(data)
 
 

@@ -182,8 +182,8 @@ class TwoLevel(BaseModel):
         for name, count in zip(self.pools, np.moveaxis(array, -1, 0), strict=True):
             if name == "photon" and (count >= 2**21).any():
                 raise InputError(
-                    f"count of pool 'photon' must be below 2^21, but is {count.max():g}: for larger "
-                    "counts averages are not exact; use rate equations"
+                    f"count of pool 'photon' must be below 2^21, but is {count.max():g}: averages "
+                    "of larger counts are not exact; use rate equations"
                 )
         return array
 
