@@ -1,4 +1,4 @@
-"""Exact sums of integers and of their products, in two words each, compiled."""
+"""Exact sums of integers and of their products as pairs of 64-bit words, in compiled code."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 _HALF = 26  # bits of the low half of a sample
 _LOW = 2**_HALF - 1
-_GROUP = 256  # samples whose products of halves still add up within a word
-_SMALL = 22  # bits of samples whose products add up exactly as float64, in a group
+_GROUP = 256  # number of samples for which sums of products of halves fit into one word
+_SMALL = 22  # bits of samples for which sums of products over a group are exact as float64
 _U = np.uint64
 _Integers = NDArray[np.int64]
 
 
 @njit(cache=True, inline="always")
 def _add(words: Any, high: Any, low: Any) -> None:
-    """Add high·2⁶⁴ + low to a number of two words."""
+    """Add high·2⁶⁴ + low to a number that consists of two words."""
     total = _U(words[1]) + _U(low)
     words[0] += high + (1 if total < _U(low) else 0)
     words[1] = np.int64(total)
@@ -24,7 +24,7 @@ def _add(words: Any, high: Any, low: Any) -> None:
 
 @njit(cache=True)
 def _all_small(samples: _Integers) -> bool:
-    """Whether every sample is below 2^_SMALL in size: most counts."""
+    """Whether the absolute values of all samples are below 2^_SMALL, as for most counts."""
     found: Any = 0
     for x in samples.ravel():
         found |= np.int64(x) ^ (np.int64(x) >> 63)
@@ -33,11 +33,11 @@ def _all_small(samples: _Integers) -> bool:
 
 @njit(cache=True)
 def _small_sums(samples: _Integers, first: _Integers, second: _Integers) -> None:
-    """Sums of a group in float64: products of entries at a distance d are made side by side."""
+    """Sums over a group in float64, computed together for all pairs of equal column distance."""
     n, times, columns = samples.shape
     size = times * columns
     flat = samples.reshape(n, size)
-    # Four rows at a time, because sums are read and written for each.
+    # Four rows at a time, so that each sum is read and written less often.
     a, b, c, d = np.zeros((4, size + columns))
     single, products = np.zeros(size), np.zeros((columns, size))
     for r in range(0, n, 4):
@@ -78,10 +78,11 @@ def _multiply(h: Any, low: Any, i: Any, j: Any, parts: Any) -> None:
 
 @njit(cache=True)
 def _large_sums(samples: _Integers, first: _Integers, second: _Integers) -> None:
-    """Sums of a group by halves."""
+    """Sums over a group, from the products of the high and the low halves of the samples."""
     n, times, columns = samples.shape
     single = np.zeros((columns, times), np.int64)
-    # Of x = 2^26 h + l the products h h, h l + l h and l l; times innermost, side by side.
+    # The products h h, h l + l h and l l of x = 2^26 h + l; the last axis is the time, so that the
+    # compiler can use vector instructions.
     parts = np.zeros((3, columns, columns, times), np.int64)
     high, low = np.zeros((2, columns, times), np.int64)
     for row in range(n):
@@ -112,7 +113,9 @@ def word_sums(samples: _Integers, first: _Integers, second: _Integers) -> None:
     samples : ndarray of int32 or int64, shape (n, T, P)
         |sample| ≤ 2⁵³.
     first : ndarray of int64, shape (T, P, 2)
+        Sums Σ x_p, changed in place.
     second : ndarray of int64, shape (T, P, P, 2)
+        Sums Σ x_p x_q, changed in place.
     """
     for begin in range(0, len(samples), _GROUP):
         group = samples[begin : begin + _GROUP]

@@ -102,8 +102,8 @@ class LinearNoise:
         out[:, 0] = deviation
         for k in range(1, len(self.times)):
             forward = self._propagators(k - 1, self.times[k - 1 : k + 1])[-1]
-            fresh = self.covariance[k] - forward @ self.covariance[k - 1] @ forward.T
-            noise = rng.standard_normal(deviation.shape) @ _root(fresh)
+            added = self.covariance[k] - forward @ self.covariance[k - 1] @ forward.T
+            noise = rng.standard_normal(deviation.shape) @ _root(added)
             deviation = deviation @ forward.T + noise
             out[:, k] = deviation
         return out + self.mean
@@ -291,12 +291,12 @@ def stationary_noise(model: Model, initial: Start) -> StationaryNoise:
     noise = basis.T @ table.diffusion(state.counts) @ basis
     moving = basis @ solve_continuous_lyapunov(reduced, -noise) @ basis.T
     # Response of the steady state to the conserved totals: J R = 0 with totals · R = 1.
-    follow = np.linalg.lstsq(
+    response = np.linalg.lstsq(
         np.vstack([basis.T @ jacobian, totals]),
         np.vstack([np.zeros((basis.shape[1], len(totals))), np.eye(len(totals))]),
         rcond=None,
     )[0]
-    conserved = follow @ totals @ initial.covariance(model) @ totals.T @ follow.T
+    conserved = response @ totals @ initial.covariance(model) @ totals.T @ response.T
     return StationaryNoise(
         model, state.counts, moving + conserved, conserved, basis, reduced, noise
     )

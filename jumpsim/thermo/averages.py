@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..model.model import Model
+from ..model.model import Model, as_model
 from ..utils.text import with_error
 from ..utils.typing import Array
 from .entropy_production import entropy_production, heat_to_baths
@@ -93,7 +93,7 @@ def of_averages(ensemble: "Ensemble") -> AverageThermodynamics:
     >>> print(js.thermo.of_averages(ensemble).entropy[0].round(4))  # all start in the same state
     28.072
     """
-    model, moments = ensemble.model, ensemble.moments
+    model, moments = as_model(ensemble.model), ensemble.moments
     mean, covariance = moments.mean(), moments.cov() / moments.n
 
     def sigma(counts: Any) -> Array:

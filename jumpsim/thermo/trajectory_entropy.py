@@ -165,7 +165,7 @@ def along(ensemble: "Ensemble", i: int) -> TrajectoryEntropy:
     >>> len(entropy.times) == len(entropy.boltzmann) == len(ensemble.events(0)[0]) + 1
     True
     """
-    model = ensemble.model
+    model = as_model(ensemble.model)
     times, channels = ensemble.events(i)
     start = ensemble.starts(i % ensemble.ntraj, 1)
     before, after = states_along(model, start, np.array([len(channels)]), channels)
@@ -207,7 +207,7 @@ def internal_production(ensemble: "Ensemble") -> Array:
     >>> produced.shape, bool((produced[:, 0] == 0).all())
     ((10, 2), True)
     """
-    model = ensemble.model
+    model = as_model(ensemble.model)
     inside = np.array([c.bath is None for c in model.channel_specs])
     if inside.all() and "counts" in ensemble.record:
         return _boltzmann_gain(ensemble)
@@ -246,7 +246,7 @@ def ratio_production(ensemble: "Ensemble") -> tuple[Array, Array]:
     >>> np.allclose(production, js.thermo.internal_production(ensemble)), int(irreversible.sum())
     (True, 0)
     """
-    model = ensemble.model
+    model = as_model(ensemble.model)
     if "events" not in ensemble.record and ratios_are_entropy(ensemble):
         gain = _boltzmann_gain(ensemble)
         return gain, np.zeros_like(gain)
@@ -279,9 +279,9 @@ def ratios_are_entropy(ensemble: "Ensemble") -> bool:
     >>> js.thermo.ratios_are_entropy(js.simulate(model, [0.0, 1.0], 10, {"N": 15, "m": 0}, seed=1))
     True
     """
-    model = ensemble.model
     if "counts" not in ensemble.record or ensemble.ntraj == 0:
         return False
+    model = as_model(ensemble.model)
     # An event without a reverse may have occurred between two stored times, so that the sample of
     # states does not show it.
     if model.irreversible:
@@ -300,10 +300,11 @@ def ratios_are_entropy(ensemble: "Ensemble") -> bool:
 
 def _boltzmann_gain(ensemble: "Ensemble") -> Array:
     """S_B at the stored times minus S_B at t = 0, (ntraj, n_times), from the counts."""
+    model = as_model(ensemble.model)
     gains, row = [np.empty((0, len(ensemble.times)))], 0
     for counts in ensemble.slabs("counts"):
         states = np.concatenate([ensemble.starts(row, len(counts))[:, None], counts], axis=1)
-        entropy = boltzmann_entropies(ensemble.model, states).sum(axis=2)
+        entropy = boltzmann_entropies(model, states).sum(axis=2)
         gains.append(entropy[:, 1:] - entropy[:, :1])
         row += len(counts)
     return np.concatenate(gains)
@@ -313,11 +314,10 @@ def _summed(
     ensemble: "Ensemble", produced: Callable[[IntArray, IntArray, IntArray], list[Any]]
 ) -> list[Array]:
     """Sums over the events up to each stored time, for each quantity that `produced` returns."""
+    model = as_model(ensemble.model)
     parts, n_times = [], len(ensemble.times)
     for row, numbers, times, channels in ensemble.event_slabs():
-        before, after = states_along(
-            ensemble.model, ensemble.starts(row, len(numbers)), numbers, channels
-        )
+        before, after = states_along(model, ensemble.starts(row, len(numbers)), numbers, channels)
         trajectory = np.repeat(np.arange(len(numbers)), numbers)
         place = np.searchsorted(ensemble.times, times)  # first stored time at or after the event
         cell, shape = trajectory * n_times + place, (len(numbers), n_times)
@@ -327,7 +327,7 @@ def _summed(
         ]
         parts.append(sums)
     if not parts:
-        nothing = np.empty((0, len(ensemble.model.pools)), int)
+        nothing = np.empty((0, len(model.pools)), int)
         return [np.empty((0, n_times)) for _ in produced(nothing, nothing, nothing[:, 0])]
     return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
 

@@ -353,7 +353,7 @@ def test_refused(arguments, match):
 
 
 def test_nothing_that_relaxes():
-    with pytest.raises(js.InputError, match="the initial state has no relaxation time; give `times`"):
+    with pytest.raises(js.InputError, match="state has no relaxation time; give `times`"):
         js.audit(s.hohlraum(5, 5, 0), (1, 1))
     assert js.audit(s.hohlraum(5, 5, 0), (1, 1), [1]).balanced
 

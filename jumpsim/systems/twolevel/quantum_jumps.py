@@ -127,7 +127,7 @@ class TwoLevel(BaseModel):
 
     engine = "wavefunction"
     without_rates = (
-        "with a coherent exchange the counts alone are not the state; see theory.twolevel for "
+        "with a coherent exchange the counts do not define the state; see theory.twolevel for "
         "averages, or use the golden rule (systems.two_level)"
     )
 
@@ -139,7 +139,7 @@ class TwoLevel(BaseModel):
             )
         p, mode = parameters, isinstance(parameters, ModeParameters)
         if any(np.ndim(getattr(p, f.name)) for f in fields(p) if f.name != "reservoirs"):
-            raise InputError("trajectories are made for one set of parameters, not for arrays")
+            raise InputError("trajectories are simulated for one set of parameters, not for arrays")
         upper, lower, photon = map(float, p.effective)
         pools = [Pool.fermionic("u", upper), Pool.fermionic("l", lower)]
         channels = electron_channels((p.gamma_u, p.gamma_l), (p.f_u, p.f_l))

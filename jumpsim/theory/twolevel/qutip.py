@@ -35,6 +35,7 @@ def to_qutip(parameters: ModeParameters, cutoff: int) -> tuple[Any, list[Any]]:
     >>> mode = twolevel.quantised_mode(
     ...     1.0, 0.0, 1.0, 0.5, 1.0, 1.0, 1.0, f_u=1.0, f_l=0.0, n_b=0.0
     ... )
+    >>> import qutip  # doctest: +SKIP
     >>> H, collapse = twolevel.to_qutip(mode.parameters, cutoff=20)  # doctest: +SKIP
     >>> qutip.steadystate(H, collapse)  # doctest: +SKIP
     """
