@@ -15,13 +15,12 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 # Public names whose docstring has no example yet. A name with an example must be removed.
 WITHOUT_EXAMPLES = {
-    "Ensemble", "audit_run", "clausius", "coincidences", "compact", "compare", "correlations",
-    "counting", "demon", "distribution", "first_passages", "fluctuation_theorem",
-    "fluctuations", "gaussian_tail", "level_thermodynamics", "load_spec", "long_run", "merge",
-    "open", "open_long", "open_sweep", "production_signs", "rabi_onset", "report", "rerun",
-    "run_sweep", "signs_scaling", "simulate", "sorting", "stationary_averages", "status",
-    "telegraph", "typicality", "typicality_scaling", "typicality_study", "uncertainty",
-    "waiting_times", "window_production",
+    "audit_run", "clausius", "coincidences", "compact", "compare", "correlations", "counting",
+    "demon", "distribution", "first_passages", "fluctuation_theorem", "fluctuations",
+    "gaussian_tail", "level_thermodynamics", "open_long", "open_sweep", "production_signs",
+    "rabi_onset", "report", "signs_scaling", "sorting", "stationary_averages", "telegraph",
+    "typicality", "typicality_scaling", "typicality_study", "uncertainty", "waiting_times",
+    "window_production",
 }  # fmt: skip
 
 
