@@ -19,8 +19,20 @@ from ..utils.typing import Array, Times
 from .master_equation import evolve
 from .state_space import MOST_STATES, StateSpace, reachable
 
-BOUNDARIES = ("start", "law", "none")
+BOUNDARIES = ("start", "distribution", "none")
+_RENAMED = {"law": "distribution"}
 _LARGEST_SHIFT = 300.0  # exponent by which a solution may shrink without losing digits
+
+
+def check_boundary(boundary: str) -> None:
+    """Check the name of a boundary term: `InputError` unless it is one of `BOUNDARIES`."""
+    if boundary in BOUNDARIES:
+        return
+    renamed = _RENAMED.get(boundary) if isinstance(boundary, str) else None
+    hint = f"; it is now called '{renamed}'" if renamed else ""
+    raise InputError(
+        f"`boundary` must be one of {', '.join(BOUNDARIES)}, but is {boundary!r}{hint}"
+    )
 
 
 def exponential_average(
@@ -42,8 +54,8 @@ def exponential_average(
     initial : Thermal, Fixed, Mixture, mapping or sequence
     boundary : str
         The distribution q of the final states in Σ = Σ_jumps ln(w/w_reverse) + ln p_0(n_0)/q(n_t):
-        "start" for p_0 (heat exchange between pools), "law" for p_t (total entropy production),
-        "none" for no boundary term.
+        "start" for p_0 (heat exchange between pools), "distribution" for p_t (total entropy
+        production), "none" for no boundary term.
     order : int
         k, 1 or 2: with both the relative variance of the exponential average is known.
     truncate, max_states
@@ -55,8 +67,7 @@ def exponential_average(
         1 for k = 1 with a boundary term, where every jump has its reverse and the start excludes
         no state.
     """
-    if boundary not in BOUNDARIES:
-        raise InputError(f"`boundary` must be one of {', '.join(BOUNDARIES)}, but is {boundary!r}")
+    check_boundary(boundary)
     if order not in (1, 2):
         raise InputError(f"`order` must be 1 or 2, but is {order!r}")
     times, initial = as_times(times), as_initial(initial, as_model(model))

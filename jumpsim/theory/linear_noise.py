@@ -8,6 +8,7 @@ the leading order of the large-system limit (van Kampen's expansion): C/size bec
 system grows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,13 +76,13 @@ class LinearNoise:
         solution = solve(self.model, times - self.times[index], start, derivative)
         return solution[:, pools:].reshape(-1, pools, pools)
 
-    def paths(self, number: int, seed: int = 0) -> Array:
+    def paths(self, number: int, seed: int | Sequence[int] = 0) -> Array:
         """Sample Gaussian paths with these covariances, also between times.
 
         Parameters
         ----------
         number : int
-        seed : int
+        seed : int or sequence of int
             Of numpy's generator.
 
         Returns

@@ -41,7 +41,7 @@ def test_windows_by_hand():
     np.testing.assert_array_equal(whole.produced, produced[:, -1])
     late = js.window_production(ensemble, 0.1, "300 ms")
     np.testing.assert_allclose(late.produced, produced[:, 1] - produced[:, 0])
-    assert late.falling[0] == (late.produced < -1e-9).mean()
+    assert late.decreasing[0] == (late.produced < -1e-9).mean()
     assert late.mean[1] == pytest.approx(late.produced.std(ddof=1) / np.sqrt(200))
     assert late.size == 8
     assert "from 100 to 300 ms" in str(late)
@@ -56,7 +56,7 @@ def test_against_the_exact_law():
     assert abs(mean - values @ weights) < 4.5 * error < 0.05
     falling = weights[values < -1e-9].sum()
     assert 0.02 < falling < 0.5
-    assert abs(found.falling[0] - falling) < 4.5 * np.sqrt(falling / 50_000)
+    assert abs(found.decreasing[0] - falling) < 4.5 * np.sqrt(falling / 50_000)
 
 
 @pytest.mark.parametrize("gamma_dec", [0.0, 1.0])
@@ -89,8 +89,12 @@ def test_losses_die_out_or_become_certain():
     )
     chiral, balanced = next(chiral), next(balanced)
     assert found.factors[0].tolist() == [1, 10, 60]
-    assert found.families[chiral][-1].falling[0] == 1
-    assert found.families[balanced][-1].falling[0] < 0.02 < found.families[balanced][0].falling[0]
+    assert found.families[chiral][-1].decreasing[0] == 1
+    assert (
+        found.families[balanced][-1].decreasing[0]
+        < 0.02
+        < found.families[balanced][0].decreasing[0]
+    )
     assert found.trend(chiral) == "losses of entropy become certain with size"
     assert found.trend(balanced) == "losses of entropy die out with size"
     text = str(found)
@@ -104,9 +108,9 @@ def test_losses_die_out_or_become_certain():
     for container, runs in zip(fractions.containers, found.families, strict=True):
         x, y = container.lines[0].get_data()
         assert x.tolist() == [2, 20, 120]
-        np.testing.assert_allclose(y, [run.falling[0] for run in runs])
+        np.testing.assert_allclose(y, [run.decreasing[0] for run in runs])
         ends = np.array(container.lines[2][0].get_segments())[:, :, 1]
-        np.testing.assert_allclose(ends, [run.falling[1:] for run in runs])
+        np.testing.assert_allclose(ends, [run.decreasing[1:] for run in runs])
     for axis, runs in zip(histograms, found.families, strict=True):
         drawn = {p.get_label(): p.get_data() for p in axis.patches}
         assert list(drawn) == ["size 2", "size 20", "size 120"]
@@ -143,7 +147,7 @@ def test_one_size_and_no_trend():
     assert "undecided: no trend" in js.clausius(runs).trend(0)
     still = js.simulate(js.systems.hohlraum(5, 5, 0), [0.0, 1.0], 4, (3, 2), 1)
     rest = js.window_production(still)
-    assert rest.falling[0] == 0
+    assert rest.decreasing[0] == 0
     assert js.plotting.clausius(js.clausius([rest])).axes
 
 
@@ -200,7 +204,7 @@ def test_intervals_cover():
     inside = []
     for seed in range(400):
         found = js.window_production(js.simulate(HOHLRAUM, TIMES, 300, START, seed), 0.1, 0.3)
-        _, low, high = found.falling
+        _, low, high = found.decreasing
         inside.append([abs(found.mean[0] - mean) < 1.96 * found.mean[1], low <= falling <= high])
     covered = np.mean(inside, axis=0)
     print(covered)

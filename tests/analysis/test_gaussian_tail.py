@@ -31,7 +31,7 @@ def test_tail_of_a_large_system_is_gaussian():
     assert outside.mean() < 0.15
     assert "linear noise" in str(tail)
     found = np.sort(large.deviations, axis=0)
-    assert tail.levels[-1] == pytest.approx(found[-1])
+    assert tail.thresholds[-1] == pytest.approx(found[-1])
     assert tail.observed[0] == pytest.approx([0.5] * 3, abs=0.01)
 
 

@@ -27,7 +27,7 @@ def test_deviations_bands_and_rows(run):
     theory = js.mean_field(BASE, TIMES, Thermal(1.0)).counts
     expected = np.abs(counts - theory).max(axis=1) / 100
     np.testing.assert_allclose(run.deviations, expected, rtol=1e-12)
-    for level, band in zip(run.levels, run.bands, strict=True):
+    for level, band in zip(run.quantiles, run.bands, strict=True):
         np.testing.assert_array_equal(
             band, np.quantile(counts, level, axis=0, method="inverted_cdf")
         )
@@ -251,7 +251,7 @@ def test_the_figure_shows_what_was_measured():
     np.testing.assert_allclose(drawn["most typical"], counts[runs[0].most_typical])
     np.testing.assert_allclose(drawn["rate equations"], runs[0].theory.counts[:, p] / 100)
     x, y = beyond.containers[1].lines[0].get_data()
-    np.testing.assert_allclose(x, tail.levels[:, 1])
+    np.testing.assert_allclose(x, tail.thresholds[:, 1])
     np.testing.assert_allclose(y, tail.observed[:, 1])
     x, y = power.containers[2].lines[0].get_data()
     np.testing.assert_allclose(x, [1, 4])
@@ -262,7 +262,7 @@ def test_the_figure_shows_what_was_measured():
     np.testing.assert_allclose(curves[2].get_ydata()[[0, -1]], scaling.fitted([1, 4])[:, 2])
     ends = np.array(beyond.containers[1].lines[2][0].get_segments())[:, :, 1]
     np.testing.assert_allclose(ends.T, [tail.low[:, 1], tail.high[:, 1]])
-    curves = [line for line in beyond.lines if len(line.get_xdata()) == len(tail.levels)]
+    curves = [line for line in beyond.lines if len(line.get_xdata()) == len(tail.thresholds)]
     assert any(np.array_equal(line.get_ydata(), tail.predicted[:, 2]) for line in curves)
     for band, (low, high) in zip(portrait.collections, ((0, 4), (1, 3)), strict=True):
         edge = {tuple(v) for v in band.get_paths()[0].vertices}
