@@ -131,8 +131,9 @@ class Clausius(Result):
     def trend(self, family: int) -> str:
         """Trend of the fraction of entropy decreases with the size, in words.
 
-        The 95 % intervals of the smallest and of the largest system are compared; undecided where
-        they overlap.
+        The 95 % confidence intervals of the smallest and of the largest system are compared.
+        Decreases become rare if the interval moves down and is below 1/2, almost sure if it moves
+        up and is above 1/2; otherwise the trend is undecided.
 
         Parameters
         ----------
@@ -147,7 +148,9 @@ class Clausius(Result):
             return "entropy decreases become rare in larger systems"
         if last_low > high and last_low > 0.5:
             return "the entropy decreases almost surely in larger systems"
-        return "undecided: the 95 % intervals overlap; more sizes or trajectories are needed"
+        return (
+            "undecided: no trend outside the 95 % intervals; more sizes or trajectories are needed"
+        )
 
     def __str__(self) -> str:
         rows = []
