@@ -87,7 +87,9 @@ def test_undecided_where_few_trajectories_deviate():
 def test_table_shows_what_was_compared(waveguide, microseconds):
     result = js.compare(js.simulate(waveguide, microseconds, 300, js.Thermal(1.0), seed=1))
     lines = str(result).splitlines()
-    assert lines[0].startswith("300 trajectories of open_waveguide compared with the rate equations")
+    assert lines[0].startswith(
+        "300 trajectories of open_waveguide compared with the rate equations"
+    )
     assert lines[2].split() == ["time", "(µs)"] + [
         word for pool in "ABm" for word in (f"⟨{pool}⟩", "±", "s.e.", "theory", "resid.")
     ]

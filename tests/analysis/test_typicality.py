@@ -156,7 +156,7 @@ def test_intervals_of_proportions_cover(n, p):
         ),
         (lambda: js.typicality_scaling(sizes((1,), (5,))), "at least 2 sizes"),
         (lambda: js.typicality_scaling(sizes((1, 1), (5, 5))), "two are equally large"),
-        (lambda: js.typicality_scaling(sizes((1, 2), (5, 1))), "a standard error needs 2 trajectories"),
+        (lambda: js.typicality_scaling(sizes((1, 2), (5, 1))), "error needs 2 trajectories"),
         (
             lambda: js.typicality_scaling(
                 [*sizes((1,), (5,)), *sizes((2,), (5,), times=TIMES / 2)]

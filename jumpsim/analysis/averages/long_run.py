@@ -1,10 +1,12 @@
 """Averages over one long trajectory compared with a theory of the steady state."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from ...errors import InputError
+from ...model.model import Model
 from ...run.long_run import LongRun
 from ...theory.linear_noise import stationary_noise
 from ...theory.stationary import stationary
@@ -140,15 +142,16 @@ def stationary_averages(run: LongRun) -> StationaryAverages:
     """
     if not len(run):
         raise InputError("no block is complete yet; continue the run")
-    n = len(run.model.pools)
+    model = cast("Model", run.model)
+    n = len(model.pools)
     theory: str | None = None
     mean, covariance = np.full(n, np.nan), np.full((n, n), np.nan)
     try:
-        exact = stationary(run.model, run.start, max_states=_MOST_STATES)
+        exact = stationary(model, run.start, max_states=_MOST_STATES)
         theory, mean, covariance = "master equation", exact.mean, exact.covariance
     except InputError:
         try:
-            noise = stationary_noise(run.model, run.start)
+            noise = stationary_noise(model, run.start)
             theory, mean, covariance = "linear noise", noise.counts, noise.covariance
         except InputError:
             pass  # no steady state: the counts grow or oscillate

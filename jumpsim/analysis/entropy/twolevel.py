@@ -302,11 +302,11 @@ def _flows(
     weights[first:-1] += np.diff(ensemble.times[first:]) / (2 * span)
     weights[first + 1 :] += np.diff(ensemble.times[first:]) / (2 * span)
     average: list[Array] = []
-    absorbed: list[Array] = []  # quanta per second that the system gives to the light
+    emitted: list[Array] = []  # quanta per second that the system gives to the light
     light = model.observables.index("photon")
     for samples in ensemble.slabs("expect"):
         average.append(np.einsum("t,nto->no", weights, samples))
-        absorbed.append((samples[:, -1, light] - samples[:, first, light]) / span)
+        emitted.append((samples[:, -1, light] - samples[:, first, light]) / span)
     state = dict(zip(model.observables, np.concatenate(average).T, strict=True))
     exchange, rate = model.coupling * state["Re c"], 2 * model.coupling * state["Im c"]
     of_state = [
@@ -318,7 +318,7 @@ def _flows(
     ]
     counts = numbers / span
     if not mode:  # a classical field causes no jumps
-        counts = np.column_stack([counts, -np.concatenate(absorbed)])
+        counts = np.column_stack([counts, -np.concatenate(emitted)])
     names = ("u", "l", "b" if mode else "light")
     accounts = {"state": np.stack(of_state, axis=-1)}
     accounts |= {name: counts * np.array(getattr(p, name)) for name in ACCOUNTS}
