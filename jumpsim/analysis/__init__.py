@@ -1,1 +1,1 @@
-"""A run against a theory: what holds, by how much, and how sure that is."""
+"""Analyses of runs: results with errors, compared with theory where there is one."""

@@ -1,8 +1,8 @@
-"""Every analysis, declared once.
+"""Declarations of all analyses.
 
-Command and help, section of the report, public name and the table in `docs/analyses.md` follow from
-an entry of `ANALYSES`. A new analysis is a file with its function and result, a figure of the same
-name in `plotting`, a test, and an entry here.
+The command and its help, the sections of the report, the public names and the table in
+`docs/analyses.md` are made from the entries of `ANALYSES`. A new analysis consists of a module with
+its function and result, a figure of the same name in `plotting`, a test, and an entry here.
 """
 
 from .declaration import Analysis, Option, Section
@@ -10,10 +10,10 @@ from .declaration import Analysis, Option, Section
 _COUNTS = 'run again with more trajectories, and record "counts"'
 _EVENTS = 'run again with records "counts" and "events"'
 _NO_BATH = "no channel of this model exchanges heat with a bath"
-_AFTER_STEADY = Option("after", "where the steady state begins", "time", "TIME")
-_WINDOWS_AFTER = Option("after", "where windows begin", "time", "TIME", 0.0)
-_SIGNS = "several with weights: NAME=-1"
-_COUNTED = Option("counted", _SIGNS, "counted", "CHANNEL|BATH", positional=True, many=True)
+_AFTER_STEADY = Option("after", "start of the steady state, a stored time", "time", "TIME")
+_WINDOWS_AFTER = Option("after", "start of all windows: 0 or a stored time", "time", "TIME", 0.0)
+_COUNTED_HELP = "events to count; with weights: NAME=-1"
+_COUNTED = Option("counted", _COUNTED_HELP, "counted", "CHANNEL|BATH", positional=True, many=True)
 
 ANALYSES = (
     Analysis(
@@ -22,7 +22,7 @@ ANALYSES = (
         "detailed balance, first and second law of a model",
         "thermo.second_law.audit",
         "nothing",
-        (Option("until", "follow the rate equations to here", "time", "TIME", None),),
+        (Option("until", "last time of the rate equations", "time", "TIME", None),),
         each="audit_run",
         also={"audit_run": "analysis.audit"},
         figure=False,
@@ -37,14 +37,14 @@ ANALYSES = (
     ),
     Analysis(
         "compare",
-        "Do averages follow the rate equations, or the density matrix?",
-        "averages against the rate equations, or the density matrix",
+        "Do averages agree with the rate equations, or with the density matrix?",
+        "averages compared with the rate equations, or with the density matrix",
         "analysis.averages.rate_equations",
         "counts, moments or expect",
         sections=(
             Section(
                 "Averages",
-                "Do the averages over trajectories follow the rate equations?",
+                "Do the averages over trajectories agree with the rate equations?",
                 remedy=_COUNTS,
             ),
         ),
@@ -58,7 +58,8 @@ ANALYSES = (
         sections=(
             Section(
                 "Fluctuations",
-                "Do the counts vary as linear noise, or the master equation, predicts?",
+                "Do the variances of the counts agree with linear noise, or with the master "
+                "equation?",
                 remedy=_COUNTS,
             ),
         ),
@@ -66,11 +67,11 @@ ANALYSES = (
     Analysis(
         "typicality",
         "How typical are single trajectories?",
-        "how typical single trajectories are",
+        "deviations of single trajectories from the rate equations",
         "analysis.fluctuations.typicality",
-        "counts; events for signs of the entropy production",
-        (Option("epsilon", "fraction within E", "positive", "E", None),),
-        stores="of one or several sizes",
+        "counts; events for the sign of the entropy production",
+        (Option("epsilon", "print the fraction of trajectories within E", "positive", "E", None),),
+        stores="stores of one or several sizes",
         together="typicality_study",
         also={
             "typicality_scaling": "analysis.fluctuations.typicality",
@@ -83,13 +84,13 @@ ANALYSES = (
             Section(
                 "Typicality",
                 "How far do single trajectories deviate from the rate equations?",
-                settings={"signs": False},  # they have a section of their own
+                settings={"signs": False},  # in the next section
                 remedy='run again with record "counts"',
             ),
             Section(
                 "Entropy of single trajectories",
-                "How often does a single trajectory produce entropy of the other sign than the "
-                "average?",
+                "How often does a single trajectory produce entropy of the sign opposite to the "
+                "average's?",
                 remedy=_EVENTS,
                 function="production_signs",
             ),
@@ -97,23 +98,23 @@ ANALYSES = (
     ),
     Analysis(
         "clausius",
-        "How often does entropy fall, and does that die out with size?",
-        "how often entropy falls, for systems of several sizes",
+        "How often does the entropy decrease, and does that become rare in larger systems?",
+        "fraction of trajectories whose entropy decreases, for several sizes",
         "analysis.entropy.clausius",
         "events; counts where no event exchanges heat with a bath",
         (
-            Option("after", "where the window begins: 0 or a stored time", "time", "TIME", 0.0),
-            Option("until", "where it ends: a stored time, the last by default", "time", "TIME",
+            Option("after", "start of the window: 0 or a stored time", "time", "TIME", 0.0),
+            Option("until", "end of the window: a stored time; default: the last", "time", "TIME",
                    None),
         ),
-        stores="of one or two systems at several sizes",
+        stores="stores of one or two systems at several sizes",
         each="window_production",
         together="clausius",
         also={"window_production": "analysis.entropy.clausius"},
         sections=(
             Section(
                 "Entropy of the whole run",
-                "In how many trajectories does the entropy within the system fall from start to "
+                "In how many trajectories does the entropy of the system decrease from start to "
                 "end?",
                 remedy=_EVENTS,
             ),
@@ -127,30 +128,31 @@ ANALYSES = (
         "counts and events",
         (
             Option(
-                "boundary", "distribution from which the reversed process begins",
-                default="start", choices=("start", "law", "none"),
+                "boundary", "distribution from which the reversed process starts",
+                default="start", choices=("start", "distribution", "none"),
             ),
         ),
         sections=(
             Section(
                 "Fluctuation theorem",
-                "Is ⟨exp(-Σ)⟩ = 1, and P(Σ)/P(-Σ) = exp(Σ), of the entropy production Σ?",
-                settings={"max_states": 2_000},  # up to which a page waits for exact averages
+                "Does the entropy production Σ obey ⟨exp(-Σ)⟩ = 1 and P(Σ)/P(-Σ) = exp(Σ)?",
+                settings={"max_states": 2_000},  # exact averages of larger systems take too long
                 remedy=_EVENTS,
             ),
         ),
     ),
     Analysis(
         "counting",
-        "How many events, how much heat?",
-        "events or heat in windows of time",
+        "How many events occur, and how much heat is exchanged?",
+        "number of events, or heat, in time windows",
         "analysis.events.counting",
         "jumps",
         (_WINDOWS_AFTER, _COUNTED),
         sections=(
             Section(
                 "Heat",
-                "How much heat does each bath receive in windows of time, and how does it vary?",
+                "How much heat does each bath receive in time windows, and how large is its "
+                "variance?",
                 given={"counted": "baths"},
                 nothing=_NO_BATH,
                 remedy='run again with more trajectories, and record "jumps"',
@@ -160,7 +162,7 @@ ANALYSES = (
     Analysis(
         "correlations",
         "How long do fluctuations last?",
-        "correlations in time of a stationary run, and spectra",
+        "correlation functions, correlation times and spectra in the steady state",
         "analysis.fluctuations.correlations",
         "counts at equally spaced times",
         (_AFTER_STEADY,),
@@ -171,14 +173,14 @@ ANALYSES = (
                 "there?",
                 given={"after": "later half"},
                 steady=True,
-                remedy="store later times, equally spaced, or give another time to begin at",
+                remedy="store later times, equally spaced, or choose another `after`",
             ),
         ),
     ),
     Analysis(
         "uncertainty",
-        "How precise can a current be?",
-        "uncertainty relations of a stationary current",
+        "How precise is a current, and what is the bound?",
+        "uncertainty relations of a current in the steady state",
         "analysis.entropy.uncertainty",
         "jumps; events for the thermodynamic relation",
         (_AFTER_STEADY, _COUNTED),
@@ -186,7 +188,7 @@ ANALYSES = (
             Section(
                 "Uncertainty",
                 "How precise are the currents to the baths in the later half of the run, if it is "
-                "stationary there, and how precise may they be?",
+                "stationary there, and what do the uncertainty relations allow?",
                 given={"after": "later half", "counted": "baths"},
                 steady=True,
                 nothing=_NO_BATH,
@@ -201,8 +203,8 @@ ANALYSES = (
         "analysis.fluctuations.distribution",
         "counts",
         (
-            Option("pool", "whose count", metavar="POOL", positional=True),
-            Option("time", "one of those stored", "time", "TIME", positional=True),
+            Option("pool", "name of the pool", metavar="POOL", positional=True),
+            Option("time", "a stored time", "time", "TIME", positional=True),
         ),
     ),
     Analysis(
@@ -212,76 +214,77 @@ ANALYSES = (
         "analysis.events.waiting_times",
         "events",
         (
-            Option("following", "wait from every event of this channel", metavar="CHANNEL",
-                   default=None),
-            Option("after", "leave out events before", "time", "TIME", 0.0),
-            Option("channels", "what is waited for", metavar="CHANNEL", positional=True, many=True),
+            Option("following", "start a wait at every event of this channel",
+                   metavar="CHANNEL", default=None),
+            Option("after", "ignore earlier events", "time", "TIME", 0.0),
+            Option("channels", "events that end a wait", metavar="CHANNEL", positional=True,
+                   many=True),
         ),
     ),
     Analysis(
         "first_passages",
-        "How long until the counts meet a condition?",
-        "first passages of the counts",
+        "How long until the counts fulfil a condition?",
+        "first-passage times of the counts",
         "analysis.events.first_passages",
         "events",
         (
-            Option("target", "such as 'm <= 10'; all must be met", metavar="CONDITION",
+            Option("target", "such as 'm <= 10'; all must be true", metavar="CONDITION",
                    positional=True, many=True),
         ),
     ),
     Analysis(
         "coincidences",
-        "Do photons come in bunches?",
+        "Are photons bunched or antibunched?",
         "g² of counted events in the steady state",
         "analysis.events.coincidences",
         "events",
         (
-            Option("after", "where the steady state begins", "time", "TIME", 0.0),
+            Option("after", "start of the steady state", "time", "TIME", 0.0),
             Option("longest", "longest lag", "time", "TIME", None),
             Option("bins", "number of bins of the lag", "whole", "N", 10),
-            Option("first", "the earlier events", metavar="CHANNEL|BATH", positional=True),
-            Option("second", "the later events; the same if left out", metavar="CHANNEL|BATH",
+            Option("first", "earlier event of a pair", metavar="CHANNEL|BATH", positional=True),
+            Option("second", "later event of a pair; default: the same", metavar="CHANNEL|BATH",
                    default=None, positional=True),
         ),
     ),
     Analysis(
         "telegraph",
-        "What does a single two-level system do?",
-        "single two-level systems of a trajectory",
+        "When is a single two-level system excited?",
+        "states of single two-level systems in one trajectory",
         "analysis.events.telegraph",
         "events",
         (
-            Option("row", "which trajectory", "whole", "I", 0, least=0),
-            Option("pool", "of two-level systems", metavar="POOL", default="m"),
+            Option("row", "row of the trajectory in the store", "whole", "I", 0, least=0),
+            Option("pool", "pool of two-level systems", metavar="POOL", default="m"),
         ),
     ),
     Analysis(
         "demon",
-        "What does a chiral loop sort, and at what entropy?",
-        "what chiral loops sort in the steady state, and at what entropy",
+        "How many photons does a chiral loop sort, and how much does the entropy decrease?",
+        "photons sorted by chiral loops in the steady state, and the entropy deficit",
         "analysis.entropy.demon",
         "counts",
         (_AFTER_STEADY,),
-        stores="of one or several asymmetries",
+        stores="stores of one or several asymmetries",
         each="sorting",
         together="demon",
         also={"sorting": "analysis.entropy.demon"},
     ),
     Analysis(
         "level_thermodynamics",
-        "Which flows and which entropy do quantum jumps carry?",
-        "flows, entropy and fluctuations along quantum jumps",
+        "Which particle, energy and entropy flows do quantum jumps transport?",
+        "flows, entropy production and fluctuations along quantum jumps",
         "analysis.entropy.twolevel",
         "expect and jumps",
         (_WINDOWS_AFTER,),
     ),
     Analysis(
         "rabi_onset",
-        "Does the emission of the first photon show Rabi oscillation?",
-        "Rabi oscillation in when the first photon leaves",
+        "Does the emission time of the first photon show Rabi oscillation?",
+        "Rabi oscillation in the emission time of the first photon",
         "analysis.events.rabi_onset",
         "events",
-        stores="that differ in the coupling",
+        stores="stores that differ in the coupling",
         each="run",
         together="rabi_onset",
     ),
@@ -289,7 +292,7 @@ ANALYSES = (
 
 
 def table() -> list[str]:
-    """Lines of the table of all analyses in the documentation."""
+    """Lines of the table of all analyses in the documentation, as Markdown."""
     rows = [
         (a.question, f"`{_usage(a)}`", ", ".join(f"`js.{name}`" for name in a.public), a.needs)
         for a in ANALYSES

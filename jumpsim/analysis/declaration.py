@@ -1,6 +1,6 @@
-"""What the declaration of an analysis holds: its functions, options and sections of the report.
+"""Classes that declare an analysis: its functions, its options, its sections of the report.
 
-Nothing is imported from the analysis itself until it is used, so that the command line is quick.
+The module of an analysis is imported at its first use, so that the command line starts fast.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,26 +14,29 @@ REQUIRED = object()
 
 @dataclass(frozen=True)
 class Option:
-    """One option of an analysis, of its command and of its function alike.
+    """One option of an analysis: a command-line option and a keyword of the function.
 
     Attributes
     ----------
     name : str
-        Of the option and of the function's keyword.
+        Name of the option and of the function's keyword.
     help : str
+        Help text of the command line.
     kind : str
-        How text is converted: "text", "time", "whole", "positive", or "counted" (one name, several,
-        or names with weights).
+        Conversion of the text: "text", "time", "whole", "positive", or "counted" (one name,
+        several, or names with weights).
     metavar : str
+        Placeholder of the value in the help.
     default : object
-        `REQUIRED` where it must be given.
+        `REQUIRED` where the option must be given.
     positional : bool
-        Whether it stands behind the store without its name.
+        Whether it follows the store on the command line, without its name.
     many : bool
-        Whether several words are taken.
+        Whether it accepts several words.
     choices : tuple of str
+        Allowed values; empty for any.
     least : int
-        Of a whole number.
+        Smallest allowed value of a whole number.
     """
 
     name: str
@@ -48,7 +51,7 @@ class Option:
 
     @property
     def usage(self) -> str:
-        """How it is written on the command line."""
+        """Notation of the option in the usage of the command."""
         text = self.metavar or "|".join(self.choices)
         text = f"{text} ..." if self.many else text
         text = text if self.positional else f"--{self.name} {text}"
@@ -63,21 +66,22 @@ class Section:
     ----------
     heading : str
     question : str
-        A sentence.
+        The question that the section answers, a sentence.
     given : mapping of str to str
-        Options that follow from the run: "baths" gives each bath in turn, "later half" the first
-        stored time of the later half.
+        Options whose values are taken from the run: "baths" stands for one result per bath,
+        "later half" for the first stored time of the later half.
     settings : mapping
-        Further keywords of the function, the same for every run.
+        Further keywords of the function, equal for every run.
     steady : bool
-        Whether a later half that is not stationary by the rate equations is refused.
+        Whether the section is refused when, by the rate equations, the later half of the run is
+        not stationary.
     nothing : str
-        Why the section is empty for a run that gives none of `given`.
+        Reason, for a run that provides no value of `given`.
     remedy : str
-        What to do when the run does not hold what is needed.
+        Advice when the run lacks the necessary records or times.
     function : str
-        Public name of the function, where it is another than that of the analysis. Its result has
-        no figure.
+        Public name of the function, where it is not that of the analysis. Such a section has no
+        figure.
     """
 
     heading: str
@@ -97,28 +101,29 @@ class Analysis:
     Attributes
     ----------
     name : str
-        Of the command, the public function, the figure in `plotting` and the section of the report.
+        Name of the command, of the public function, of the figure in `plotting` and of the section
+        of the report.
     question : str
-        What it answers, for the documentation.
+        The question that the analysis answers, for the documentation.
     summary : str
-        For the help of the command line.
+        Help text of the command.
     module : str
-        Where its function is, within the package.
+        Module of the function, relative to the package.
     needs : str
-        What must have been recorded.
+        Records that a run must have.
     options : tuple of Option
     stores : str
-        What several stores have in common; empty for an analysis of one store.
+        Description of the stores, for an analysis of several; empty for an analysis of one store.
     each, together : str
-        Public name of the function of one run, and of the function that compares the results of
-        several; by default the name of the analysis and nothing. With `each` = "run" runs are
-        compared as they are.
+        Public names of the function that analyses one run, and of the function that compares the
+        results of several; by default the name of the analysis, and no comparison. With `each` =
+        "run" the second function takes the runs themselves.
     also : mapping of str to str
         Further public functions and their modules.
     figure : bool
         Whether there is a figure.
     of_model : bool
-        Whether a parameter file may take the place of a store.
+        Whether a parameter file may be given instead of a store.
     sections : tuple of Section
     """
 
@@ -138,22 +143,28 @@ class Analysis:
 
     @property
     def public(self) -> dict[str, str]:
-        """Public names and the modules that they are in."""
+        """Public names and their modules."""
         return {self.name: self.module, **self.also}
 
     def function(self, name: str) -> Callable[..., Any]:
-        """Load one of the public functions."""
+        """Import one of the public functions.
+
+        Parameters
+        ----------
+        name : str
+            A key of `public`.
+        """
         return getattr(import_module(f"jumpsim.{self.public[name]}"), name)
 
-    def result(self, runs: list, **options: object) -> Any:
+    def result(self, runs: list[Any], **options: object) -> Any:
         """Analyse runs.
 
         Parameters
         ----------
         runs : list of Ensemble
-            One, unless several can be compared.
+            One run, or several for an analysis that compares runs.
         **options
-            Keywords of the function of one run, or of the one that compares several.
+            Keywords of the function that analyses one run, or of the one that compares several.
 
         Returns
         -------

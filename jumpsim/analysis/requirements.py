@@ -1,20 +1,29 @@
-"""Checks and small steps that several analyses of an ensemble share."""
+"""Checks and small functions that several analyses use."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..model.model import Model
 from ..store.ensemble import Ensemble
+from ..utils.typing import Array
 
-ROUNDING = 1e-9  # k_B; rounding error of sums of logarithms, below which a change of entropy is 0
+ROUNDING = 1e-9  # k_B; changes of entropy below this are rounding errors of sums of logarithms
 _LEAST = 16  # trajectories; fewer give no usable jackknife error
 _DRIFT = 5.0  # standard errors above which a change is significant
 
 
-def need(ensemble: Ensemble, record: str, what: str) -> None:
+def rate_model(ensemble: Ensemble) -> Model:
+    """Model of a run, for functions of models with jump rates.
+
+    These functions raise `InputError` for models without jump rates.
+    """
+    return cast("Model", ensemble.model)
+
+
+def require_record(ensemble: Ensemble, record: str, what: str) -> None:
     """Check that a run holds the record that an analysis needs.
 
     Parameters
@@ -33,39 +42,45 @@ def need(ensemble: Ensemble, record: str, what: str) -> None:
     if record not in (*ensemble.model.columns, "events"):
         raise InputError(
             f"{what}, but {ensemble.model.name} has none: its samples are expectation values "
-            f'("{ensemble.model.samples.record}"), and what happens is in jumps and events'
+            f'("{ensemble.model.samples.record}"); its events are recorded as jumps and events'
         )
     if record not in ensemble.record:
         raise InputError(
-            f"{what}, but this run kept {', '.join(ensemble.record)}; run it again with record "
+            f"{what}, but this run recorded {', '.join(ensemble.record)}; run it again with record "
             f'"{record}" to add them'
         )
 
 
-def need_trajectories(ensemble: Ensemble, least: int = _LEAST, what: str = "errors need") -> None:
+def require_trajectories(
+    ensemble: Ensemble, least: int = _LEAST, what: str = "errors need"
+) -> None:
     """Check that a run has enough trajectories.
 
     Parameters
     ----------
     ensemble : Ensemble
     least : int
-        Smallest number; by default that for jackknife errors over trajectories.
+        Smallest allowed number; by default that for jackknife errors over trajectories.
     what : str
         The beginning of the error message.
 
     Raises
     ------
     InputError
-        When there are fewer.
+        When there are fewer trajectories.
     """
     if ensemble.ntraj < least:
         raise InputError(f"{what} {least} trajectories at least, but there are {ensemble.ntraj}")
 
 
-def need_production(ensemble: Ensemble) -> None:
+def require_production_record(ensemble: Ensemble) -> None:
     """Check that the internal entropy production of single trajectories can be calculated.
 
     It follows from the counts when no channel exchanges heat with a bath, else from the events.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
 
     Raises
     ------
@@ -73,17 +88,17 @@ def need_production(ensemble: Ensemble) -> None:
         When the record that is needed is missing.
     """
     if "counts" not in ensemble.record or any(c.bath for c in ensemble.model.channel_specs):
-        need(ensemble, "events", "the entropy of single trajectories needs every event")
+        require_record(ensemble, "events", "the entropy of single trajectories needs every event")
 
 
-def counted_words(counted: str | Sequence[str] | Mapping[str, float]) -> str:
+def describe_counted(counted: str | Sequence[str] | Mapping[str, float]) -> str:
     """Describe what is counted: a bath, channels, or channels with weights ("+1 in, -1 out")."""
     if isinstance(counted, Mapping):
         return ", ".join(f"{weight:+g} {name}" for name, weight in counted.items())
     return counted if isinstance(counted, str) else ", ".join(counted)
 
 
-def significant_drift(change: NDArray[np.float64]) -> tuple[int, float] | None:
+def significant_drift(change: Array) -> tuple[int, float] | None:
     """Find the quantity whose average changes most significantly between two parts of a run.
 
     Parameters
@@ -103,7 +118,7 @@ def significant_drift(change: NDArray[np.float64]) -> tuple[int, float] | None:
     return (worst, float(mean[worst])) if beyond[worst] > 0 else None
 
 
-def if_small(
+def solve_if_small(
     solve: Callable[..., Any], *arguments: Any, max_states: int, **more: Any
 ) -> Any | None:
     """Call an exact solution that enumerates the states of the system, if it has few states.
@@ -113,14 +128,14 @@ def if_small(
     solve : callable
         Takes the arguments and `max_states`; raises `InputError` when there are more states.
     *arguments, **more
-        Passed on.
+        Further arguments of `solve`.
     max_states : int
-        Largest number of states; 0 for no solution at all.
+        Largest number of states; 0 for no exact solution.
 
     Returns
     -------
     object or None
-        What `solve` returns; None when there are too many states.
+        Result of `solve`; None when there are too many states.
     """
     if not max_states:
         return None
@@ -130,7 +145,7 @@ def if_small(
         return None
 
 
-def scaled_copies(ensembles: Sequence[Ensemble]) -> tuple[list[int], NDArray[np.float64]]:
+def scaled_copies(ensembles: Sequence[Ensemble]) -> tuple[list[int], Array]:
     """Order runs of one system at several sizes by the size, see `Model.scaled`.
 
     Parameters
@@ -141,8 +156,8 @@ def scaled_copies(ensembles: Sequence[Ensemble]) -> tuple[list[int], NDArray[np.
     -------
     order : list of int
         From the smallest to the largest.
-    factors : ndarray
-        How many times larger than the smallest, in this order.
+    factors : ndarray, shape (n_runs,)
+        Size divided by the smallest size, in this order.
 
     Raises
     ------
@@ -160,17 +175,20 @@ def scaled_copies(ensembles: Sequence[Ensemble]) -> tuple[list[int], NDArray[np.
     return order, factors
 
 
-def _check_scaled(first, other, factor):
-    same_times = np.array_equal(first.times, other.times)
-    expected = first.model.scaled(factor)
+def _check_scaled(first_run: Ensemble, other_run: Ensemble, factor: float) -> None:
+    first, other = rate_model(first_run), rate_model(other_run)
+    same_times = np.array_equal(first_run.times, other_run.times)
+    expected = first.scaled(factor)
     same_physics = (
-        expected.pool_specs == other.model.pool_specs
-        and expected.channels == other.model.channels
-        and np.allclose(expected.table.constants, other.model.table.constants, rtol=1e-9)
+        expected.pool_specs == other.pool_specs
+        and expected.channels == other.channels
+        and np.allclose(expected.table.constants, other.table.constants, rtol=1e-9)
     )
     if not (same_times and same_physics):
-        what = "its times differ" if not same_times else "it is not the same physics, larger"
+        reason = "its pools or rates are not those of the smallest system, multiplied by one factor"
+        if not same_times:
+            reason = "its times differ"
         raise InputError(
-            f"{other.path or other.model.name} cannot be compared with "
-            f"{first.path or first.model.name}: {what}; vary `scale` alone"
+            f"{other_run.path or other.name} cannot be compared with "
+            f"{first_run.path or first.name}: {reason}; vary only `scale`"
         )

@@ -1,49 +1,55 @@
-"""Commands that read stores; those that simulate are in `main`."""
+"""Commands that read stores. The commands that simulate are in `main`."""
 
 import shlex
+from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
 from .options import DONE
 
+if TYPE_CHECKING:
+    from ..analysis.declaration import Analysis
+    from ..run.long_run import LongRun
 
-def status(options):
-    """How far a run is, and whether its files are sound."""
+
+def status(options: Namespace) -> int:
+    """Print the progress of a run, and whether its files are intact."""
     from ..store.status import status
 
     print(status(options.store))
     return DONE
 
 
-def rerun(options):
-    """Make one trajectory again and compare it bit for bit."""
+def rerun(options: Namespace) -> int:
+    """Simulate one trajectory again and compare it with the store, bit for bit."""
     from ..run.rerun import rerun
 
     result = rerun(options.store, options.index)
     print(result)
     if False in result.equal.values():
-        raise StoreError(f"{options.store}: trajectory {options.index} is not what was recorded")
+        raise StoreError(f"{options.store}: trajectory {options.index} differs from the record")
     return DONE
 
 
-def merge(options):
-    """Unite stores of one run."""
+def merge(options: Namespace) -> int:
+    """Merge stores of one run into one."""
     from ..store import merge
 
     print(merge(options.output, options.stores))
     return DONE
 
 
-def compact(options):
-    """Put blocks and shards of a run into one file."""
+def compact(options: Namespace) -> int:
+    """Merge blocks and shards of a run into one file."""
     from ..store.compact import compact
 
     print(compact(options.store))
     return DONE
 
 
-def info(options):
-    """Show everything that a file knows about its run."""
+def info(options: Namespace) -> int:
+    """Print everything about a run that its file contains."""
     from ..run.long_run import open_long
     from ..run.time_averages import LongRun
     from ..store import FileStore, long_run_file
@@ -68,20 +74,20 @@ def info(options):
     return DONE
 
 
-def report(options):
-    """Write one page with everything about a run."""
+def report(options: Namespace) -> int:
+    """Write one HTML page with everything about a run."""
     from ..reporting import report
 
     print(f"report: {report(options.store, options.output)}")
     return DONE
 
 
-def analyse(options):
-    """Analyse stores as an entry of the catalogue declares, print the result, and draw it."""
+def analyse(options: Namespace) -> int:
+    """Analyse stores as declared in the catalogue, print the result, and draw its figure."""
     analysis = options.analysis
     stores = options.stores if analysis.stores else [options.store]
     result = analysis.result(
-        [_opened(store, analysis) for store in stores],
+        [_open(store, analysis) for store in stores],
         **{option.name: getattr(options, option.name) for option in analysis.options},
     )
     print(result)
@@ -93,8 +99,8 @@ def analyse(options):
     return DONE
 
 
-def _opened(path, analysis):
-    """Run of a store; what a parameter file describes, where that is enough."""
+def _open(path: str, analysis: "Analysis") -> Any:
+    """Ensemble of a store, or the content of a parameter file for an analysis of a model."""
     if analysis.of_model and path.endswith(".toml"):
         from ..run.parameter_file import load_spec
 
@@ -104,8 +110,8 @@ def _opened(path, analysis):
     return open_ensemble(path)
 
 
-def show_long_run(options, run):
-    """Print what a long run gave beside the theory, and draw it."""
+def show_long_run(options: Namespace, run: "LongRun") -> int:
+    """Print the averages of a long run compared with theory, and draw the figure."""
     from .. import plotting
     from ..analysis.averages.long_run import stationary_averages
 
@@ -116,7 +122,7 @@ def show_long_run(options, run):
     return DONE
 
 
-def figures(options):
+def figures(options: Namespace) -> int:
     """Draw the figures of the papers."""
     from ..papers.braak_mannhart import draw_figures
 
@@ -134,8 +140,8 @@ def figures(options):
     return DONE
 
 
-def _save(figure, options, name):
-    """Save a figure with the command that made it, and say where it is."""
+def _save(figure: Any, options: Namespace, name: Path) -> None:
+    """Save a figure with the command that made it, and print its path."""
     from .. import plotting
 
     files = plotting.save(figure, options.figure or name, shlex.join(["jumpsim", *options.given]))

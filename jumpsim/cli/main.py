@@ -1,6 +1,7 @@
-"""The command line: `jumpsim run`, `sweep`, `long`, and what `commands` holds.
+"""The command line: `jumpsim run`, `sweep` and `long`, and the commands of `commands`.
 
-Exit status: 0 done; 2 bad input (one line on stderr); 75 stopped early, run again to go on.
+Exit status: 0 done; 2 invalid input (one line on stderr); 75 stopped early (the same command
+continues the run).
 """
 
 import contextlib
@@ -9,6 +10,9 @@ import signal
 import sys
 import threading
 import warnings
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from ..analysis.catalogue import ANALYSES
 from ..errors import (
@@ -23,46 +27,69 @@ from ..errors import (
 from . import commands
 from .options import BAD_INPUT, DONE, STOPPED, parser, refuse_former_name
 
+if TYPE_CHECKING:
+    from ..model.initial import Initial
+    from ..run.parameter_file import Spec
 
-def main(arguments=None):
-    """Run a command; returns the exit status."""
+_CONTINUE = "run the same command again to continue"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Arguments of the command line; by default those of this process.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without Greek letters
+            stream.reconfigure(errors="replace")  # for terminals without Greek letters
     given = list(sys.argv[1:] if arguments is None else arguments)
     refuse_former_name(given)
     options = parser(_COMMANDS).parse_args(given)
     options.given = given
-    say = f"jumpsim {options.name}:"
+    prefix = f"jumpsim {options.name}:"
     with warnings.catch_warnings():
         warnings.simplefilter("always", StoreWarning)
         warnings.simplefilter("always", WorkersWarning)
         warnings.simplefilter("once", PhysicsWarning)
-        warnings.showwarning = lambda text, *_: print(say, f"warning: {text}", file=sys.stderr)
+        warnings.showwarning = lambda text, *_: print(prefix, f"warning: {text}", file=sys.stderr)
         try:
             with _Signals() as options.signals:
-                return options.command(options)
+                return int(options.command(options))
         except (InputError, StoreError, SimulationError) as error:
-            print(say, error, file=sys.stderr)
+            print(prefix, error, file=sys.stderr)
             return BAD_INPUT
         except KeyboardInterrupt:
-            print(say, "interrupted", file=sys.stderr)
+            print(prefix, "interrupted", file=sys.stderr)
             return STOPPED
-        except BrokenPipeError:  # the reader of a pipe has left
+        except BrokenPipeError:  # the reading process of a pipe has ended
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return DONE
 
 
-def entry(arguments=None):
-    """Run as a command of its own: `jumpsim` and `python -m jumpsim`."""
+def entry(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the commands `jumpsim` and `python -m jumpsim`.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        As for `main`.
+    """
     status = STOPPED
-    with contextlib.suppress(KeyboardInterrupt):  # one that comes when all is said
+    with contextlib.suppress(KeyboardInterrupt):  # an interrupt after the last output
         status = main(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):  # nothing is left to interrupt
+    for number in (signal.SIGINT, signal.SIGTERM):  # the command is complete
         signal.signal(number, signal.SIG_IGN)
     if status:
-        # At once: after an interruption inside compiled code CPython would end by the signal, and
-        # after a full disk HDF5 may crash while it tidies up.
+        # Exit immediately: after an interrupt in compiled code the normal exit of CPython reports
+        # the signal, and after a full disk the exit handlers of HDF5 may crash.
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
@@ -70,32 +97,32 @@ def entry(arguments=None):
 
 
 class _Signals:
-    """SIGINT and SIGTERM, by which batch systems announce their limit, end a command alike."""
+    """Handlers that end a command on SIGINT, and on SIGTERM, which batch systems send."""
 
-    def __init__(self):
-        self.held, self.waiting = False, False
+    def __init__(self) -> None:
+        self.held, self.waiting = False, False  # signals are delayed; one has arrived
 
-    def __enter__(self):
-        self.before = {}
+    def __enter__(self) -> "_Signals":
+        self.before: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 if signal.getsignal(number) not in (signal.SIG_IGN, None):
                     self.before[number] = signal.signal(number, self._arrived)
-        self.hook, sys.unraisablehook = sys.unraisablehook, self._lost
+        self.hook, sys.unraisablehook = sys.unraisablehook, self._resend
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         sys.unraisablehook = self.hook
         for number, handler in self.before.items():
             signal.signal(number, handler)
 
-    def _arrived(self, *_):
+    def _arrived(self, *_: object) -> None:
         if not self.held:
             raise KeyboardInterrupt
         self.waiting = True
 
-    def _lost(self, lost):
-        """Send a signal again whose exception was swallowed by a callback it happened to meet."""
+    def _resend(self, lost: "sys.UnraisableHookArgs") -> None:
+        """Send a signal again if its exception was raised in a callback and ignored there."""
         if self.before and issubclass(lost.exc_type, KeyboardInterrupt):
             again = threading.Timer(0.05, os.kill, (os.getpid(), next(iter(self.before))))
             again.daemon = True
@@ -104,8 +131,8 @@ class _Signals:
             self.hook(lost)
 
     @contextlib.contextmanager
-    def hold(self):
-        """Let a signal wait: one that arrives while numba loads would be lost in its callbacks."""
+    def hold(self) -> Iterator[None]:
+        """Delay signals: while numba is imported, its callbacks would ignore their exceptions."""
         self.held = True
         try:
             yield
@@ -115,8 +142,8 @@ class _Signals:
             raise KeyboardInterrupt
 
 
-def _run(options):
-    """Find the workers, and run."""
+def _run(options: Namespace) -> int:
+    """Start the executor, and simulate."""
     from ..run.clusters import dask_executor, mpi_executor
 
     if options.mpi:
@@ -128,7 +155,7 @@ def _run(options):
     return _run_with(None, options)
 
 
-def _run_with(executor, options):
+def _run_with(executor: Any, options: Namespace) -> int:
     from ..run.parameter_file import load_spec
 
     spec = load_spec(options.spec)
@@ -141,7 +168,6 @@ def _run_with(executor, options):
         from ..store.outcome import Kind
         from ..store.shard import Shard
 
-    again = "run the same command again to go on"
     try:
         ensemble = simulate(
             spec.model,
@@ -158,23 +184,26 @@ def _run_with(executor, options):
         output = options.output
         if options.shard is not None:
             output = Shard.parse(options.shard).path(output)
-        kept = f"what was finished is in {output}" if store_exists(output) else ""
-        text = f"{str(error) or 'interrupted'}; {kept or 'nothing was finished yet'}"
-        print(f"jumpsim run: {text}; {again}", file=sys.stderr)
+        kept = "no trajectory is complete yet"
+        if store_exists(output):
+            kept = f"complete trajectories are in {output}"
+        text = f"{str(error) or 'interrupted'}; {kept}"
+        print(f"jumpsim run: {text}; {_CONTINUE}", file=sys.stderr)
         return STOPPED
     if not options.quiet:
         print(ensemble)
     if ensemble.outcome and ensemble.outcome.kind is Kind.TIMEOUT:
         print(
-            f"jumpsim run: stopped by the time limit with {ensemble.ntraj} trajectories; {again}",
+            f"jumpsim run: stopped by the time limit with {ensemble.ntraj} trajectories; "
+            f"{_CONTINUE}",
             file=sys.stderr,
         )
         return STOPPED
     return DONE
 
 
-def _settings(options):
-    """Keyword arguments of `simulate` that were given."""
+def _settings(options: Namespace) -> dict[str, Any]:
+    """Keyword arguments of `simulate` that are set on the command line."""
     given = {
         "ntraj": options.ntraj,
         "seed": options.seed,
@@ -187,7 +216,7 @@ def _settings(options):
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _dry_run(spec, settings, shard):
+def _dry_run(spec: "Spec", settings: dict[str, Any], shard: str | None) -> int:
     from ..run.estimate import estimate
     from ..store.plan import Plan, as_record
     from ..store.shard import Shard
@@ -195,7 +224,7 @@ def _dry_run(spec, settings, shard):
 
     plan = Plan(
         spec.model,
-        spec.initial,
+        cast("Initial", spec.initial),
         spec.times,
         settings.get("seed", 0),
         as_record(settings.get("record"), spec.model),
@@ -208,12 +237,11 @@ def _dry_run(spec, settings, shard):
     return DONE
 
 
-def _sweep(options):
+def _sweep(options: Namespace) -> int:
     with options.signals.hold():
         from ..run.sweep import run_sweep
         from ..run.sweep_grid import parse_vary
 
-    again = "run the same command again to go on"
     try:
         sweep = run_sweep(
             options.spec,
@@ -223,18 +251,23 @@ def _sweep(options):
             **_settings(options),
         )
     except KeyboardInterrupt:
-        print(f"jumpsim sweep: interrupted; what was finished is kept; {again}", file=sys.stderr)
+        print(
+            f"jumpsim sweep: interrupted; complete trajectories are kept; {_CONTINUE}",
+            file=sys.stderr,
+        )
         return STOPPED
     if not options.quiet:
         print(sweep)
     if sweep.finished < sweep.points:
         reached = f"{sweep.finished} of {sweep.points} points complete"
-        print(f"jumpsim sweep: stopped by the time limit with {reached}; {again}", file=sys.stderr)
+        print(
+            f"jumpsim sweep: stopped by the time limit with {reached}; {_CONTINUE}", file=sys.stderr
+        )
         return STOPPED
     return DONE
 
 
-def _long(options):
+def _long(options: Namespace) -> int:
     from ..run.parameter_file import load_spec
 
     spec = load_spec(options.spec)
@@ -242,7 +275,6 @@ def _long(options):
         from ..run.long_run import long_run
         from ..store.outcome import Kind
 
-    again = "run the same command again to go on"
     try:
         run = long_run(
             spec.model, spec.initial, options.block, options.blocks, options.samples,
@@ -251,16 +283,16 @@ def _long(options):
             progress=False if options.quiet else None, timeout=options.time_limit,
         )  # fmt: skip
     except KeyboardInterrupt:
-        print(f"jumpsim long: interrupted; finished blocks are kept; {again}", file=sys.stderr)
+        print(f"jumpsim long: interrupted; complete blocks are kept; {_CONTINUE}", file=sys.stderr)
         return STOPPED
     if run.outcome and run.outcome.kind is Kind.TIMEOUT:
         reached = f"stopped by the time limit with {len(run)} blocks"
-        print(f"jumpsim long: {reached}; {again}", file=sys.stderr)
+        print(f"jumpsim long: {reached}; {_CONTINUE}", file=sys.stderr)
         return STOPPED
     return commands.show_long_run(options, run)
 
 
-_COMMANDS = {
+_COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "run": _run,
     "sweep": _sweep,
     "long": _long,

@@ -1,13 +1,15 @@
-"""What the command line understands."""
+"""Commands and options of the command line."""
 
 import argparse
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from ..analysis.catalogue import ANALYSES
-from ..analysis.declaration import REQUIRED
+from ..analysis.declaration import REQUIRED, Analysis, Option
 from ..errors import InputError
 
-DONE, BAD_INPUT, STOPPED = 0, 2, 75
+DONE, BAD_INPUT, STOPPED = 0, 2, 75  # exit status
+Command = Callable[[argparse.Namespace], int]
 _RENAMED_COMMANDS = {
     "levels": "level_thermodynamics",
     "passage": "first_passages",
@@ -19,8 +21,8 @@ _RENAMED_OPTIONS = {"--begin": "--after", "--end": "--until"}
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        """Say what is wrong on one line."""
+    def error(self, message: str) -> NoReturn:
+        """Print the error on one line, and exit."""
         for old, new in _RENAMED_OPTIONS.items():
             if message.startswith("unrecognized arguments:") and old in message.split():
                 message = f"{message} ({old} is now called {new})"
@@ -28,7 +30,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 def refuse_former_name(words: list[str]) -> None:
-    """Stop with the present name of a command that was renamed, or written with hyphens."""
+    """Exit with an error for the former name of a command, or a name with hyphens.
+
+    Parameters
+    ----------
+    words : list of str
+        Arguments of the command line.
+    """
     name = words[0] if words else ""
     present = _RENAMED_COMMANDS.get(name, name.replace("-", "_"))
     if present != name and present in {analysis.name for analysis in ANALYSES}:
@@ -36,13 +44,17 @@ def refuse_former_name(words: list[str]) -> None:
         _Parser(prog="jumpsim").exit(BAD_INPUT, f"{text}\n")
 
 
-def parser(functions):
-    """Parser of every command.
+def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
+    """Parser of all commands.
 
     Parameters
     ----------
-    functions : dict of str to callable
-        What carries out each command; it takes the options and returns the exit status.
+    functions : mapping of str to callable
+        Function of each command; it takes the options and returns the exit status.
+
+    Returns
+    -------
+    argparse.ArgumentParser
     """
     from .. import __version__
 
@@ -52,74 +64,94 @@ def parser(functions):
         dest="name", required=True, metavar="COMMAND", parser_class=_Parser
     )
 
-    run = commands.add_parser("run", help="simulate what a parameter file describes")
+    run = commands.add_parser("run", help="simulate the system of a parameter file")
     run.set_defaults(command=functions["run"])
     run.add_argument("spec", metavar="SPEC.toml", help="parameter file")
     run.add_argument("-o", "--output", metavar="OUT.h5", required=True, help="file to write")
     _add_settings(run)
-    run.add_argument("--dry-run", action="store_true", help="judge events, time and bytes only")
+    run.add_argument("--dry-run", action="store_true", help="only estimate events, time and bytes")
     where = run.add_mutually_exclusive_group()
     where.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="work on a Dask cluster: tcp://HOST:PORT, or its file",
+        help="use a Dask cluster: tcp://HOST:PORT, or a scheduler file",
     )
-    where.add_argument("--mpi", action="store_true", help="work on the ranks of mpiexec")
+    where.add_argument("--mpi", action="store_true", help="use the ranks of mpiexec")
     run.add_argument(
         "--shared-folder", action="store_true",
-        help="workers of --scheduler or --mpi write to the output's folder themselves",
+        help="workers of --scheduler or --mpi write to the output folder themselves",
     )  # fmt: skip
     run.add_argument(
-        "--shard", metavar="k/K", help="part k of K alone, beside OUT.h5; then: compact OUT.h5"
+        "--shard", metavar="k/K", help="simulate only part k of K; merge with: compact OUT.h5"
     )
 
     sweep = commands.add_parser(
-        "sweep", help="simulate a grid of parameters, a file for each point"
+        "sweep", help="simulate a grid of parameters, one file for each point"
     )
     sweep.set_defaults(command=functions["sweep"])
     sweep.add_argument("spec", metavar="SPEC.toml", help="parameter file")
     sweep.add_argument("-o", "--output", metavar="FOLDER", required=True, help="folder to write to")
     sweep.add_argument(
         "--vary", metavar="PATH=V1,V2,...", action="append", required=True,
-        help="such as parameters.tls=50,100; again for another axis",
+        help="such as parameters.tls=50,100; repeat for further axes",
     )  # fmt: skip
     _add_settings(sweep)
 
-    long = commands.add_parser("long", help="average over one long trajectory")
+    long = commands.add_parser("long", help="averages over one long trajectory")
     long.set_defaults(command=functions["long"])
-    long.add_argument("spec", metavar="SPEC.toml", help="parameter file; its [times] are not used")
+    long.add_argument("spec", metavar="SPEC.toml", help="parameter file; [times] is not used")
     long.add_argument("-o", "--output", metavar="OUT.h5", required=True, help="file to write")
     time: dict[str, Any] = {"metavar": "TIME", "type": _seconds}
     long.add_argument("--block", **time, required=True, help="length of a block, such as '20 us'")
-    long.add_argument("--blocks", metavar="N", type=_whole(1), default=100, help="default 100")
-    long.add_argument("--samples", metavar="N", type=_whole(1), default=1000, help="in a block")
-    long.add_argument("--warmup", **time, default=0.0, help="left out before the first block")
+    long.add_argument(
+        "--blocks", metavar="N", type=_whole(1), default=100, help="number of blocks (default 100)"
+    )
+    long.add_argument(
+        "--samples",
+        metavar="N",
+        type=_whole(1),
+        default=1000,
+        help="samples in a block (default 1000)",
+    )
+    long.add_argument(
+        "--warmup", **time, default=0.0, help="time before the first block (default 0)"
+    )
     long.add_argument("--seed", metavar="S", type=_whole(0), help="0 ≤ S < 2^64")
-    long.add_argument("--index", metavar="I", type=_whole(0), default=0, help="which trajectory")
-    long.add_argument("--time-limit", **time, help="such as '90 s' or '2 h'")
-    long.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
-    long.add_argument("--no-figure", action="store_true", help="print alone")
-    long.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    long.add_argument(
+        "--index",
+        metavar="I",
+        type=_whole(0),
+        default=0,
+        help="index of the trajectory (default 0)",
+    )
+    long.add_argument("--time-limit", **time, help="stop after this time, such as '90 s' or '2 h'")
+    long.add_argument("--figure", metavar="NAME", help="file name of the figure, without suffix")
+    long.add_argument("--no-figure", action="store_true", help="do not draw the figure")
+    long.add_argument("-q", "--quiet", action="store_true", help="do not print the progress")
 
-    info = commands.add_parser("info", help="show everything that a file knows about its run")
+    info = commands.add_parser("info", help="print everything about a run that its file contains")
     info.set_defaults(command=functions["info"])
     info.add_argument("store", metavar="OUT.h5")
 
-    status = commands.add_parser("status", help="how far a run is, and whether its files are sound")
+    status = commands.add_parser(
+        "status", help="progress of a run, and whether its files are intact"
+    )
     status.set_defaults(command=functions["status"])
     status.add_argument("store", metavar="OUT.h5")
 
-    rerun = commands.add_parser("rerun", help="make one trajectory again and compare bit for bit")
+    rerun = commands.add_parser(
+        "rerun", help="simulate one trajectory again and compare bit for bit"
+    )
     rerun.set_defaults(command=functions["rerun"])
     rerun.add_argument("store", metavar="OUT.h5")
     rerun.add_argument("--index", metavar="I", type=_whole(0), required=True)
 
-    merge = commands.add_parser("merge", help="unite stores of one run")
+    merge = commands.add_parser("merge", help="merge stores of one run into one")
     merge.set_defaults(command=functions["merge"])
     merge.add_argument("stores", metavar="IN.h5", nargs="+")
     merge.add_argument("-o", "--output", metavar="OUT.h5", required=True)
 
-    compact = commands.add_parser("compact", help="put blocks and shards of a run into one file")
+    compact = commands.add_parser("compact", help="merge blocks and shards of a run into one file")
     compact.set_defaults(command=functions["compact"])
     compact.add_argument("store", metavar="OUT.h5")
 
@@ -136,17 +168,25 @@ def parser(functions):
     figures.add_argument(
         "names", metavar="FIGURE", nargs="*", help="such as fig4 or second_law; default: all"
     )
-    figures.add_argument("--data", metavar="FOLDER", default="data", help="parameter files")
-    figures.add_argument("--stores", metavar="FOLDER", default="results", help="stores")
-    figures.add_argument("-o", "--output", metavar="FOLDER", default="results", help="figures")
-    figures.add_argument("--read-only", action="store_true", help="never simulate")
-    figures.add_argument("-n", "--ntraj", metavar="N", type=_whole(1), help="trajectories in each")
-    figures.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    figures.add_argument(
+        "--data", metavar="FOLDER", default="data", help="folder of the parameter files"
+    )
+    figures.add_argument(
+        "--stores", metavar="FOLDER", default="results", help="folder of the stores"
+    )
+    figures.add_argument(
+        "-o", "--output", metavar="FOLDER", default="results", help="folder of the figures"
+    )
+    figures.add_argument("--read-only", action="store_true", help="do not simulate missing stores")
+    figures.add_argument(
+        "-n", "--ntraj", metavar="N", type=_whole(1), help="trajectories in each store"
+    )
+    figures.add_argument("-q", "--quiet", action="store_true", help="do not print the progress")
     return top
 
 
-def _add_analysis(functions, commands, analysis):
-    """Command of an analysis, from its declaration."""
+def _add_analysis(functions: Mapping[str, Command], commands: Any, analysis: Analysis) -> None:
+    """Add the command of an analysis, from its declaration."""
     command = commands.add_parser(
         analysis.name, help=analysis.summary, description=analysis.question
     )
@@ -160,11 +200,13 @@ def _add_analysis(functions, commands, analysis):
     for option in analysis.options:
         _add_option(command, option)
     if analysis.figure:
-        command.add_argument("--figure", metavar="NAME", help="name of the figure, without ending")
-        command.add_argument("--no-figure", action="store_true", help="print alone")
+        command.add_argument(
+            "--figure", metavar="NAME", help="file name of the figure, without suffix"
+        )
+        command.add_argument("--no-figure", action="store_true", help="do not draw the figure")
 
 
-def _add_option(command, option):
+def _add_option(command: argparse.ArgumentParser, option: Option) -> None:
     settings: dict[str, Any] = {"help": option.help}
     if option.metavar:
         settings["metavar"] = option.metavar
@@ -188,20 +230,42 @@ def _add_option(command, option):
 
 
 class _Counted(argparse.Action):
-    """What to count: one bath or channel, several, or channels with weights such as NAME=-1."""
+    """Events to count: a bath, channels, or channels with weights such as NAME=-1."""
 
-    def __call__(self, parser, namespace, values, option_string=None):  # noqa: ARG002
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,  # noqa: ARG002
+    ) -> None:
         try:
-            setattr(namespace, self.dest, as_counted(values))
+            setattr(namespace, self.dest, as_counted(list(values or [])))
         except InputError as error:
             raise argparse.ArgumentError(self, str(error)) from None
 
 
 def as_counted(texts: list[str]) -> str | list[str] | dict[str, float]:
-    """Turn words such as "emission" or "absorption=-1" into what counting functions take."""
+    """Convert words such as "emission" or "absorption=-1" to the `counted` of functions.
+
+    Parameters
+    ----------
+    texts : list of str
+        Names, or NAME=WEIGHT.
+
+    Returns
+    -------
+    str, list of str, or dict of str to float
+        One name, several, or names with weights.
+
+    Raises
+    ------
+    InputError
+        When a weight is not a number.
+    """
     if not any("=" in text for text in texts):
         return texts[0] if len(texts) == 1 else texts
-    weights = {}
+    weights: dict[str, float] = {}
     for text in texts:
         name, equals, weight = text.rpartition("=")
         try:
@@ -211,24 +275,35 @@ def as_counted(texts: list[str]) -> str | list[str] | dict[str, float]:
     return weights
 
 
-def _add_settings(command):
-    """Options that mean the same for every command that simulates."""
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    """Add the common options of the commands that simulate."""
     add = command.add_argument
-    add("-n", "--ntraj", metavar="N", type=_whole(1), help="trajectories in a file")
+    add("-n", "--ntraj", metavar="N", type=_whole(1), help="number of trajectories in a file")
     add("--seed", metavar="S", type=_whole(0), help="0 ≤ S < 2^64")
     add(
         "--record", metavar="WHAT", type=lambda text: text.split(","),
-        help="counts (expect), jumps, events, moments; several with commas",
+        help="counts (expect), jumps, events, moments; separated by commas",
     )  # fmt: skip
-    add("--workers", metavar="N", type=_whole(1), help="threads (default: all cores)")
-    add("--time-limit", metavar="TIME", type=_seconds, help="such as '90 s' or '2 h'")
-    add("--target-sem", metavar="E", type=_positive, help="stop at this standard error")
-    add("--max-events", metavar="N", type=_whole(1), help="per trajectory, an error")
-    add("-q", "--quiet", action="store_true", help="no progress, no summary")
+    add("--workers", metavar="N", type=_whole(1), help="number of threads (default: all cores)")
+    add(
+        "--time-limit",
+        metavar="TIME",
+        type=_seconds,
+        help="stop after this time, such as '90 s' or '2 h'",
+    )
+    add(
+        "--target-sem",
+        metavar="E",
+        type=_positive,
+        help="stop when the standard errors are at most E",
+    )
+    add("--max-events", metavar="N", type=_whole(1), help="error for more events in a trajectory")
+    add("-q", "--quiet", action="store_true", help="print neither progress nor summary")
 
 
-def _whole(least):
-    def convert(text):
+def _whole(least: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        number: int | None
         try:
             number = int(text)
         except ValueError:
@@ -240,7 +315,7 @@ def _whole(least):
     return convert
 
 
-def _positive(text):
+def _positive(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
@@ -250,9 +325,10 @@ def _positive(text):
     return number
 
 
-def _seconds(text):
+def _seconds(text: str) -> float:
     from .. import units
 
+    value: float | str
     try:
         value = float(text)
     except ValueError:

@@ -21,7 +21,7 @@ from ..run.simulate import simulate
 from ..store.ensemble import Ensemble
 from ..store.ensemble import open as open_ensemble
 from ..theory.mean_field import mean_field
-from ..utils.text import readable_times
+from ..utils.text import readable_times, with_error
 from . import wacker
 
 if TYPE_CHECKING:
@@ -294,7 +294,9 @@ def _zero_crossing(run: _Run, sigma: NDArray[np.float64], averages: Any) -> list
         k = known[np.abs(times[known] - zero).argmin()]
         place = times[k] - averages.sigma[k] / factor / slope
         error = averages.sigma_sem[k] / factor / slope
-        lines.append(f"σ of the averages crosses zero at {place:.3f} ± {error:.3f} {unit}")
+        lines.append(
+            f"σ of the averages crosses zero at {with_error(place, error, '.3f', '.3f')} {unit}"
+        )
     return lines
 
 
@@ -321,9 +323,10 @@ def _total_entropy(run: _Run) -> Drawn:
     axis.legend()
     start = run.ensemble.initial.mean(run.model)
     begin = thermo.entropies(run.model, start).sum()
+    end = with_error(averages.entropy[-1], averages.entropy_sem[-1], ".1f", ".1f")
     return figure, [
         f"S decreases from {begin:.1f} k_B to {line[-1]:.1f} k_B (known: 474.5 to 285.9); "
-        f"averages end at {averages.entropy[-1]:.1f} ± {averages.entropy_sem[-1]:.1f} k_B"
+        f"averages end at {end} k_B"
     ]
 
 

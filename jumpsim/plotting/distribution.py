@@ -92,7 +92,7 @@ def telegraph(result: Telegraph) -> Figure:
 def _dwell_panel(axis: Axes, result: Telegraph, factor: float) -> None:
     """Survival function of dwell times that begin in the run; those cut at its end are censored."""
     for k, (state, name) in enumerate(((True, "excited"), (False, "ground"))):
-        durations, ended = result.begun(state)
+        durations, ended = result.started_dwells(state)
         if ended.any():
             style, _ = series_style(k)
             longer = survival_function(durations, ended, durations)

@@ -43,7 +43,7 @@ def clausius(result: Clausius) -> Figure:
         for f, axis in enumerate(axes[:-1]):
             _histograms(axis, result, f)
         for f, runs in enumerate(result.families):
-            part, low, high = np.array([run.falling for run in runs]).T
+            part, low, high = np.array([run.decreasing for run in runs]).T
             sizes = [run.size for run in runs]
             style, marks = series_style(f, escaped_name(result.label(f), 30))
             axes[-1].errorbar(sizes, part, [part - low, high - part], **marks)

@@ -117,7 +117,7 @@ def _entropy_panel(axis: Axes, result: LevelThermodynamics, factor: float) -> No
         style, marks = series_style(
             k, f"{name} energies" if name != "fillings" else "from the fillings"
         )
-        slope = result.slopes_at_rest[name]
+        slope = result.stationary_production[name]
         if np.isfinite(slope):
             axis.plot(windows, slope * result.windows, **style)
         if np.isfinite(mean).all():

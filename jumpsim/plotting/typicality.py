@@ -58,7 +58,7 @@ def _portrait(axis: Axes, run: Typicality) -> None:
     factor, unit = readable_times(ensemble.times)
     times, size = ensemble.times * factor, run.sizes[p]
     for outer, grey in ((0, "0.88"), (1, "0.74")):
-        span = f"{run.levels[outer]:.0%} to {run.levels[-1 - outer]:.0%}"
+        span = f"{run.quantiles[outer]:.0%} to {run.quantiles[-1 - outer]:.0%}"
         axis.fill_between(
             times, run.bands[outer, :, p] / size, run.bands[-1 - outer, :, p] / size,
             color=grey, linewidth=0, label=span,
@@ -81,8 +81,8 @@ def _tail(axis: Axes, tail: GaussianTail) -> None:
         style, marks = series_style(p, pool.name)
         observed = tail.observed[:, p]
         bars = [observed - tail.low[:, p], tail.high[:, p] - observed]
-        axis.plot(tail.levels[:, p], tail.predicted[:, p], **style)
-        axis.errorbar(tail.levels[:, p], observed, bars, markersize=3, **marks)
+        axis.plot(tail.thresholds[:, p], tail.predicted[:, p], **style)
+        axis.errorbar(tail.thresholds[:, p], observed, bars, markersize=3, **marks)
     axis.set_yscale("log")
     axis.set_ylim(bottom=0.2 / tail.run.ntraj)
     axis.set_xlabel("largest deviation / system size")

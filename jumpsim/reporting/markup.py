@@ -1,4 +1,4 @@
-"""Writing HTML: every string is escaped here, and nothing else writes a tag."""
+"""HTML elements: all tags are written and all strings are escaped in this module."""
 
 import base64
 import html
@@ -6,13 +6,18 @@ import io
 import shlex
 import string
 import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..plotting.style import STYLE
 
-_LONGEST = 4000  # letters of a text from a store
-_LARGEST_SVG = 300_000  # bytes; beyond, a figure is made of pixels
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_LONGEST = 4000  # characters of a text from a store
+_LARGEST_SVG = 300_000  # bytes; a larger figure is written as PNG
 _DOTS_PER_INCH = 170
 _PIXELS_PER_INCH = 96  # of CSS
 
@@ -83,49 +88,62 @@ code { font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace
 """.strip()
 
 
-def text(value, lines=False):
-    """Make any string harmless: what is not printable is shown as its code, marks are escaped.
+def text(value: str, lines: bool = False) -> str:
+    """Escape any string; characters that are not printable are replaced by their codes.
 
     Parameters
     ----------
     value : str
     lines : bool
         Whether line ends are kept.
+
+    Returns
+    -------
+    str
+        HTML.
     """
-    value = value if len(value) <= _LONGEST or lines else f"{value[:_LONGEST]} ... (cut)"
+    value = value if len(value) <= _LONGEST or lines else f"{value[:_LONGEST]} ... (truncated)"
     shown = (c if c.isprintable() or (lines and c == "\n") else _code(c) for c in value)
     return html.escape("".join(shown), quote=True)
 
 
-def _code(letter):
-    return letter.encode("unicode_escape", "surrogatepass").decode("ascii")
+def _code(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
-def sentence(words):
-    """Write words as a sentence: a capital at its beginning, a full stop at its end."""
-    words = text(words[:1].upper() + words[1:])
-    return f"{words}." if not words.endswith(".") else words
+def sentence(words: str) -> str:
+    """Escaped text as a sentence, with a capital letter and a full stop."""
+    escaped = text(words[:1].upper() + words[1:])
+    return escaped if escaped.endswith(".") else f"{escaped}."
 
 
-def element(tag, inner, **attributes):
-    """Put markup into a tag; attributes are escaped ("kind" stands for "class")."""
+def element(tag: str, inner: str, **attributes: str | int) -> str:
+    """HTML element; attributes are escaped ("kind" is written as "class", "aria" as "aria-label").
+
+    Parameters
+    ----------
+    tag : str
+    inner : str
+        HTML.
+    **attributes
+    """
     names = {"kind": "class", "aria": "aria-label"}
     given = "".join(f' {names.get(k, k)}="{text(str(v))}"' for k, v in attributes.items())
     return f"<{tag}{given}>{inner}</{tag}>"
 
 
-def box(inner, label, kind="box"):
-    """Put what may be wide into a box that scrolls sideways, with keys too."""
+def box(inner: str, label: str, kind: str = "box") -> str:
+    """Box with a horizontal scroll bar for wide content, which the keyboard can scroll."""
     return element("div", inner, kind=kind, role="group", tabindex=0, aria=label)
 
 
-def printed(lines, label):
-    """Show a printed table as it stands."""
+def printed(lines: str, label: str) -> str:
+    """Printed table in a fixed-width font."""
     return box(element("pre", text(lines, lines=True)), label)
 
 
-def rows(pairs):
-    """Write (name, text) pairs as a table."""
+def rows(pairs: Iterable[tuple[str, str]]) -> str:
+    """Table of (name, text) pairs."""
     cells = (
         element("tr", element("th", text(name), scope="row") + element("td", bdi(value)))
         for name, value in pairs
@@ -133,29 +151,32 @@ def rows(pairs):
     return element("table", "\n".join(cells))
 
 
-def bdi(value):
-    """Write a text from a store, which may run from right to left."""
+def bdi(value: str) -> str:
+    """Text from a store, which may be written from right to left."""
     return element("bdi", text(value))
 
 
-def command(words):
-    """Show a command as it can be typed."""
+def command(words: Sequence[str]) -> str:
+    """Command, quoted for the shell."""
     return element("code", text(shlex.join(words)))
 
 
-def picture(draw):
-    """Turn a figure into bytes.
+def picture(draw: Callable[[], "Figure"]) -> tuple[str, bytes, tuple[float, float]]:
+    """Draw a figure as SVG, or as PNG if the SVG is too large.
 
     Parameters
     ----------
     draw : callable
-        Gives a `matplotlib.figure.Figure`. What it cannot draw (a temperature of empty pools, a
-        letter that the font has not) is left out without a word.
+        Returns a `matplotlib.figure.Figure`. Values that cannot be drawn (the temperature of an
+        empty pool, a character missing in the font) are omitted without a warning.
 
     Returns
     -------
-    tuple of (str, bytes, (float, float))
-        Type and content, lines where they are few and pixels otherwise; width and height in inches.
+    media_type : str
+        "image/svg+xml" or "image/png".
+    content : bytes
+    size : tuple of float
+        Width and height, inches.
     """
     import matplotlib as mpl
 
@@ -163,26 +184,50 @@ def picture(draw):
     with np.errstate(all="ignore"), mpl.rc_context(settings), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         drawn, out = draw(), io.BytesIO()
-        size = tuple(drawn.get_size_inches())
+        width, height = (float(side) for side in drawn.get_size_inches())
         drawn.savefig(out, format="svg", metadata={"Date": None}, facecolor="white")
         if out.tell() <= _LARGEST_SVG:
-            return "image/svg+xml", out.getvalue(), size
+            return "image/svg+xml", out.getvalue(), (width, height)
         out = io.BytesIO()
         drawn.savefig(out, format="png", dpi=_DOTS_PER_INCH, facecolor="white")
-    return "image/png", out.getvalue(), size
+    return "image/png", out.getvalue(), (width, height)
 
 
-def figure(kind, content, inches, alt, words):
-    """Show a picture, what it shows in words, and the command that draws it."""
+def figure(
+    media_type: str, content: bytes, inches: tuple[float, float], alt: str, words: Sequence[str]
+) -> str:
+    """Figure with its description in words and the command that draws it.
+
+    Parameters
+    ----------
+    media_type, content, inches
+        As returned by `picture`.
+    alt : str
+        Description of the figure.
+    words : sequence of str
+        Words of the command.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
     width, height = (round(side * _PIXELS_PER_INCH) for side in inches)
     data = base64.b64encode(content).decode("ascii")
-    image = (
-        f'<img src="data:{kind};base64,{data}" width="{width}" height="{height}" alt="{text(alt)}">'
-    )
-    caption = element("figcaption", f"The same by {command(words)}")
+    source = f"data:{media_type};base64,{data}"
+    image = f'<img src="{source}" width="{width}" height="{height}" alt="{text(alt)}">'
+    caption = element("figcaption", f"Command for this figure: {command(words)}")
     return element("figure", f"{box(image, 'figure', 'box drawn')}\n{caption}")
 
 
-def page(title, body):
-    """Put the whole page together."""
+def page(title: str, body: str) -> str:
+    """Complete HTML page.
+
+    Parameters
+    ----------
+    title : str
+        Text; it is escaped.
+    body : str
+        HTML.
+    """
     return _PAGE.substitute(title=text(title), style=_STYLE, body=body)

@@ -1,50 +1,57 @@
-"""The page itself: one section after the other is analysed and written down."""
+"""The report: an HTML page with one section for each analysis of a run."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from .. import plotting
 from ..errors import InputError, StoreError
+from ..store.ensemble import Ensemble
 from ..store.ensemble import open as open_ensemble
 from ..store.paths import blocks_folder
+from ..store.status import Status
 from ..store.status import status as store_status
 from ..utils.files import new_file
 from ..utils.progress import step
 from . import facts, markup
-from .sections import SECTIONS
+from .sections import SECTIONS, ReportSection
 
-_MOST_BYTES = 3_500_000  # of all pictures together
+_MOST_BYTES = 3_500_000  # of all figures together
 _PAGE_BEGINS = b"<!doctype html"
 _HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"
 _HEADINGS = {"partial": "Partial", "damaged": "Damaged", "moved": "Moved", "ended": "Ended early",
              "set aside": "Set aside"}  # fmt: skip
 
 
-def report(path, output=None, progress=None):
-    """Write one HTML page about a stored run, whole or not.
+def report(
+    path: str | Path, output: str | Path | None = None, progress: bool | None = None
+) -> Path:
+    """Write one HTML page about a stored run, complete or not.
 
     Parameters
     ----------
     path : path
         The output file of the run.
     output : path, optional
-        The page; by default beside the store, its name ending in -report.html.
+        File name of the page; by default that of the store with -report.html instead of the
+        suffix.
     progress : bool, optional
-        Whether to show on stderr what is being done; by default when that is a terminal.
+        Whether to print the progress on stderr; by default if it is a terminal.
 
     Returns
     -------
     pathlib.Path
-        The page. It needs no other file and no network, and holds no script.
+        The page. It needs no other file and no network, and contains no script.
 
     Raises
     ------
     StoreError
-        When there is no run that can be read, or the page cannot be written.
+        When no trajectory can be read, or the page cannot be written.
 
     Notes
     -----
-    What a run cannot answer, because something was not recorded or is damaged, is named in a line.
+    For an analysis that is not possible, because of missing records or damaged files, the page
+    states the reason.
     """
     path = Path(path)
     output = path.with_name(f"{path.stem}-report.html") if output is None else Path(output)
@@ -53,20 +60,22 @@ def report(path, output=None, progress=None):
     status = store_status(path)
     if not status.done and not path.exists():
         why = status.damaged[0] if status.damaged else f"{status.wanted} are wanted"
-        raise StoreError(f"{path}: no sound trajectory is there to report on ({why})")
+        raise StoreError(f"{path}: there is no intact trajectory for a report ({why})")
     ensemble = open_ensemble(path, progress)
     _write(output, _page(status, ensemble, progress).encode())
     return output
 
 
-def _page(status, ensemble, progress):
+def _page(status: Status, ensemble: Ensemble, progress: bool | None) -> str:
     model = ensemble.model
     title = f"{model.name}: {ensemble.ntraj} trajectories, seed {ensemble.seed}"
-    contents, parts, room = [], [], _MOST_BYTES
+    contents: list[tuple[str, str, list[str]]] = []
+    parts: list[str] = []
+    free_bytes = _MOST_BYTES
     for number, section in enumerate(SECTIONS, 1):
         step(f"{number} of {len(SECTIONS)}: {section.heading.lower()}", progress)
-        verdicts, body, used = _analysed(section, ensemble, room)
-        room -= used
+        verdicts, body, used = _analyse(section, ensemble, free_bytes)
+        free_bytes -= used
         contents.append((section.anchor, section.heading, verdicts))
         parts.append(_section(section.anchor, section.heading, body))
     about = markup.box(markup.rows(facts.model(ensemble)), "facts of the run")
@@ -82,13 +91,13 @@ def _page(status, ensemble, progress):
     )
 
 
-def _section(anchor, heading, body):
+def _section(anchor: str, heading: str, body: Sequence[str]) -> str:
     inner = [markup.element("h2", markup.text(heading)), *body]
     return markup.element("section", "\n".join(inner), id=anchor)
 
 
-def _notices(found):
-    """Box at the top of the page on what is missing or damaged; nothing for a whole run."""
+def _notices(found: Sequence[facts.Pair]) -> str:
+    """Box at the top of the page about missing or damaged parts; empty for a complete run."""
     if not found:
         return ""
     kinds = list(dict.fromkeys(_HEADINGS[kind] for kind, _ in found))
@@ -97,15 +106,19 @@ def _notices(found):
         markup.element("li", f"{_HEADINGS[kind]}: {markup.sentence(words)}")
         for kind, words in found
     )
-    head = markup.element("strong", f"This run is not whole: {', '.join(kinds).lower()}")
+    head = markup.element("strong", f"This run is not complete: {', '.join(kinds).lower()}")
     head = head if bad else markup.element("strong", "Please note")
     kind = "notice bad" if bad else "notice"
     return markup.element("div", head + markup.element("ul", items), kind=kind, role="note")
 
 
-def _contents(sections):
+def _contents(sections: Sequence[tuple[str, str, list[str]]]) -> str:
     """Table of contents, with the verdict of each section."""
-    entries = [("model", "Model", []), *sections, ("origin", "Provenance", [])]
+    entries: list[tuple[str, str, list[str]]] = [
+        ("model", "Model", []),
+        *sections,
+        ("origin", "Provenance", []),
+    ]
     items = []
     for anchor, heading, words in entries:
         link = markup.element("a", markup.text(heading), href=f"#{anchor}")
@@ -114,9 +127,12 @@ def _contents(sections):
     return markup.element("nav", markup.element("ol", "\n".join(items)), aria="Contents")
 
 
-def _analysed(section, ensemble, room):
-    """Analyse the run in every case of a section: verdicts, markup, and the bytes of pictures."""
-    verdicts, used = [], 0
+def _analyse(
+    section: ReportSection, ensemble: Ensemble, free_bytes: int
+) -> tuple[list[str], list[str], int]:
+    """Verdicts and markup of all results of a section, and the bytes of its figures."""
+    verdicts: list[str] = []
+    used = 0
     body = [markup.element("p", markup.text(section.section.question), kind="question")]
     cases = section.cases(ensemble)
     for options in cases:
@@ -124,7 +140,7 @@ def _analysed(section, ensemble, room):
         if name is not None:
             body.append(markup.element("h3", markup.bdi(name)))
         try:
-            verdict, more, size = _answer(section, ensemble, options, room - used)
+            verdict, more, size = _one_result(section, ensemble, options, free_bytes - used)
         except (InputError, StoreError) as error:
             remedy = section.section.remedy if isinstance(error, InputError) else ""
             verdict, more, size = f"not shown: {error}{remedy and f'; {remedy}'}", [], 0
@@ -137,28 +153,30 @@ def _analysed(section, ensemble, room):
     return verdicts, body, used
 
 
-def _answer(section, ensemble, options, room):
-    """Verdict, markup and bytes of one result."""
+def _one_result(
+    section: ReportSection, ensemble: Ensemble, options: dict[str, str], free_bytes: int
+) -> tuple[str, list[str], int]:
+    """Verdict and markup of one result, and the bytes of its figure."""
     result = section.result(ensemble, options)
     words = section.words(str(ensemble.path), options)
     verdict = "; ".join(result.verdict.splitlines())
     body = [markup.printed(str(result), f"{section.heading}: numbers")]
     if not section.figure:
-        body.append(markup.element("p", f"The same by {markup.command(words)}"))
+        body.append(markup.element("p", f"Command for this result: {markup.command(words)}"))
         return verdict, body, 0
     draw = getattr(plotting, section.analysis.name)
     kind, content, size = markup.picture(lambda: draw(result))
-    if len(content) > room:
-        left = "The figure is left out, because this page is large enough; draw it by "
-        body.append(markup.element("p", left + markup.command(words)))
+    if len(content) > free_bytes:
+        note = "The figure is omitted to limit the size of this page. Command for it: "
+        body.append(markup.element("p", note + markup.command(words)))
         return verdict, body, 0
     alt = f"{section.heading}: {section.section.question} {verdict}"
     body.append(markup.figure(kind, content, size, alt, words))
     return verdict, body, len(content)
 
 
-def _check_output(path, output):
-    """Refuse to write over a store, or over anything that is not a page."""
+def _check_output(path: Path, output: Path) -> None:
+    """Raise `StoreError` if the output is a store, or an existing file that is not a page."""
     if output.is_dir() or not output.name:
         raise StoreError(f"{output}: is a folder, but must be the name of a page")
     if not output.parent.is_dir():
@@ -170,10 +188,10 @@ def _check_output(path, output):
     try:
         if output.is_file():
             with output.open("rb") as file:
-                begins = file.read(len(_PAGE_BEGINS))
-            if not begins or begins.lower() == _PAGE_BEGINS:
+                beginning = file.read(len(_PAGE_BEGINS))
+            if not beginning or beginning.lower() == _PAGE_BEGINS:
                 return
-            if begins.startswith(_HDF5_BEGINS):
+            if beginning.startswith(_HDF5_BEGINS):
                 raise StoreError(f"{output}: is an HDF5 file; give the page another name")
     except OSError as error:
         if isinstance(error, StoreError):
@@ -181,7 +199,7 @@ def _check_output(path, output):
     raise StoreError(f"{output}: exists and is not a page; give the page another name")
 
 
-def _write(output, content):
-    """Write a file so that it is there complete, or as it was before."""
+def _write(output: Path, content: bytes) -> None:
+    """Write a file atomically: after an error the former content is unchanged."""
     with new_file(output) as temporary:
         temporary.write_bytes(content)

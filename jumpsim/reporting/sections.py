@@ -1,4 +1,4 @@
-"""Sections of a report, from the catalogue of analyses: one for each question that it declares."""
+"""Sections of a report, as declared in the catalogue of analyses."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -8,13 +8,14 @@ import numpy as np
 from .. import units
 from ..analysis.catalogue import ANALYSES
 from ..analysis.declaration import Analysis, Section
+from ..analysis.requirements import rate_model
 from ..errors import InputError
 from ..store.ensemble import Ensemble
 from ..theory.mean_field import mean_field
 from ..utils.results import Result
 from ..utils.times import first_row
 
-_LARGEST_DRIFT = 0.1  # of the mean, in standard deviations of the count, for a stationary run
+_LARGEST_DRIFT = 0.1  # change of the mean of a stationary run, in standard deviations
 _ROUNDING = 1e-6
 
 
@@ -38,7 +39,7 @@ class ReportSection:
 
     @property
     def anchor(self) -> str:
-        """Name of the section within the page: that of its function."""
+        """Anchor of the section in the page: the name of its function."""
         return self.section.function or self.analysis.name
 
     @property
@@ -47,12 +48,28 @@ class ReportSection:
         return self.analysis.figure and not self.section.function
 
     def cases(self, ensemble: Ensemble) -> list[dict[str, str]]:
-        """Options of the analysis for each result of the section, as the run gives them."""
+        """Options of the analysis for each result of the section, taken from the run.
+
+        Parameters
+        ----------
+        ensemble : Ensemble
+
+        Returns
+        -------
+        list of dict of str to str
+            Empty if the run provides no value of an option.
+        """
         values = [_GIVEN[rule](ensemble) for rule in self.section.given.values()]
         return [dict(zip(self.section.given, case, strict=True)) for case in product(*values)]
 
     def result(self, ensemble: Ensemble, options: dict[str, str]) -> Result:
-        """Analyse the run, with some options."""
+        """Analyse the run with one of `cases`.
+
+        Raises
+        ------
+        InputError
+            When the analysis is not possible, or the run is not stationary where it must be.
+        """
         keywords: dict[str, object] = {**options, **self.section.settings}
         if self.section.function:
             result = self.analysis.function(self.section.function)(ensemble, **keywords)
@@ -63,7 +80,7 @@ class ReportSection:
         return result
 
     def words(self, store: str, options: dict[str, str]) -> list[str]:
-        """Words of the command that gives the same; what begins with a dash is no option."""
+        """Words of the command for the same result; names may begin with a dash."""
         words = ["jumpsim", self.analysis.name, f"./{store}" if store.startswith("-") else store]
         if self.section.function:
             words.append("--no-figure")
@@ -76,12 +93,12 @@ class ReportSection:
         return words
 
 
-def _baths(ensemble):
+def _baths(ensemble: Ensemble) -> list[str]:
     channels = ensemble.model.channel_specs
     return list(dict.fromkeys(c.bath for c in channels if c.bath is not None))
 
 
-def _later_half(ensemble):
+def _later_half(ensemble: Ensemble) -> list[str]:
     times = ensemble.times
     return [f"{float(times[first_row(times, times[-1] / 2)])!r} s"]
 
@@ -89,21 +106,21 @@ def _later_half(ensemble):
 _GIVEN = {"baths": _baths, "later half": _later_half}
 
 
-def _check_stationary(ensemble, after):
-    """Refuse a run that is not stationary by the rate equations.
+def _check_stationary(ensemble: Ensemble, after: str) -> None:
+    """Raise `InputError` for a run that is not stationary by the rate equations.
 
-    Few trajectories hide a drift of their averages, and what is seen then is no property of the
-    steady state.
+    With few trajectories a drift of the averages may not be significant, although the results are
+    not those of the steady state.
     """
     times = np.unique([units.time(after), ensemble.times[-1]])
-    counts = mean_field(ensemble.model, times, ensemble.initial).counts
+    counts = mean_field(rate_model(ensemble), times, ensemble.initial).counts
     first, last = counts[0], counts[-1]
     excess = np.abs(last - first) - _LARGEST_DRIFT * np.sqrt(ensemble.var()[-1])
     if (excess > _ROUNDING * last).any():
         p = int(excess.argmax())
         raise InputError(
-            "the later half of the run is not stationary: the rate equations take "
-            f"{ensemble.model.pools[p]} from {first[p]:.4g} to {last[p]:.4g} there"
+            "the later half of the run is not stationary: by the rate equations, "
+            f"{ensemble.model.pools[p]} changes from {first[p]:.4g} to {last[p]:.4g}"
         )
 
 

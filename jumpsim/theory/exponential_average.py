@@ -20,8 +20,20 @@ from ..utils.typing import Array, Times
 from .master_equation import evolve
 from .state_space import MOST_STATES, StateSpace, reachable
 
-BOUNDARIES = ("start", "law", "none")
+BOUNDARIES = ("start", "distribution", "none")
+_RENAMED = {"law": "distribution"}
 _LARGEST_SHIFT = 300.0  # a solution may decrease by exp(-300) without underflow
+
+
+def check_boundary(boundary: str) -> None:
+    """Check the name of a boundary term: `InputError` unless it is one of `BOUNDARIES`."""
+    if boundary in BOUNDARIES:
+        return
+    renamed = _RENAMED.get(boundary) if isinstance(boundary, str) else None
+    hint = f"; it is now called '{renamed}'" if renamed else ""
+    raise InputError(
+        f"`boundary` must be one of {', '.join(BOUNDARIES)}, but is {boundary!r}{hint}"
+    )
 
 
 def exponential_average(
@@ -44,8 +56,8 @@ def exponential_average(
         The initial distribution p_0.
     boundary : str
         The distribution q of the final states in Σ = Σ_jumps ln(w/w_reverse) + ln p_0(n_0)/q(n_t):
-        "start" for p_0 (heat exchange between pools), "law" for p_t (total entropy production),
-        "none" for no boundary term.
+        "start" for p_0 (heat exchange between pools), "distribution" for p_t (total entropy
+        production), "none" for no boundary term.
     order : int
         k, 1 or 2. The averages for k = 1 and k = 2 give the relative variance of exp(-Σ).
     truncate, max_states
@@ -70,8 +82,7 @@ def exponential_average(
     >>> print(js.exponential_average(model, [0, 1], thermal, truncate={"N": 30}).round(6))
     [1. 1.]
     """
-    if boundary not in BOUNDARIES:
-        raise InputError(f"`boundary` must be one of {', '.join(BOUNDARIES)}, but is {boundary!r}")
+    check_boundary(boundary)
     if order not in (1, 2):
         raise InputError(f"`order` must be 1 or 2, but is {order!r}")
     times, initial = as_times(times), as_initial(initial, as_model(model))

@@ -8,6 +8,7 @@ the leading order of van Kampen's system size expansion: the relative error of C
 limit of a large system.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,14 +82,14 @@ class LinearNoise:
         solution = solve(self.model, times - self.times[index], start, derivative)
         return solution[:, pools:].reshape(-1, pools, pools)
 
-    def paths(self, number: int, seed: int = 0) -> Array:
+    def paths(self, number: int, seed: int | Sequence[int] = 0) -> Array:
         """Draw Gaussian paths with this mean and these covariances, including those between times.
 
         Parameters
         ----------
         number : int
             Number of paths.
-        seed : int
+        seed : int or sequence of int
             Seed of numpy's random generator.
 
         Returns

@@ -41,7 +41,7 @@ def test_windows_by_hand():
     np.testing.assert_array_equal(whole.produced, produced[:, -1])
     late = js.window_production(ensemble, 0.1, "300 ms")
     np.testing.assert_allclose(late.produced, produced[:, 1] - produced[:, 0])
-    assert late.falling[0] == (late.produced < -1e-9).mean()
+    assert late.decreasing[0] == (late.produced < -1e-9).mean()
     assert late.mean[1] == pytest.approx(late.produced.std(ddof=1) / np.sqrt(200))
     assert late.size == 8
     assert "from 100 to 300 ms" in str(late)
@@ -56,7 +56,7 @@ def test_against_the_exact_law():
     assert abs(mean - values @ weights) < 4.5 * error < 0.05
     falling = weights[values < -1e-9].sum()
     assert 0.02 < falling < 0.5
-    assert abs(found.falling[0] - falling) < 4.5 * np.sqrt(falling / 50_000)
+    assert abs(found.decreasing[0] - falling) < 4.5 * np.sqrt(falling / 50_000)
 
 
 @pytest.mark.parametrize("gamma_dec", [0.0, 1.0])
@@ -89,10 +89,14 @@ def test_losses_die_out_or_become_certain():
     )
     chiral, balanced = next(chiral), next(balanced)
     assert found.factors[0].tolist() == [1, 10, 60]
-    assert found.families[chiral][-1].falling[0] == 1
-    assert found.families[balanced][-1].falling[0] < 0.02 < found.families[balanced][0].falling[0]
-    assert found.trend(chiral) == "losses of entropy become certain with size"
-    assert found.trend(balanced) == "losses of entropy die out with size"
+    assert found.families[chiral][-1].decreasing[0] == 1
+    assert (
+        found.families[balanced][-1].decreasing[0]
+        < 0.02
+        < found.families[balanced][0].decreasing[0]
+    )
+    assert found.trend(chiral) == "the entropy decreases almost surely in larger systems"
+    assert found.trend(balanced) == "entropy decreases become rare in larger systems"
     text = str(found)
     assert "closed waveguide, balanced × 60" in text
     assert "closed waveguide, chiral × 10" in text
@@ -104,9 +108,9 @@ def test_losses_die_out_or_become_certain():
     for container, runs in zip(fractions.containers, found.families, strict=True):
         x, y = container.lines[0].get_data()
         assert x.tolist() == [2, 20, 120]
-        np.testing.assert_allclose(y, [run.falling[0] for run in runs])
+        np.testing.assert_allclose(y, [run.decreasing[0] for run in runs])
         ends = np.array(container.lines[2][0].get_segments())[:, :, 1]
-        np.testing.assert_allclose(ends, [run.falling[1:] for run in runs])
+        np.testing.assert_allclose(ends, [run.decreasing[1:] for run in runs])
     for axis, runs in zip(histograms, found.families, strict=True):
         drawn = {p.get_label(): p.get_data() for p in axis.patches}
         assert list(drawn) == ["size 2", "size 20", "size 120"]
@@ -119,17 +123,17 @@ def test_losses_die_out_or_become_certain():
 @pytest.mark.parametrize(
     ("first", "last", "told"),
     [
-        ((0.3, 0.5), (0.1, 0.2), "die out"),
+        ((0.3, 0.5), (0.1, 0.2), "become rare"),
         ((0.3, 0.5), (0.1, 0.4), "no trend"),  # the intervals overlap
         ((0.8, 0.9), (0.6, 0.7), "no trend"),  # rarer, but not rare
-        ((0.3, 0.5), (0.7, 0.8), "certain"),
+        ((0.3, 0.5), (0.7, 0.8), "almost surely"),
         ((0.3, 0.5), (0.4, 0.8), "no trend"),
         ((0.6, 0.8), (0.7, 0.9), "no trend"),
         ((0.1, 0.2), (0.3, 0.4), "no trend"),
     ],
 )
 def test_verdicts_by_intervals(first, last, told):
-    family = [SimpleNamespace(falling=(sum(ends) / 2, *ends)) for ends in (first, last)]
+    family = [SimpleNamespace(decreasing=(sum(ends) / 2, *ends)) for ends in (first, last)]
     found = Clausius([family], [np.array([1.0, 10.0])])
     assert told in found.trend(0)
 
@@ -143,7 +147,7 @@ def test_one_size_and_no_trend():
     assert "undecided: no trend" in js.clausius(runs).trend(0)
     still = js.simulate(js.systems.hohlraum(5, 5, 0), [0.0, 1.0], 4, (3, 2), 1)
     rest = js.window_production(still)
-    assert rest.falling[0] == 0
+    assert rest.decreasing[0] == 0
     assert js.plotting.clausius(js.clausius([rest])).axes
 
 
@@ -151,16 +155,16 @@ def test_one_size_and_no_trend():
     ("call", "match"),
     [
         (lambda e: js.window_production(e, 0.2), "the nearest to 0.2 s is"),
-        (lambda e: js.window_production(e, 0.3, 0.1), "`until` must lie after `after`"),
+        (lambda e: js.window_production(e, 0.3, 0.1), "`until` must be later than `after`"),
         (lambda e: js.window_production(e, 0.0, 2.0), "`until` must be one of the stored times"),
         (lambda _: js.clausius([]), "give at least one store"),
         (
             lambda e: js.clausius([js.window_production(e), js.window_production(e, 0.1)]),
-            "the windows of time differ",
+            "the time windows differ",
         ),
         (
             lambda e: js.clausius([js.window_production(e, 0.1, t) for t in (0.3, 1.0)]),
-            "the windows of time differ",
+            "the time windows differ",
         ),
     ],
 )
@@ -172,7 +176,7 @@ def test_refused(call, match):
 def test_refused_for_what_is_kept():
     model = js.systems.open_waveguide(4, 4, 1.0, 1.0, (1.0, 0), (1.0, 0))
     ensemble = js.simulate(model, TIMES, 3, js.Thermal(1.0), 1)
-    with pytest.raises(js.InputError, match="needs every event, but this run kept counts"):
+    with pytest.raises(js.InputError, match="needs every event, but this run recorded counts"):
         js.window_production(ensemble)
     with pytest.raises(js.InputError, match="an average needs 2 trajectories"):
         js.window_production(js.simulate(HOHLRAUM, TIMES, 1, START, 1))
@@ -187,7 +191,10 @@ def test_on_the_command_line(tmp_path, capsys):
     figure = tmp_path / "figure"
     assert main(["clausius", *stores, "--until", "0.2 us", "--figure", str(figure)]) == 0
     told = capsys.readouterr()
-    assert "closed waveguide, chiral: losses of entropy become certain with size" in told.out
+    assert (
+        "closed waveguide, chiral: the entropy decreases almost surely in larger systems"
+        in told.out
+    )
     assert figure.with_suffix(".png").stat().st_size > 10_000
     assert told.err == ""
 
@@ -200,7 +207,7 @@ def test_intervals_cover():
     inside = []
     for seed in range(400):
         found = js.window_production(js.simulate(HOHLRAUM, TIMES, 300, START, seed), 0.1, 0.3)
-        _, low, high = found.falling
+        _, low, high = found.decreasing
         inside.append([abs(found.mean[0] - mean) < 1.96 * found.mean[1], low <= falling <= high])
     covered = np.mean(inside, axis=0)
     print(covered)

@@ -85,10 +85,10 @@ def test_few_pairs_are_undecided():
 @pytest.mark.parametrize(
     ("arguments", "record", "match"),
     [
-        (("emission",), "counts", "need every event, but this run kept counts"),
+        (("emission",), "counts", "need every event, but this run recorded counts"),
         (("emision",), "events", "unknown channel or bath 'emision'; did you mean 'emission'"),
-        (("emission", None, 3.0), "events", "must leave a stretch before the end of the run at 1"),
-        (("emission", None, 0.0, 0.0), "events", "must leave a stretch"),
+        (("emission", None, 3.0), "events", "must be less than the end of the run at 1"),
+        (("emission", None, 0.0, 0.0), "events", "must be positive"),
         (("emission", None, 0.0, 0.5, 0), "events", "`bins` must be a whole number ≥ 1"),
         (("emission",), "events", "errors need 16 trajectories at least, but there are 3"),
     ],

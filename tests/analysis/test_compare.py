@@ -63,7 +63,7 @@ def test_sees_the_finite_size_bias_of_the_hohlraum():
     result = js.compare(ensemble)
     assert result.agrees is False
     assert "DISAGREE" in result.verdict
-    assert "order one quantum" in result.verdict
+    assert "the order of one quantum" in result.verdict
 
 
 def test_undecided_where_nothing_fluctuates():
@@ -87,7 +87,9 @@ def test_undecided_where_few_trajectories_deviate():
 def test_table_shows_what_was_compared(waveguide, microseconds):
     result = js.compare(js.simulate(waveguide, microseconds, 300, js.Thermal(1.0), seed=1))
     lines = str(result).splitlines()
-    assert lines[0].startswith("300 trajectories of open_waveguide against the rate equations")
+    assert lines[0].startswith(
+        "300 trajectories of open_waveguide compared with the rate equations"
+    )
     assert lines[2].split() == ["time", "(µs)"] + [
         word for pool in "ABm" for word in (f"⟨{pool}⟩", "±", "s.e.", "theory", "resid.")
     ]
@@ -186,4 +188,4 @@ def test_the_verdict_names_the_largest_difference():
     wrong = dataclasses.replace(
         result, mean=result.mean + shift, residuals=result.residuals + shift / result.sem
     )
-    assert "quanta in m; differences of order" in wrong.verdict
+    assert "quanta in m; differences of the order" in wrong.verdict

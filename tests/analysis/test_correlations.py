@@ -147,7 +147,7 @@ def test_nothing_that_fluctuates():
 @pytest.mark.parametrize(
     ("times", "ntraj", "record", "after", "match"),
     [
-        (TIMES, 20, "jumps", 4.0, "need the counts, but this run kept jumps"),
+        (TIMES, 20, "jumps", 4.0, "need the counts, but this run recorded jumps"),
         (TIMES, 15, "counts", 4.0, "errors need 16 trajectories at least, but there are 15"),
         (TIMES, 20, "counts", 7.5, "at least 4 of the stored times from 7.5 s on, but there are 3"),
         (TIMES, 20, "counts", -1.0, "`after` must be a finite time"),
@@ -162,7 +162,7 @@ def test_refused(times, ntraj, record, after, match):
 
 def test_a_run_that_is_not_at_rest_is_refused():
     ensemble = js.simulate(HOHLRAUM, TIMES / 20, 500, {"N": 8, "m": 0}, 1)
-    with pytest.raises(js.InputError, match="not at rest: the mean of N still goes from 8 to"):
+    with pytest.raises(js.InputError, match="not stationary: the mean of N changes from 8 to"):
         js.correlations(ensemble, 0.0)
 
 

@@ -136,7 +136,7 @@ def test_nothing_to_count():
 @pytest.mark.parametrize(
     ("arguments", "record", "ntraj", "match"),
     [
-        (("end 1",), "counts", 20, "counting needs the jumps, but this run kept counts"),
+        (("end 1",), "counts", 20, "counting needs the jumps, but this run recorded counts"),
         (("end 1",), "jumps", 7, "four cumulants need 8 trajectories"),
         (("end 3",), "jumps", 20, "unknown channel or bath 'end 3'; did you mean 'end 2'"),
         (([],), "jumps", 20, "`counted` is empty"),

@@ -313,8 +313,8 @@ def test_fractions_and_tails_of_deviations():
     def measure(seed):
         run = js.typicality(js.simulate(HOHLRAUM, times, 200, START, seed, workers=1))
         tail = js.gaussian_tail(run, paths=100)
-        some = [0, len(tail.levels) // 2, -1]
-        exact = beyond[np.searchsorted(values, tail.levels[some, 1] - 1e-9)]
+        some = [0, len(tail.thresholds) // 2, -1]
+        exact = beyond[np.searchsorted(values, tail.thresholds[some, 1] - 1e-9)]
         return [
             *(holds(*(x[1] for x in run.within(e)[1:]), p)
               for e, p in zip((0.1, 0.25, 0.4), within, strict=True)),

@@ -133,10 +133,10 @@ def test_refused(model, begin, match):
 
 def test_refused_runs():
     ensemble = js.simulate(loop(0, 20), np.linspace(0, 2, 9), 100, start(20), 1)
-    with pytest.raises(js.InputError, match="the run is not at rest"):
+    with pytest.raises(js.InputError, match="the run is not stationary"):
         js.sorting(ensemble, 0.0)
     falling = js.simulate(loop(1.0, 20), np.linspace(0, 2, 9), 100, (0, 60, 0, 0, 20), 1)
-    with pytest.raises(js.InputError, match="N_B - N_A still changes by -"):
+    with pytest.raises(js.InputError, match="N_B - N_A changes by -"):
         js.sorting(falling, 0.0)
     with pytest.raises(js.InputError, match="at least 1 of the stored times from 3 s on"):
         js.sorting(ensemble, 3.0)
@@ -159,7 +159,7 @@ def test_on_the_command_line(tmp_path, capsys):
     figure = tmp_path / "figure"
     assert main(["demon", *stores, "--after", "20 us", "--figure", str(figure)]) == 0
     told = capsys.readouterr()
-    assert "sorting at rest, after 20 µs, in closed_waveguide" in told.out
+    assert "sorting in the steady state, after 20 µs, in closed_waveguide" in told.out
     assert figure.with_suffix(".pdf").stat().st_size > 5000
     assert told.err == ""
 

@@ -33,7 +33,7 @@ def test_few_trajectories(analysis, ntraj):
     if ntraj >= LEAST[analysis]:
         printed(analysis, ensemble)
     else:
-        with pytest.raises(js.InputError, match=r"trajector|came to its end"):
+        with pytest.raises(js.InputError, match=r"trajector|is completed"):
             printed(analysis, ensemble)
 
 
@@ -46,7 +46,7 @@ def test_few_trajectories(analysis, ntraj):
 def test_all_trajectories_equal(analysis, model, start):
     ensemble = js.simulate(model, TIMES, 64, start, 1, RECORD)
     if analysis in ("waiting_times", "first_passages"):
-        with pytest.raises(js.InputError, match="came to its end"):
+        with pytest.raises(js.InputError, match="is completed"):
             printed(analysis, ensemble)
     else:
         printed(analysis, ensemble)

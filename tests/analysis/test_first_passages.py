@@ -57,7 +57,9 @@ def test_against_the_master_equation():
     assert np.abs(scores).max() < 4.5
     assert (found.error[1:] < 0.01).all()
     assert "m = 4" in found.exact.what
-    assert "mean wait: undecided, for it some waits were cut short (exact " in str(found)
+    assert "mean waiting time: undecided, because some waits are not completed (exact " in str(
+        found
+    )
 
 
 def test_the_mean_when_all_arrive():
@@ -95,7 +97,7 @@ def test_starts_from_a_law():
         ("m = 1.5", "must be a condition"),
         (lambda _: 1, "must return True or False for each row"),
         (lambda states: states[:, 1], "must return True or False for each row"),
-        ("m = 9", "no wait for m = 9 came to its end"),
+        ("m = 9", "no wait for m = 9 is completed"),
     ],
 )
 def test_refused(target, match):

@@ -49,7 +49,7 @@ def test_fixed_start_comes_back():
     found = js.fluctuation_theorem(ensemble, "none")
     assert found.decided.tolist() == [True, False, False]
     assert abs(found.average[0] - exact[0]) < 4.5 * found.error[0] < 0.05
-    assert "undecided: exp(-Σ) has the relative variance" in found.verdict_by_time[1]
+    assert "undecided: the relative variance of exp(-Σ) is" in found.verdict_by_time[1]
     # With p_0 behind: how likely it is to be back where it began.
     here = js.fluctuation_theorem(ensemble, "start")
     p = js.master_equation(model, times, start)
@@ -136,7 +136,9 @@ def test_counts_and_events_say_the_same():
 
 def test_total_entropy_production():
     """With p_t behind, the theorem holds from any thermal start, also of unequal rates."""
-    found = js.fluctuation_theorem(js.simulate(HOHLRAUM, TIMES, 50_000, TWO_TEMPERATURES, 2), "law")
+    found = js.fluctuation_theorem(
+        js.simulate(HOHLRAUM, TIMES, 50_000, TWO_TEMPERATURES, 2), "distribution"
+    )
     np.testing.assert_allclose(found.exact, 1, atol=1e-8)
     assert (np.abs(found.average - 1) < 4.5 * found.error).all()
     assert np.isnan(found.slope).all()
@@ -161,7 +163,7 @@ def test_a_chiral_loop_loses_what_has_no_reverse():
     small = js.systems.closed_waveguide(**LOOP)
     start = {"A": 1, "B": 1, "1": 0, "2": 0, "m": 1}
     fixed = js.simulate(small, TIMES, 50_000, start, 3, ["counts", "events"])
-    law = js.fluctuation_theorem(fixed, "law")
+    law = js.fluctuation_theorem(fixed, "distribution")
     assert (law.exact < 0.7).all()
     assert (np.abs(law.average - law.exact) < 4.5 * law.error).all()
 
@@ -174,9 +176,9 @@ def test_losses_have_no_reverse_at_zero_temperature():
     found = js.fluctuation_theorem(ensemble)
     assert abs(found.average[0] - found.exact[0]) < 4.5 * found.error[0]
     assert found.exact[0] < 0.9
-    assert found.verdict_by_time == ["as the master equation says"]
+    assert found.verdict_by_time == ["as the master equation predicts"]
     wrong = dataclasses.replace(found, average=found.average + 0.1)
-    assert wrong.verdict_by_time == ["NOT as the master equation says"]
+    assert wrong.verdict_by_time == ["NOT as the master equation predicts"]
 
 
 def test_where_nothing_has_a_reverse():
@@ -241,10 +243,11 @@ def test_what_truncation_loses_has_no_weight():
 @pytest.mark.parametrize(
     ("record", "ntraj", "boundary", "match"),
     [
-        ("counts", 5, "end", "`boundary` must be one of start, law, none"),
+        ("counts", 5, "end", "`boundary` must be one of start, distribution, none"),
+        ("counts", 5, "law", "but is 'law'; it is now called 'distribution'"),
         ("counts", 1, "start", "an average needs 2 trajectories"),
-        ("jumps", 5, "start", 'needed along every trajectory, but this run kept jumps; run it'),
-        ("events", 5, "start", "the ends of the trajectories need the counts"),
+        ("jumps", 5, "start", 'needed along every trajectory, but this run recorded jumps; run it'),
+        ("events", 5, "start", "the first and last states need the counts"),
     ],
 )  # fmt: skip
 def test_refused(record, ntraj, boundary, match):
@@ -259,7 +262,7 @@ def test_refused_by_the_theory():
     large = js.systems.hohlraum(1000, 1000, 1.0)
     ensemble = js.simulate(large, [1e-4], 5, js.Thermal(1.0), 1)
     with pytest.raises(js.InputError, match="more than 5000 states"):
-        js.fluctuation_theorem(ensemble, "law")
+        js.fluctuation_theorem(ensemble, "distribution")
 
 
 def test_on_the_command_line(tmp_path, capsys):

@@ -105,7 +105,7 @@ def test_nothing_that_fluctuates():
     found = js.fluctuations(js.simulate(still, [0, 1], 10, (3, 2), 1))
     assert (found.cumulants[1:] == 0).all()
     assert (found.errors == 0).all()
-    assert found.verdict == "undecided: too few trajectories deviate from each other"
+    assert found.verdict == "undecided: too few trajectories differ from each other"
     empty = js.fluctuations(js.simulate(still, [0, 1], 10, (0, 0), 1))
     assert np.isnan(empty.fano).all()
     assert "nan" not in str(empty).lower()
@@ -115,7 +115,11 @@ def test_nothing_that_fluctuates():
     ("ntraj", "record", "match"),
     [
         (7, "counts", "four cumulants need 8 trajectories at least, but there are 7"),
-        (9, "jumps", 'need the counts, but this run kept jumps; run it again with record "counts"'),
+        (
+            9,
+            "jumps",
+            'need the counts, but this run recorded jumps; run it again with record "counts"',
+        ),
     ],
 )
 def test_refused(ntraj, record, match):

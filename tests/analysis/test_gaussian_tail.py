@@ -31,7 +31,7 @@ def test_tail_of_a_large_system_is_gaussian():
     assert outside.mean() < 0.15
     assert "linear noise" in str(tail)
     found = np.sort(large.deviations, axis=0)
-    assert tail.levels[-1] == pytest.approx(found[-1])
+    assert tail.thresholds[-1] == pytest.approx(found[-1])
     assert tail.observed[0] == pytest.approx([0.5] * 3, abs=0.01)
 
 
@@ -41,5 +41,5 @@ def test_tail_of_a_small_system_departs():
     ensemble = js.simulate(model, [3e-5], 4000, {"A": 0, "B": 0, "m": 1}, seed=1)
     tail = js.gaussian_tail(js.typicality(ensemble), paths=20_000)
     assert tail.departure("m") is not None
-    with pytest.raises(js.InputError, match="a tail needs 50 trajectories"):
+    with pytest.raises(js.InputError, match="a tail needs at least 50 trajectories"):
         js.gaussian_tail(js.typicality(js.simulate(model, [1e-5], 9, (0, 0, 1), 1)))

@@ -75,10 +75,10 @@ def test_it_stands_in_the_comparison():
     exact = js.master_equation(HOHLRAUM, TIMES, START).mean
     np.testing.assert_allclose(found.bias, exact - found.theory.counts)
     text = str(found)
-    assert "all together (Hotelling's T², 6 averages with 3 independent directions) they " in text
+    assert "joint test (Hotelling's T², 6 averages, 3 degrees of freedom): they " in text
     k, p = np.unravel_index(np.abs(found.bias).argmax(), found.bias.shape)
     assert (
-        "largest exact bias, master equation less rate equations: "
+        "largest exact bias, master equation minus rate equations: "
         f"{found.bias[k, p]:+.3g} quanta in {HOHLRAUM.pools[p]} at " in text
     )
     shifted = dataclasses.replace(found.theory, counts=found.theory.counts - [0.0, 5.0])
@@ -93,4 +93,4 @@ def test_it_stands_in_the_comparison():
 def test_verdicts(p_value, told):
     found = JointTest(6, 3, 1.0, p_value)
     assert found.agrees is (told == "agree")
-    assert f"independent directions) they {told}: p = " in str(found)
+    assert f"degrees of freedom): they {told}, p = " in str(found)

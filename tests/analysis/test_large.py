@@ -126,7 +126,7 @@ def test_uncertainty_and_clausius(ensemble):
     first = js.thermo.boltzmann_entropies(HOHLRAUM, np.array([5, 3])).sum()
     near(window.mean[0], law.probabilities[0] @ (entropy - first), window.mean[1], 0.1)
     falls = law.probabilities[0][entropy - first < -1e-9].sum()
-    assert abs(window.falling[0] - falls) < 4.5 * np.sqrt(falls * (1 - falls) / N)
+    assert abs(window.decreasing[0] - falls) < 4.5 * np.sqrt(falls * (1 - falls) / N)
     found = js.uncertainty(ensemble, {"emission": 1, "absorption": 0.5}, 3.0)
     near(found.kinetic, found.exact[0], found.kinetic_error, 0.02)
 

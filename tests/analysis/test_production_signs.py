@@ -68,7 +68,7 @@ def test_signs_of_the_entropy_production():
     limits = statistics.proportion_interval(count, 300)
     np.testing.assert_allclose([found.low[known], found.high[known]], np.array(limits)[:, known])
     assert found.opposite[0] < 0.01  # falling fast at first
-    assert "the other sign" in str(found)
+    assert "sign opposite" in str(found)
     still = js.simulate(js.systems.hohlraum(5, 5, 0), [0, 1], 5, (3, 2), 1, "events")
     assert "undecided" in str(js.production_signs(still))
 

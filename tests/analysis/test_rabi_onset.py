@@ -47,7 +47,7 @@ def test_rabi_oscillation_sets_in():
 @pytest.mark.parametrize(
     ("runs", "text"),
     [
-        (list, "one ensemble at least"),
+        (list, "at least one ensemble"),
         (lambda: rabi_runs([0.5], 100), "500 trajectories"),
         (lambda: rabi_runs([0.5], 600) + rabi_runs([0.6], 600, gamma_b=0.7), "more than the"),
         (lambda: [js.simulate(FIELD, [1.0], 9, {"u": 0, "l": 0})], "quantised mode"),

@@ -87,7 +87,7 @@ def test_dwells_in_the_ground_state():
         mine = durations[whole & (excited == state)]
         assert len(mine) > 5000
         assert stats.kstest(mine, "expon", args=(0, 1 / rate)).pvalue > 1e-4
-    assert "s on average until each of" in str(js.telegraph(ensemble, 0))
+    assert "flips out of it" in str(js.telegraph(ensemble, 0))
 
 
 def test_no_trajectory_changes():
@@ -150,7 +150,7 @@ def test_stretches_that_began_do_not_bias():
     )
     view = js.telegraph(js.simulate(model, [1.25], 1, {"m": 100}, 3, "events"), 0)
     for excited, rate in ((True, 5.0), (False, 2.0)):
-        durations, ended = view.begun(excited)
+        durations, ended = view.started_dwells(excited)
         assert (np.diff(durations) >= 0).all()
         for t in (0.1, 0.3):
             last = np.searchsorted(durations, t)
@@ -170,10 +170,10 @@ def by_hand():
 
 def test_stretches_that_began_by_hand():
     found = by_hand()
-    durations, ended = found.begun(True)
+    durations, ended = found.started_dwells(True)
     assert durations.tolist() == [1, 7, 7.5]
     assert ended.tolist() == [False, False, True]
-    durations, ended = found.begun(False)
+    durations, ended = found.started_dwells(False)
     assert durations.tolist() == [0.5, 1]
     assert ended.tolist() == [True, True]
 

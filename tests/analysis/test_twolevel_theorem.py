@@ -92,7 +92,7 @@ def test_coherence_is_more_precise_than_classical_jumps():
     assert value < 1 - 4.5 * error
     assert found.exact_fano * found.affinity / 2 == pytest.approx(0.8931, abs=2e-4)
     near((found.fano[-1], found.fano_error[-1]), found.exact_fano, 0.01)
-    assert "beyond what classical jumps can do" in found.verdict
+    assert "below the bound 1 of classical jumps" in found.verdict
 
 
 def test_when_an_exponential_average_is_reported():
@@ -122,9 +122,9 @@ def test_verdicts_on_the_second_law(mode):
         entropy = np.array([[early, mean], [1e-9, error]])
         return replace(found, entropy={"bare": entropy}).verdict.splitlines()[0]
 
-    head = "with bare energies the reservoirs' entropy "
-    assert verdict(1.0, 0.5) == head + "grows"
-    assert verdict(-1.0, 0.5) == head + "falls, against the second law"
+    head = "with bare energies the entropy of the reservoirs "
+    assert verdict(1.0, 0.5) == head + "increases"
+    assert verdict(-1.0, 0.5) == head + "decreases, contrary to the second law"
     for mean in (-1.0, 1.0):
-        assert verdict(mean, 0.52) == head + "neither grows nor falls beyond noise"
-    assert verdict(np.nan, 1.0) == head + "neither grows nor falls beyond noise"
+        assert verdict(mean, 0.52) == head + "does not change significantly"
+    assert verdict(np.nan, 1.0) == head + "does not change significantly"

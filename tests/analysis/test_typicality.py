@@ -27,7 +27,7 @@ def test_deviations_bands_and_rows(run):
     theory = js.mean_field(BASE, TIMES, Thermal(1.0)).counts
     expected = np.abs(counts - theory).max(axis=1) / 100
     np.testing.assert_allclose(run.deviations, expected, rtol=1e-12)
-    for level, band in zip(run.levels, run.bands, strict=True):
+    for level, band in zip(run.quantiles, run.bands, strict=True):
         np.testing.assert_array_equal(
             band, np.quantile(counts, level, axis=0, method="inverted_cdf")
         )
@@ -65,7 +65,7 @@ def test_exponent_of_the_open_waveguide():
     assert (np.abs(found.exponents + 0.5) < 3 * found.exponent_errors).all()
     assert (found.exponent_errors < 0.017).all()
     assert (found.chi_square < stats.chi2.isf(1e-4, 1)).all()
-    assert "typical: falls as size^(-1/2)" in str(found)
+    assert "typical: decreases as size^(-1/2)" in str(found)
 
 
 @pytest.mark.slow
@@ -93,7 +93,7 @@ def test_the_correction_for_small_systems():
     four = js.typicality_scaling(sizes((1, 2, 4, 8), (50,) * 4))
     assert len(four.fit) == 3
     assert four.fitted(four.factors).shape == (4, 3)
-    assert "undecided: an error above 0.05" in four.verdict_by_pool[0]
+    assert "undecided: standard error above 0.05" in four.verdict_by_pool[0]
 
 
 @pytest.mark.slow
@@ -148,20 +148,20 @@ def test_intervals_of_proportions_cover(n, p):
     [
         (
             lambda: js.typicality(js.simulate(BASE, TIMES, 3, Thermal(1.0), 1, "jumps")),
-            'needs the counts, but this run kept jumps; run it again with record "counts"',
+            'needs the counts, but this run recorded jumps; run it again with record "counts"',
         ),
         (
             lambda: js.typicality(js.simulate(BASE, TIMES, 0, Thermal(1.0), 1)),
-            "there is no trajectory to judge",
+            "there is no trajectory to analyse",
         ),
         (lambda: js.typicality_scaling(sizes((1,), (5,))), "at least 2 sizes"),
         (lambda: js.typicality_scaling(sizes((1, 1), (5, 5))), "two are equally large"),
-        (lambda: js.typicality_scaling(sizes((1, 2), (5, 1))), "an error needs 2 trajectories"),
+        (lambda: js.typicality_scaling(sizes((1, 2), (5, 1))), "error needs 2 trajectories"),
         (
             lambda: js.typicality_scaling(
                 [*sizes((1,), (5,)), *sizes((2,), (5,), times=TIMES / 2)]
             ),
-            "its times differ; vary `scale` alone",
+            "its times differ; vary only `scale`",
         ),
         (
             lambda: js.typicality_scaling(
@@ -175,17 +175,17 @@ def test_intervals_of_proportions_cover(n, p):
                     ),
                 ]
             ),
-            "it is not the same physics, larger",
+            "its pools or rates are not those of the smallest system",
         ),
         (
             lambda: js.production_signs(js.simulate(BASE, TIMES, 3, Thermal(1.0), 1)),
-            "needs every event, but this run kept counts",
+            "needs every event, but this run recorded counts",
         ),
         (lambda: js.signs_scaling([js.production_signs(e) for e in (balanced(1), balanced(1))]),
          "two are equally large"),
         (
             lambda: js.production_signs(js.simulate(BASE, [1e-7], 3, Thermal(1.0), 1, "events")),
-            "signs need 2 times and 2 trajectories",
+            "signs need at least 2 times and 2 trajectories",
         ),
     ],
 )  # fmt: skip
@@ -200,7 +200,9 @@ def test_pools_of_other_quanta_are_not_the_same_physics():
         return js.simulate(model, [1.0], 2, {"A": 1}, 1)
 
     assert scaled_copies([idle(20, 1.0), idle(10, 1.0)])[0] == [1, 0]
-    with pytest.raises(js.InputError, match="it is not the same physics, larger"):
+    with pytest.raises(
+        js.InputError, match="its pools or rates are not those of the smallest system"
+    ):
         scaled_copies([idle(10, 1.0), idle(20, 2.0)])
 
 
@@ -251,7 +253,7 @@ def test_the_figure_shows_what_was_measured():
     np.testing.assert_allclose(drawn["most typical"], counts[runs[0].most_typical])
     np.testing.assert_allclose(drawn["rate equations"], runs[0].theory.counts[:, p] / 100)
     x, y = beyond.containers[1].lines[0].get_data()
-    np.testing.assert_allclose(x, tail.levels[:, 1])
+    np.testing.assert_allclose(x, tail.thresholds[:, 1])
     np.testing.assert_allclose(y, tail.observed[:, 1])
     x, y = power.containers[2].lines[0].get_data()
     np.testing.assert_allclose(x, [1, 4])
@@ -262,7 +264,7 @@ def test_the_figure_shows_what_was_measured():
     np.testing.assert_allclose(curves[2].get_ydata()[[0, -1]], scaling.fitted([1, 4])[:, 2])
     ends = np.array(beyond.containers[1].lines[2][0].get_segments())[:, :, 1]
     np.testing.assert_allclose(ends.T, [tail.low[:, 1], tail.high[:, 1]])
-    curves = [line for line in beyond.lines if len(line.get_xdata()) == len(tail.levels)]
+    curves = [line for line in beyond.lines if len(line.get_xdata()) == len(tail.thresholds)]
     assert any(np.array_equal(line.get_ydata(), tail.predicted[:, 2]) for line in curves)
     for band, (low, high) in zip(portrait.collections, ((0, 4), (1, 3)), strict=True):
         edge = {tuple(v) for v in band.get_paths()[0].vertices}
@@ -291,13 +293,14 @@ def test_fitted_deviations_and_verdicts():
     np.testing.assert_allclose(found.error[2], spread.std(axis=0, ddof=1) / np.sqrt(200))
     np.testing.assert_allclose(logs[2], spread.mean(axis=0))
     errors = np.array([0.01, 0.01, 0.051])
-    for b, told in ((-0.5195, "typical: falls"), (-0.4805, "typical: falls"),
-                    (-0.5197, "differs"), (-0.4803, "differs"), (0.5, "differs")):  # fmt: skip
+    for b, told in ((-0.5195, "typical: decreases"), (-0.4805, "typical: decreases"),
+                    (-0.5197, "exponent differs"), (-0.4803, "exponent differs"),
+                    (0.5, "exponent differs")):  # fmt: skip
         fit = found.fit.copy()
         fit[1] = b
         verdicts = dataclasses.replace(found, fit=fit, exponent_errors=errors).verdict_by_pool
         assert verdicts[0].startswith(told)
-        assert verdicts[2] == "undecided: an error above 0.05; run more"
+        assert verdicts[2] == "undecided: standard error above 0.05; simulate more"
 
 
 def test_weights_of_the_fit():

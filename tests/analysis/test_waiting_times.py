@@ -121,11 +121,11 @@ def test_errors_cover():
 @pytest.mark.parametrize(
     ("arguments", "record", "match"),
     [
-        (("emission",), "counts", "need every event, but this run kept counts"),
+        (("emission",), "counts", "need every event, but this run recorded counts"),
         (("emision",), "events", "unknown channel 'emision'; did you mean 'emission'"),
         (("emission", "absorb"), "events", "unknown channel 'absorb'"),
         (([],), "events", "`channels` must name a channel"),
-        (("emission", None, 3.0), "events", "`after` must lie before the end of the run at 2 s"),
+        (("emission", None, 3.0), "events", "`after` must be before the end of the run at 2 s"),
         (("emission",), "events", "errors need 16 trajectories at least, but there are 10"),
     ],
 )
@@ -137,7 +137,7 @@ def test_refused(arguments, record, match):
 
 def test_nothing_to_wait_for():
     still = js.simulate(js.systems.hohlraum(5, 5, 0), [1.0], 10, (3, 2), 1, "events")
-    with pytest.raises(js.InputError, match="no wait for 'emission' came to its end"):
+    with pytest.raises(js.InputError, match="no wait for 'emission' is completed"):
         js.waiting_times(still, "emission")
 
 

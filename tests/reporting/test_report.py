@@ -111,7 +111,10 @@ def test_every_figure_tells_what_it_shows_and_how_it_is_drawn(whole):
         data = base64.b64decode(data, validate=True)
         assert data.startswith(b"<?xml" if kind.endswith("svg+xml") else b"\x89PNG")
     places = [m.start() for m in re.finditer("<figure>", parsed.source)]
-    assert all(parsed.source.index("<figcaption>The same by <code>jumpsim ", p) for p in places)
+    assert all(
+        parsed.source.index("<figcaption>Command for this figure: <code>jumpsim ", p)
+        for p in places
+    )
 
 
 def test_the_commands_are_understood(whole):
@@ -155,8 +158,8 @@ def test_a_partial_store_says_so_at_the_top(tmp_path):
     store = partial(tmp_path / "run.h5")
     parsed = Page(js.report(tmp_path / "run.h5"))
     assert parsed.inside("title") == ["leaky cavity: 50 trajectories, seed 1"]
-    assert "This run is not whole: partial" in top(parsed)
-    assert "50 of 100 trajectories are there; missing are 30 ... 39, 60 ... 99." in top(parsed)
+    assert "This run is not complete: partial" in top(parsed)
+    assert "50 of 100 trajectories are complete; missing are 30 ... 39, 60 ... 99." in top(parsed)
     assert f"; running as process {os.getpid()}" in top(parsed)
     store.finish(None, complete=False)
     assert "The run has not ended" in top(Page(js.report(tmp_path / "run.h5")))
@@ -170,7 +173,7 @@ def test_a_run_that_ended_early_says_so_at_the_top(tmp_path):
     hdf5_layout.write(tmp_path / "a.h5", made, [(0, 9, run_block(made, 0, 9)[0], 0)], outcome)
     told = top(Page(js.report(tmp_path / "a.h5")))
     assert f"Ended early: The run ended for another reason: {reason}." in told
-    assert "not whole" not in told
+    assert "not complete" not in told
 
 
 @pytest.mark.usefixtures("bare")
@@ -184,12 +187,12 @@ def test_damaged_blocks_are_named_at_the_top(tmp_path):
     (tmp_path / "run.h5.damaged2").touch()
     with pytest.warns(js.StoreWarning, match="It is left out"):
         told = top(Page(js.report(tmp_path / "run.h5")))
-    assert "This run is not whole: damaged, partial, moved, set aside" in told
+    assert "This run is not complete: damaged, partial, moved, set aside" in told
     assert f"Damaged: {first}" in told
-    assert f"Moved: {moved} holds the trajectories 40 ... 59" in told
-    assert "20 of 100 trajectories are there; missing are 0 ... 39, 60 ... 99" in told
-    assert "000000000099.h5.damaged was found damaged" in told
-    assert "run.h5.damaged2 was found damaged" in told
+    assert f"Moved: {moved} contains the trajectories 40 ... 59" in told
+    assert "20 of 100 trajectories are complete; missing are 0 ... 39, 60 ... 99" in told
+    assert "000000000099.h5.damaged is damaged" in told
+    assert "run.h5.damaged2 is damaged" in told
 
 
 def test_a_store_whose_numbers_were_changed_still_has_a_page(tmp_path):
@@ -198,7 +201,7 @@ def test_a_store_whose_numbers_were_changed_still_has_a_page(tmp_path):
     with h5py.File(path, "r+") as file:
         file["counts"][17, 3, 1] += 1
     parsed = Page(js.report(path))
-    assert "This run is not whole: damaged" in top(parsed)
+    assert "This run is not complete: damaged" in top(parsed)
     assert "its content does not fit the checksum" in top(parsed)
     assert parsed.text.count("Not shown: ") >= 2 * 4
     assert parsed.all("img") == []
@@ -255,7 +258,7 @@ def test_a_run_without_trajectories_is_refused(tmp_path, capsys):
     WritableStore(tmp_path / "run.h5", plan()).begin(100)
     assert main(["report", str(tmp_path / "run.h5")]) == 2
     told = capsys.readouterr()
-    assert "run.h5: no sound trajectory is there to report on (100 are wanted)" in told.err
+    assert "run.h5: there is no intact trajectory for a report (100 are wanted)" in told.err
     assert (told.out, told.err.count("\n")) == ("", 1)
     assert not (tmp_path / "run-report.html").exists()
 
@@ -311,7 +314,7 @@ def test_pictures_stay_within_their_room(tmp_path, monkeypatch):
     monkeypatch.setattr(page, "_MOST_BYTES", 0)
     parsed = Page(js.report(tmp_path / "run.h5"))
     assert parsed.all("img") == []
-    assert "The figure is left out, because this page is large enough" in parsed.text
+    assert "The figure is omitted to limit the size of this page" in parsed.text
 
 
 def test_progress_is_told_when_asked(tmp_path, capsys):

@@ -209,7 +209,7 @@ def test_a_killed_scheduler_ends_the_run_in_order(shared, folder, long_reference
         assert status == 75, told
         assert_one_line(told)
         lost = f"the connection to the scheduler at {there.address} is lost"
-        assert f"{lost}; what was finished is in out.h5" in told
+        assert f"{lost}; complete trajectories are in out.h5" in told
         assert "run the same command again" in told
     resumed(folder, before, long_reference)
 
@@ -239,7 +239,7 @@ def test_a_driver_that_is_ended(number, shared, folder, long_reference):
         else:
             assert status == 75
             assert_one_line(told)
-            assert "interrupted; what was finished is in out.h5" in told
+            assert "interrupted; complete trajectories are in out.h5" in told
         if shared:
             time.sleep(1)  # a worker may still be at its last block
         resumed(folder, before, long_reference)

@@ -225,7 +225,7 @@ def test_what_speaks_against_the_errors_is_said(monkeypatch):
 
 def test_no_block_yet():
     run = js.long_run(LARGER_HOHLRAUM, START, 1e6, 5, 5, seed=1, timeout=1e-9)
-    with pytest.raises(js.InputError, match="no block is finished"):
+    with pytest.raises(js.InputError, match="no block is complete"):
         js.stationary_averages(run)
 
 

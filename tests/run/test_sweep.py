@@ -222,7 +222,7 @@ def test_the_command(spec, out, monkeypatch, capsys):
     assert main(["sweep", *options, *limit, "--seed", "7", "--workers", "1"]) == 75
     assert capsys.readouterr().err == (
         "jumpsim sweep: stopped by the time limit with 0 of 4 points complete; "
-        "run the same command again to go on\n"
+        "run the same command again to continue\n"
     )
     for extra in (["--vary", f"{TLS}=5"], ["--record", "countz"], ["--seed", "8"]):
         assert main(["sweep", *options, *extra]) == 2
@@ -240,6 +240,6 @@ def test_a_signal_stops_the_command_in_order(spec, out):
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert (process.returncode, told.count("\n")) == (75, 1)
-    assert "interrupted; what was finished is kept; run the same command again" in told
+    assert "interrupted; complete trajectories are kept; run the same command again" in told
     assert len(index_of(out)["points"]) == 2
     assert js.open_sweep(out)["ntraj"].values[0] > 0

@@ -177,14 +177,17 @@ def test_pools_that_break_at_once_are_not_made_for_ever():
 def test_the_command_tells_of_lost_workers_in_one_line(tmp_path, monkeypatch, capsys):
     spec, out = tmp_path / "spec.toml", tmp_path / "out.h5"
     spec.write_text(SPEC)
-    for most, kept in ((0, "nothing was finished yet"), (60, f"what was finished is in {out}")):
+    for most, kept in (
+        (0, "no trajectory is complete yet"),
+        (60, f"complete trajectories are in {out}"),
+    ):
         executor = Unruly(lose=cancel_all_after(most // 10))
         monkeypatch.setattr(clusters, "dask_executor", lambda _, there=executor: there)
         assert main(["run", str(spec), "-o", str(out), "-q", "--scheduler", "there"]) == 75
         told = capsys.readouterr().err
         assert_one_line(told)
         assert "were lost 4 times, the last time because it was cancelled" in told
-        assert f"; {kept}; run the same command again to go on" in told
+        assert f"; {kept}; run the same command again to continue" in told
     assert js.open(out).ntraj == 60
 
 

@@ -125,7 +125,7 @@ def test_rerun_sees_a_changed_number(tmp_path, run, capsys):
     assert js.rerun(path, 16).equal["counts"] is True
     assert js.rerun(path, 17).equal["counts"] is False
     assert main(["rerun", str(path), "--index", "17"]) == 2
-    assert "trajectory 17 is not what was recorded" in capsys.readouterr().err
+    assert "trajectory 17 differs from the record" in capsys.readouterr().err
 
 
 def test_rerun_of_an_index_that_is_not_stored(tmp_path, run):

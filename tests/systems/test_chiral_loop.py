@@ -52,7 +52,7 @@ def test_a_loop_of_the_user_from_a_file(tmp_path):
         path = tmp_path / f"{k}.h5"
         js.simulate(model, times, 40, start, 1, store=path)
         stored.append(js.open(path))
-    with pytest.raises(js.InputError, match="not at rest: N_pool1 - N_pool0 still changes"):
+    with pytest.raises(js.InputError, match="not stationary: N_pool1 - N_pool0 changes"):
         js.sorting(js.simulate(renamed(waveguide()), times, 40, (60, 0, 0, 0, 10, 15), 1), 0.0)
     first, second = (js.sorting(run, 1.0) for run in stored)
     assert second.loop == ("pool0", "pool1", 0.25)

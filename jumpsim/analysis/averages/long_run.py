@@ -1,71 +1,80 @@
-"""Averages over one long trajectory, beside what theory says of the system at rest."""
+"""Averages over one long trajectory compared with a theory of the steady state."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from ...errors import InputError
+from ...model.model import Model
 from ...run.long_run import LongRun
 from ...theory.linear_noise import stationary_noise
 from ...theory.stationary import stationary
 from ...utils.results import Result
 from ...utils.tables import columns
 from ...utils.text import readable_times, with_error
+from ...utils.typing import Array
 
 _MOST_STATES = 20_000
-_LEAST_BLOCKS = 20  # below which a scatter of blocks is hardly known
+_LEAST_BLOCKS = 20  # for a usable standard deviation over blocks
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class StationaryAverages(Result):
-    """A long run beside a theory of the system at rest.
+    """Averages of a long run compared with a theory of the steady state.
 
     Attributes
     ----------
     run : LongRun
     theory : str or None
-        "master equation" for small systems, else "linear noise"; None where there is no rest.
+        "master equation" for small systems, else "linear noise"; None without a steady state.
     mean : ndarray, shape (n_pools,)
         Expected counts; NaN without a theory.
     covariance : ndarray, shape (n_pools, n_pools)
+        Expected covariance of the counts; NaN without a theory.
     """
 
     run: LongRun
     theory: str | None
-    mean: np.ndarray
-    covariance: np.ndarray
+    mean: Array
+    covariance: Array
 
     @property
-    def scores(self):
-        """(average - expected) / standard error, (n_pools,)."""
+    def scores(self) -> Array:
+        """(average - expected) / standard error, shape (n_pools,)."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return (self.run.mean() - self.mean) / self.run.sem()
 
     @property
-    def warnings(self):
-        """What speaks against the errors of a run: too few or too short blocks, or a drift."""
+    def warnings(self) -> list[str]:
+        """Reasons why the errors may be wrong: too few or too short blocks, or a drift."""
         run, n = self.run, len(self.run)
         if n < _LEAST_BLOCKS:
-            return [f"{n} blocks are too few for errors; run at least {_LEAST_BLOCKS}"]
+            return [f"{n} blocks are too few for standard errors; run at least {_LEAST_BLOCKS}"]
         found = []
         if np.nanmax(run.neighbours(), initial=0) > 4 / np.sqrt(n):
-            found.append("neighbouring blocks are alike: blocks are too short, errors too small")
-        # A first block that is far off widens the errors, so it is judged by the typical block.
-        away = np.abs(run.means - np.median(run.means, axis=0))
-        early = (away[0] > 6 * 1.4826 * np.median(away, axis=0)) & (np.diag(run.cov()) > 0)
+            found.append(
+                "neighbouring blocks are correlated: blocks are too short, errors too small"
+            )
+        # A deviating first block increases the standard error, so it is compared with the median
+        # absolute deviation (times 1.4826: the standard deviation of a normal distribution).
+        deviation = np.abs(run.means - np.median(run.means, axis=0))
+        early = (deviation[0] > 6 * 1.4826 * np.median(deviation, axis=0)) & (
+            np.diag(run.cov()) > 0
+        )
         if early.any() or np.nanmax(np.abs(run.drift()), initial=0) > 4.5:
-            found.append("the beginning differs from the rest: warm up longer")
+            found.append("the beginning differs from the later blocks: use a longer warm-up")
         return found
 
     @property
     def facts(self) -> str:
-        """How many blocks, and which theory stands beside."""
+        """Number of blocks, and the theory."""
         theory = self.theory or "no theory"
-        return f"{len(self.run)} blocks of {self.run.model.name} beside {theory}"
+        return f"{len(self.run)} blocks of {self.run.model.name}, {theory}"
 
     @property
     def verdict(self) -> str:
-        """The largest deviation from the theory, and what speaks against the errors."""
+        """The largest deviation from the theory, and the warnings."""
         scores = np.abs(self.scores)
         text = f"undecided: no theory of the steady state of {self.run.model.name}"
         if np.isfinite(scores).any():
@@ -76,7 +85,7 @@ class StationaryAverages(Result):
             )
         return "\n".join([text, *(f"warning: {found}" for found in self.warnings)])
 
-    def __str__(self):
+    def __str__(self) -> str:
         run = self.run
         variance, error = np.diag(run.cov()), np.diag(run.cov_error())
         expected = np.diag(self.covariance)
@@ -113,8 +122,8 @@ class StationaryAverages(Result):
         )
 
 
-def stationary_averages(run):
-    """Put a long run beside the theory of its system at rest.
+def stationary_averages(run: LongRun) -> StationaryAverages:
+    """Compare the averages of a long run with a theory of the steady state.
 
     Parameters
     ----------
@@ -123,25 +132,27 @@ def stationary_averages(run):
     Returns
     -------
     StationaryAverages
-        With the stationary law of the master equation where there are at most 20,000 states that
-        the start can reach, else with linear noise around the steady state.
+        Compared with the stationary distribution of the master equation if at most 20,000 states
+        can be reached from the start, else with linear noise around the steady state.
 
     Raises
     ------
     InputError
-        When no block is finished.
+        When no block is complete.
     """
     if not len(run):
-        raise InputError("no block is finished yet; go on with the run")
-    n = len(run.model.pools)
-    theory, mean, covariance = None, np.full(n, np.nan), np.full((n, n), np.nan)
+        raise InputError("no block is complete yet; continue the run")
+    model = cast("Model", run.model)
+    n = len(model.pools)
+    theory: str | None = None
+    mean, covariance = np.full(n, np.nan), np.full((n, n), np.nan)
     try:
-        law = stationary(run.model, run.start, max_states=_MOST_STATES)
-        theory, mean, covariance = "master equation", law.mean, law.covariance
+        exact = stationary(model, run.start, max_states=_MOST_STATES)
+        theory, mean, covariance = "master equation", exact.mean, exact.covariance
     except InputError:
         try:
-            noise = stationary_noise(run.model, run.start)
+            noise = stationary_noise(model, run.start)
             theory, mean, covariance = "linear noise", noise.counts, noise.covariance
         except InputError:
-            pass  # it grows, or oscillates
+            pass  # no steady state: the counts grow or oscillate
     return StationaryAverages(run, theory, mean, covariance)

@@ -1,83 +1,89 @@
-"""Ensemble averages against the rate equations, in standard errors."""
+"""Ensemble averages compared with the rate equations, in standard errors."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from ...theory.linear_noise import linear_noise
-from ...theory.master_equation import master_equation
+from ...store.ensemble import Ensemble
+from ...theory.linear_noise import LinearNoise, linear_noise
+from ...theory.master_equation import MasterEquation, master_equation
 from ...theory.mean_field import MeanField, mean_field
 from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times, with_error
-from ..requirements import if_small
-from .density_matrix import compare_density_matrix
+from ...utils.typing import Array
+from ..requirements import rate_model, solve_if_small
+from .density_matrix import DensityMatrixComparison, compare_density_matrix
 from .hotelling import joint_test
-from .residuals import Residuals, need_error, scored
+from .residuals import Residuals, require_error, standardised_residuals
 
-_SMALL = 20_000  # states up to which the exact bias is found unasked
-# Sum of squared deviations below which too few trajectories carry the average for a normal law.
+_SMALL = 20_000  # number of states up to which the exact bias is calculated by default
+# Sum of squared deviations, below which the average is not normally distributed: only a few
+# trajectories determine it.
 _LEAST_DEVIATION = 50
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Residuals):
-    """Averages of an ensemble beside the rate equations.
+    """Averages of an ensemble compared with the rate equations.
 
     Attributes
     ----------
     ensemble, mean, sem, residuals, threshold, joint
-        As in `Residuals`; a residual is NaN where nothing fluctuates, or fewer than about 50
-        deviating trajectories carry the average.
+        As in `Residuals`; a residual is NaN where nothing fluctuates, or where the sum of squared
+        deviations is below 50 (only a few trajectories deviate).
     theory : MeanField
+        Solution of the rate equations at the stored times.
     curve : MeanField
-        The same solution on a fine grid, for drawing.
+        The same solution on a fine grid, for the figure.
     """
 
     theory: MeanField
     curve: MeanField
 
     @cached_property
-    def noise(self):
-        """What single trajectories should spread by, `LinearNoise`: exact for large systems."""
-        return linear_noise(self.ensemble.model, self.ensemble.times, self.ensemble.initial)
+    def noise(self) -> LinearNoise:
+        """Predicted spread of single trajectories: linear noise, exact for large systems."""
+        return linear_noise(rate_model(self.ensemble), self.ensemble.times, self.ensemble.initial)
 
     @cached_property
-    def exact(self):
-        """The `MasterEquation` where the system is small enough, else None."""
-        return if_small(
+    def exact(self) -> MasterEquation | None:
+        """Solution of the master equation for at most 20,000 states, else None."""
+        return solve_if_small(
             master_equation, self.ensemble.model, self.ensemble.times, self.ensemble.initial,
             max_states=_SMALL,
         )  # fmt: skip
 
     @property
-    def bias(self):
-        """Exact bias, master equation less rate equations, (n_times, n_pools), or None."""
+    def bias(self) -> Array | None:
+        """Exact bias of the rate equations, master equation minus rate equations.
+
+        Shape (n_times, n_pools); None for a large system.
+        """
         return None if self.exact is None else self.exact.mean - self.theory.counts
 
     @property
-    def spread(self):
-        """Standard deviation of single trajectories, (n_times, n_pools)."""
+    def spread(self) -> Array:
+        """Standard deviation over trajectories, shape (n_times, n_pools)."""
         return self.sem * np.sqrt(self.ensemble.ntraj)
 
     @property
     def verdict(self) -> str:
-        """The outcome in words, with its false-alarm rate, of each average and of all together."""
+        """Agreement in words, with false-alarm rates: each average, and all averages together."""
         text = self.agreement("rate equations")
         if self.agrees is False:
             bias = np.where(np.isnan(self.residuals), 0, self.mean - self.theory.counts)
             p = int(np.abs(bias).max(axis=0).argmax())
             text += (
                 f". The largest difference is {bias[np.abs(bias[:, p]).argmax(), p]:+.3g} quanta "
-                f"in {self.ensemble.model.pools[p]}; differences of order one quantum are what "
-                "the rate equations neglect (correlations between pools)"
+                f"in {self.ensemble.model.pools[p]}; differences of the order of one quantum are "
+                "expected, because the rate equations neglect correlations between pools"
             )
         return text if self.joint is None else f"{text}\n{self.joint}"
 
-    def __str__(self):
-        """Table of some times, and the verdict."""
+    def __str__(self) -> str:
         model, times = self.ensemble.model, self.ensemble.times
-        # Early times closely, late ones sparsely: that is how the systems change.
+        # Most rows at early times, when the averages change fastest.
         shown = log_spaced_rows(len(times), 12, from_zero=True)
         factor, unit = readable_times(times)
         head = [f"time ({unit})"]
@@ -85,24 +91,24 @@ class Comparison(Residuals):
             head += [f"⟨{pool}⟩", "± s.e.", "theory", "resid."]
         rows = self.rows(self.theory.counts, shown, factor)
         title = (
-            f"{self.ensemble.ntraj} trajectories of {model.name} against the rate equations "
+            f"{self.ensemble.ntraj} trajectories of {model.name} compared with the rate equations "
             "(residuals in standard errors)"
         )
-        more = ["", *self._at_the_end(factor, unit)]
-        if self.exact is not None:
-            k, p = np.unravel_index(np.abs(self.bias).argmax(), self.bias.shape)
+        more = ["", *self._at_last_time(factor, unit)]
+        if (all_bias := self.bias) is not None:
+            k, p = np.unravel_index(np.abs(all_bias).argmax(), all_bias.shape)
             more.append(
-                f"largest exact bias, master equation less rate equations: {self.bias[k, p]:+.3g} "
+                f"largest exact bias, master equation minus rate equations: {all_bias[k, p]:+.3g} "
                 f"quanta in {model.pools[p]} at {times[k] * factor:.4g} {unit}"
             )
         return "\n".join(
             [title, "", *columns(rows, head, right=range(len(head))), "", self.verdict, *more]
         )
 
-    def _at_the_end(self, factor, unit):
-        """Lines on bias and spread at the last time."""
+    def _at_last_time(self, factor: float, unit: str) -> list[str]:
+        """Lines about bias and spread at the last time."""
         n, last = self.ensemble.ntraj, self.ensemble.times[-1]
-        exact = self.exact is not None
+        exact, bias = self.exact, self.bias
         rows = []
         for p, name in enumerate(self.ensemble.model.pools):
             spread = self.spread[-1, p]
@@ -112,21 +118,22 @@ class Comparison(Residuals):
                 with_error(spread, spread / np.sqrt(2 * (n - 1))),
                 f"{np.sqrt(self.noise.covariance[-1, p, p]):.4g}",
             ]
-            if exact:
-                row.insert(2, f"{self.bias[-1, p]:+.4g}")
-                row.append(f"{np.sqrt(self.exact.covariance[-1, p, p]):.4g}")
+            if exact is not None and bias is not None:
+                row.insert(2, f"{bias[-1, p]:+.4g}")
+                row.append(f"{np.sqrt(exact.covariance[-1, p, p]):.4g}")
             rows.append(row)
         head = ["pool", "average - theory", "spread", "linear noise"]
-        head = [*head[:2], "exact bias", *head[2:], "exact spread"] if exact else head
+        if exact is not None:
+            head = [*head[:2], "exact bias", *head[2:], "exact spread"]
         return [
-            f"at {last * factor:.4g} {unit}: bias, and spread of single trajectories (one standard "
-            "deviation; its error as for a normal law)",
+            f"at {last * factor:.4g} {unit}: bias, and spread (standard deviation of single "
+            "trajectories; its error is that of a normal distribution)",
             *columns(rows, head),
         ]
 
 
-def compare(ensemble):
-    """Compare the averages of an ensemble with the rate equations, started from the same mean.
+def compare(ensemble: Ensemble) -> Comparison | DensityMatrixComparison:
+    """Compare the averages of an ensemble with the rate equations of the same initial mean.
 
     Parameters
     ----------
@@ -136,25 +143,40 @@ def compare(ensemble):
     Returns
     -------
     Comparison
-        Printable; `plotting.compare` draws it. Of quantum jumps a `DensityMatrixComparison`.
+        Printable; `plotting.compare` draws it. For a model with quantum jumps, a
+        `DensityMatrixComparison`.
+
+    Raises
+    ------
+    InputError
+        When there are fewer than two trajectories.
 
     Notes
     -----
-    The rate equations are not the exact mean: their bias is of order one quantum, so that a large
-    enough ensemble must disagree with them.
+    The rate equations do not give the exact mean. Their bias is of the order of one quantum, so
+    that a sufficiently large ensemble disagrees with them.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="1 Hz")
+    >>> run = js.simulate(model, [0.1, 0.5], 200, {"N": 12, "m": 3}, seed=1, progress=False)
+    >>> js.compare(run).agrees
+    True
     """
     if not ensemble.model.has_rates:
         return compare_density_matrix(ensemble)
-    need_error(ensemble)
-    theory = mean_field(ensemble.model, ensemble.times, ensemble.initial)
-    curve = mean_field(ensemble.model, _fine(ensemble.times), ensemble.initial)
+    require_error(ensemble)
+    model = rate_model(ensemble)
+    theory = mean_field(model, ensemble.times, ensemble.initial)
+    curve = mean_field(model, _fine_grid(ensemble.times), ensemble.initial)
     decided = ensemble.var() * (ensemble.ntraj - 1) >= _LEAST_DEVIATION
-    found = scored(ensemble, theory.counts, decided)
+    found = standardised_residuals(ensemble, theory.counts, decided)
     return Comparison(ensemble, *found, joint_test(ensemble, theory.counts), theory, curve)
 
 
-def _fine(times):
-    """Times between the stored ones, for a smooth line; a single time stays alone."""
+def _fine_grid(times: Array) -> Array:
+    """Stored times and times between them, for a smooth line; a single time is not changed."""
     if len(times) < 2:
         return times
     places = np.linspace(0, len(times) - 1, max(2001, len(times)))

@@ -1,5 +1,6 @@
-"""What every comparison of averages with a theory shares: residuals, their verdict, their table."""
+"""Base of the comparisons of averages with a theory: residuals, their verdict, their table."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,55 +8,79 @@ import numpy as np
 from ...errors import InputError
 from ...store.ensemble import Ensemble
 from ...utils.results import Result
+from ...utils.typing import Array, BoolArray
 from .hotelling import FALSE_ALARM, JointTest
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Residuals(Result):
-    """Averages of an ensemble beside a theory, in standard errors.
+    """Averages of an ensemble compared with a theory, in standard errors.
 
     Attributes
     ----------
     ensemble : Ensemble
     mean, sem : ndarray, shape (n_times, n_columns)
-        Average samples and their standard errors.
+        Averages of the samples (counts or expectation values) and their standard errors.
     residuals : ndarray, shape (n_times, n_columns)
-        (mean - theory) / sem; NaN where the sample cannot decide.
+        (mean - theory) / sem; NaN where the sample is too small for a decision.
     threshold : float
-        Largest |residual| that noise alone exceeds anywhere with a chance of at most 1 %
-        (Bonferroni: it holds however the residuals are correlated).
+        If the theory is exact, some |residual| exceeds this with a probability of at most 1 %
+        (Bonferroni, valid for any correlation of the residuals).
     joint : JointTest or None
-        One test of all averages together, which respects their correlations.
+        One test of all averages together, which takes their correlations into account.
     """
 
     ensemble: Ensemble
-    mean: np.ndarray
-    sem: np.ndarray
-    residuals: np.ndarray
+    mean: Array
+    sem: Array
+    residuals: Array
     threshold: float
     joint: JointTest | None
 
     @property
-    def agrees(self):
+    def agrees(self) -> bool | None:
         """Whether no residual exceeds the threshold; None when nothing could be compared."""
         if np.isnan(self.residuals).all():
             return None
         return bool(np.nanmax(np.abs(self.residuals)) <= self.threshold)
 
-    def agreement(self, theory):
-        """Give the outcome in words, with its false-alarm rate; `theory` is its name."""
+    def agreement(self, theory: str) -> str:
+        """Verdict in words, with its false-alarm rate.
+
+        Parameters
+        ----------
+        theory : str
+            Name of the theory.
+
+        Returns
+        -------
+        str
+        """
         if self.agrees is None:
-            return "undecided: too few trajectories deviate from each other to compare anything"
+            return "undecided: too few trajectories differ from each other for a comparison"
         size = np.abs(self.residuals)
         return (
             f"averages {'agree' if self.agrees else 'DISAGREE'} with the {theory}: the "
             f"largest of {int(np.isfinite(size).sum())} residuals is {np.nanmax(size):.2f} "
-            f"standard errors, and noise alone would exceed {self.threshold:.2f} somewhere in at "
+            f"standard errors; by chance alone, some residual exceeds {self.threshold:.2f} in at "
             f"most {FALSE_ALARM:.0%} of runs"
         )
 
-    def rows(self, theory, shown, factor):
-        """Cells of a table: time, and average, error, theory and residual of every column."""
+    def rows(self, theory: Array, shown: Iterable[int], factor: float) -> Iterator[list[str]]:
+        """Rows of a table: time; average, error, theory and residual of every column.
+
+        Parameters
+        ----------
+        theory : ndarray, shape (n_times, n_columns)
+        shown : iterable of int
+            Indices of the times.
+        factor : float
+            Factor from seconds to the unit of the table.
+
+        Yields
+        ------
+        list of str
+        """
         for k in shown:
             row = [f"{self.ensemble.times[k] * factor:.4g}"]
             for mean, sem, exact, z in zip(
@@ -66,16 +91,26 @@ class Residuals(Result):
             yield row
 
 
-def need_error(ensemble):
-    """Refuse an ensemble without standard errors."""
+def require_error(ensemble: Ensemble) -> None:
+    """Check that there are standard errors: `InputError` for fewer than two trajectories."""
     if ensemble.ntraj < 2:
         raise InputError(
-            f"a comparison needs 2 trajectories for an error, but there are {ensemble.ntraj}"
+            f"a comparison needs 2 trajectories for standard errors, but there are {ensemble.ntraj}"
         )
 
 
-def scored(ensemble, theory, decided):
-    """Averages, standard errors, residuals where they are decided, and their threshold."""
+def standardised_residuals(
+    ensemble: Ensemble, theory: Array, decided: BoolArray
+) -> tuple[Array, Array, Array, float]:
+    """Averages, their standard errors, the residuals, and their threshold, see `Residuals`.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    theory : ndarray, shape (n_times, n_columns)
+    decided : ndarray of bool, shape (n_times, n_columns)
+        Where a residual is calculated; elsewhere it is NaN.
+    """
     from scipy.stats import norm
 
     mean, sem = ensemble.mean(), ensemble.sem()

@@ -1,1 +1,1 @@
-"""Entropy production: fluctuation theorems, losses of entropy, uncertainty relations."""
+"""Entropy production: fluctuation theorems, entropy decreases, uncertainty relations."""

@@ -1,9 +1,11 @@
-"""Clausius along trajectories: how often the entropy within a system falls in a window of time.
+"""Clausius along trajectories: how often the entropy of a system decreases in a time window.
 
-Where detailed balance holds, single trajectories may lose entropy, the more rarely the larger the
-system. In a chiral waveguide the average itself falls, and the fall becomes certain.
+If detailed balance holds, the entropy of single trajectories can decrease, but this becomes rare in
+large systems. In a chiral waveguide the average entropy decreases, and in large systems the entropy
+of every trajectory does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,81 +20,93 @@ from ...utils.results import Result
 from ...utils.tables import columns
 from ...utils.text import readable_times, with_error, with_interval
 from ...utils.times import stored_row_or_start
-from ..requirements import ROUNDING, need_production, scaled_copies
+from ...utils.typing import Array
+from ..requirements import ROUNDING, rate_model, require_production_record, scaled_copies
 
-_FINE = 2001  # times at which the rate equations' entropy production is integrated
+_FINE = 2001  # times of the integral of the rate equations' entropy production
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class WindowProduction(Result):
-    """Entropy produced within the system in a window, trajectory by trajectory.
+    """Entropy produced within the system in a time window, for each trajectory.
 
     Attributes
     ----------
     ensemble : Ensemble
     begin, end : float
-        The window, seconds.
+        Limits of the window, seconds.
     size : float
-        Modes or two-level systems of the largest pool.
+        Number of modes or two-level systems of the largest pool.
     produced : ndarray, shape (ntraj,)
-        Sum of ΔS_B over events within the system, k_B.
+        Sum of the changes ΔS_B of the Boltzmann entropy over the events within the system, k_B.
     expected : float
-        ∫σ dt from the rate equations (BM 21, 78), k_B: exact for large systems.
+        ∫σ dt from the rate equations (BM 21, 78), k_B; exact for large systems.
     """
 
     ensemble: Ensemble
     begin: float
     end: float
     size: float
-    produced: np.ndarray
+    produced: Array
     expected: float
 
     @property
-    def mean(self):
-        """Average, and its standard error, k_B."""
+    def mean(self) -> tuple[float, float]:
+        """Average of `produced` over trajectories, and its standard error, k_B."""
         n = len(self.produced)
-        return self.produced.mean(), self.produced.std(ddof=1) / np.sqrt(n)
+        return float(self.produced.mean()), float(self.produced.std(ddof=1) / np.sqrt(n))
 
     @property
-    def falling(self):
-        """Fraction of trajectories that lose entropy, with a 95 % interval."""
+    def decreasing(self) -> tuple[float, float, float]:
+        """Fraction of trajectories with an entropy decrease, and its 95 % confidence interval."""
         count, n = int((self.produced < -ROUNDING).sum()), len(self.produced)
         low, high = proportion_interval(count, n)
         return count / n, float(low), float(high)
 
     @property
     def verdict(self) -> str:
-        """Average production, and how often it is negative."""
+        """Average entropy production, and how often it is negative."""
         factor, unit = readable_times(np.array([self.begin, self.end]))
         mean, error = self.mean
         return (
             f"entropy produced within {self.ensemble.model.name} from {self.begin * factor:g} to "
             f"{self.end * factor:g} {unit}: {with_error(mean, error, '.5g')} k_B (rate equations "
-            f"{self.expected:.5g}); it falls in {with_interval(*self.falling)} of "
+            f"{self.expected:.5g}); the entropy decreases in {with_interval(*self.decreasing)} of "
             f"{len(self.produced)} trajectories"
         )
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.verdict
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Clausius(Result):
-    """Windows of one or several families of systems, each at several sizes.
+    """Time windows of one or several families of systems, each at several sizes.
 
     Attributes
     ----------
     families : list of list of WindowProduction
-        Systems that are the same but for their size, from the smallest to the largest.
-    factors : list of ndarray
-        How many times larger than the first of its family.
+        Each family holds systems that differ only in their size, from the smallest to the largest.
+    factors : list of ndarray, shape (n_runs,) each
+        Size divided by the smallest size of the family.
     """
 
-    families: list
-    factors: list
+    families: list[list[WindowProduction]]
+    factors: list[Array]
 
-    def label(self, family):
-        """Name of a family; whether each event can be undone, where two families share a name."""
+    def label(self, family: int) -> str:
+        """Name of a family; "chiral" or "balanced" is added if two families have the same name.
+
+        Parameters
+        ----------
+        family : int
+            Index in `families`.
+
+        Returns
+        -------
+        str
+            A "chiral" system has a channel without a reverse.
+        """
         models = [runs[0].ensemble.model for runs in self.families]
         name = models[family].name.replace("_", " ")
         if sum(m.name == models[family].name for m in models) == 1:
@@ -101,35 +115,44 @@ class Clausius(Result):
 
     @property
     def facts(self) -> str:
-        """How many runs, in how many families."""
+        """Number of runs, and of families."""
         return f"{sum(map(len, self.families))} runs of {len(self.families)} families"
 
     @property
     def verdict(self) -> str:
-        """What happens to each family as it grows; of a single run, how often entropy falls."""
+        """Trend of each family with the size; for a single run, how often the entropy decreases."""
         if [len(runs) for runs in self.families] == [1]:
             return self.families[0][0].verdict
         return "\n".join(self._trends())
 
-    def _trends(self):
+    def _trends(self) -> list[str]:
         return [f"{self.label(f)}: {self.trend(f)}" for f in range(len(self.families))]
 
-    def trend(self, family):
-        """What happens to falling trajectories as the system grows, in words.
+    def trend(self, family: int) -> str:
+        """Trend of the fraction of entropy decreases with the size, in words.
 
-        With 95 % intervals; undecided where neither is seen.
+        The 95 % confidence intervals of the smallest and of the largest system are compared.
+        Decreases become rare if the interval moves down and is below 1/2, almost sure if it moves
+        up and is above 1/2; otherwise the trend is undecided.
+
+        Parameters
+        ----------
+        family : int
+            Index in `families`.
         """
         first, last = self.families[family][0], self.families[family][-1]
-        (_, low, high), (_, a, b) = first.falling, last.falling
+        (_, low, high), (_, last_low, last_high) = first.decreasing, last.decreasing
         if len(self.families[family]) < 2:
             return "undecided: one size only"
-        if b < low and b < 0.5:
-            return "losses of entropy die out with size"
-        if a > high and a > 0.5:
-            return "losses of entropy become certain with size"
-        return "undecided: no trend beyond the intervals; more sizes or trajectories are needed"
+        if last_high < low and last_high < 0.5:
+            return "entropy decreases become rare in larger systems"
+        if last_low > high and last_low > 0.5:
+            return "the entropy decreases almost surely in larger systems"
+        return (
+            "undecided: no trend outside the 95 % intervals; more sizes or trajectories are needed"
+        )
 
-    def __str__(self):
+    def __str__(self) -> str:
         rows = []
         for f, (runs, factors) in enumerate(zip(self.families, self.factors, strict=True)):
             for run, factor in zip(runs, factors, strict=True):
@@ -140,16 +163,22 @@ class Clausius(Result):
                         f"{len(run.produced)}",
                         with_error(mean / run.size, error / run.size, "+.4g"),
                         f"{run.expected / run.size:+.4g}",
-                        with_interval(*run.falling),
+                        with_interval(*run.decreasing),
                     )
                 )
         run = self.families[0][0]
         factor, unit = readable_times(np.array([run.begin, run.end]))
-        head = ("system", "trajectories", "ΔS_i / size (k_B)", "∫σ dt / size", "falls in [95 %]")
+        head = (
+            "system",
+            "trajectories",
+            "ΔS_i / size (k_B)",
+            "∫σ dt / size",
+            "decreases in [95 %]",
+        )
         return "\n".join(
             [
-                f"entropy produced within, from {run.begin * factor:g} to {run.end * factor:g} "
-                f"{unit}",
+                f"entropy produced within the system, from {run.begin * factor:g} to "
+                f"{run.end * factor:g} {unit}",
                 "",
                 *columns(rows, head, right=(1,)),
                 "",
@@ -158,53 +187,83 @@ class Clausius(Result):
         )
 
 
-def window_production(ensemble, after=0.0, until=None):
-    """Measure the entropy produced within the system in a window of time.
+def window_production(
+    ensemble: Ensemble, after: float | str = 0.0, until: float | str | None = None
+) -> WindowProduction:
+    """Entropy produced within the system in a time window, for each trajectory.
 
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "events"; or with "counts", where no event exchanges with a bath.
+        Recorded with "events"; "counts" is enough if no event exchanges heat with a bath.
     after, until : float or str
-        0 or a stored time, and a later stored time; by default the whole run.
+        Limits of the window, seconds or a text with a unit: 0 or a stored time, and a later stored
+        time; by default the whole run.
 
     Returns
     -------
     WindowProduction
+
+    Raises
+    ------
+    InputError
+        When a necessary record is missing, for fewer than two trajectories, or for limits that are
+        not stored or not in order.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="1 Hz")
+    >>> run = js.simulate(model, [0.5, 1.0], 100, {"N": 2, "m": 15}, seed=1, progress=False)
+    >>> js.window_production(run, until="1 s").mean[0] > 0
+    True
     """
-    need_production(ensemble)
+    require_production_record(ensemble)
     if ensemble.ntraj < 2:
         raise InputError(f"an average needs 2 trajectories, but there are {ensemble.ntraj}")
     last = ensemble.times[-1] if until is None else units.time(until, "until")
     first, last = units.time(after, "after"), float(last)
-    ends = {"after": first, "until": last}
-    rows = [stored_row_or_start(ensemble.times, time, name) for name, time in ends.items()]
+    limits = {"after": first, "until": last}
+    rows = [stored_row_or_start(ensemble.times, time, name) for name, time in limits.items()]
     if not last > first:
-        raise InputError(f"`until` must lie after `after` = {first:g} s, but is {last:g} s")
+        raise InputError(f"`until` must be later than `after` = {first:g} s, but is {last:g} s")
     produced = internal_production(ensemble)
     gain = produced[:, rows[1]] - (produced[:, rows[0]] if rows[0] >= 0 else 0.0)
     size = max(float(pool.size or 1) for pool in ensemble.model.pool_specs)
     return WindowProduction(ensemble, first, last, size, gain, _expected(ensemble, first, last))
 
 
-def clausius(windows):
-    """Put windows of systems of several sizes side by side, family by family.
+def clausius(windows: Sequence[WindowProduction]) -> Clausius:
+    """Compare the entropy production of systems of several sizes, for each family of systems.
 
     Parameters
     ----------
     windows : list of WindowProduction
-        Of the same window; systems that are one another's scaled copies make up a family.
+        With the same limits. Scaled copies of a system (`Model.scaled`) form a family.
 
     Returns
     -------
     Clausius
         Printable; `plotting.clausius` draws it.
+
+    Raises
+    ------
+    InputError
+        For an empty list, or for windows with different limits.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="1 Hz")
+    >>> run = js.simulate(model, [0.5, 1.0], 100, {"N": 2, "m": 15}, seed=1, progress=False)
+    >>> js.clausius([js.window_production(run)]).facts
+    '1 runs of 1 families'
     """
     if not windows:
         raise InputError("there is nothing to compare; give at least one store")
     if len({(w.begin, w.end) for w in windows}) > 1:
-        raise InputError("the windows of time differ; give one for all")
-    families = []
+        raise InputError("the time windows differ; use the same for all runs")
+    families: list[list[WindowProduction]] = []
     for window in windows:
         for family in families:
             if _scaled(family[0].ensemble, window.ensemble):
@@ -219,7 +278,7 @@ def clausius(windows):
     return Clausius(sorted_families, [factors for _, factors in orders])
 
 
-def _scaled(one, other):
+def _scaled(one: Ensemble, other: Ensemble) -> bool:
     try:
         scaled_copies([one, other])
     except InputError:
@@ -227,15 +286,15 @@ def _scaled(one, other):
     return True
 
 
-def _expected(ensemble, begin, end):
-    """∫σ dt of the rate equations: what the entropy gained, and what left with heat."""
+def _expected(ensemble: Ensemble, begin: float, end: float) -> float:
+    """∫σ dt of the rate equations: change of the entropy plus the entropy transported by heat."""
     from scipy.integrate import trapezoid
 
-    model = ensemble.model
-    times = begin + (end - begin) * np.linspace(0, 1, _FINE) ** 2  # closely at first
-    course = mean_field(model, times, ensemble.initial).counts
-    gained = entropies(model, course[[0, -1]]).sum(axis=-1)
+    model = rate_model(ensemble)
+    times = begin + (end - begin) * np.linspace(0, 1, _FINE) ** 2  # denser at early times
+    solution = mean_field(model, times, ensemble.initial).counts
+    gained = entropies(model, solution[[0, -1]]).sum(axis=-1)
     if not any(c.bath for c in model.channel_specs):
         return float(gained[1] - gained[0])
-    outflow = entropy_production(model, course).outflow
+    outflow = entropy_production(model, solution).outflow
     return float(gained[1] - gained[0] + trapezoid(outflow, times))

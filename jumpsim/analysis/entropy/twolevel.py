@@ -1,16 +1,17 @@
-"""Thermodynamics along quantum jumps of two levels and light: flows, entropy, and its theorem.
+"""Thermodynamics along quantum jumps of two electronic levels and light: flows and entropy.
 
-Particles are counted, event by event. The energy that they bring is not: between jumps the state
-moves, and the exchange term of the Hamiltonian carries energy too. So energy flows are read from
-the state with the linear estimator,
+Particle flows are counted, event by event. Energy flows cannot be counted: the state also evolves
+between jumps, and the exchange term of the Hamiltonian contains energy. They are calculated from
+the state with the linear estimator
 
     U_α = E_α γ_α (f_α - ⟨n_α⟩) - γ_α Re⟨Y⟩   (W A6, B7, B8),
 
-averaged over time and trajectories. In the long run each particle carries its effective energy
-(W 14, 21); bare energies times counts do not even add up to 0.
+averaged over time and trajectories. In the long-time limit each particle transports its effective
+energy (W 14, 21). The sum of bare energies times counts is not 0, so that it is no energy balance.
 """
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 
@@ -23,92 +24,104 @@ from ...statistics.jackknife import (
     power_sums,
 )
 from ...store.ensemble import Ensemble
-from ...systems.twolevel.parameters import ModeParameters
+from ...systems.twolevel.parameters import FieldParameters, ModeParameters
+from ...systems.twolevel.quantum_jumps import TwoLevel
 from ...theory.twolevel.classical_field import field_state
 from ...theory.twolevel.quantised_mode import steady
 from ...utils.results import Result
 from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times, with_error
 from ...utils.times import first_row
-from ..requirements import need, need_trajectories
+from ...utils.typing import Array, IntArray
+from ..requirements import require_record, require_trajectories
 from .fluctuation_theorem import LEAST, MOST_VARIANCE, sample_variance
 
 _GROUPS = 64
 _LEAST = 64
 _MOST_WINDOWS = 24
-ACCOUNTS = ("effective", "bare")
+ACCOUNTS = ("effective", "bare")  # energies by which counted particles are multiplied
+Value = tuple[float, float]  # average, standard error
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LevelThermodynamics(Result):
-    """What an ensemble of quantum jumps exchanged with its reservoirs, from one time on.
+    """Exchange of quantum-jump trajectories with their reservoirs in time windows.
 
     Attributes
     ----------
     ensemble : Ensemble
     after : float
-        Seconds; where every window begins.
+        Start of all windows, seconds.
     windows : ndarray, shape (n_windows,)
-        Lengths, seconds.
+        Lengths of the windows, seconds.
     particles : dict of str to (float, float)
-        Net particles per second from each reservoir into the system, with standard errors.
+        Net number of particles per second from each reservoir into the system, and its standard
+        error, in the longest window.
     energies : dict of str to dict
-        Energy per second from each reservoir, and their "sum", with standard errors: of the
-        "state", and of "effective" and "bare" energies times counts.
+        Energy per second from each reservoir, and their "sum", with standard errors, in the longest
+        window: calculated from the "state", and as "effective" or "bare" energies times counts.
     entropy : dict of str to ndarray, shape (2, n_windows)
-        Average entropy left in the reservoirs and its standard error, with "effective" and with
-        "bare" energies; without temperatures from the "fillings" alone.
+        Average entropy increase of the reservoirs and its standard error, k_B, with "effective" and
+        with "bare" energies; with "fillings", from the occupations of the reservoirs, where they
+        have no temperatures.
     net : ndarray of int, shape (ntraj, n_windows)
-        Electrons from reservoir u less those given back: quanta of light made, in the long run.
+        Number N of electrons from reservoir u minus those to it; in the long-time limit the number
+        of emitted quanta of light.
     affinity : float
-        Entropy for each of them: x_b + x_l - x_u, or x_l - x_u in a classical field.
+        Entropy A per such electron, k_B: x_b + x_l - x_u, or x_l - x_u in a classical field.
     slope, slope_error : ndarray, shape (n_windows,)
-        Of ln P(N)/P(-N) against A N; 1 for long windows. NaN where it is undecided.
+        Slope of ln P(N)/P(-N) as a function of A N, and its error; 1 for long windows. NaN where it
+        is undecided.
     exponential, exponential_error : ndarray, shape (n_windows,)
-        ⟨exp(-A N)⟩, which stays finite for long windows; NaN where it is undecided.
+        ⟨exp(-A N)⟩, finite for long windows, and its error; NaN where it is undecided.
     fano, fano_error : ndarray, shape (n_windows,)
-        Variance over mean of N.
+        Variance over mean of N, and its jackknife error.
     rate, exact_fano : float
-        R, and the Fano factor of long windows, from the density matrix; NaN where unknown.
+        Steady-state rate R of photon emission per second, and the Fano factor of long windows,
+        from the density matrix; NaN where unknown.
     """
 
     ensemble: Ensemble
     after: float
-    windows: np.ndarray
-    particles: dict
-    energies: dict
-    entropy: dict
-    net: np.ndarray
+    windows: Array
+    particles: dict[str, Value]
+    energies: dict[str, dict[str, Value]]
+    entropy: dict[str, Array]
+    net: IntArray
     affinity: float
-    slope: np.ndarray
-    slope_error: np.ndarray
-    exponential: np.ndarray
-    exponential_error: np.ndarray
-    fano: np.ndarray
-    fano_error: np.ndarray
+    slope: Array
+    slope_error: Array
+    exponential: Array
+    exponential_error: Array
+    fano: Array
+    fano_error: Array
     rate: float
     exact_fano: float
 
     @property
-    def slopes_at_rest(self):
-        """Entropy production per second at rest by the density matrix, for each account."""
-        p = self.ensemble.model.parameters
-        rates = self.rate * np.array([1, -1, -1])  # what flows in from u, l and the light
+    def stationary_production(self) -> dict[str, float]:
+        """Entropy production per second in the steady state, from the density matrix, k_B/s.
+
+        With each kind of energies, as in `entropy`.
+        """
+        p = cast("TwoLevel", self.ensemble.model).parameters
+        rates = self.rate * np.array([1, -1, -1])  # flows from u, l and the light into the system
         return {
             name: float(-(rates[: len(x)] @ x)) if np.isfinite(x).all() else np.nan
             for name, x in _accounts(p).items()
         }
 
     @property
-    def precision(self):
-        """Var(N) ⟨Σ⟩/(2 ⟨N⟩²) with Σ = A N, and its error: at least 1 for classical jumps."""
+    def precision(self) -> tuple[Array, Array]:
+        """Var(N) ⟨Σ⟩/(2 ⟨N⟩²) with Σ = A N, and its error; at least 1 for classical jumps."""
         return self.fano * self.affinity / 2, self.fano_error * abs(self.affinity) / 2
 
-    def __str__(self):
+    def __str__(self) -> str:
         ensemble, (factor, unit) = self.ensemble, readable_times(self.ensemble.times)
         head = (
             f"{ensemble.ntraj} trajectories of {ensemble.model.name}, from "
-            f"{self.after * factor:.4g} {unit} on; R = {self.rate:.6g} per second at rest"
+            f"{self.after * factor:.4g} {unit} on; R = {self.rate:.6g} per second in the "
+            "steady state"
         )
         return "\n".join(
             [
@@ -116,24 +129,24 @@ class LevelThermodynamics(Result):
                 "",
                 *self._flow_table(),
                 "",
-                f"N: electrons from reservoir u, less those given back; A = {self.affinity:.6g}",
+                f"N: electrons from reservoir u minus those to it; A = {self.affinity:.6g}",
                 *self._window_table(factor, unit),
                 "",
                 self.verdict,
             ]
         )
 
-    def _flow_table(self):
+    def _flow_table(self) -> list[str]:
         rows = []
         for name in [*self.particles, "sum"]:
             cells = [_cell(*self.energies[a][name]) for a in ("state", *ACCOUNTS)]
             counted = _cell(*self.particles[name]) if name in self.particles else ""
             rows.append((name, counted, *cells))
-        head = ("from", "particles (1/s)", "energy (1/s): of the state", "effective × count",
+        head = ("from", "particles (1/s)", "energy (1/s): state", "effective × count",
                 "bare × count")  # fmt: skip
         return columns(rows, head)
 
-    def _window_table(self, factor, unit):
+    def _window_table(self, factor: float, unit: str) -> list[str]:
         rows = []
         for k in log_spaced_rows(len(self.windows), 8):
             entropies = [_cell(*self.entropy[a][:, k]) for a in self.entropy]
@@ -154,38 +167,39 @@ class LevelThermodynamics(Result):
 
     @property
     def verdict(self) -> str:
-        """What the second law says to both ways of accounting, in words."""
+        """Sign of the entropy production with each kind of energies, and the Fano factor."""
         lines = []
         for name, (mean, error) in self.entropy.items():
             mean, error = mean[-1], error[-1]
             account = "the fillings" if name == "fillings" else f"{name} energies"
-            what = f"with {account} the reservoirs' entropy "
+            what = f"with {account} the entropy of the reservoirs "
             if not np.isfinite(mean) or abs(mean) <= 1.96 * error:
-                lines.append(what + "neither grows nor falls beyond noise")
+                lines.append(what + "does not change significantly")
             else:
-                broken = "" if mean > 0 else ", against the second law"
-                lines.append(what + ("grows" if mean > 0 else "falls") + broken)
+                change = "increases" if mean > 0 else "decreases, contrary to the second law"
+                lines.append(what + change)
         if np.isfinite(self.exact_fano):
             bound = self.exact_fano * self.affinity / 2
             text = f"long windows, density matrix: Fano factor {self.exact_fano:.6g}, Var(N) "
             text += f"⟨AN⟩/2⟨N⟩² = {bound:.6g}"
-            lines.append(text + (", beyond what classical jumps can do" if bound < 1 else ""))
+            lines.append(text + (", below the bound 1 of classical jumps" if bound < 1 else ""))
         return "\n".join(lines)
 
 
-def _cell(value, error):
+def _cell(value: float, error: float) -> str:
     return with_error(value, error, error_digits=".1g") if np.isfinite(error) else "undecided"
 
 
-def level_thermodynamics(ensemble, after=0.0):
+def level_thermodynamics(ensemble: Ensemble, after: float | str = 0.0) -> LevelThermodynamics:
     """Particle and energy flows, entropy production and its fluctuations along quantum jumps.
 
     Parameters
     ----------
     ensemble : Ensemble
-        Of quantum jumps, recorded with "expect" and "jumps".
+        Of a model with quantum jumps, recorded with "expect" and "jumps". At least 64 trajectories.
     after : float or str
-        Where the windows begin: 0, or a stored time (the nearest one not before).
+        Start of all windows, seconds or a text with a unit: the first stored time that is not
+        earlier.
 
     Returns
     -------
@@ -195,55 +209,77 @@ def level_thermodynamics(ensemble, after=0.0):
     Raises
     ------
     InputError
-        When the run is not one of quantum jumps, or does not hold what is needed.
+        When the model has no quantum jumps, a necessary record is missing, or there are too few
+        trajectories.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.two_level_mode(
+    ...     E_u=10.0, E_l=0.0, omega_cav=11.0, g=0.5, gamma_u=1.0, gamma_l=1.0, gamma_b=0.2,
+    ...     f_u=0.95, f_l=0.05, n_b=0.2,
+    ... )
+    >>> start, record = {"u": 0, "l": 0, "photon": 0}, ["expect", "jumps"]
+    >>> run = js.simulate(model, [1.0, 2.0, 3.0], 64, start, 1, record, progress=False)
+    >>> sorted(js.level_thermodynamics(run).particles)
+    ['b', 'l', 'u']
     """
-    model, times = ensemble.model, ensemble.times
-    if model.has_rates:
+    if ensemble.model.has_rates:
         raise InputError(
-            f"{model.name} has no quantum jumps; simulate systems.two_level_mode or two_level_field"
+            f"{ensemble.model.name} has no quantum jumps; simulate systems.two_level_mode or "
+            "two_level_field"
         )
+    model, times = cast("TwoLevel", ensemble.model), ensemble.times
     for record in ("expect", "jumps"):
-        need(ensemble, record, f"flows need {record}")
-    need_trajectories(ensemble, _LEAST)
+        require_record(ensemble, record, f"flows need {record}")
+    require_trajectories(ensemble, _LEAST)
     first = first_row(times, after, least=2)
     kept = first + np.unique(
         np.linspace(1, len(times) - 1 - first, min(_MOST_WINDOWS, len(times) - 1 - first)).round()
     ).astype(int)
     windows = times[kept] - times[first]
-    net, mean, covariance, numbers = _counted(ensemble, first, kept)
+    net, mean, covariance, numbers = _counts_in_windows(ensemble, first, kept)
     particles, energies = _flows(ensemble, numbers, first)
     x = model.parameters.exponents
     affinity = float(x.get("b", 0.0) + x["l"] - x["u"])
-    with np.errstate(invalid="ignore"):  # one-way reservoirs: an infinite affinity
-        production = affinity * net
-    slopes = np.array([detailed_slope(n) for n in production.T]).T
+    with np.errstate(invalid="ignore"):  # infinite affinity, if a reservoir is full or empty
+        production: Array = affinity * net.astype(float)
+    slope, slope_error = np.array([detailed_slope(n) for n in production.T]).T
     middle = net[0].astype(float)
-    fano = cumulants_of_groups(*power_sums([net], _GROUPS, middle), middle)[2:]
+    fano, fano_error = cumulants_of_groups(*power_sums([net], _GROUPS, middle), middle)[2:]
+    exponential, exponential_error = _exponential(production)
+    rate, exact_fano = _exact(model.parameters)
     return LevelThermodynamics(
         ensemble, float(times[first]), windows, particles, energies,
-        _entropies(model.parameters, mean, covariance / ensemble.ntraj), net, affinity, *slopes,
-        *_exponential(production), *fano, *_exact(model.parameters),
+        _entropies(model.parameters, mean, covariance / ensemble.ntraj), net, affinity, slope,
+        slope_error, exponential, exponential_error, fano, fano_error, rate, exact_fano,
     )  # fmt: skip
 
 
-def _counted(ensemble, first, kept):
-    """Net particles into the system since the windows' beginning, from u, l and the bath.
+def _counts_in_windows(
+    ensemble: Ensemble, first: int, kept: IntArray
+) -> tuple[IntArray, Array, Array, Array]:
+    """Net number of particles from the reservoirs u, l and b into the system, in each window.
 
     Returns
     -------
-    net : ndarray, shape (ntraj, n_windows)
-        From u.
+    net : ndarray of int, shape (ntraj, n_windows)
+        From reservoir u.
     mean, covariance : ndarray, shape (n_windows, k), (n_windows, k, k)
+        From each of the k reservoirs.
     numbers : ndarray, shape (ntraj, k)
         In the longest window.
     """
     model = ensemble.model
-    baths = [channel.bath for channel in model.channel_specs]
+    baths: list[Any] = [channel.bath for channel in model.channel_specs]
     reservoirs = [name for name in "ulb" if name in baths]
-    into = np.equal.outer(baths, reservoirs) * model.changes.sum(axis=1)[:, None]
-    net, numbers, sums, products = [], [], 0.0, 0.0
+    weights = np.equal.outer(baths, reservoirs) * model.changes.sum(axis=1)[:, None]
+    net: list[IntArray] = []
+    numbers: list[Array] = []
+    shape = (len(kept), len(reservoirs))
+    sums, products = np.zeros(shape), np.zeros((*shape, len(reservoirs)))
     for jumps in ensemble.slabs("jumps"):
-        counts = (jumps[:, kept] - jumps[:, [first]]) @ into
+        counts = (jumps[:, kept] - jumps[:, [first]]) @ weights
         net.append(counts[:, :, reservoirs.index("u")].astype(np.int32))
         numbers.append(counts[:, -1])
         sums = sums + counts.sum(axis=0)
@@ -254,18 +290,23 @@ def _counted(ensemble, first, kept):
     return np.concatenate(net), mean, covariance, np.concatenate(numbers)
 
 
-def _flows(ensemble, numbers, first):
+def _flows(
+    ensemble: Ensemble, numbers: Array, first: int
+) -> tuple[dict[str, Value], dict[str, dict[str, Value]]]:
     """Particles and energies per second from each reservoir, and errors, in the longest window."""
-    model, p = ensemble.model, ensemble.model.parameters
+    model = cast("TwoLevel", ensemble.model)
+    p: Any = model.parameters
     mode = isinstance(p, ModeParameters)
     span = ensemble.times[-1] - ensemble.times[first]
     weights = np.zeros(len(ensemble.times))  # the trapezoidal rule
     weights[first:-1] += np.diff(ensemble.times[first:]) / (2 * span)
     weights[first + 1 :] += np.diff(ensemble.times[first:]) / (2 * span)
-    average, given, light = [], [], model.observables.index("photon")
+    average: list[Array] = []
+    emitted: list[Array] = []  # quanta per second that the system gives to the light
+    light = model.observables.index("photon")
     for samples in ensemble.slabs("expect"):
         average.append(np.einsum("t,nto->no", weights, samples))
-        given.append((samples[:, -1, light] - samples[:, first, light]) / span)
+        emitted.append((samples[:, -1, light] - samples[:, first, light]) / span)
     state = dict(zip(model.observables, np.concatenate(average).T, strict=True))
     exchange, rate = model.coupling * state["Re c"], 2 * model.coupling * state["Im c"]
     of_state = [
@@ -276,8 +317,8 @@ def _flows(ensemble, numbers, first):
         else -p.omega * rate,
     ]
     counts = numbers / span
-    if not mode:  # a classical field is no reservoir with jumps of its own
-        counts = np.column_stack([counts, -np.concatenate(given)])
+    if not mode:  # a classical field causes no jumps
+        counts = np.column_stack([counts, -np.concatenate(emitted)])
     names = ("u", "l", "b" if mode else "light")
     accounts = {"state": np.stack(of_state, axis=-1)}
     accounts |= {name: counts * np.array(getattr(p, name)) for name in ACCOUNTS}
@@ -288,8 +329,8 @@ def _flows(ensemble, numbers, first):
     return dict(zip(names, map(_mean, counts.T), strict=True)), energies
 
 
-def _accounts(p):
-    """Entropy that a particle takes from each reservoir, for each way of accounting."""
+def _accounts(p: ModeParameters | FieldParameters) -> dict[str, Array]:
+    """Entropy decrease of each reservoir per particle that it gives, for each kind of energies."""
     reservoirs = [p.reservoirs[name] for name in p.exponents]
     if None in reservoirs:
         return {"fillings": np.array(list(p.exponents.values()))}
@@ -300,8 +341,10 @@ def _accounts(p):
     }
 
 
-def _entropies(p, mean, variance):
-    """Average entropy left in the reservoirs, and its error, for each way of accounting."""
+def _entropies(
+    p: ModeParameters | FieldParameters, mean: Array, variance: Array
+) -> dict[str, Array]:
+    """Average entropy increase of the reservoirs, and its error, for each kind of energies."""
     found = {}
     for name, x in _accounts(p).items():
         with np.errstate(invalid="ignore"):
@@ -309,23 +352,23 @@ def _entropies(p, mean, variance):
     return found
 
 
-def _exponential(production):
-    """⟨exp(-AN)⟩ with a jackknife error; NaN where too few trajectories carry it."""
+def _exponential(production: Array) -> tuple[Array, Array]:
+    """⟨exp(-AN)⟩ and its jackknife error; NaN where it is undecided."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         weights = np.exp(-production)
         average, error = jackknife(*group_sums([weights], _GROUPS))
-        # In the long run P(-N) = P(N) exp(-AN), as from a start that is its own reverse.
+        # For long windows P(-N) = P(N) exp(-AN), as with the boundary term of the start.
         variance = sample_variance(production, weights, "start")
-    known = (variance < MOST_VARIANCE) & (len(production) >= LEAST)
-    return np.where(known, average, np.nan), np.where(known, error, np.nan)
+    decided = (variance < MOST_VARIANCE) & (len(production) >= LEAST)
+    return np.where(decided, average, np.nan), np.where(decided, error, np.nan)
 
 
-def _exact(p):
-    """R, and the Fano factor of long windows."""
-    rest = steady(p) if isinstance(p, ModeParameters) else field_state(p)
-    return float(rest.R), float(rest.counting.fano)
+def _exact(p: ModeParameters | FieldParameters) -> tuple[float, float]:
+    """Steady-state rate R, and the Fano factor of long windows."""
+    state: Any = steady(p) if isinstance(p, ModeParameters) else field_state(p)
+    return float(state.R), float(state.counting.fano)
 
 
-def _mean(values):
+def _mean(values: Array) -> Value:
     """Average over trajectories, and its standard error."""
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))

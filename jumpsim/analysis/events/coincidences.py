@@ -1,6 +1,8 @@
-"""Coincidences of events at rest: g²(τ) of the photons that two channels count."""
+"""Coincidences of events in the steady state: the second-order correlation function g²(τ)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +14,8 @@ from ...theory.counting_statistics import channel_weights, coincidence_rate
 from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns
 from ...utils.text import readable_times, with_error
-from ..requirements import if_small, need, need_trajectories
+from ...utils.typing import Array, BoolArray
+from ..requirements import rate_model, require_record, require_trajectories, solve_if_small
 
 _GROUPS = 32
 _SMALL = 5_000
@@ -21,49 +24,49 @@ _LEAST_PAIRS = 20
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Coincidences(Result):
-    """How much likelier a second event is, a lag after a first one, than at any time.
+    """g²(τ): rate of second events a lag τ after a first event, divided by their mean rate.
 
     Attributes
     ----------
     ensemble : Ensemble
     what : str
-        In words.
+        Names of the events.
     edges : ndarray, shape (n_bins + 1,)
-        Of the lags, seconds.
+        Limits of the bins of the lag, seconds.
     g2, error : ndarray, shape (n_bins,)
-        Averaged over each bin, with jackknife errors over trajectories; NaN where fewer than 20
-        pairs were seen.
+        g² averaged over each bin, and its jackknife error over trajectories; NaN for fewer than
+        20 pairs.
     exact : ndarray or None, shape (n_bins,)
-        From the master equation, when the system is small.
+        g² from the master equation, when the system is small.
     """
 
     ensemble: Ensemble
     what: str
-    edges: np.ndarray
-    g2: np.ndarray
-    error: np.ndarray
-    exact: np.ndarray | None
+    edges: Array
+    g2: Array
+    error: Array
+    exact: Array | None
 
     @property
     def facts(self) -> str:
-        """Which events, in how many bins, of which run."""
+        """The events, the number of bins, and the run."""
         return f"{self.what} in {len(self.g2)} bins, {trajectories_of(self.ensemble)}"
 
     @property
     def verdict(self) -> str:
-        """g² in the bin of the shortest lags that is known, and what it means."""
+        """g² in the first bin with enough pairs: bunched, antibunched, or independent events."""
         known = np.flatnonzero(np.isfinite(self.g2))
         if not len(known):
             return f"undecided: fewer than {_LEAST_PAIRS} pairs in every bin"
         k, (factor, unit) = known[0], readable_times(self.edges)
-        away = self.g2[k] - 1
-        kind = "bunched" if away > 0 else "antibunched"
-        if abs(away) <= 1.96 * self.error[k]:
-            kind = "not known to differ from independent events"
+        excess = self.g2[k] - 1
+        kind = "bunched" if excess > 0 else "antibunched"
+        if abs(excess) <= 1.96 * self.error[k]:
+            kind = "not significantly different from independent events"
         lags = f"{self.edges[k] * factor:.4g} to {self.edges[k + 1] * factor:.4g} {unit}"
         return f"g² = {with_error(self.g2[k], self.error[k])} at lags from {lags}: {kind}"
 
-    def __str__(self):
+    def __str__(self) -> str:
         factor, unit = readable_times(self.edges)
         rows = []
         for k, value in enumerate(self.g2):
@@ -75,87 +78,122 @@ class Coincidences(Result):
         return "\n".join([f"coincidences of {self.what}", "", *columns(rows, head, right=(0,))])
 
 
-def coincidences(ensemble, first, second=None, after=0.0, longest=None, bins=10, max_states=_SMALL):
-    """Measure g²(τ) of the events of some channels, or of those into a bath, at rest.
+def coincidences(
+    ensemble: Ensemble,
+    first: str | Sequence[str],
+    second: str | Sequence[str] | None = None,
+    after: float | str = 0.0,
+    longest: float | str | None = None,
+    bins: int = 10,
+    max_states: int = _SMALL,
+) -> Coincidences:
+    """Second-order correlation function g²(τ) of events in the steady state.
 
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "events"; 16 trajectories at least.
+        Recorded with "events"; at least 16 trajectories.
     first, second : str or list of str
-        A bath (every event that gives heat to it) or channels; `second` is `first` by default.
+        Events of a pair: of channels, or all events that give heat to a bath. By default `second`
+        is `first`.
     after : float or str
-        Where the stationary part of the run begins; earlier events are left out.
+        Start of the steady state, seconds or a text with a unit; earlier events are ignored.
     longest : float or str, optional
-        Longest lag; a tenth of the stretch by default.
+        Longest lag; by default a tenth of the steady state.
     bins : int
+        Number of bins of the lag.
     max_states : int
-        Size up to which the exact function is found; 0 for never.
+        Number of states up to which the exact function is calculated; 0 for never.
 
     Returns
     -------
     Coincidences
         Printable.
+
+    Raises
+    ------
+    InputError
+        When events are not recorded, there are too few trajectories, or `after` and `longest` do
+        not fit into the run.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="1 Hz")
+    >>> run = js.simulate(model, [8.0], 100, {"N": 2, "m": 3}, 1, ["events"], progress=False)
+    >>> js.coincidences(run, "emission", after=2, longest="0.5 s", bins=4).g2.shape
+    (4,)
     """
-    need(ensemble, "events", "coincidences need every event")
-    model, after = ensemble.model, units.time(after, "after")
+    require_record(ensemble, "events", "coincidences need every event")
+    model, after = rate_model(ensemble), units.time(after, "after")
     end = float(ensemble.times[-1])
     longest = (end - after) / 10 if longest is None else units.time(longest, "longest")
     if not after + longest < end or not longest > 0:
         raise InputError(
-            f"`after` and `longest` must leave a stretch before the end of the run at {end:g} s"
+            f"`after` + `longest` must be less than the end of the run at {end:g} s, and `longest` "
+            "must be positive"
         )
     edges = np.linspace(0, longest, whole_number(bins, "bins", 1, 10_000) + 1)
-    chosen = [channel_weights(model, what) != 0 for what in (first, second or first)]
-    need_trajectories(ensemble)
-    pairs, firsts, seconds = _counted(ensemble, *chosen, after, end, edges)
+    earlier, later = (channel_weights(model, what) != 0 for what in (first, second or first))
+    require_trajectories(ensemble)
+    pairs, firsts, seconds = _count_pairs(ensemble, earlier, later, after, end, edges)
     numbers = np.bincount(np.arange(ensemble.ntraj) % _GROUPS, minlength=_GROUPS)
 
-    def ratio(kept):
-        """Give g² of some groups: pairs over those expected of independent events."""
+    def ratio(kept: Any) -> Array:
+        """g² of some groups: number of pairs divided by that expected of independent events."""
         rate = seconds[kept].sum() / (numbers[kept].sum() * (end - after))
         with np.errstate(divide="ignore", invalid="ignore"):
             return pairs[kept].sum(axis=0) / (firsts[kept].sum() * rate * np.diff(edges))
 
-    every = np.arange(_GROUPS)
-    g2 = ratio(every)
-    error = jackknife_error(np.array([ratio(every != g) for g in np.flatnonzero(numbers)]))
+    groups = np.arange(_GROUPS)
+    g2 = ratio(groups)
+    error = jackknife_error(np.array([ratio(groups != g) for g in np.flatnonzero(numbers)]))
     enough = pairs.sum(0) >= _LEAST_PAIRS
     words = [w if isinstance(w, str) else ", ".join(w) for w in (first, second or first)]
     return Coincidences(
         ensemble, " and ".join(dict.fromkeys(words)), edges,
         np.where(enough, g2, np.nan), np.where(enough, error, np.nan),
-        _exact(ensemble, chosen, edges, max_states),
+        _exact(ensemble, earlier, later, edges, max_states),
     )  # fmt: skip
 
 
-def _counted(ensemble, first, second, after, end, edges):
-    """Pairs in each bin, first and second events, by group of trajectories."""
+def _count_pairs(
+    ensemble: Ensemble,
+    first: BoolArray,
+    second: BoolArray,
+    after: float,
+    end: float,
+    edges: Array,
+) -> tuple[Array, Array, Array]:
+    """Number of pairs in each bin, of first and of second events, for each group."""
     pairs = np.zeros((_GROUPS, len(edges) - 1))
     firsts, seconds = np.zeros(_GROUPS), np.zeros(_GROUPS)
     for row, numbers, times, channels in ensemble.event_slabs():
         bounds = np.concatenate([[0], np.cumsum(numbers)])
         for k in range(len(numbers)):
             t, c = times[bounds[k] : bounds[k + 1]], channels[bounds[k] : bounds[k + 1]]
-            here = t >= after
-            start = t[first[c] & here & (t < end - edges[-1])]
-            later = t[second[c] & here]
+            steady = t >= after
+            start = t[first[c] & steady & (t < end - edges[-1])]
+            later = t[second[c] & steady]
             group = (row + k) % _GROUPS
             firsts[group] += len(start)
             seconds[group] += len(later)
-            # Up to each edge, not counting the event itself.
-            upto = np.searchsorted(later, start[:, None] + edges, side="right")
-            pairs[group] += np.diff(upto, axis=1).sum(axis=0)
+            # Number of later events up to each edge; the event itself is in no difference.
+            up_to_edge = np.searchsorted(later, start[:, None] + edges, side="right")
+            pairs[group] += np.diff(up_to_edge, axis=1).sum(axis=0)
     return pairs, firsts, seconds
 
 
-def _exact(ensemble, chosen, edges, max_states):
-    """g² of the master equation, averaged over each bin."""
+def _exact(
+    ensemble: Ensemble, first: BoolArray, second: BoolArray, edges: Array, max_states: int
+) -> Array | None:
+    """g² from the master equation, averaged over each bin by Simpson's rule."""
     parts, bins = 4, len(edges) - 1
     fine = np.linspace(edges[0], edges[-1], parts * bins + 1)
-    rate = if_small(
-        coincidence_rate, ensemble.model, fine, ensemble.initial, *chosen, max_states=max_states
-    )
+    rate = solve_if_small(
+        coincidence_rate, ensemble.model, fine, ensemble.initial, first, second,
+        max_states=max_states,
+    )  # fmt: skip
     if rate is None:
         return None
     weights = np.array([1, 4, 2, 4, 1]) / 12

@@ -1,5 +1,6 @@
-"""Counting statistics: how many events, or how much heat, in windows of time."""
+"""Counting statistics: number of events, or heat, in time windows."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,47 +12,54 @@ from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times, with_error
 from ...utils.times import first_row_or_start
-from ..requirements import counted_words, if_small, need, need_trajectories
+from ...utils.typing import Array, IntArray
+from ..requirements import (
+    describe_counted,
+    rate_model,
+    require_record,
+    require_trajectories,
+    solve_if_small,
+)
 
 _GROUPS = 64
 _LEAST = 8
-_SMALL = 5_000  # states up to which the exact statistics are found unasked
+_SMALL = 5_000  # number of states up to which exact statistics are calculated by default
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Counting(Result):
-    """Cumulants of what was counted from one time on, for windows of growing length.
+    """Cumulants of the counted quantity, for windows of increasing length.
 
     Attributes
     ----------
     ensemble : Ensemble
     counted : str
-        What was counted, in words.
+        Description of the counted quantity.
     after : float
-        Seconds; where every window begins.
+        Start of all windows, seconds.
     windows : ndarray, shape (n_windows,)
-        Lengths, seconds.
+        Lengths of the windows, seconds.
     cumulants, errors : ndarray, shape (4, n_windows)
-        Over trajectories, unbiased, with jackknife errors.
+        Cumulants of order 1 to 4 over trajectories (unbiased), and their jackknife errors.
     fano, fano_error : ndarray, shape (n_windows,)
-        Variance over mean; NaN where nothing was counted.
+        Fano factor, variance over mean, and its jackknife error; NaN where nothing was counted.
     exact : CountCumulants or None
-        From the master equation, when the system is small and the windows begin at the start.
+        From the master equation, when the system is small and the windows start at t = 0.
     """
 
     ensemble: Ensemble
     counted: str
     after: float
-    windows: np.ndarray
-    cumulants: np.ndarray
-    errors: np.ndarray
-    fano: np.ndarray
-    fano_error: np.ndarray
+    windows: Array
+    cumulants: Array
+    errors: Array
+    fano: Array
+    fano_error: Array
     exact: CountCumulants | None
 
     @property
     def facts(self) -> str:
-        """What was counted, in how many windows, of which run."""
+        """The counted quantity, the number of windows, and the run."""
         windows = f"{len(self.windows)} windows"
         return f"{self.counted} in {windows}, {trajectories_of(self.ensemble)}"
 
@@ -68,7 +76,7 @@ class Counting(Result):
             "quanta)"
         )
 
-    def __str__(self):
+    def __str__(self) -> str:
         factor, unit = readable_times(self.ensemble.times)
         rows = []
         for k in log_spaced_rows(len(self.windows), 8):
@@ -94,50 +102,72 @@ class Counting(Result):
         )
 
 
-def counting(ensemble, counted, after=0.0, max_states=_SMALL):
-    """Count events, or heat, in windows that begin at one time.
+def counting(
+    ensemble: Ensemble,
+    counted: str | list[str] | Mapping[str, float],
+    after: float | str = 0.0,
+    max_states: int = _SMALL,
+) -> Counting:
+    """Cumulants of the number of events, or of heat, in windows with a common start.
 
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "jumps"; read in slabs.
+        Recorded with "jumps"; read in slabs. At least 8 trajectories.
     counted : str, list of str, or mapping of str to float
-        A bath (the heat that it receives, ħΩ), a channel or several (their events), or weights by
-        channel, such as {"absorption": 1, "emission": -1} for a net number.
+        Heat to a bath in units of ħΩ (name of the bath), number of events of channels (their
+        names), or events with weights, such as {"absorption": 1, "emission": -1} for a net number.
     after : float or str
-        Where the windows begin: 0, or one of the stored times (the nearest one not before).
+        Start of all windows, seconds or a text with a unit: 0, or the first stored time that is
+        not earlier.
     max_states : int
-        Size up to which exact statistics are found; 0 for never.
+        Number of states up to which exact statistics are calculated; 0 for never.
 
     Returns
     -------
     Counting
         Printable.
+
+    Raises
+    ------
+    InputError
+        When jumps are not recorded, or there are too few trajectories.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="1 Hz")
+    >>> run = js.simulate(model, [0.5, 1.0], 100, {"N": 12, "m": 3}, 1, ["jumps"], progress=False)
+    >>> js.counting(run, "emission").cumulants.shape
+    (4, 2)
     """
-    need(ensemble, "jumps", "counting needs the jumps")
-    need_trajectories(ensemble, _LEAST, "four cumulants need")
-    model, times = ensemble.model, ensemble.times
+    require_record(ensemble, "jumps", "counting needs the jumps")
+    require_trajectories(ensemble, _LEAST, "four cumulants need")
+    model, times = rate_model(ensemble), ensemble.times
     weights = channel_weights(model, counted)
     first = first_row_or_start(times, after, "after", least=2)
     begin = times[first] if first >= 0 else 0.0
     kept = np.arange(first + 1, len(times))
-    middle = next(_counted(ensemble, weights, first, kept)).mean(axis=0)  # near enough the mean
-    counts = _counted(ensemble, weights, first, kept)
+    # Power sums around a value close to the mean lose fewer digits.
+    middle = next(_counts_in_windows(ensemble, weights, first, kept)).mean(axis=0)
+    counts = _counts_in_windows(ensemble, weights, first, kept)
     groups = power_sums(counts, min(_GROUPS, ensemble.ntraj), middle)
     values, errors, fano, fano_error = cumulants_of_groups(*groups, middle)
     windows = times[kept] - begin
-    exact = if_small(
+    exact = solve_if_small(
         count_cumulants, model, windows, ensemble.initial, counted,
         max_states=max_states if begin == 0.0 else 0,
     )  # fmt: skip
     return Counting(
-        ensemble, f"counts of {counted_words(counted)}", float(begin), windows, values, errors,
+        ensemble, f"counts of {describe_counted(counted)}", float(begin), windows, values, errors,
         fano, fano_error, exact,
     )  # fmt: skip
 
 
-def _counted(ensemble, weights, first, kept):
-    """Weighted jumps since the windows' beginning, in slabs of (n, n_windows)."""
+def _counts_in_windows(
+    ensemble: Ensemble, weights: Array, first: int, kept: IntArray
+) -> Iterator[Array]:
+    """Weighted number of jumps in each window, in slabs of shape (n, n_windows)."""
     for jumps in ensemble.slabs("jumps"):
         counts = jumps[:, kept] @ weights
         yield counts if first < 0 else counts - (jumps[:, first] @ weights)[:, None]

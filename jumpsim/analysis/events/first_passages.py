@@ -1,41 +1,65 @@
-"""First passages of single trajectories, with those that the end of a run cut short."""
+"""First-passage times of single trajectories; those after the end of the run are censored."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ...theory.first_passage import as_target, first_passage_distribution
+from ...model.model import Model
+from ...store.ensemble import Ensemble
+from ...theory.first_passage import Passage, as_target, first_passage_distribution
 from ...thermo import states_along
-from ..requirements import if_small, need
-from .waiting_times import SMALL, WaitingTimes, estimated
+from ...utils.typing import Array, IntArray
+from ..requirements import rate_model, require_record, solve_if_small
+from .waiting_times import SMALL, WaitingTimes, estimate_survival
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FirstPassages(WaitingTimes):
-    """How long it takes until a condition on the counts is met; see `WaitingTimes`."""
+    """First-passage times: waits until the counts fulfil a condition; see `WaitingTimes`."""
 
 
-def first_passages(ensemble, target, points=41, max_states=SMALL):
-    """Measure when trajectories are in one of the target states for the first time.
+def first_passages(
+    ensemble: Ensemble,
+    target: str | Sequence[str] | Mapping[str, int] | Callable[..., Any],
+    points: int = 41,
+    max_states: int = SMALL,
+) -> FirstPassages:
+    """Times at which trajectories are in one of the target states for the first time.
 
     Parameters
     ----------
     ensemble : Ensemble
         Recorded with "events".
     target : str, list of str, mapping of str to int, or callable
-        Such as "m = 0"; as for the exact one, `first_passage_distribution`.
+        Condition for the target states, such as "m = 0"; see `first_passage_distribution`.
     points : int
-        Number of times at which the survival is given, up to the longest passage.
+        Number of times of the survival function, up to the longest completed passage.
     max_states : int
-        Size up to which the exact distribution is found; 0 for never.
+        Number of states up to which the exact distribution is calculated; 0 for never.
 
     Returns
     -------
     FirstPassages
         Printable; `plotting.first_passages` draws it.
+
+    Raises
+    ------
+    InputError
+        When events are not recorded, no trajectory reaches the target, or there are too few
+        trajectories.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="1 Hz")
+    >>> run = js.simulate(model, [9.0], 100, {"N": 12, "m": 3}, 1, ["events"], progress=False)
+    >>> bool(js.first_passages(run, "m >= 6").ended.all())
+    True
     """
-    need(ensemble, "events", "first passages need every event")
-    model = ensemble.model
+    require_record(ensemble, "events", "first passages need every event")
+    model = rate_model(ensemble)
     reached, what = as_target(model, target)
     parts = [
         _passages(model, ensemble.starts(row, len(numbers)), numbers, times, channels, reached)
@@ -45,23 +69,30 @@ def first_passages(ensemble, target, points=41, max_states=SMALL):
     ended = np.isfinite(first)
     durations = np.where(ended, first, ensemble.times[-1])
 
-    def solve(times):
-        return if_small(
+    def solve(times: Array) -> Passage | None:
+        return solve_if_small(
             first_passage_distribution, model, times, ensemble.initial, target,
             max_states=max_states,
         )  # fmt: skip
 
     waits = (durations, ended, np.arange(len(first)))
-    return estimated(ensemble, what, waits, points, solve, FirstPassages)
+    return estimate_survival(ensemble, what, waits, points, solve, FirstPassages)
 
 
-def _passages(model, start, numbers, times, channels, reached):
+def _passages(
+    model: Model,
+    start: IntArray,
+    numbers: IntArray,
+    times: Array,
+    channels: IntArray,
+    reached: Callable[..., Any],
+) -> Array:
     """Time of the first passage of each trajectory; infinite where there is none."""
     _, after = states_along(model, start, numbers, channels)
     trajectory = np.repeat(np.arange(len(numbers)), numbers)
     hits = np.flatnonzero(reached(after)) if len(after) else np.zeros(0, int)
     first = np.full(len(numbers), np.inf)
-    # Backwards, so that the earliest hit of each trajectory is written last.
+    # In reverse order, so that the earliest hit of each trajectory is assigned last.
     first[trajectory[hits[::-1]]] = times[hits[::-1]]
     first[reached(start)] = 0.0
     return first

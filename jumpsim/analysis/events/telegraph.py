@@ -1,22 +1,26 @@
-"""Which two-level system made each jump: telegraph signals and dwell times of single systems.
+"""Telegraph signals and dwell times of single two-level systems.
 
-Equal systems are exchangeable: given a trajectory, an excitation falls on each of the systems in
-the ground state alike, an emission on each of the excited ones. The draws come from streams of
-their own, so that naming the systems changes no trajectory.
+Equal two-level systems are exchangeable: an absorption in a trajectory excites each system in the
+ground state with equal probability, an emission de-excites each excited system with equal
+probability. These choices use separate random streams, so that the trajectories do not change.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ... import streams
 from ...errors import InputError
-from ...model.model import Model
+from ...model.base import BaseModel
 from ...statistics.jackknife import jackknife_error
+from ...store.ensemble import Ensemble
 from ...utils.results import Result
 from ...utils.text import with_error
+from ...utils.typing import Array, BoolArray, IntArray
 
-_PARTS = 32  # of the run, for errors
+_PARTS = 32  # parts of the run, for jackknife errors
 _LEAST_FLIPS = 20
 
 
@@ -26,124 +30,138 @@ class Telegraph(Result):
 
     Attributes
     ----------
-    model : Model
+    model : BaseModel
     pool : str
     start : ndarray of bool, shape (M,)
-        Which systems are excited at t = 0.
+        Whether each of the M systems is excited at t = 0.
     times : ndarray, shape (n_flips,)
-        Seconds.
+        Times of the flips, seconds.
     system : ndarray of int, shape (n_flips,)
-        Which one flips.
+        Index of the system that flips.
     excited : ndarray of bool, shape (n_flips,)
-        Its new state.
+        Whether the system is excited after the flip.
     event : ndarray of int, shape (n_flips,)
-        Which event of the trajectory it belongs to.
+        Index of the event in the trajectory.
     end : float
-        Seconds; how far the trajectory was recorded.
+        Last recorded time, seconds.
     """
 
-    model: Model
+    model: BaseModel
     pool: str
-    start: np.ndarray
-    times: np.ndarray
-    system: np.ndarray
-    excited: np.ndarray
-    event: np.ndarray
+    start: BoolArray
+    times: Array
+    system: IntArray
+    excited: BoolArray
+    event: IntArray
     end: float
 
-    def signal(self, system, times):
-        """Tell whether a system is excited, at some times.
+    def signal(self, system: int, times: ArrayLike) -> BoolArray:
+        """Whether a system is excited at some times.
 
         Parameters
         ----------
         system : int
-            From 0 to M - 1.
+            Index of the system, from 0 to M - 1.
         times : array_like of float
-            Seconds.
+            Seconds, from 0 to `end`.
 
         Returns
         -------
         ndarray of bool
-            The state after any flip at that instant.
+            The state after a flip at the same time.
         """
         size = len(self.start)
         if isinstance(system, bool) or not isinstance(system, int | np.integer):
             raise InputError(f"`system` must be a whole number, but is {system!r}")
         if not 0 <= system < size:
             raise InputError(f"`system` must be from 0 to {size - 1}, but is {system}")
-        mine = self.system == system
-        states = np.append(self.start[system], self.excited[mine])
-        return states[np.searchsorted(self.times[mine], np.asarray(times, float), side="right")]
+        own = self.system == system
+        states = np.append(self.start[system], self.excited[own])
+        return states[np.searchsorted(self.times[own], np.asarray(times, float), side="right")]
 
-    def states_of(self, system):
-        """Give the edges of the stretches of one system, (n + 1,), and its state in each, (n,)."""
-        mine = self.system == system
-        edges = np.concatenate([[0.0], self.times[mine], [self.end]])
-        return edges, np.append(self.start[system], self.excited[mine])
+    def states_of(self, system: int) -> tuple[Array, BoolArray]:
+        """Intervals between the flips of one system, and its state in each.
 
-    def begun(self, excited):
-        """Stretches in one state that began in the run, sorted by duration.
+        Parameters
+        ----------
+        system : int
+            Index of the system, from 0 to M - 1.
+
+        Returns
+        -------
+        edges : ndarray, shape (n + 1,)
+            Limits of the n intervals, seconds.
+        excited : ndarray of bool, shape (n,)
+        """
+        own = self.system == system
+        edges = np.concatenate([[0.0], self.times[own], [self.end]])
+        return edges, np.append(self.start[system], self.excited[own])
+
+    def started_dwells(self, excited: bool) -> tuple[Array, BoolArray]:
+        """Dwell times in one state that begin during the run, sorted by duration.
 
         Parameters
         ----------
         excited : bool
+            Whether the state is the excited one.
 
         Returns
         -------
-        durations : ndarray
+        durations : ndarray, shape (n_dwells,)
             Seconds.
-        ended : ndarray of bool
-            False for those that the end of the run cut short.
+        ended : ndarray of bool, shape (n_dwells,)
+            False for dwell times that are limited by the end of the run (censored).
         """
-        durations, ended = [], []
+        all_durations, all_ended = [], []
         for k in range(len(self.start)):
             edges, states = self.states_of(k)
-            mine = np.flatnonzero(states == excited)
-            mine = mine[mine > 0]
-            durations.append(np.diff(edges)[mine])
-            ended.append(mine < len(states) - 1)
-        durations, ended = np.concatenate(durations), np.concatenate(ended)
+            chosen = np.flatnonzero(states == excited)
+            chosen = chosen[chosen > 0]
+            all_durations.append(np.diff(edges)[chosen])
+            all_ended.append(chosen < len(states) - 1)
+        durations, ended = np.concatenate(all_durations), np.concatenate(all_ended)
         order = np.lexsort((~ended, durations))
         return durations[order], ended[order]
 
-    def dwells(self):
-        """Stretches of time that systems spend in one state.
+    def dwells(self) -> tuple[Array, BoolArray, BoolArray]:
+        """Dwell times of all systems, in both states.
 
         Returns
         -------
-        durations : ndarray
+        durations : ndarray, shape (n_dwells,)
             Seconds.
-        excited : ndarray of bool
-            In which state.
-        whole : ndarray of bool
-            False for stretches cut by the start or by the end.
+        excited : ndarray of bool, shape (n_dwells,)
+            Whether the system is excited.
+        complete : ndarray of bool, shape (n_dwells,)
+            False for dwell times that are limited by the start or the end of the run.
         """
         parts = []
         for k in range(len(self.start)):
             edges, states = self.states_of(k)
-            whole = np.ones(len(states), bool)
-            whole[[0, -1]] = False
-            parts.append((np.diff(edges), states, whole))
-        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+            complete = np.ones(len(states), bool)
+            complete[[0, -1]] = False
+            parts.append((np.diff(edges), states, complete))
+        durations, excited, complete = (np.concatenate(p) for p in zip(*parts, strict=True))
+        return durations, excited, complete
 
-    def mean_dwell(self, excited):
-        """Mean time that a system stays in one state: all time in it over all flips out of it.
+    def mean_dwell(self, excited: bool) -> tuple[float, float, int]:
+        """Mean dwell time in one state: total time in it divided by the number of flips out of it.
 
-        At rest no stay is lost by it, also none that the end cuts short. The mean of whole
-        stretches would be too short, because long ones are cut more often.
+        In the steady state this estimate includes the dwell times that the end of the run limits.
+        The mean of the complete dwell times is too short, because long ones are limited more often.
 
         Parameters
         ----------
         excited : bool
-            In which state.
+            Whether the state is the excited one.
 
         Returns
         -------
         mean, error : float
-            Seconds; the error by leaving out parts of the run, right when a part is longer than
-            the light and the systems remember. NaN for fewer than 20 flips, or all in one part.
+            Seconds; the jackknife error over 32 parts of the run is valid if a part is longer than
+            the correlation time. NaN for fewer than 20 flips, or if all are in one part.
         flips : int
-            Out of this state.
+            Number of flips out of this state.
         """
         edges = np.linspace(0, self.end, _PARTS + 1)
         out = np.histogram(self.times[self.excited != excited], edges)[0]
@@ -160,55 +178,69 @@ class Telegraph(Result):
 
     @property
     def facts(self) -> str:
-        """How many flips, of which systems."""
+        """Number of flips, and the systems."""
         systems = f"{len(self.start)} two-level systems '{self.pool}'"
         return f"{len(self.times)} flips of {systems} of {self.model.name}"
 
     @property
     def verdict(self) -> str:
-        """Mean time that a system stays in each state."""
+        """Mean dwell time in each state."""
         means = [
-            f"{name} for {with_error(*self.mean_dwell(state)[:2])} s"
-            for state, name in ((True, "excited"), (False, "in the ground state"))
+            f"{with_error(*self.mean_dwell(state)[:2])} s in the {name} state"
+            for state, name in ((True, "excited"), (False, "ground"))
         ]
-        return f"a two-level system stays {' and '.join(means)} on average"
+        return f"mean dwell time of a two-level system: {', '.join(means)}"
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [
             f"{len(self.times)} flips of {len(self.start)} two-level systems '{self.pool}' of "
             f"{self.model.name} up to {self.end:g} s"
         ]
         for state, name in ((True, "excited"), (False, "ground")):
             mean, error, flips = self.mean_dwell(state)
-            text = f"{with_error(mean, error)} s on average until each of {flips} flips"
+            text = f"mean dwell time {with_error(mean, error)} s, from {flips} flips out of it"
             if np.isnan(mean):
                 text = f"undecided, {flips} flips out of it are too few"
             lines.append(f"  {name:<8} {text}")
         return "\n".join(lines)
 
 
-def telegraph(ensemble, row=0, pool="m"):
-    """Name the two-level system that makes each jump of a trajectory.
+def telegraph(ensemble: Ensemble, row: int = 0, pool: str = "m") -> Telegraph:
+    """Assign each jump of a trajectory to a single two-level system.
 
     Parameters
     ----------
     ensemble : Ensemble
         Recorded with "events".
     row : int
-        Which trajectory, as in `ensemble.counts[row]`.
+        Row of the trajectory, as in `ensemble.counts[row]`.
     pool : str
-        A pool of two-level systems.
+        Name of a pool of two-level systems.
 
     Returns
     -------
     Telegraph
-        The same one for (seed, index), whatever else is recorded.
+        It depends only on the seed and the index of the trajectory, not on the other records.
+
+    Raises
+    ------
+    InputError
+        When events are not recorded, or the pool holds no two-level systems.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="1 Hz")
+    >>> run = js.simulate(model, [5.0], 2, {"N": 12, "m": 3}, 1, ["events"], progress=False)
+    >>> int(js.telegraph(run, row=1).start.sum())
+    3
     """
     model = ensemble.model
     if model.pool(pool).kind != "tls":
         raise InputError(f"pool '{pool}' holds no two-level systems")
     times, channels = ensemble.events(row)
     place, row = model.pools.index(pool), row % ensemble.ntraj
+    number = cast("int", model.pool_specs[place].size)
     excited_at_start = int(ensemble.starts(row, 1)[0, place])
     steps = model.changes[channels, place]
     event = np.repeat(np.arange(len(steps)), np.abs(steps))
@@ -216,22 +248,22 @@ def telegraph(ensemble, row=0, pool="m"):
     index = int(ensemble.indices[row])
     state = streams.states(ensemble.seed, index, index + 1, streams.SYSTEMS + place)
     draws = streams.uniforms(state, excited_at_start + len(event))[0]
-    ground = list(range(model.pool_specs[place].size))
-    excited = []
+    ground = list(range(number))
+    excited: list[int] = []
     for u in draws[:excited_at_start]:
-        excited.append(_taken(ground, u))
+        excited.append(_draw(ground, u))
     start = np.zeros(len(ground) + len(excited), bool)
     start[excited] = True
     system = np.empty(len(event), np.int64)
-    for k, (rises, u) in enumerate(zip(up, draws[excited_at_start:], strict=True)):
-        source, target = (ground, excited) if rises else (excited, ground)
-        system[k] = _taken(source, u)
+    for k, (is_excited, u) in enumerate(zip(up, draws[excited_at_start:], strict=True)):
+        source, target = (ground, excited) if is_excited else (excited, ground)
+        system[k] = _draw(source, u)
         target.append(int(system[k]))
     return Telegraph(model, pool, start, times[event], system, up, event, float(ensemble.times[-1]))
 
 
-def _taken(systems, u):
-    """Take one of the systems, each alike, by a uniform number."""
+def _draw(systems: list[int], u: float) -> int:
+    """Remove and return a random system; u is uniform in [0, 1)."""
     k = int(u * len(systems))
     systems[k], systems[-1] = systems[-1], systems[k]
     return systems.pop()

@@ -1,6 +1,8 @@
-"""Waiting times between events, with waits that the end of a run cut short."""
+"""Waiting times between events; waits that last until the end of the run are censored."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from ...errors import InputError, whole_number
 from ...statistics.intervals import survival_function
 from ...statistics.jackknife import jackknife_error
 from ...store.ensemble import Ensemble
+from ...systems.twolevel.quantum_jumps import TwoLevel
 from ...theory.first_passage import Passage, waiting_time_distribution
 from ...theory.twolevel.waiting_times import (
     waiting_time_distribution as waiting_time_of_quantum_jumps,
@@ -16,76 +19,79 @@ from ...theory.twolevel.waiting_times import (
 from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns
 from ...utils.text import readable_times, with_error
-from ..requirements import if_small, need, need_trajectories
+from ...utils.typing import Array, BoolArray, IntArray
+from ..requirements import require_record, require_trajectories, solve_if_small
 
 GROUPS = 32
-SMALL = 5_000  # states up to which the exact distribution is found unasked
-_LEAST_AT_RISK = 20
+SMALL = 5_000  # number of states up to which the exact distribution is calculated by default
+_LEAST_AT_RISK = 20  # waits that are not yet completed, for a survival with an error
+Waits = tuple[Array, BoolArray, IntArray]  # durations, whether completed, row of the trajectory
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class WaitingTimes(Result):
-    """How long it takes until the next event of some channels.
+    """Waiting time until the next event of some channels, and its survival function.
 
     Attributes
     ----------
     ensemble : Ensemble
     what : str
-        What is waited for, in words.
+        Description of the events that end a wait.
     durations : ndarray, shape (n_waits,)
-        Seconds.
+        Waiting times, seconds; up to the end of the run where the wait is not completed.
     ended : ndarray of bool, shape (n_waits,)
-        False where the run ended first.
+        Whether the wait is completed; False where the run ended first (censored).
     row : ndarray of int, shape (n_waits,)
-        Of the trajectory.
+        Row of the trajectory.
     times : ndarray, shape (n_times,)
-        Seconds since the wait began.
+        Times since the start of the wait, seconds.
     survival, error : ndarray, shape (n_times,)
-        Probability still to wait (Kaplan and Meier), with jackknife errors over trajectories, not
-        less than independent waits allow; NaN where fewer than 20 waits are still observed.
+        Survival function (Kaplan-Meier estimate), and its jackknife error over trajectories, at
+        least the error of independent waits; NaN where fewer than 20 waits are not yet completed.
     exact : Passage or None
-        From the master equation, when the system is small.
+        Exact distribution, when the system is small.
     """
 
     ensemble: Ensemble
     what: str
-    durations: np.ndarray
-    ended: np.ndarray
-    row: np.ndarray
-    times: np.ndarray
-    survival: np.ndarray
-    error: np.ndarray
+    durations: Array
+    ended: BoolArray
+    row: IntArray
+    times: Array
+    survival: Array
+    error: Array
     exact: Passage | None
 
     @property
     def facts(self) -> str:
-        """How many waits, for what, of which run."""
+        """Number of waits, the events, and the run."""
         waits = f"{len(self.durations)} waits for {self.what}"
         return f"{waits}, {trajectories_of(self.ensemble)}"
 
     @property
-    def mean(self):
-        """Mean wait and its standard error, seconds; NaN when the end cut waits short."""
+    def mean(self) -> tuple[float, float]:
+        """Mean waiting time and its standard error, seconds; NaN if a wait is not completed."""
         if not self.ended.all():
             return np.nan, np.nan
         group = self.row % GROUPS
         number, total = np.bincount(group), np.bincount(group, self.durations)
         left = (total.sum() - total) / np.maximum(number.sum() - number, 1)
-        return total.sum() / number.sum(), float(jackknife_error(left[number > 0]))
+        return float(total.sum() / number.sum()), float(jackknife_error(left[number > 0]))
 
-    def __str__(self):
+    def __str__(self) -> str:
         factor, unit = readable_times(self.times)
         rows = []
         for k in np.unique(np.linspace(0, len(self.times) - 1, 10).round().astype(int)):
             survival = with_error(self.survival[k], self.error[k], ".4f")
             exact = [] if self.exact is None else [f"{self.exact.survival[k]:.4f}"]
             rows.append((f"{self.times[k] * factor:.4g}", survival, *exact))
-        head = (f"time ({unit})", "still waiting", *(["exact"] if self.exact is not None else []))
-        cut = int((~self.ended).sum())
+        head = (f"time ({unit})", "survival", *(["exact"] if self.exact is not None else []))
+        censored = int((~self.ended).sum())
         return "\n".join(
             [
                 f"{len(self.durations)} waits for {self.what} in {self.ensemble.ntraj} "
-                f"trajectories of {self.ensemble.model.name}; {cut} were cut short by the end",
+                f"trajectories of {self.ensemble.model.name}; {censored} not completed at "
+                "the end of the run",
                 "",
                 *columns(rows, head, right=(0,)),
                 "",
@@ -95,107 +101,152 @@ class WaitingTimes(Result):
 
     @property
     def verdict(self) -> str:
-        """The mean wait, beside the exact one where it is known."""
+        """The mean waiting time, and the exact one where it is known."""
         (mean, error), (factor, unit) = self.mean, readable_times(self.times)
-        text = "mean wait: undecided, for it some waits were cut short"
+        text = "mean waiting time: undecided, because some waits are not completed"
         if np.isfinite(mean):
-            text = f"mean wait: {with_error(mean * factor, error * factor, '.5g')} {unit}"
+            text = f"mean waiting time: {with_error(mean * factor, error * factor, '.5g')} {unit}"
         if self.exact is None:
             return text
         return f"{text} (exact {self.exact.mean * factor:.5g} {unit})"
 
 
-def waiting_times(ensemble, channels, following=None, after=0.0, points=41, max_states=SMALL):
-    """Measure the time until the next event of one of some channels.
+ResultT = TypeVar("ResultT", bound=WaitingTimes)
+
+
+def waiting_times(
+    ensemble: Ensemble,
+    channels: str | Sequence[str],
+    following: str | None = None,
+    after: float | str = 0.0,
+    points: int = 41,
+    max_states: int = SMALL,
+) -> WaitingTimes:
+    """Waiting times until the next event of one of some channels.
 
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "events"; 16 trajectories at least.
+        Recorded with "events"; at least 16 trajectories.
     channels : str or list of str
-        What is waited for.
+        Channels whose events end a wait.
     following : str, optional
-        Wait from every event of this channel; otherwise once in each trajectory, from `after` on.
+        Start a wait at every event of this channel; by default one wait in each trajectory, from
+        `after` on.
     after : float or str
-        Earlier events are left out. With `following` the exact distribution is that of the
-        stationary process, and is given only for after > 0.
+        Earlier events are ignored; seconds or a text with a unit. With `following` the exact
+        distribution is that of the steady state, and is calculated only for after > 0.
     points : int
-        Number of times at which the survival is given, up to the longest completed wait.
+        Number of times of the survival function, up to the longest completed wait.
     max_states : int
-        Size up to which the exact law is found; 0 for never.
+        Number of states up to which the exact distribution is calculated; 0 for never.
 
     Returns
     -------
     WaitingTimes
         Printable.
+
+    Raises
+    ------
+    InputError
+        When events are not recorded, a channel is unknown, no wait is completed, or there are too
+        few trajectories.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="1 Hz")
+    >>> run = js.simulate(model, [9.0], 100, {"N": 12, "m": 3}, 1, ["events"], progress=False)
+    >>> bool(js.waiting_times(run, "emission").ended.all())
+    True
     """
-    need(ensemble, "events", "waiting times need every event")
+    require_record(ensemble, "events", "waiting times need every event")
     model, after = ensemble.model, units.time(after, "after")
     names = [channels] if isinstance(channels, str) else list(channels)
     for name in [*names, *([following] if following is not None else [])]:
-        model.channel(name)  # refuses what there is not
+        model.channel(name)  # raises InputError for an unknown channel
     if not names:
         raise InputError("`channels` must name a channel to wait for")
     end = float(ensemble.times[-1])
     if after >= end:
-        raise InputError(f"`after` must lie before the end of the run at {end:g} s")
+        raise InputError(f"`after` must be before the end of the run at {end:g} s")
     wanted = np.isin(np.arange(len(model.channels)), [model.channels.index(n) for n in names])
     origin = None if following is None else model.channels.index(following)
     waits = _waits(ensemble, wanted, origin, after, end)
     what = " or ".join(f"'{n}'" for n in names) + (f" after '{following}'" if following else "")
-    known = after == 0 if following is None else after > 0
+    known = after == 0 if following is None else after > 0  # the distribution at the start
 
-    def solve(times):
+    def solve(times: Array) -> Passage | None:
         if not model.has_rates:
-            return _of_quantum_jumps(ensemble, times, names, following) if known else None
-        return if_small(
+            return _exact_of_quantum_jumps(ensemble, times, names, following) if known else None
+        return solve_if_small(
             waiting_time_distribution, model, times, ensemble.initial, names, following,
             max_states=max_states if known else 0,
         )  # fmt: skip
 
-    return estimated(ensemble, what, waits, points, solve)
+    return estimate_survival(ensemble, what, waits, points, solve, WaitingTimes)
 
 
-def _of_quantum_jumps(ensemble, times, names, following):
-    """Distribution by the density matrix; None where it is not known."""
+def _exact_of_quantum_jumps(
+    ensemble: Ensemble, times: Array, names: list[str], following: str | None
+) -> Passage | None:
+    """Distribution from the density matrix; None where it cannot be calculated."""
     try:
         return waiting_time_of_quantum_jumps(
-            ensemble.model, times, ensemble.initial, names, following
+            cast("TwoLevel", ensemble.model), times, ensemble.initial, names, following
         )
     except InputError:
         return None
 
 
-def estimated(ensemble, what, waits, points, solve, kind=WaitingTimes):
-    """Estimate the survival of waits and put the exact one beside it.
+def estimate_survival(
+    ensemble: Ensemble,
+    what: str,
+    waits: Waits,
+    points: int,
+    solve: Callable[[Array], Passage | None],
+    result_class: type[ResultT],
+) -> ResultT:
+    """Estimate the survival function of waits, with the exact one for comparison.
 
     Parameters
     ----------
     ensemble : Ensemble
     what : str
+        Description of the events that end a wait.
     waits : tuple of ndarray
-        Durations, whether they ended, and the row of their trajectory.
+        Durations in seconds, whether each is completed, and the row of its trajectory.
     points : int
+        Number of times of the survival function.
     solve : callable
         Returns the exact `Passage` at some times, or None.
-    kind : type
-        Class of the result.
+    result_class : type
+        `WaitingTimes`, or a class derived from it.
 
     Returns
     -------
     WaitingTimes
+
+    Raises
+    ------
+    InputError
+        When no wait is completed, or there are too few trajectories.
     """
     durations, ended, row = waits
     if not ended.any():
-        raise InputError(f"no wait for {what} came to its end; run longer, or wait for less")
-    need_trajectories(ensemble)
+        raise InputError(
+            f"no wait for {what} is completed; simulate longer, or choose a more frequent event"
+        )
+    require_trajectories(ensemble)
     times = np.linspace(0, durations[ended].max(), whole_number(points, "points", 2, 100_000))
     survival, error = _kaplan_meier(durations, ended, row % GROUPS, times)
-    return kind(ensemble, what, durations, ended, row, times, survival, error, solve(times))
+    return result_class(ensemble, what, durations, ended, row, times, survival, error, solve(times))
 
 
-def _waits(ensemble, wanted, origin, after, end):
-    """Durations, whether they ended, and the row of their trajectory."""
+def _waits(
+    ensemble: Ensemble, wanted: BoolArray, origin: int | None, after: float, end: float
+) -> Waits:
+    """Durations, whether they are completed, and the row of their trajectory."""
     parts = [(np.zeros(0), np.zeros(0, bool), np.zeros(0, int))]
     for row, numbers, times, channels in ensemble.event_slabs():
         trajectory = row + np.repeat(np.arange(len(numbers)), numbers)
@@ -215,17 +266,20 @@ def _waits(ensemble, wanted, origin, after, end):
             same = (next_hits < len(hits)) & (trajectory[hits[found]] == owners)
             until = np.where(same, times[hits[found]], end)
         parts.append((until - starts, same, owners))
-    return tuple(np.concatenate(p) for p in zip(*parts, strict=True))
+    durations, ended, rows = (np.concatenate(p) for p in zip(*parts, strict=True))
+    return durations, ended, rows
 
 
-def _kaplan_meier(durations, ended, group, times):
-    """Product-limit estimate at some times, with errors by leaving out groups of trajectories."""
+def _kaplan_meier(
+    durations: Array, ended: BoolArray, group: IntArray, times: Array
+) -> tuple[Array, Array]:
+    """Kaplan-Meier estimate at some times, with jackknife errors over groups of trajectories."""
     survival = survival_function(durations, ended, times)
     others = (group != g for g in np.unique(group))
     left = np.array([survival_function(durations[k], ended[k], times) for k in others])
     at_risk = len(durations) - np.searchsorted(np.sort(durations), times, side="right")
     arrived = np.searchsorted(np.sort(durations[ended]), times, side="right")
-    # Not less than independent waits allow, so that few or no arrivals have an error as well.
+    # At least the error of independent waits, so that it is not 0 for few or no arrivals.
     number = arrived + at_risk + 4
     part = (arrived + 2) / number
     error = np.maximum(jackknife_error(left), np.sqrt(part * (1 - part) / number))

@@ -1,4 +1,4 @@
-"""Cumulants of the counts over trajectories, beside linear noise and the master equation."""
+"""Cumulants of the counts over trajectories, compared with linear noise or master equation."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -17,12 +17,13 @@ from ...theory.master_equation import MasterEquation, master_equation
 from ...utils.results import Result
 from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times, with_error
-from ..requirements import if_small, need, need_trajectories
+from ...utils.typing import Array
+from ..requirements import rate_model, require_record, require_trajectories, solve_if_small
 
 _GROUPS = 64
 _LEAST = 8  # trajectories, for a fourth cumulant with an error
-_SMALL = 20_000  # states up to which the master equation is solved unasked
-_LEAST_DEVIATING = 50  # trajectories that must carry a variance for a score
+_SMALL = 20_000  # number of states up to which the master equation is solved by default
+_LEAST_DEVIATING = 50  # trajectories that determine the variance, for a score
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,57 +34,60 @@ class Fluctuations(Result):
     ----------
     ensemble : Ensemble
     cumulants, errors : ndarray, shape (4, n_times, n_pools)
-        k-statistics of order 1 to 4: mean, variance, third and fourth cumulant.
+        k-statistics of order 1 to 4 (mean, variance, third and fourth cumulant), and their
+        jackknife errors.
     fano, fano_error : ndarray, shape (n_times, n_pools)
-        Variance over mean; NaN where the mean is 0.
+        Variance over mean, and its jackknife error; NaN where the mean is 0.
     covariance, covariance_error : ndarray, shape (n_times, n_pools, n_pools)
-        Between pools at the same time, divisor n - 1, with jackknife errors.
+        Covariance of the pools at the same time (divisor n - 1), and its jackknife error.
     noise : LinearNoise
+        Prediction of linear noise.
     exact : MasterEquation or None
-        Where the system is small enough.
+        Prediction of the master equation, when the system is small.
     deviating : ndarray, shape (n_times, n_pools)
-        Variance in units of one quantum squared, times trajectories: about how many carry it.
+        Variance in squared quanta times number of trajectories: approximate number of trajectories
+        that determine the variance.
     """
 
     ensemble: Ensemble
-    cumulants: np.ndarray
-    errors: np.ndarray
-    fano: np.ndarray
-    fano_error: np.ndarray
-    covariance: np.ndarray
-    covariance_error: np.ndarray
+    cumulants: Array
+    errors: Array
+    fano: Array
+    fano_error: Array
+    covariance: Array
+    covariance_error: Array
     noise: LinearNoise
     exact: MasterEquation | None
-    deviating: np.ndarray
+    deviating: Array
 
     @property
-    def theory(self):
-        """The master equation, else linear noise."""
+    def theory(self) -> LinearNoise | MasterEquation:
+        """The master equation, or linear noise for a large system."""
         return self.noise if self.exact is None else self.exact
 
     @property
-    def expected(self):
-        """Cumulants from the theory, (4, n_times, n_pools); linear noise is Gaussian."""
+    def expected(self) -> Array:
+        """Cumulants from the theory, shape (4, n_times, n_pools); linear noise is Gaussian."""
         if self.exact is not None:
             return self.exact.cumulants
         variance = np.diagonal(self.noise.covariance, axis1=-2, axis2=-1)
-        none = np.zeros_like(variance)
-        return np.stack([self.noise.mean, variance, none, none])
+        zero = np.zeros_like(variance)
+        return np.stack([self.noise.mean, variance, zero, zero])
 
     @property
-    def scores(self):
-        """(variance - expected) / error; NaN where too few trajectories carry the variance."""
+    def scores(self) -> Array:
+        """(variance - expected) / error; NaN where `deviating` is below 50."""
         with np.errstate(divide="ignore", invalid="ignore"):
             scores = (self.cumulants[1] - self.expected[1]) / self.errors[1]
         return np.where(self.deviating >= _LEAST_DEVIATING, scores, np.nan)
 
     @property
     def verdict(self) -> str:
-        """How the variances agree, in words, with a false-alarm rate."""
+        """Agreement of the variances in words, with its false-alarm rate."""
         scores = self.scores
         decided = np.isfinite(scores)
         if not decided.any():
-            return "undecided: too few trajectories deviate from each other"
+            return "undecided: too few trajectories differ from each other"
         from scipy.stats import norm
 
         largest, number = float(np.abs(scores[decided]).max()), int(decided.sum())
@@ -93,11 +97,12 @@ class Fluctuations(Result):
         if self.exact is not None:
             name = "the master equation"
         return (
-            f"variances {agrees} with {name}: the largest of {number} scores is {largest:.2f}, and "
-            f"noise alone would exceed {threshold:.2f} somewhere in at most 1% of runs"
+            f"variances {agrees} with {name}: the largest of {number} deviations is {largest:.2f} "
+            f"standard errors; by chance alone, some deviation exceeds {threshold:.2f} in at most "
+            "1% of runs"
         )
 
-    def __str__(self):
+    def __str__(self) -> str:
         model, times, expected = self.ensemble.model, self.ensemble.times, self.expected
         factor, unit = readable_times(times)
         rows = []
@@ -132,8 +137,8 @@ class Fluctuations(Result):
             ]
         )
 
-    def _between_pools(self, theory):
-        """Lines on the covariance of every pair of pools at the last time."""
+    def _between_pools(self, theory: str) -> list[str]:
+        """Lines about the covariance of every pair of pools at the last time."""
         pools = self.ensemble.model.pools
         rows = [
             (
@@ -147,15 +152,15 @@ class Fluctuations(Result):
         return ["", *columns(rows, head)] if rows else []
 
 
-def fluctuations(ensemble, max_states=_SMALL):
-    """Cumulants of the counts at every stored time.
+def fluctuations(ensemble: Ensemble, max_states: int = _SMALL) -> Fluctuations:
+    """Cumulants of the counts at every stored time, compared with theory.
 
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "counts"; read in slabs.
+        Recorded with "counts"; read in slabs. At least 8 trajectories.
     max_states : int
-        Size up to which the master equation is solved for comparison; 0 for never.
+        Number of states up to which the master equation is solved; 0 for never.
 
     Returns
     -------
@@ -165,20 +170,30 @@ def fluctuations(ensemble, max_states=_SMALL):
     Raises
     ------
     InputError
-        When there are no counts, or fewer than 8 trajectories.
+        When counts are not recorded, or there are fewer than 8 trajectories.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="1 Hz")
+    >>> run = js.simulate(model, [0.1, 0.5], 200, {"N": 12, "m": 3}, seed=1, progress=False)
+    >>> js.fluctuations(run).cumulants.shape  # order, time, pool
+    (4, 2, 2)
     """
-    need(ensemble, "counts", "fluctuations need the counts")
-    need_trajectories(ensemble, _LEAST, "four cumulants need")
-    noise = linear_noise(ensemble.model, ensemble.times, ensemble.initial)
+    require_record(ensemble, "counts", "fluctuations need the counts")
+    require_trajectories(ensemble, _LEAST, "four cumulants need")
+    noise = linear_noise(rate_model(ensemble), ensemble.times, ensemble.initial)
     middle = np.rint(noise.mean)
     number = min(_GROUPS, ensemble.ntraj)
     groups = power_sums(ensemble.slabs("counts"), number, middle)
     values, errors, ratio, ratio_error = cumulants_of_groups(*groups, middle)
-    between = covariance_of_groups(*product_sums(ensemble.slabs("counts"), number, middle))
-    exact = if_small(
+    covariance, covariance_error = covariance_of_groups(
+        *product_sums(ensemble.slabs("counts"), number, middle)
+    )
+    exact = solve_if_small(
         master_equation, ensemble.model, ensemble.times, ensemble.initial, max_states=max_states
     )
     return Fluctuations(
-        ensemble, values, errors, ratio, ratio_error, *between, noise,
-        exact, values[1] * ensemble.ntraj,
+        ensemble, values, errors, ratio, ratio_error, covariance, covariance_error, noise, exact,
+        values[1] * ensemble.ntraj,
     )  # fmt: skip

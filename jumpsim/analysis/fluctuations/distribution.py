@@ -1,4 +1,4 @@
-"""The distribution of one pool's count at one time, beside the master equation."""
+"""Distribution of the count of one pool at one time, compared with the master equation."""
 
 from dataclasses import dataclass
 
@@ -13,97 +13,104 @@ from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns
 from ...utils.text import readable_times, with_interval
 from ...utils.times import stored_row
-from ..requirements import if_small, need
+from ...utils.typing import Array, IntArray
+from ..requirements import rate_model, require_record, solve_if_small
 
-_SMALL = 20_000
+_SMALL = 20_000  # number of states up to which the master equation is solved by default
 _MOST_LINES = 40
-_LEAST_EXPECTED = 8  # trajectories in a class of the χ² test
+_LEAST_EXPECTED = 8  # expected trajectories in a class of the χ² test
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Distribution(Result):
-    """Histogram on whole numbers.
+    """Histogram of a count.
 
     Attributes
     ----------
     ensemble : Ensemble
     pool : str
+        Name of the pool.
     time : float
         Seconds.
     counts : ndarray of int, shape (n,)
-        Neighbouring whole numbers.
+        All whole numbers from the smallest to the largest count.
     observed, low, high : ndarray, shape (n,)
-        Fraction of trajectories with each count, with a 95 % interval for each.
+        Fraction of trajectories with each count, and its 95 % confidence interval.
     exact : ndarray or None, shape (n,)
-        From the master equation, when the system is small.
+        Probability of each count from the master equation, when the system is small.
     p_value : float or None
-        Of χ² against it, neighbours joined until 8 trajectories are expected.
+        p-value of the χ² test against `exact`; neighbouring counts are joined until at least 8
+        trajectories are expected.
     """
 
     ensemble: Ensemble
     pool: str
     time: float
-    counts: np.ndarray
-    observed: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    exact: np.ndarray | None
+    counts: IntArray
+    observed: Array
+    low: Array
+    high: Array
+    exact: Array | None
     p_value: float | None
 
-    def grouped(self, most):
-        """Join neighbours into `most` classes at most, all equally wide.
+    def grouped(self, most: int) -> tuple[IntArray, IntArray, Array, Array, Array, Array | None]:
+        """Join neighbouring counts into classes of equal width.
 
         Parameters
         ----------
         most : int
+            Largest number of classes.
 
         Returns
         -------
         first, last : ndarray of int
-            Counts in each class, both included.
+            Smallest and largest count of each class.
         observed, low, high : ndarray
-            As for single counts.
+            Fraction of trajectories in each class, and its 95 % confidence interval.
         exact : ndarray or None
+            Probability of each class.
         """
         width = -(-len(self.counts) // most)
         starts = np.arange(0, len(self.counts), width)
         first = self.counts[starts]
         observed = np.add.reduceat(self.observed, starts)
         n = self.ensemble.ntraj
-        interval = proportion_interval(np.rint(observed * n).astype(int), n)
+        low, high = proportion_interval(np.rint(observed * n).astype(int), n)
         exact = None if self.exact is None else np.add.reduceat(self.exact, starts)
-        return first, np.append(first[1:] - 1, self.counts[-1]), observed, *interval, exact
+        return first, np.append(first[1:] - 1, self.counts[-1]), observed, low, high, exact
 
     @property
-    def table(self):
+    def table(self) -> list[str]:
         """Lines of a table: counts, their fraction with the interval, the exact probability."""
-        first, last, *fractions, exact = self.grouped(_MOST_LINES)
+        first, last, observed, lows, highs, exact = self.grouped(_MOST_LINES)
         rows = [
             (
                 f"{a}" if a == b else f"{a} to {b}",
                 with_interval(p, low, high),
                 *([] if exact is None else [f"{exact[k]:.4g}"]),
             )
-            for k, (a, b, p, low, high) in enumerate(zip(first, last, *fractions, strict=True))
+            for k, (a, b, p, low, high) in enumerate(
+                zip(first, last, observed, lows, highs, strict=True)
+            )
         ]
         head = (self.pool, "fraction [95 %]", *([] if exact is None else ["exact"]))
         return columns(rows, head, right=(0,))
 
     @property
     def facts(self) -> str:
-        """Which pool and time, of which run."""
+        """The pool, the time, and the run."""
         return f"{self.pool} at {self.time:g} s, {trajectories_of(self.ensemble)}"
 
     @property
     def verdict(self) -> str:
-        """Whether the master equation agrees."""
+        """Result of the χ² test against the master equation."""
         if self.p_value is not None:
             return f"χ² against the master equation: p = {self.p_value:.3g}"
         if self.exact is not None:
             return "undecided, too few trajectories for χ²"
         return "no exact distribution: the system is too large"
 
-    def __str__(self):
+    def __str__(self) -> str:
         factor, unit = readable_times(self.ensemble.times)
         mean = self.observed @ self.counts
         summary = (
@@ -114,46 +121,64 @@ class Distribution(Result):
         return "\n".join([*self.table, "", summary])
 
 
-def distribution(ensemble, pool, time, max_states=_SMALL):
-    """Histogram of a pool's count at one stored time.
+def distribution(
+    ensemble: Ensemble, pool: str, time: float | str, max_states: int = _SMALL
+) -> Distribution:
+    """Histogram of the count of a pool at one stored time, compared with the master equation.
 
     Parameters
     ----------
     ensemble : Ensemble
         Recorded with "counts"; read in slabs.
     pool : str
+        Name of the pool.
     time : float or str
-        One of the stored times.
+        A stored time, seconds or a text with a unit.
     max_states : int
-        Size up to which the master equation is solved; 0 for never.
+        Number of states up to which the master equation is solved; 0 for never.
 
     Returns
     -------
     Distribution
+        Printable; `plotting.distribution` draws it.
+
+    Raises
+    ------
+    InputError
+        When counts are not recorded, the pool or the time does not exist, or there is no
+        trajectory.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="1 Hz")
+    >>> run = js.simulate(model, [0.5], 200, {"N": 12, "m": 3}, seed=1, progress=False)
+    >>> float(js.distribution(run, "m", 0.5).observed.sum().round(12))
+    1.0
     """
-    model = ensemble.model
-    model.pool(pool)  # refuses what there is not
-    need(ensemble, "counts", "a histogram needs the counts")
+    model = rate_model(ensemble)
+    model.pool(pool)  # raises InputError for an unknown pool
+    require_record(ensemble, "counts", "a histogram needs the counts")
     if ensemble.ntraj == 0:
-        raise InputError("there is no trajectory; run more")
+        raise InputError("there is no trajectory; simulate more")
     k = stored_row(ensemble.times, time, "time")
     p = model.pools.index(pool)
     samples = np.concatenate([counts[:, k, p].copy() for counts in ensemble.slabs("counts")])
     first, last = int(samples.min()), int(samples.max())
-    exact = if_small(
+    solution = solve_if_small(
         master_equation, model, ensemble.times[k : k + 1], ensemble.initial, max_states=max_states
     )
-    law = None if exact is None else exact.marginal(pool)[0]
-    if law is not None:
-        carrying = np.flatnonzero(law > 1e-12)
-        first, last = min(first, int(carrying[0])), max(last, int(carrying[-1]))
-        law = np.append(law, np.zeros(max(0, last + 1 - len(law))))[first : last + 1]
+    exact = None if solution is None else solution.marginal(pool)[0]
+    if exact is not None:
+        likely = np.flatnonzero(exact > 1e-12)
+        first, last = min(first, int(likely[0])), max(last, int(likely[-1]))
+        exact = np.append(exact, np.zeros(max(0, last + 1 - len(exact))))[first : last + 1]
     number = np.bincount(samples - first, minlength=last - first + 1)
     low, high = proportion_interval(number, len(samples))
-    p_value = (
-        None if law is None else chi_square_p_value(number, law * len(samples), _LEAST_EXPECTED)
-    )
+    p_value = None
+    if exact is not None:
+        p_value = chi_square_p_value(number, exact * len(samples), _LEAST_EXPECTED)
     return Distribution(
         ensemble, pool, float(ensemble.times[k]), np.arange(first, last + 1),
-        number / len(samples), low, high, law, p_value,
+        number / len(samples), low, high, exact, p_value,
     )  # fmt: skip

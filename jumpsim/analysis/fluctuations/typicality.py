@@ -1,27 +1,31 @@
-"""Is a single trajectory typical? How far trajectories stray from the rate equations.
+"""Typicality: deviations of single trajectories from the rate equations.
 
 The deviation of a trajectory is the largest |N(t) - ⟨N⟩(t)| / size over the stored times, for each
-pool, with the rate equations' ⟨N⟩ and the pool's modes or two-level systems as its size. For almost
-every trajectory it falls as size^(-1/2) (BM after 33).
+pool. ⟨N⟩ is the solution of the rate equations, and size the number of modes or two-level systems
+of the pool. For almost every trajectory it decreases as size^(-1/2) (BM after 33).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...errors import InputError, positive_number
+from ...model.model import Model
 from ...statistics.intervals import median_interval, proportion_interval
 from ...store.ensemble import Ensemble
 from ...theory.mean_field import MeanField, mean_field
 from ...utils.results import Result
 from ...utils.tables import columns
 from ...utils.text import readable_times, with_error, with_interval
-from ..requirements import need, scaled_copies
+from ...utils.typing import Array, IntArray
+from ..requirements import rate_model, require_record, scaled_copies
 
-_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _LEAST_SIZES = 4  # for a fit with a correction for small systems
-_LARGEST_ERROR = 0.05  # of an exponent with a verdict
-_MOST_CELLS = 2**26  # of the histograms that quantile bands are read from
+_LARGEST_ERROR = 0.05  # error of the exponent above which the verdict is undecided
+_MOST_CELLS = 2**26  # cells of the histograms for the quantile bands
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,40 +36,41 @@ class Typicality(Result):
     ----------
     ensemble : Ensemble
     theory : MeanField
-        At the stored times.
+        Solution of the rate equations at the stored times.
     sizes : ndarray, shape (n_pools,)
-        Modes or two-level systems; 1 for a pool without.
+        Number of modes or two-level systems; 1 for a pool without a size.
     deviations : ndarray, shape (ntraj, n_pools)
         Largest |N - ⟨N⟩| / size over the stored times.
-    bands : ndarray, shape (n_levels, n_times, n_pools)
-        Quantiles of the counts over trajectories, at `levels`.
-    levels : tuple of float
+    bands : ndarray, shape (n_quantiles, n_times, n_pools)
+        Quantiles of the counts over trajectories.
+    quantiles : tuple of float
+        Cumulative probabilities of `bands`.
     """
 
     ensemble: Ensemble
     theory: MeanField
-    sizes: np.ndarray
-    deviations: np.ndarray
-    bands: np.ndarray
-    levels: tuple = _LEVELS
+    sizes: Array
+    deviations: Array
+    bands: Array
+    quantiles: tuple[float, ...] = _QUANTILES
 
     @property
-    def ntraj(self):
+    def ntraj(self) -> int:
         """Number of trajectories."""
         return len(self.deviations)
 
-    def within(self, epsilon):
-        """Fraction of trajectories that stay within ε of the rate equations at all stored times.
+    def within(self, epsilon: float) -> tuple[Array, Array, Array]:
+        """Fraction of trajectories whose deviation is at most ε.
 
         Parameters
         ----------
         epsilon : float
-            In units of the pool's size.
+            Deviation ε, in units of the size.
 
         Returns
         -------
         fraction, low, high : ndarray, shape (n_pools,)
-            With a 95 % interval (Clopper and Pearson), which is never of zero width.
+            The fraction and its 95 % confidence interval (Clopper-Pearson), never of width 0.
         """
         epsilon = positive_number(epsilon, "epsilon")
         inside = (self.deviations <= epsilon).sum(axis=0)
@@ -73,42 +78,41 @@ class Typicality(Result):
         return inside / self.ntraj, low, high
 
     @property
-    def median(self):
-        """Median deviation with a 95 % interval, each (n_pools,)."""
-        return (np.median(self.deviations, axis=0), *median_interval(self.deviations))
+    def median(self) -> tuple[Array, Array, Array]:
+        """Median deviation and the limits of its 95 % confidence interval, each (n_pools,)."""
+        low, high = median_interval(self.deviations)
+        return np.median(self.deviations, axis=0), low, high
 
     @property
-    def atypicality(self):
-        """One number for each trajectory: its deviations in units of their averages, the largest.
+    def atypicality(self) -> Array:
+        """Largest deviation over the pools, each divided by its average, shape (ntraj,).
 
-        Pools in which nothing ever deviates do not count.
+        Pools without any deviation are not used.
         """
         average = self.deviations.mean(axis=0)
-        moved = average > 0
-        if not moved.any():
+        deviating = average > 0
+        if not deviating.any():
             return np.zeros(self.ntraj)
-        return (self.deviations[:, moved] / average[moved]).max(axis=1)
+        return (self.deviations[:, deviating] / average[deviating]).max(axis=1)
 
     @property
-    def most_typical(self):
-        """Row of the trajectory that strays least."""
+    def most_typical(self) -> int:
+        """Row of the trajectory with the smallest `atypicality`."""
         return int(self.atypicality.argmin())
 
     @property
-    def most_atypical(self):
-        """Row of the trajectory that strays most."""
+    def most_atypical(self) -> int:
+        """Row of the trajectory with the largest `atypicality`."""
         return int(self.atypicality.argmax())
 
     @property
     def verdict(self) -> str:
         """The median deviation of each pool."""
-        pools, middle = self.ensemble.model.pools, self.median[0]
-        middle = ", ".join(f"{m:.3g} ({name})" for m, name in zip(middle, pools, strict=True))
-        return (
-            f"half of the trajectories deviate from the rate equations by at most {middle} of size"
-        )
+        pairs = zip(self.median[0], self.ensemble.model.pools, strict=True)
+        medians = ", ".join(f"{median:.3g} ({name})" for median, name in pairs)
+        return f"median of the largest deviation from the rate equations, per size: {medians}"
 
-    def __str__(self):
+    def __str__(self) -> str:
         model = self.ensemble.model
         middle, low, high = self.median
         rows = []
@@ -141,78 +145,81 @@ class Typicality(Result):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scaling(Result):
-    """How deviations fall with the size of the system.
+    """Deviations as a function of the size of the system.
 
     Attributes
     ----------
     runs : tuple of Typicality
         From the smallest to the largest.
     factors : ndarray, shape (n_runs,)
-        How many times larger than the first.
+        Size divided by the smallest size.
     typical, error : ndarray, shape (n_runs, n_pools)
-        Geometric mean of the deviations, and the standard error of its logarithm.
+        Geometric mean of the deviations over trajectories, and the standard error of its logarithm.
     fit : ndarray, shape (n_terms, n_pools)
-        ln(deviation) = fit[0] + fit[1] ln(factor) + fit[2] (1/factor - 1), fitted with the errors;
-        the last term, a correction for small systems, with four sizes or more. NaN for a pool in
-        which a trajectory never deviates.
+        Coefficients of ln(deviation) = fit[0] + fit[1] ln(factor) + fit[2] (1/factor - 1), by
+        weighted least squares. The last term, a correction for small systems, is used with four
+        sizes or more. NaN for a pool in which a trajectory never deviates.
     exponent_errors : ndarray, shape (n_pools,)
         Standard errors of `exponents`.
     chi_square : ndarray, shape (n_pools,)
-        Of the fit, n_runs - n_terms degrees of freedom.
+        χ² of the fit with n_runs - n_terms degrees of freedom.
     """
 
-    runs: tuple
-    factors: np.ndarray
-    typical: np.ndarray
-    error: np.ndarray
-    fit: np.ndarray
-    exponent_errors: np.ndarray
-    chi_square: np.ndarray
+    runs: tuple[Typicality, ...]
+    factors: Array
+    typical: Array
+    error: Array
+    fit: Array
+    exponent_errors: Array
+    chi_square: Array
 
     @property
-    def model(self):
-        """The smallest system."""
-        return self.runs[0].ensemble.model
+    def model(self) -> Model:
+        """Model of the smallest system."""
+        return rate_model(self.runs[0].ensemble)
 
     @property
-    def exponents(self):
-        """Of deviation ∝ factor^exponent for large systems, (n_pools,)."""
+    def exponents(self) -> Array:
+        """Exponents of deviation ∝ factor^exponent for large systems, shape (n_pools,)."""
         return self.fit[1]
 
-    def fitted(self, factors):
-        """Give the fitted deviations at some factors, (n_factors, n_pools)."""
+    def fitted(self, factors: ArrayLike) -> Array:
+        """Fitted deviations at some factors, shape (n_factors, n_pools)."""
         return np.exp(_terms(np.asarray(factors, float), len(self.fit) > 2) @ self.fit)
 
     @property
     def facts(self) -> str:
-        """How many sizes."""
+        """Number of sizes."""
         return f"{len(self.runs)} sizes of {self.model.name}"
 
     @property
     def verdict(self) -> str:
-        """The verdict on each pool."""
+        """Verdict for each pool."""
         pairs = zip(self.model.pools, self.verdict_by_pool, strict=True)
         return "\n".join(f"{name}: {verdict}" for name, verdict in pairs)
 
     @property
-    def verdict_by_pool(self):
-        """For each pool: whether -1/2 lies within 1.96 standard errors of the exponent.
+    def verdict_by_pool(self) -> list[str]:
+        """For each pool, whether the exponent agrees with -1/2 within 1.96 standard errors.
 
-        "undecided" where that error is above 0.05. Noise alone misleads in 5 % of runs.
+        "undecided" for a standard error above 0.05. By chance alone, the verdict is wrong in 5 % of
+        runs.
         """
         verdicts = []
         for exponent, error in zip(self.exponents, self.exponent_errors, strict=True):
             if np.isnan(exponent):
                 verdicts.append("undecided: some trajectory never deviates")
             elif error > _LARGEST_ERROR:
-                verdicts.append(f"undecided: an error above {_LARGEST_ERROR:g}; run more")
+                verdicts.append(
+                    f"undecided: standard error above {_LARGEST_ERROR:g}; simulate more"
+                )
             elif abs(exponent + 0.5) <= 1.96 * error:
-                verdicts.append("typical: falls as size^(-1/2)")
+                verdicts.append("typical: decreases as size^(-1/2)")
             else:
-                verdicts.append("differs from -1/2 by more than noise in 95% of runs")
+                verdicts.append("exponent differs significantly from -1/2 (95 % confidence)")
         return verdicts
 
-    def __str__(self):
+    def __str__(self) -> str:
         sizes = [
             (
                 f"{run.ensemble.model.name} × {factor:g}",
@@ -221,9 +228,9 @@ class Scaling(Result):
             )
             for run, factor, typical in zip(self.runs, self.factors, self.typical, strict=True)
         ]
-        freedom = len(self.runs) - len(self.fit)
+        dof = len(self.runs) - len(self.fit)
         fits = [
-            (name, with_error(b, e, "+.4f", ".4f"), f"{c:.1f} / {freedom}", verdict)
+            (name, with_error(b, e, "+.4f", ".4f"), f"{c:.1f} / {dof}", verdict)
             for name, b, e, c, verdict in zip(
                 self.model.pools, self.exponents, self.exponent_errors, self.chi_square,
                 self.verdict_by_pool, strict=True,
@@ -239,13 +246,13 @@ class Scaling(Result):
         )
 
 
-def typicality(ensemble):
-    """Measure how far each trajectory strays from the rate equations.
+def typicality(ensemble: Ensemble) -> Typicality:
+    """Deviation of each trajectory from the rate equations.
 
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "counts"; read in slabs, so that it may be larger than memory.
+        Recorded with "counts"; read in slabs, so that it may be larger than the memory.
 
     Returns
     -------
@@ -255,25 +262,38 @@ def typicality(ensemble):
     Raises
     ------
     InputError
-        When the ensemble holds no counts, or no trajectory.
+        When counts are not recorded, there is no trajectory, or the histograms for the quantile
+        bands do not fit into memory.
+
+    Notes
+    -----
+    The deviation is max_t |N(t) - ⟨N⟩(t)| / size with ⟨N⟩ from the rate equations.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="1 Hz")
+    >>> run = js.simulate(model, [0.1, 0.5], 200, {"N": 12, "m": 3}, seed=1, progress=False)
+    >>> js.typicality(run).deviations.shape
+    (200, 2)
     """
     if ensemble.ntraj == 0:
-        raise InputError("there is no trajectory to judge; run more")
-    need(ensemble, "counts", "typicality needs the counts")
-    model = ensemble.model
+        raise InputError("there is no trajectory to analyse; simulate more")
+    require_record(ensemble, "counts", "typicality needs the counts")
+    model = rate_model(ensemble)
     theory = mean_field(model, ensemble.times, ensemble.initial)
     sizes = np.array([float(pool.size or 1) for pool in model.pool_specs])
-    parts, low, high = [], None, None
+    deviations, lowest, highest = [], [], []
     for counts in ensemble.slabs("counts"):
-        parts.append(np.abs(counts - theory.counts).max(axis=1) / sizes)
-        least, most = counts.min(axis=(0, 1)), counts.max(axis=(0, 1))
-        low = least if low is None else np.minimum(low, least)
-        high = most if high is None else np.maximum(high, most)
-    return Typicality(ensemble, theory, sizes, np.concatenate(parts), _bands(ensemble, low, high))
+        deviations.append(np.abs(counts - theory.counts).max(axis=1) / sizes)
+        lowest.append(counts.min(axis=(0, 1)))
+        highest.append(counts.max(axis=(0, 1)))
+    bands = _bands(ensemble, np.min(lowest, axis=0), np.max(highest, axis=0))
+    return Typicality(ensemble, theory, sizes, np.concatenate(deviations), bands)
 
 
-def typicality_scaling(runs):
-    """Fit how deviations fall with the size of the system.
+def typicality_scaling(runs: Sequence[Typicality]) -> Scaling:
+    """Fit the deviations as a power of the size of the system.
 
     Parameters
     ----------
@@ -284,38 +304,62 @@ def typicality_scaling(runs):
     Returns
     -------
     Scaling
+
+    Raises
+    ------
+    InputError
+        For fewer than two sizes, fewer than two trajectories of a size, or systems that are not
+        scaled copies.
+
+    Notes
+    -----
+    ln(deviation) = a + b ln(factor) + c (1/factor - 1) with the exponent b; c only with four sizes
+    or more.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="1 Hz")
+    >>> runs = []
+    >>> for factor in (1, 4):
+    ...     start = js.Fixed({"N": 12, "m": 3}).scaled(factor)
+    ...     run = js.simulate(model.scaled(factor), [0.1, 0.5], 100, start, 1, progress=False)
+    ...     runs.append(js.typicality(run))
+    >>> js.typicality_scaling(runs).exponents.shape
+    (2,)
     """
     if len(runs) < 2:
         raise InputError("an exponent needs systems of at least 2 sizes; give more stores")
     order, factors = scaled_copies([run.ensemble for run in runs])
-    runs = [runs[k] for k in order]
-    for run, factor in zip(runs, factors, strict=True):
+    ordered = tuple(runs[k] for k in order)
+    for run, factor in zip(ordered, factors, strict=True):
         if run.ntraj < 2:
             raise InputError(
-                f"an error needs 2 trajectories of each size, but {run.ensemble.model.name} × "
-                f"{factor:g} has {run.ntraj}"
+                f"a standard error needs 2 trajectories of each size, but "
+                f"{run.ensemble.model.name} × {factor:g} has {run.ntraj}"
             )
     with np.errstate(divide="ignore"):
-        logs = [np.log(run.deviations) for run in runs]
+        logs = [np.log(run.deviations) for run in ordered]
     typical = np.array([x.mean(axis=0) for x in logs])
     with np.errstate(invalid="ignore"):
         error = np.array([x.std(axis=0, ddof=1) / np.sqrt(len(x)) for x in logs])
         terms = _terms(factors, correction=len(factors) >= _LEAST_SIZES)
     fit, fit_error, chi = _fit(terms, typical, error)
-    return Scaling(tuple(runs), factors, np.exp(typical), error, fit, fit_error[1], chi)
+    return Scaling(ordered, factors, np.exp(typical), error, fit, fit_error[1], chi)
 
 
-def _terms(factors, correction):
-    """What ln(deviation) is a sum of: 1, ln(factor), and 1/factor - 1 for small systems.
+def _terms(factors: Array, correction: bool) -> Array:
+    """Terms of the fit of ln(deviation): 1, ln(factor), and 1/factor - 1 for small systems.
 
-    The rate equations' bias, the skewness and the excess of single counts all change the
-    deviations by a part of the order of 1/size: their squares, because a deviation has no sign.
+    The bias of the rate equations, the skewness and the excess of the counts change the deviations
+    by relative corrections of the order of 1/size: only their squares contribute, because a
+    deviation has no sign.
     """
     terms = [np.ones_like(factors), np.log(factors)]
     return np.stack([*terms, 1 / factors - 1] if correction else terms, axis=-1)
 
 
-def _fit(terms, y, error):
+def _fit(terms: Array, y: Array, error: Array) -> tuple[Array, Array, Array]:
     """Weighted least squares for each column of y: coefficients, their errors, χ²."""
     number = terms.shape[1]
     fit, errors = np.full((2, number, y.shape[1]), np.nan)
@@ -330,8 +374,8 @@ def _fit(terms, y, error):
     return fit, errors, chi
 
 
-def _bands(ensemble, low, high):
-    """Quantiles of the counts at each time, read from histograms."""
+def _bands(ensemble: Ensemble, low: IntArray, high: IntArray) -> Array:
+    """Quantiles of the counts at each time, from histograms."""
     widths = high - low + 1
     n_times, n_pools = len(ensemble.times), len(low)
     if n_times * int(widths.sum()) > _MOST_CELLS:
@@ -346,9 +390,9 @@ def _bands(ensemble, low, high):
             histogram += np.bincount(place.ravel(), minlength=histogram.size).reshape(
                 histogram.shape
             )
-    bands = np.empty((len(_LEVELS), n_times, n_pools))
+    bands = np.empty((len(_QUANTILES), n_times, n_pools))
     for p, histogram in enumerate(histograms):
         below = histogram.cumsum(axis=1) / ensemble.ntraj
-        for level, quantile in enumerate(_LEVELS):
-            bands[level, :, p] = low[p] + (below >= quantile - 1e-12).argmax(axis=1)
+        for i, quantile in enumerate(_QUANTILES):
+            bands[i, :, p] = low[p] + (below >= quantile - 1e-12).argmax(axis=1)
     return bands

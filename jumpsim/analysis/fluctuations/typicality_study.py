@@ -1,4 +1,4 @@
-"""All about typical trajectories in one result: deviations, tail, scaling, signs of entropy."""
+"""Typicality in one result: deviations, tail, scaling, signs of the entropy production."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ class TypicalityStudy(Result):
     runs : tuple of Typicality
         From the smallest to the largest system.
     epsilon : float or None
-        Fractions of trajectories within this deviation are printed.
+        The fraction of trajectories with at most this deviation is printed.
     tail : GaussianTail or None
-        Of the smallest system; None for fewer than 50 trajectories.
+        Tail of the deviations of the smallest system; None for fewer than 50 trajectories.
     scaling : Scaling or None
-        For several sizes.
+        Deviations as a function of the size; None for one size.
     signs : tuple of ProductionSigns
-        Of the runs that recorded what they need.
+        Signs of the entropy production, of the runs with recorded events.
     signs_scaling : SignScaling or None
-        For several sizes.
+        The same as a function of the size; None for one size.
     """
 
     runs: tuple[Typicality, ...]
@@ -40,12 +40,12 @@ class TypicalityStudy(Result):
 
     @property
     def facts(self) -> str:
-        """How many runs, and the smallest of them."""
+        """Number of runs, and the smallest of them."""
         return f"{len(self.runs)} runs, the smallest of {self.runs[0].facts}"
 
     @property
     def verdict(self) -> str:
-        """The median deviation, the tail, and the scaling where there are several sizes."""
+        """The median deviation, the tail, and the exponents for several sizes."""
         tail = self._no_tail if self.tail is None else self.tail.verdict
         scaling = [] if self.scaling is None else [self.scaling.verdict]
         return "\n".join([self.runs[0].verdict, tail, *scaling])
@@ -61,7 +61,7 @@ class TypicalityStudy(Result):
         return "\n\n".join([*parts, *(str(part) for part in more if part is not None)])
 
     def _within(self, run: Typicality) -> list[str]:
-        """Lines on the fraction of trajectories within `epsilon`."""
+        """Lines about the fraction of trajectories with a deviation of at most `epsilon`."""
         if self.epsilon is None:
             return []
         pools, fractions = run.ensemble.model.pools, zip(*run.within(self.epsilon), strict=True)
@@ -74,21 +74,29 @@ class TypicalityStudy(Result):
 def typicality_study(
     runs: Sequence[Typicality], epsilon: float | None = None, signs: bool = True
 ) -> TypicalityStudy:
-    """Put together all that tells how typical trajectories are.
+    """Deviations of single trajectories, their tail and scaling, signs of the entropy production.
 
     Parameters
     ----------
     runs : sequence of Typicality
         Of one system at one or several sizes.
     epsilon : float, optional
-        Also print the fraction of trajectories that stay within this deviation.
+        Also print the fraction of trajectories with at most this deviation.
     signs : bool
-        Whether to count signs of the entropy production where the runs recorded events.
+        Whether to analyse the signs of the entropy production of runs with recorded events.
 
     Returns
     -------
     TypicalityStudy
         Printable; `plotting.typicality` draws it.
+
+    Examples
+    --------
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="1 Hz")
+    >>> run = js.simulate(model, [0.1, 0.5], 200, {"N": 12, "m": 3}, seed=1, progress=False)
+    >>> js.typicality_study([js.typicality(run)], epsilon=0.1).facts
+    '1 runs, the smallest of 200 trajectories of hohlraum'
     """
     runs = tuple(sorted(runs, key=lambda run: run.sizes.max()))
     several = len(runs) > 1
@@ -100,6 +108,6 @@ def typicality_study(
 
 
 def _with_events(runs: Sequence[Typicality]) -> list[Ensemble]:
-    """Ensembles that recorded events, with an average and an interval of time at least."""
+    """Ensembles with recorded events and at least two trajectories and two times."""
     kept = [run.ensemble for run in runs if "events" in run.ensemble.record]
     return [ensemble for ensemble in kept if ensemble.ntraj > 1 and len(ensemble.times) > 1]
