@@ -90,7 +90,7 @@ def test_every_section_is_there_and_linked(whole):
         js.compare(ensemble).verdict.split("\n")[0][1:],
         str(js.compare(ensemble).joint),
         js.fluctuations(ensemble).verdict[1:],
-        "of the trajectories produce entropy of the other sign",
+        "of the trajectories produce entropy of the sign opposite",
         "the tail",
         "variance / mean is",
     ):
@@ -211,16 +211,16 @@ def test_a_store_whose_numbers_were_changed_still_has_a_page(tmp_path):
     ("ntraj", "record", "shown", "refused"),
     [
         (60, ["moments"], {"Averages"}, {
-            "Fluctuations": 'fluctuations need the counts, but this run kept moments; run it again '
-            'with record "counts"',
+            "Fluctuations": 'fluctuations need the counts, but this run recorded moments; run it '
+            'again with record "counts"',
             "Typicality": "typicality needs the counts",
             "Entropy of single trajectories": 'record "events"',
             "Heat": 'record "jumps"',
             "Correlations": 'record "counts"',
         }),
         (1, ["counts"], {"Typicality"}, {
-            "Averages": "a comparison needs 2 trajectories for an error, but there are 1; run "
-            "again with more trajectories",
+            "Averages": "a comparison needs 2 trajectories for standard errors, but there are 1; "
+            "run again with more trajectories",
             "Fluctuations": "four cumulants need 8 trajectories at least, but there are 1",
         }),
         (20, ["events"], {"Entropy of the whole run"}, {"Averages": "averages need counts or"}),
@@ -244,7 +244,8 @@ def test_correlations_are_shown_of_a_run_at_rest_alone(tmp_path, monkeypatch):
     run(tmp_path / "falling.h5", 40)  # too few to see it in their averages
     told = Page(js.report(tmp_path / "falling.h5")).text
     assert (
-        "Not shown: the later half of the run is not stationary: the rate equations take A" in told
+        "Not shown: the later half of the run is not stationary: by the rate equations, A changes"
+        in told
     )
     store = tmp_path / "run.h5"
     js.simulate(js.systems.hohlraum(3, 2, "5 MHz"), TIMES, 40, [3, 0], seed=1, store=store)
