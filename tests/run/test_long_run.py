@@ -212,7 +212,7 @@ def test_what_speaks_against_the_errors_is_said(monkeypatch):
     few = js.stationary_averages(js.long_run(TURNOVER, {"X": 15}, 1.0, 5, 5, seed=1))
     assert "too few" in str(few)
     cold = js.stationary_averages(js.long_run(TURNOVER, {"X": 5000}, 1.0, 40, 5, seed=1))
-    assert "warm up" in str(cold)
+    assert "longer warm-up" in str(cold)
     alone = js.stationary_averages(js.long_run(TURNOVER, {"X": 15}, 1.0, 1, 5, seed=1))
     assert "nan" in str(alone)
     grows = js.Model([js.Pool.mass_action("X")], [js.Channel("more", 1.0, {}, {"X": 1})])
