@@ -194,7 +194,7 @@ def test_limits_of_a_trajectory():
     with pytest.raises(js.SimulationError, match=f"`max_events` = {most - 1}"):
         wave(ntraj=20, max_events=most - 1)
     hot = mode_model(g=0.0, gamma_b=1e-3, n_b=1e3)
-    with pytest.raises(js.SimulationError, match=r"trajectory \d, .*'photon from bath' raised"):
+    with pytest.raises(js.SimulationError, match=r"trajectory \d, .*'photon from bath' increased"):
         wave(ntraj=9, model=hot, start={"u": 0, "l": 0, "photon": 2**21 - 1}, times=[1.0])
     with pytest.raises(js.InputError, match=r"must be below 2\^21"):
         wave(start={"u": 0, "l": 0, "photon": 2**21})

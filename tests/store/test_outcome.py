@@ -167,6 +167,6 @@ def test_a_compacted_run_that_was_interrupted_ended_early(tmp_path, monkeypatch)
     monkeypatch.setattr("jumpsim.reporting.page.SECTIONS", [])
     text = compacted(tmp_path / "a.h5", interrupted=True)
     assert "Ended early: The run ended for another reason: 8 of 20 trajectories are there" in text
-    assert "8 of 20 trajectories are there; missing are 8 ... 19." in text
+    assert "8 of 20 trajectories are complete; missing are 8 ... 19." in text
     assert js.status(tmp_path / "a.h5").wanted == 20
     assert simulate(tmp_path / "a.h5", 20).outcome.has_all
