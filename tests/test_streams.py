@@ -160,7 +160,7 @@ def chances(words):
 @pytest.mark.parametrize("arrangement", ["lanes", "trajectories", "seeds"])
 def test_words_of_many_streams_look_random_together(arrangement):
     # 1.6 million words of 4,096 trajectories; alarm 2e-5 for each of nine. The whole battery is
-    # told in docs/random.md.
+    # reported in docs/random.md.
     words = next(BATTERY["arranged"](arrangement, 1))
     assert len(np.unique(words)) == len(words) > 1_600_000
     assert all(1e-5 < p < 1 - 1e-5 for p in chances(words))

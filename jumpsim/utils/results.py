@@ -1,11 +1,12 @@
 """What every result of an analysis shares: a short line, a verdict, arrays by name."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
 
 
-class Result:
+class Result(ABC):
     """Base of results, which are frozen dataclasses declared with ``repr=False``.
 
     `repr` is one short line, `str` the full table, `verdict` the outcome in words.
@@ -18,9 +19,9 @@ class Result:
         return "" if ensemble is None else trajectories_of(ensemble)
 
     @property
+    @abstractmethod
     def verdict(self) -> str:
         """The outcome in words."""
-        raise NotImplementedError(f"{type(self).__name__} has no verdict")
 
     def __repr__(self) -> str:
         name, facts = type(self).__name__, self.facts

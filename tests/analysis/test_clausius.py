@@ -47,7 +47,7 @@ def test_windows_by_hand():
     assert "from 100 to 300 ms" in str(late)
 
 
-def test_against_the_exact_law():
+def test_against_the_exact_distribution():
     """Single scores, |Z| < 4.5."""
     ensemble = js.simulate(HOHLRAUM, TIMES, 50_000, START, 2)
     found = js.window_production(ensemble, 0.1, 0.3)
@@ -101,8 +101,8 @@ def test_losses_die_out_or_become_certain():
     assert "closed waveguide, balanced × 60" in text
     assert "closed waveguide, chiral × 10" in text
     run = found.families[chiral][-1]
-    told = f"{run.mean[0] / 120:+.4g} ± {run.mean[1] / 120:.2g}"
-    assert told in text
+    printed = f"{run.mean[0] / 120:+.4g} ± {run.mean[1] / 120:.2g}"
+    assert printed in text
     *histograms, fractions = js.plotting.clausius(found).axes
     assert len(histograms) == 2
     for container, runs in zip(fractions.containers, found.families, strict=True):
@@ -121,7 +121,7 @@ def test_losses_die_out_or_become_certain():
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "told"),
+    ("first", "last", "printed"),
     [
         ((0.3, 0.5), (0.1, 0.2), "become rare"),
         ((0.3, 0.5), (0.1, 0.4), "no trend"),  # the intervals overlap
@@ -132,10 +132,10 @@ def test_losses_die_out_or_become_certain():
         ((0.1, 0.2), (0.3, 0.4), "no trend"),
     ],
 )
-def test_verdicts_by_intervals(first, last, told):
+def test_verdicts_by_intervals(first, last, printed):
     family = [SimpleNamespace(decreasing=(sum(ends) / 2, *ends)) for ends in (first, last)]
     found = Clausius([family], [np.array([1.0, 10.0])])
-    assert told in found.trend(0)
+    assert printed in found.trend(0)
 
 
 def test_one_size_and_no_trend():
@@ -190,13 +190,13 @@ def test_on_the_command_line(tmp_path, capsys):
     stores = sorted(map(str, folder.glob("*.h5")))
     figure = tmp_path / "figure"
     assert main(["clausius", *stores, "--until", "0.2 us", "--figure", str(figure)]) == 0
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     assert (
         "closed waveguide, chiral: the entropy decreases almost surely in larger systems"
-        in told.out
+        in printed.out
     )
     assert figure.with_suffix(".png").stat().st_size > 10_000
-    assert told.err == ""
+    assert printed.err == ""
 
 
 @pytest.mark.slow

@@ -149,7 +149,7 @@ def test_figures_are_drawn_without_a_warning(tmp_path, waveguide, microseconds, 
     assert b"made by a test" in files[0].read_bytes()
 
 
-def test_a_figure_that_cannot_be_written_is_told(tmp_path, waveguide, microseconds):
+def test_a_figure_that_cannot_be_written_is_reported(tmp_path, waveguide, microseconds):
     result = js.compare(js.simulate(waveguide, microseconds, 10, js.Thermal(1.0), seed=1))
     with pytest.raises(js.StoreError, match="the figure cannot be written"):
         plotting.save(plotting.compare(result), tmp_path / "no" / "f", "")
@@ -169,7 +169,7 @@ def test_bias_and_spread_at_the_end():
     for p, line in enumerate(lines[k + 2 : k + 4]):
         counts = ensemble.counts[:, -1, p]
         spread = counts.std(ddof=1)
-        told = [
+        printed = [
             model.pools[p],
             f"{counts.mean() - theory[p]:+.4g} ± {spread / np.sqrt(200):.2g}",
             f"{exact.mean[-1, p] - theory[p]:+.4g}",
@@ -177,7 +177,7 @@ def test_bias_and_spread_at_the_end():
             f"{np.sqrt(noise[p, p]):.4g}",
             f"{np.sqrt(exact.covariance[-1, p, p]):.4g}",
         ]
-        assert line.split() == " ".join(told).split()
+        assert line.split() == " ".join(printed).split()
 
 
 def test_the_verdict_names_the_largest_difference():

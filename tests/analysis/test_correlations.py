@@ -23,7 +23,7 @@ AFTER = 4.0
 
 
 def exact(lags):
-    """Two-time covariance of m at rest from the master equation."""
+    """Two-time covariance of m in steady state from the master equation."""
     law = js.stationary(HOHLRAUM, START)
     m = law.states[:, 1]
     mean = law.average(m)
@@ -160,7 +160,7 @@ def test_refused(times, ntraj, record, after, match):
         js.correlations(ensemble, after)
 
 
-def test_a_run_that_is_not_at_rest_is_refused():
+def test_a_run_that_is_not_in_steady_state_is_refused():
     ensemble = js.simulate(HOHLRAUM, TIMES / 20, 500, {"N": 8, "m": 0}, 1)
     with pytest.raises(js.InputError, match="not stationary: the mean of N changes from 8 to"):
         js.correlations(ensemble, 0.0)
@@ -171,15 +171,15 @@ def test_on_the_command_line(tmp_path, capsys):
     assert main(["run", "data/hohlraum.toml", "-o", out, "-n", "200", "-q"]) == 0
     capsys.readouterr()
     assert main(["correlations", out, "--after", "2 us"]) == 0
-    told = capsys.readouterr()
-    assert "autocovariances of 200 trajectories of hohlraum after 2 µs" in told.out
+    printed = capsys.readouterr()
+    assert "autocovariances of 200 trajectories of hohlraum after 2 µs" in printed.out
     assert (tmp_path / "out-correlations.png").stat().st_size > 10_000
-    assert told.err == ""
+    assert printed.err == ""
 
 
 def test_the_figure_shows_what_was_measured():
     found = js.correlations(js.simulate(HOHLRAUM, TIMES, 100, START, seed=1), AFTER)
-    found.ensemble.times = found.ensemble.times / 1000  # so that times are told in ms
+    found.ensemble.times = found.ensemble.times / 1000  # so that times are reported in ms
     decay, between, spectrum = plotting.correlations(found).axes
     pair = between.containers[0].lines[0].get_ydata()
     scale = np.sqrt(found.covariance[0, 0] * found.covariance[0, 1])
@@ -215,7 +215,7 @@ def test_the_figure_shows_what_was_measured():
 
 @pytest.mark.slow
 def test_between_pools():
-    """Covariances of one pool a lag after another, against the exact ones at rest; |Z| < 4.5."""
+    """Covariances of one pool a lag after another, against exact steady ones; |Z| < 4.5."""
     model = js.systems.closed_waveguide(
         tls=3, modes=2, modes_wg=2, gamma_dec=0.5, gamma_0=0.5, gamma_3=0.3, gamma_tilde=(1, 0),
         gamma_tilde_wg=(0.6, 0),
@@ -245,14 +245,14 @@ def test_between_pools():
         np.testing.assert_allclose(x, sign * found.lags[shown])
         np.testing.assert_allclose(y, found.between[shown, p, q] / scale)
         np.testing.assert_allclose(line.get_ydata(), expected[:, p, q] / scale)
-    told = [line.split() for line in str(found).splitlines()]
+    printed = [line.split() for line in str(found).splitlines()]
     k = log_spaced_rows(len(found.lags), 3, from_zero=True)[1]
     theory = found.noise.correlation(found.lags[[k]])[0]
     for p, q in ((a, b), (b, a)):
         value, error = found.between[k, p, q], found.between_error[k, p, q]
         pools = f"{model.pools[p]}, {model.pools[q]}"
         row = f"{found.lags[k]:.4g} {pools} {value:.4g} ± {error:.2g} {theory[p, q]:.4g}"
-        assert row.split() in told
+        assert row.split() in printed
 
 
 def test_correlation_times_by_hand():

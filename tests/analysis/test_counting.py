@@ -57,14 +57,14 @@ def test_heat_of_a_bath_is_its_losses():
     assert (weights[weights != 0] == 1).all()
 
 
-def test_poisson_at_rest_and_many_events():
+def test_poisson_in_steady_state_and_many_events():
     model = js.Model(
         [js.Pool.mass_action("X")],
         [js.Channel("birth", 50.0, {}, {"X": 1}), js.Channel("death", 100.0, {"X": 1})],
     )
     found = js.count_cumulants(model, [0.5, 20.0], (0,), "birth", truncate={"X": 15})
     np.testing.assert_allclose(found.cumulants, np.array([[25, 1000]] * 4), rtol=1e-5)
-    # What leaves a Poisson law at rest is Poisson too (Burke).
+    # What leaves a Poisson law in steady state is Poisson too (Burke).
     out = js.count_cumulants(model, [0.5], (0,), "death", from_stationary=True, truncate={"X": 15})
     np.testing.assert_allclose(out.cumulants[:, 0], [25] * 4, rtol=1e-6)
     np.testing.assert_allclose(out.fano, 1, rtol=1e-8)
@@ -155,9 +155,9 @@ def test_on_the_command_line(tmp_path, capsys):
     assert main(["run", "data/hohlraum.toml", "-o", out, "-n", "50", "-q"]) == 0
     capsys.readouterr()
     assert main(["counting", out, "emission", "absorption"]) == 0
-    told = capsys.readouterr()
-    assert "counts of emission, absorption of 50 trajectories of hohlraum" in told.out
-    assert told.err == ""
+    printed = capsys.readouterr()
+    assert "counts of emission, absorption of 50 trajectories of hohlraum" in printed.out
+    assert printed.err == ""
     assert main(["counting", out, "emission", "--after", "2 us"]) == 0
     assert "from 2 µs on" in capsys.readouterr().out
     assert main(["counting", out, "losses"]) == 2
@@ -166,7 +166,7 @@ def test_on_the_command_line(tmp_path, capsys):
 
 def test_the_figure_shows_what_was_measured():
     found = js.counting(js.simulate(SMALL, WINDOWS, 200, START, 1, "jumps"), "end 1")
-    found.ensemble.times = found.ensemble.times / 1000  # so that times are told in ms
+    found.ensemble.times = found.ensemble.times / 1000  # so that times are reported in ms
     mean, ratio = js.plotting.counting(found).axes
     pairs = (
         (mean, found.cumulants[0], found.errors[0], found.exact.cumulants[0]),

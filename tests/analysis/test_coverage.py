@@ -115,14 +115,14 @@ def test_zero_of_the_entropy_production():
         run = SimpleNamespace(factor=(1.0, "s"), fine=theory)
         run.ensemble = js.simulate(model, times, 4000, start, seed, "moments", workers=1)
         averages = js.thermo.of_averages(run.ensemble)
-        told = _zero_crossing(run, sigma(theory.counts), averages)[-1]
-        return near(*map(float, re.search(r"at (\S+) ± (\S+) s", told).groups()), zero)
+        printed = _zero_crossing(run, sigma(theory.counts), averages)[-1]
+        return near(*map(float, re.search(r"at (\S+) ± (\S+) s", printed).groups()), zero)
 
     check(measure)
 
 
 def test_spectra_and_correlation_times():
-    """400 trajectories at rest: periodogram and integral of the exact autocovariance of m."""
+    """400 stationary trajectories: periodogram and integral of the exact autocovariance of m."""
     times, fine = np.linspace(2, 6, 41), np.linspace(0, 8, 4001)
     law = js.stationary(HOHLRAUM, START)
     m = law.states[:, 1]
@@ -226,7 +226,7 @@ def test_dwell_times_at_constant_rates(tls, end):
 
 
 def test_dwell_times_of_systems_that_share_light():
-    """One trajectory: mean number in a state over the mean rate out of it, at rest."""
+    """One trajectory: mean number in a state over the mean rate out of it, in steady state."""
     law = js.stationary(HOHLRAUM, START)
     mean_rates = law.average(HOHLRAUM.table.jump_rates(law.states))
     rates = dict(zip(HOHLRAUM.channels, mean_rates, strict=True))

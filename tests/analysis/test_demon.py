@@ -21,7 +21,7 @@ def start(size=1):
     return {"A": 2 * size, "B": size, "1": 0, "2": 0, "m": size}
 
 
-def test_against_the_exact_law_at_rest():
+def test_against_the_exact_distribution_in_steady_state():
     """Sorted photons and their spread; single scores, |Z| < 4.5."""
     model = loop(0.2)
     law = js.stationary(model, start())
@@ -158,10 +158,10 @@ def test_on_the_command_line(tmp_path, capsys):
     stores = sorted(map(str, folder.glob("*.h5")))
     figure = tmp_path / "figure"
     assert main(["demon", *stores, "--after", "20 us", "--figure", str(figure)]) == 0
-    told = capsys.readouterr()
-    assert "sorting in the steady state, after 20 µs, in closed_waveguide" in told.out
+    printed = capsys.readouterr()
+    assert "sorting in the steady state, after 20 µs, in closed_waveguide" in printed.out
     assert figure.with_suffix(".pdf").stat().st_size > 5000
-    assert told.err == ""
+    assert printed.err == ""
 
 
 @pytest.mark.slow

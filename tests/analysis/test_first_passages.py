@@ -117,10 +117,10 @@ def test_on_the_command_line(tmp_path, capsys):
     assert main(run) == 0
     capsys.readouterr()
     assert main(["first_passages", out, "m >= 6", "N < 20"]) == 0
-    told = capsys.readouterr()
-    assert "waits for m >= 6 and N < 20 in 80 trajectories of hohlraum" in told.out
+    printed = capsys.readouterr()
+    assert "waits for m >= 6 and N < 20 in 80 trajectories of hohlraum" in printed.out
     assert (tmp_path / "out-first_passages.png").stat().st_size > 10_000
-    assert told.err == ""
+    assert printed.err == ""
     assert main(["first_passages", out, "q = 6"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

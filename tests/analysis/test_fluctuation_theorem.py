@@ -112,7 +112,7 @@ def test_relative_variance_of_balanced_systems_is_small(name):
 
 
 def test_too_hot_to_decide():
-    """Far apart temperatures: the average is not told, the slope is."""
+    """Far apart temperatures: the average is not reported, the slope is."""
     ensemble = js.simulate(HOHLRAUM, [3.0], 20_000, js.Thermal({"N": 4.0, "m": 0.1}), 1)
     exact, sample = (js.fluctuation_theorem(ensemble, max_states=k) for k in (20_000, 0))
     for found in (exact, sample):
@@ -271,10 +271,10 @@ def test_on_the_command_line(tmp_path, capsys):
     assert main(run) == 0
     capsys.readouterr()
     assert main(["fluctuation_theorem", out, "--boundary", "none"]) == 0
-    told = capsys.readouterr()
-    assert "fluctuation theorem, 1000 trajectories of hohlraum" in told.out
+    printed = capsys.readouterr()
+    assert "fluctuation theorem, 1000 trajectories of hohlraum" in printed.out
     assert (tmp_path / "out-fluctuation_theorem.png").stat().st_size > 10_000
-    assert told.err == ""
+    assert printed.err == ""
 
 
 def test_the_figure_shows_what_was_measured():

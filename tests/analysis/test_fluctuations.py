@@ -54,7 +54,7 @@ def test_large_counts_keep_their_digits():
     np.testing.assert_allclose(far[1][1:], plain[1][1:], rtol=1e-9)
 
 
-def test_against_the_exact_law():
+def test_against_the_exact_distribution():
     """Cumulants of 40,000 trajectories within 4.5 errors (40 scores, 3e-4), errors small."""
     ensemble = js.simulate(HOHLRAUM, [0.1, 0.3, 1.0, 5.0], 40_000, START, seed=2)
     found = js.fluctuations(ensemble)
@@ -152,11 +152,11 @@ def test_on_the_command_line(tmp_path, capsys):
     assert main(["run", "data/hohlraum.toml", "-o", out, "-n", "200", "-q"]) == 0
     capsys.readouterr()
     assert main(["fluctuations", out]) == 0
-    told = capsys.readouterr()
-    assert "cumulants of 200 trajectories of hohlraum ± standard error" in told.out
-    assert "variances agree with the master equation" in told.out
+    printed = capsys.readouterr()
+    assert "cumulants of 200 trajectories of hohlraum ± standard error" in printed.out
+    assert "variances agree with the master equation" in printed.out
     assert (tmp_path / "out-fluctuations.png").stat().st_size > 10_000
-    assert told.err == ""
+    assert printed.err == ""
 
 
 def test_the_figure_shows_what_was_measured():

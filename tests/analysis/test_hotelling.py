@@ -89,8 +89,8 @@ def test_it_stands_in_the_comparison():
     assert js.compare(js.simulate(large, [1e-7], 50, js.Thermal(1.0), 1)).bias is None
 
 
-@pytest.mark.parametrize(("p_value", "told"), [(0.0101, "agree"), (0.0099, "DISAGREE")])
-def test_verdicts(p_value, told):
+@pytest.mark.parametrize(("p_value", "printed"), [(0.0101, "agree"), (0.0099, "DISAGREE")])
+def test_verdicts(p_value, printed):
     found = JointTest(6, 3, 1.0, p_value)
-    assert found.agrees is (told == "agree")
-    assert f"degrees of freedom): they {told}, p = " in str(found)
+    assert found.agrees is (printed == "agree")
+    assert f"degrees of freedom): they {printed}, p = " in str(found)

@@ -30,7 +30,7 @@ def test_unusual_signs_die_out_with_size():
     assert found.ever[2, 0] < 0.5 * found.ever[0, 0]
     one = runs[1]
     known = np.array([0.1, 0.2, 0.4])[~np.isnan(one.opposite)]
-    assert 0 < len(known) < 3  # at rest the average produces nothing
+    assert 0 < len(known) < 3  # in steady state the average produces nothing
     produced = np.diff(js.thermo.internal_production(one.ensemble), axis=1)
     other = (produced * np.sign(one.mean) < -1e-9) & ~np.isnan(one.opposite)
     assert one.duration == pytest.approx((other @ [0.1, 0.2, 0.4]).mean())

@@ -128,8 +128,8 @@ def test_residuals_by_hand():
         assert broken.agrees is False
         assert "DISAGREE" in broken.verdict
         assert "is 9.00 standard errors" in broken.verdict
-    told = str(replace(found, theory=np.full(theory.shape, 0.4321)))
-    assert told.count("0.4321") >= theory.size
+    printed = str(replace(found, theory=np.full(theory.shape, 0.4321)))
+    assert printed.count("0.4321") >= theory.size
     # Nothing has happened yet: what is left of the averages' rounding is compared with nothing.
     idle = js.systems.two_level_mode(1, 0, 1.3, 0.5, 1e-12, 1e-12, 1e-12, f_u=0.5, f_l=0.5, n_b=0.1)
     start = {"u": 1, "l": 0, "photon": 1}

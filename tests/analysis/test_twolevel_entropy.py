@@ -68,10 +68,10 @@ def test_tables_figures_and_commands(tmp_path, capsys, monkeypatch):
     js.simulate(MODE, times, 600, EMPTY, 1, record=record, store="m.h5")
     for command in (["level_thermodynamics", "m.h5", "--after", "10"], ["compare", "m.h5"]):
         assert main(command) == 0
-        told = capsys.readouterr().out
-        assert ".png" in told
-        assert "nan" not in told
-    assert "agree with the density matrix" in told
+        printed = capsys.readouterr().out
+        assert ".png" in printed
+        assert "nan" not in printed
+    assert "agree with the density matrix" in printed
     assert (tmp_path / "m-compare.png").stat().st_size > 20_000
     assert main(["waiting_times", "m.h5", "photon to bath"]) == 0
     assert "exact" in capsys.readouterr().out
@@ -133,9 +133,9 @@ def test_thermodynamics_refusals():
 def test_one_way_reservoirs_say_so():
     model = js.systems.two_level_mode(10, 0, 10, 1, 1, 1, 1, f_u=1.0, f_l=0.0, n_b=0.0)
     run = js.simulate(model, [0, 5.0, 9.0], 200, EMPTY, record=["expect", "jumps"])
-    told = str(js.level_thermodynamics(run, 5.0))
-    assert "nan" not in told
-    assert "A = inf" in told
+    printed = str(js.level_thermodynamics(run, 5.0))
+    assert "nan" not in printed
+    assert "A = inf" in printed
     assert plotting.level_thermodynamics(js.level_thermodynamics(run)).axes
 
 
@@ -174,11 +174,13 @@ def test_coverage_of_flows_and_entropy():
         run = js.simulate(MODE, times, 300, EMPTY, seed, record=["expect", "jumps"], workers=1)
         found = js.level_thermodynamics(run, 16.0)
         state = found.energies["state"]
-        told = [
+        printed = [
             found.particles["u"], found.particles["l"], state["u"], state["l"], state["b"],
             state["sum"], found.entropy["effective"][:, -1] / 24,
         ]  # fmt: skip
-        covered += [abs(v - e) <= 1.96 * error for (v, error), e in zip(told, exact, strict=True)]
+        covered += [
+            abs(v - e) <= 1.96 * error for (v, error), e in zip(printed, exact, strict=True)
+        ]
     assert (covered / 400 >= 0.910).all()
     assert (covered / 400 <= 0.9825).all()
 
@@ -290,7 +292,7 @@ def test_flows_and_entropy_by_hand(light):
 
 
 def bare_arguments(model):
-    """Energies, rates and coupling, in the order of the functions that solve it at rest."""
+    """Energies, rates and coupling, in the order of the functions that solve it in steady state."""
     p = model.parameters
     if model.engine_input.mode:
         return p.E_u, p.E_l, p.omega_cav, p.g, p.gamma_u, p.gamma_l, p.gamma_b
@@ -299,7 +301,7 @@ def bare_arguments(model):
 
 @pytest.mark.parametrize("light", ["mode", "field"])
 def test_figure_of_thermodynamics(light, mode, field):
-    """Slopes at rest, marks, odds of N against -N where A N > 0, limits: numbers and signs."""
+    """Stationary slopes, marks, odds of N against -N where A N > 0, limits: numbers and signs."""
     run = mode if light == "mode" else field
     found = js.level_thermodynamics(run, 10)
     figure = plotting.level_thermodynamics(found)

@@ -30,7 +30,7 @@ def test_the_fluctuation_theorem_of_long_windows(field):
 
 
 def test_exponential_average_of_a_mode(mode):
-    """⟨exp(-AN)⟩ of a window at rest from the tilted dense equation."""
+    """⟨exp(-AN)⟩ of a window in steady state from the tilted dense equation."""
     found = js.level_thermodynamics(mode, 10)
     p, cutoff = MODE.parameters, 4
     total, _ = liouvillian(p, cutoff)
@@ -104,13 +104,13 @@ def test_when_an_exponential_average_is_reported():
         average = q * np.exp(-a) + (1 - q) * np.exp(a)
         return (q * np.exp(a) + (1 - q) * np.exp(-a)) / average**2 - 1
 
-    for wanted, told in ((9.9, True), (10.1, False)):
+    for wanted, printed in ((9.9, True), (10.1, False)):
         a = brentq(lambda a, wanted=wanted: spread(a) - wanted, 0.1, 1.8)
         production = np.full((rows, 1), a)
         production[:unusual] = -a
         value, error = levels_module._exponential(production)
-        assert np.isfinite(value[0]) == np.isfinite(error[0]) == told
-        if told:
+        assert np.isfinite(value[0]) == np.isfinite(error[0]) == printed
+        if printed:
             assert value[0] == pytest.approx(np.exp(-production).mean())
 
 

@@ -13,7 +13,7 @@ from jumpsim.theory.twolevel.waiting_times import waiting_time_distribution
 
 @pytest.mark.slow
 def test_waiting_distributions_by_the_dense_equation():
-    """Survival, density, mean and variance of waits from a start, and after a jump at rest."""
+    """Survival, density, mean and variance of waits from a start, and after a stationary jump."""
     model = js.systems.two_level_mode(**{**MACHINE, "T_b": 3.0, "mu_u": 9.5})
     p, cutoff = model.parameters, 4
     total, _ = liouvillian(p, cutoff)

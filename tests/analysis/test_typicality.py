@@ -228,11 +228,11 @@ def test_on_the_command_line(tmp_path, capsys):
     assert js.open(stores[1]).model.pool("m").size == 400
     capsys.readouterr()
     assert main(["typicality", *stores, "--epsilon", "0.1"]) == 0
-    told = capsys.readouterr()
-    assert "within 0.1 in B: " in told.out
-    assert "open_waveguide × 4" in told.out
+    printed = capsys.readouterr()
+    assert "within 0.1 in B: " in printed.out
+    assert "open_waveguide × 4" in printed.out
     assert (tmp_path / "1-typicality.png").stat().st_size > 10_000
-    assert told.err == ""
+    assert printed.err == ""
     assert main(["typicality", stores[0], "--no-figure"]) == 0
     assert main(["typicality", str(tmp_path / "none.h5")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
@@ -293,13 +293,13 @@ def test_fitted_deviations_and_verdicts():
     np.testing.assert_allclose(found.error[2], spread.std(axis=0, ddof=1) / np.sqrt(200))
     np.testing.assert_allclose(logs[2], spread.mean(axis=0))
     errors = np.array([0.01, 0.01, 0.051])
-    for b, told in ((-0.5195, "typical: decreases"), (-0.4805, "typical: decreases"),
+    for b, printed in ((-0.5195, "typical: decreases"), (-0.4805, "typical: decreases"),
                     (-0.5197, "exponent differs"), (-0.4803, "exponent differs"),
                     (0.5, "exponent differs")):  # fmt: skip
         fit = found.fit.copy()
         fit[1] = b
         verdicts = dataclasses.replace(found, fit=fit, exponent_errors=errors).verdict_by_pool
-        assert verdicts[0].startswith(told)
+        assert verdicts[0].startswith(printed)
         assert verdicts[2] == "undecided: standard error above 0.05; simulate more"
 
 

@@ -13,7 +13,7 @@ AFTER = 4.0
 
 
 def two_baths(left=(2.0, 1.0), right=(0.3, 1.5), size=3):
-    """Two-level systems between two baths that pump at different ratios: a current at rest."""
+    """Two-level systems between two baths that pump at different ratios: a stationary current."""
     channels = []
     for name, (up, down) in (("L", left), ("R", right)):
         channels += [
@@ -95,7 +95,7 @@ def test_conditions():
     assert "'in L' and its reverse must have opposite weights" in one_way.why_not
     without = js.simulate(MODEL, TIMES, 200, {"m": 1}, 1, ["jumps"])
     assert 'run again with record "events"' in js.uncertainty(without, CURRENT, AFTER).why_not
-    # Nothing flows on average: the ratio is not a number that could be told.
+    # Nothing flows on average: the ratio is not a number that could be reported.
     equal = js.simulate(two_baths((1.0, 1.0), (1.0, 1.0)), TIMES, 200, {"m": 1}, 1, ALL)
     none = js.uncertainty(equal, CURRENT, AFTER)
     assert np.isnan(none.kinetic).all()
@@ -117,7 +117,7 @@ def test_refused(arguments, record, ntraj, match):
         js.uncertainty(ensemble, *arguments)
 
 
-def test_a_run_that_is_not_at_rest_is_refused():
+def test_a_run_that_is_not_in_steady_state_is_refused():
     ensemble = js.simulate(two_baths(size=100), TIMES / 12, 100, {"m": 0}, 1, "jumps")
     with pytest.raises(js.InputError, match="the run is not stationary"):
         js.uncertainty(ensemble, CURRENT, 0.0)
@@ -149,10 +149,10 @@ def test_on_the_command_line(tmp_path, capsys):
     assert main(run) == 0
     capsys.readouterr()
     assert main(["uncertainty", out, "emission", "absorption=0.5", "--after", "2 us"]) == 0
-    told = capsys.readouterr()
-    assert "uncertainty of the current +1 emission, +0.5 absorption" in told.out
+    printed = capsys.readouterr()
+    assert "uncertainty of the current +1 emission, +0.5 absorption" in printed.out
     assert (tmp_path / "out-uncertainty.png").stat().st_size > 10_000
-    assert told.err == ""
+    assert printed.err == ""
     with pytest.raises(SystemExit) as caught:
         main(["uncertainty", out, "emission=x", "--after", "2 us"])
     assert caught.value.code == 2

@@ -72,7 +72,7 @@ def test_censoring_does_not_bias():
 
 
 def test_against_the_master_equation():
-    """First events, and waits at rest: 41 points within 4.5 errors, errors small."""
+    """First events, and waits in steady state: 41 points within 4.5 errors, errors small."""
     first = js.simulate(FEW_LEVELS, [3.0], 4000, START, 1, "events")
     rest = js.simulate(FEW_LEVELS, [12.0], 1500, START, 2, "events")
     for found in (
@@ -89,7 +89,7 @@ def test_against_the_master_equation():
         assert "exact" in str(found)
 
 
-def test_the_exact_law_at_rest_needs_a_beginning():
+def test_the_exact_distribution_in_steady_state_needs_a_beginning():
     ensemble = js.simulate(FEW_LEVELS, [2.0], 60, START, 1, "events")
     assert js.waiting_times(ensemble, "emission", following="absorption").exact is None
     assert js.waiting_times(ensemble, "emission", max_states=0).exact is None
@@ -149,9 +149,9 @@ def test_on_the_command_line(tmp_path, capsys):
     capsys.readouterr()
     arguments = ["emission", "--following", "absorption", "--after", "2 us"]
     assert main(["waiting_times", out, *arguments]) == 0
-    told = capsys.readouterr()
-    assert "waits for 'emission' after 'absorption' in 80 trajectories of hohlraum" in told.out
-    assert told.err == ""
+    captured = capsys.readouterr()
+    assert "waits for 'emission' after 'absorption' in 80 trajectories of hohlraum" in captured.out
+    assert captured.err == ""
 
 
 def test_the_other_commands_on_events(tmp_path, capsys):
@@ -159,14 +159,14 @@ def test_the_other_commands_on_events(tmp_path, capsys):
     run = ["run", "data/hohlraum.toml", "-o", out, "-n", "80", "--record", "counts,events", "-q"]
     assert main(run) == 0
     capsys.readouterr()
-    for arguments, told in (
+    for arguments, captured in (
         (["coincidences", out, "emission", "--after", "2 us", "--bins", "3"], "g²"),
         (["distribution", out, "m", "5 us"], "χ² against the master equation: p = "),
         (["telegraph", out, "--row", "3"], "flips of 20 two-level systems 'm'"),
     ):
         assert main(arguments) == 0
         printed = capsys.readouterr()
-        assert told in printed.out
+        assert captured in printed.out
         assert printed.err == ""
     more = ["--after", "2 us", "--bins", "3", "--longest", "0.6 us"]
     assert main(["coincidences", out, "emission", "absorption", *more]) == 0

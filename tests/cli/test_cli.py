@@ -171,11 +171,11 @@ def test_bad_parameter_files(tmp_path, capsys, case):
     path = tmp_path / "bad.toml"
     path.write_text(text, encoding="latin-1" if case == "binary" else "utf-8")
     assert main(["run", str(path), "-o", str(tmp_path / "out.h5")]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert message in told.err
-    assert told.err.startswith(f"jumpsim run: {path}: ")
-    assert told.err.count("\n") == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert message in printed.err
+    assert printed.err.startswith(f"jumpsim run: {path}: ")
+    assert printed.err.count("\n") == 1
     assert [p.name for p in tmp_path.iterdir()] == ["bad.toml"]
 
 
@@ -203,10 +203,10 @@ def test_bad_options(folder, capsys, arguments, message):
         status = main(["run", str(folder / "spec.toml"), "-o", str(folder / "o.h5"), *arguments])
     except SystemExit as stop:  # argparse's way
         status = stop.code
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     assert status == 2
-    assert message in told.err
-    assert told.err.count("\n") == 1
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
     assert [p.name for p in folder.iterdir()] == ["spec.toml"]
 
 
@@ -230,10 +230,10 @@ def test_bad_outputs(folder, output, message):
 
 def test_missing_files(folder):
     for command in (["run", "no.toml", "-o", "o.h5"], ["info", "no.h5"], ["compare", "no.h5"]):
-        told = jumpsim(*command, cwd=folder)
-        assert told.returncode == 2
-        assert told.stderr.count("\n") == 1
-        assert command[1] in told.stderr
+        printed = jumpsim(*command, cwd=folder)
+        assert printed.returncode == 2
+        assert printed.stderr.count("\n") == 1
+        assert command[1] in printed.stderr
 
 
 def test_compare_refuses_what_cannot_be_compared(folder):
@@ -242,14 +242,16 @@ def test_compare_refuses_what_cannot_be_compared(folder):
         (5, "events", "averages need counts or moments"),
     ):
         jumpsim("run", "spec.toml", "-o", f"{record}.h5", "-n", n, "--record", record, cwd=folder)
-        told = jumpsim("compare", f"{record}.h5", cwd=folder)
-        assert told.returncode == 2
-        assert message in told.stderr
+        printed = jumpsim("compare", f"{record}.h5", cwd=folder)
+        assert printed.returncode == 2
+        assert message in printed.stderr
 
 
 def test_a_terminal_without_greek_letters(folder):
-    told = jumpsim("run", "spec.toml", "-o", "o.h5", "-n", 3, cwd=folder, PYTHONIOENCODING="ascii")
-    assert (told.returncode, told.stderr) == (0, "")
+    printed = jumpsim(
+        "run", "spec.toml", "-o", "o.h5", "-n", 3, cwd=folder, PYTHONIOENCODING="ascii"
+    )
+    assert (printed.returncode, printed.stderr) == (0, "")
 
 
 def swallow_and_wait(number):
@@ -352,13 +354,13 @@ def test_bars_while_reading(folder, capsys, monkeypatch, show, slabs):
         capsys.readouterr()
         for _ in ensemble.slabs("counts"):
             time.sleep(seconds)
-        told = capsys.readouterr().err
-        assert ("reading counts" in told) is bool(show and seconds)
+        printed = capsys.readouterr().err
+        assert ("reading counts" in printed) is bool(show and seconds)
         if show and seconds:
-            assert "3.00/3.00" in told
-            assert not told.split("\r")[-2].strip()  # nothing is left of it
+            assert "3.00/3.00" in printed
+            assert not printed.split("\r")[-2].strip()  # nothing is left of it
         for _ in ensemble.event_slabs():
             time.sleep(seconds)
-        told = capsys.readouterr().err
-        assert ("reading events" in told) is bool(show and seconds)
-        assert not (show and seconds) or "3.00/3.00" in told
+        printed = capsys.readouterr().err
+        assert ("reading events" in printed) is bool(show and seconds)
+        assert not (show and seconds) or "3.00/3.00" in printed

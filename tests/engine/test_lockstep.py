@@ -324,9 +324,9 @@ def test_many_processes_start_at_once(tmp_path):
             )
             for _ in range(6)
         ]
-        told = [p.communicate(timeout=300) for p in started]
-        assert all(error == "" for _, error in told)
-        assert len({out for out, _ in told}) == 1
+        printed = [p.communicate(timeout=300) for p in started]
+        assert all(error == "" for _, error in printed)
+        assert len({out for out, _ in printed}) == 1
 
 
 @pytest.mark.slow
@@ -337,11 +337,11 @@ def test_bits_are_those_of_any_processor(processor, tmp_path):
         **os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_CPU_NAME": processor,
         "NUMBA_CPU_FEATURES": "",
     }  # fmt: skip
-    told = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-c", START], env=environment, capture_output=True, text=True, timeout=300
     )
     here = subprocess.run(
         [sys.executable, "-c", START], capture_output=True, text=True, timeout=300
     )
-    assert told.stderr == here.stderr == ""
-    assert told.stdout == here.stdout
+    assert printed.stderr == here.stderr == ""
+    assert printed.stdout == here.stdout

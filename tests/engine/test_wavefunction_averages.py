@@ -123,7 +123,7 @@ def test_photon_numbers_and_channel_counts():
 
 
 def test_waiting_times_between_photons():
-    """From one photon given to the bath to the next, at rest: the law of the density matrix."""
+    """From one photon given to the bath to the next: distribution of the density matrix."""
     model, cutoff = mode_model(n_b=0.05, f_l=0.1, g=1.5), 4
     run = wave([0.0, 60.0], 4000, seed=11, model=model, record="events")
     waits = []

@@ -114,9 +114,9 @@ def test_read_only_never_simulates(stores, tmp_path, monkeypatch, capsys):
     assert (tmp_path / "fig3.png").exists()
     assert "fig3: occupations of A and B at long times" in capsys.readouterr().out
     assert main([*command, "--stores", str(tmp_path)]) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert "open_waveguide_long.h5: does not exist; make it by: jumpsim run" in told
+    captured = capsys.readouterr().err
+    assert captured.count("\n") == 1
+    assert "open_waveguide_long.h5: does not exist; make it by: jumpsim run" in captured
 
 
 def test_number_of_trajectories_on_the_command_line(tmp_path, capsys):
@@ -136,8 +136,11 @@ def test_drawing_again_computes_nothing(stores, monkeypatch):
 
 def test_refused(tmp_path, capsys):
     assert main(["figures", "fig6", "-o", str(tmp_path), "--stores", str(tmp_path)]) == 2
-    told = capsys.readouterr().err
-    assert "unknown figure 'fig6'; did you mean 'fig5'?" in told or "unknown figure 'fig6'" in told
+    captured = capsys.readouterr().err
+    assert (
+        "unknown figure 'fig6'; did you mean 'fig5'?" in captured
+        or "unknown figure 'fig6'" in captured
+    )
     empty = tmp_path / "empty"
     empty.mkdir()
     command = ["figures", "fig4", "--data", str(empty), "--stores", str(tmp_path)]

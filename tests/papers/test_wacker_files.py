@@ -58,10 +58,10 @@ def test_bad_parameter_files(case, tmp_path, capsys):
     path.write_text(path.read_text().replace(old, new))
     command = ["figures", name, "--data", str(tmp_path), "-o", str(tmp_path)]
     assert main([*command, "--stores", str(tmp_path)]) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert f"{path}: " in told
-    assert message in told
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert f"{path}: " in printed
+    assert message in printed
     assert not list(tmp_path.glob("*.png"))
 
 
@@ -76,9 +76,9 @@ def test_a_table_that_may_stand_several_times(tmp_path):
         ("cases = 3", "`cases` must be one or more tables [[cases]]"),
         ("[cases]\nT = 1", "`cases` must be one or more tables [[cases]]"),
     ):
-        with pytest.raises(js.InputError) as told:
+        with pytest.raises(js.InputError) as printed:
             given(text)
-        assert message in str(told.value)
+        assert message in str(printed.value)
     assert given("[[cases]]\nT = 1\n[[cases]]\nT = 2")["cases"] == [{"T": 1}, {"T": 2}]
 
 
@@ -87,9 +87,9 @@ def test_a_missing_file_and_a_missing_name(tmp_path, capsys):
     assert main(["figures", "pulling", *command]) == 2
     assert "levels/pulling.toml: cannot be read (No such file" in capsys.readouterr().err
     assert main(["figures", "puling", *command]) == 2
-    told = capsys.readouterr().err
-    assert "unknown figure 'puling'; did you mean 'pulling'?" in told
-    assert "fig4" in told
+    printed = capsys.readouterr().err
+    assert "unknown figure 'puling'; did you mean 'pulling'?" in printed
+    assert "fig4" in printed
 
 
 def test_every_figure_has_its_file_and_its_script(tmp_path, capsys):
@@ -127,8 +127,8 @@ def test_no_name_draws_every_figure(tmp_path, monkeypatch):
     one = {"bloch_gain": wacker.FIGURES["bloch_gain"]}
     monkeypatch.setattr(wacker, "FIGURES", one)
     monkeypatch.setattr(braak_mannhart, "FIGURES", {})
-    told = list(braak_mannhart.draw_figures([], ROOT / "data", tmp_path, tmp_path))
-    assert told[0].startswith("bloch_gain: ")
+    printed = list(braak_mannhart.draw_figures([], ROOT / "data", tmp_path, tmp_path))
+    assert printed[0].startswith("bloch_gain: ")
     assert (tmp_path / "bloch_gain.png").exists()
 
 

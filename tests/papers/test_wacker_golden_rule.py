@@ -69,7 +69,7 @@ def test_errors_of_one_golden_rule():
     assert golden_rule._errors(1e-7, delta, SET) is None
 
 
-def test_golden_rule_at_rest(tmp_path):
+def test_golden_rule_in_steady_state(tmp_path):
     """Points and limits as drawn, and the largest errors of each range as reported."""
     tables, (left, middle, _), findings = drawn(tmp_path, "golden_rule", random__sets=120)
     found = golden_rule.compare(tables["random"])
@@ -107,10 +107,10 @@ def test_a_limit_that_is_not_met_is_reported():
     s, small, large = np.array([0.001, 0.05, 3.0]), np.full(3, 1e-5), np.array([2e-3, 5e-3, 0.05])
     for R, n in ((large, small), (small, large)):
         found = golden_rule.Comparison(s, R, n, large, np.array([0.9, 0.1, 0.9]), 4)
-        told = golden_rule._error_summary(found)
-        assert ["NOT MET" in text for text in told] == [True, False, True, False]
-        assert told[1].endswith("emitted photons undecided")
-        assert told[3] == "omitted: 4 sets without flow"
+        printed = golden_rule._error_summary(found)
+        assert ["NOT MET" in text for text in printed] == [True, False, True, False]
+        assert printed[1].endswith("emitted photons undecided")
+        assert printed[3] == "omitted: 4 sets without flow"
 
 
 def test_transient_of_both(tmp_path):

@@ -171,9 +171,9 @@ def test_a_run_that_ended_early_says_so_at_the_top(tmp_path):
     reason = "target_sem reached with 9 trajectories: largest standard error 0.3"
     outcome = Outcome.from_text(reason)
     hdf5_layout.write(tmp_path / "a.h5", made, [(0, 9, run_block(made, 0, 9)[0], 0)], outcome)
-    told = top(Page(js.report(tmp_path / "a.h5")))
-    assert f"Ended early: The run ended for another reason: {reason}." in told
-    assert "not complete" not in told
+    printed = top(Page(js.report(tmp_path / "a.h5")))
+    assert f"Ended early: The run ended for another reason: {reason}." in printed
+    assert "not complete" not in printed
 
 
 @pytest.mark.usefixtures("bare")
@@ -186,13 +186,13 @@ def test_damaged_blocks_are_named_at_the_top(tmp_path):
     (folder / "traj-000000000090-000000000099.h5.damaged").touch()
     (tmp_path / "run.h5.damaged2").touch()
     with pytest.warns(js.StoreWarning, match="It is left out"):
-        told = top(Page(js.report(tmp_path / "run.h5")))
-    assert "This run is not complete: damaged, partial, moved, set aside" in told
-    assert f"Damaged: {first}" in told
-    assert f"Moved: {moved} contains the trajectories 40 ... 59" in told
-    assert "20 of 100 trajectories are complete; missing are 0 ... 39, 60 ... 99" in told
-    assert "000000000099.h5.damaged is damaged" in told
-    assert "run.h5.damaged2 is damaged" in told
+        printed = top(Page(js.report(tmp_path / "run.h5")))
+    assert "This run is not complete: damaged, partial, moved, set aside" in printed
+    assert f"Damaged: {first}" in printed
+    assert f"Moved: {moved} contains the trajectories 40 ... 59" in printed
+    assert "20 of 100 trajectories are complete; missing are 0 ... 39, 60 ... 99" in printed
+    assert "000000000099.h5.damaged is damaged" in printed
+    assert "run.h5.damaged2 is damaged" in printed
 
 
 def test_a_store_whose_numbers_were_changed_still_has_a_page(tmp_path):
@@ -233,19 +233,19 @@ def test_what_cannot_be_answered_is_named(tmp_path, ntraj, record, shown, refuse
         body = parsed.source.split(f'id="{section.anchor}"')[1].split("</section>")[0]
         assert ("<img " in body) == (section.heading in shown), section.heading
         if section.heading in refused:
-            told = re.search(r'class="verdict">Not shown: (.*?)</p>', body)[1]
-            assert markup.text(refused[section.heading]) in told
+            printed = re.search(r'class="verdict">Not shown: (.*?)</p>', body)[1]
+            assert markup.text(refused[section.heading]) in printed
     assert "Traceback" not in parsed.source
 
 
-def test_correlations_are_shown_of_a_run_at_rest_alone(tmp_path, monkeypatch):
+def test_correlations_are_shown_of_a_run_in_steady_state_alone(tmp_path, monkeypatch):
     asked = [s for s in sections.SECTIONS if s.heading == "Correlations"]
     monkeypatch.setattr(page, "SECTIONS", asked)
     run(tmp_path / "falling.h5", 40)  # too few to see it in their averages
-    told = Page(js.report(tmp_path / "falling.h5")).text
+    printed = Page(js.report(tmp_path / "falling.h5")).text
     assert (
         "Not shown: the later half of the run is not stationary: by the rate equations, A changes"
-        in told
+        in printed
     )
     store = tmp_path / "run.h5"
     js.simulate(js.systems.hohlraum(3, 2, "5 MHz"), TIMES, 40, [3, 0], seed=1, store=store)
@@ -258,9 +258,9 @@ def test_correlations_are_shown_of_a_run_at_rest_alone(tmp_path, monkeypatch):
 def test_a_run_without_trajectories_is_refused(tmp_path, capsys):
     WritableStore(tmp_path / "run.h5", plan()).begin(100)
     assert main(["report", str(tmp_path / "run.h5")]) == 2
-    told = capsys.readouterr()
-    assert "run.h5: there is no intact trajectory for a report (100 are wanted)" in told.err
-    assert (told.out, told.err.count("\n")) == ("", 1)
+    printed = capsys.readouterr()
+    assert "run.h5: there is no intact trajectory for a report (100 are wanted)" in printed.err
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert not (tmp_path / "run-report.html").exists()
 
 
@@ -286,9 +286,9 @@ def test_a_page_never_takes_the_place_of_something_else(tmp_path, capsys):
         ("/dev/null", "is not a page"),
     ):
         assert main(["report", str(tmp_path / "run.h5"), "-o", str(tmp_path / name)]) == 2
-        told = capsys.readouterr()
-        assert text in told.err
-        assert (told.out, told.err.count("\n")) == ("", 1), name
+        printed = capsys.readouterr()
+        assert text in printed.err
+        assert (printed.out, printed.err.count("\n")) == ("", 1), name
         assert files() == before
 
 
@@ -318,12 +318,12 @@ def test_pictures_stay_within_their_room(tmp_path, monkeypatch):
     assert "The figure is omitted to limit the size of this page" in parsed.text
 
 
-def test_progress_is_told_when_asked(tmp_path, capsys):
+def test_progress_is_reported_when_asked(tmp_path, capsys):
     run(tmp_path / "run.h5", 3, ["counts"])
     js.report(tmp_path / "run.h5", progress=True)
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     for number, section in enumerate(sections.SECTIONS, 1):
-        assert f"{number} of {len(sections.SECTIONS)}: {section.heading.lower()}" in told
+        assert f"{number} of {len(sections.SECTIONS)}: {section.heading.lower()}" in printed
 
 
 def test_the_script_is_the_same_command(tmp_path):

@@ -60,9 +60,9 @@ def test_a_cluster_gives_the_same_file(two, folder, reference):
 
 def test_errors_of_trajectories_come_back(two, folder, capsys):
     assert run(two.address, "--max-events", "3") == 2
-    told = capsys.readouterr().err
-    assert_one_line(told)
-    assert "more events than `max_events` = 3" in told
+    printed = capsys.readouterr().err
+    assert_one_line(printed)
+    assert "more events than `max_events` = 3" in printed
     assert not (folder / "out.h5").exists()
 
 
@@ -111,9 +111,9 @@ def test_a_scheduler_that_is_not_there(folder, capsys, monkeypatch):
         }.items():
             began = time.monotonic()
             assert run(address) == 2
-            told = capsys.readouterr().err
-            assert_one_line(told)
-            assert text in told
+            printed = capsys.readouterr().err
+            assert_one_line(printed)
+            assert text in printed
             assert time.monotonic() - began < 10
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert run("tcp://127.0.0.1:9") == 2
@@ -139,10 +139,10 @@ def process(out, *more):
 def end(run, seconds=90):
     """Exit status and stderr; a hang is a failure."""
     try:
-        _, told = run.communicate(timeout=seconds)
+        _, printed = run.communicate(timeout=seconds)
     finally:
         run.kill()
-    return run.returncode, told
+    return run.returncode, printed
 
 
 @contextlib.contextmanager
@@ -204,13 +204,13 @@ def test_a_killed_scheduler_ends_the_run_in_order(shared, folder, long_reference
         there.kill(there.scheduler)
         before = acknowledged(folder)
         began = time.monotonic()
-        status, told = end(run)
+        status, printed = end(run)
         print(f"{time.monotonic() - began:.1f} s to the end")
-        assert status == 75, told
-        assert_one_line(told)
+        assert status == 75, printed
+        assert_one_line(printed)
         lost = f"the connection to the scheduler at {there.address} is lost"
-        assert f"{lost}; complete trajectories are in out.h5" in told
-        assert "run the same command again" in told
+        assert f"{lost}; complete trajectories are in out.h5" in printed
+        assert "run the same command again" in printed
     resumed(folder, before, long_reference)
 
 
@@ -232,14 +232,14 @@ def test_a_driver_that_is_ended(number, shared, folder, long_reference):
         before = acknowledged(folder)
         run.send_signal(number)
         began = time.monotonic()
-        status, told = end(run, 20)
+        status, printed = end(run, 20)
         assert time.monotonic() - began < 5
         if number == signal.SIGKILL:
             assert status == -number
         else:
             assert status == 75
-            assert_one_line(told)
-            assert "interrupted; complete trajectories are in out.h5" in told
+            assert_one_line(printed)
+            assert "interrupted; complete trajectories are in out.h5" in printed
         if shared:
             time.sleep(1)  # a worker may still be at its last block
         resumed(folder, before, long_reference)
@@ -267,10 +267,10 @@ def test_workers_with_other_software(what, folder, capsys):
         expected = "a worker cannot load this jumpsim (No module named 'jumpsim')"
     with Cluster(folder, 1, PYTHONPATH=str(other)) as there:
         assert run(there.address) == 2
-    told = capsys.readouterr().err
-    assert_one_line(told)
-    assert expected in told
-    assert "install the same version" in told
+    printed = capsys.readouterr().err
+    assert_one_line(printed)
+    assert expected in printed
+    assert "install the same version" in printed
 
 
 @pytest.mark.slow
@@ -282,9 +282,9 @@ def test_a_folder_that_is_not_shared(folder, capsys):
         pytest.skip("no mount in a namespace")
     with Cluster(folder, 1, before) as there:
         assert run(there.address, "--shared-folder", out=str(hidden / "out.h5")) == 2
-        told = capsys.readouterr().err
-        assert_one_line(told)
-        assert "is not shared: a worker (process" in told
+        printed = capsys.readouterr().err
+        assert_one_line(printed)
+        assert "is not shared: a worker (process" in printed
         assert run(there.address, out=str(hidden / "out.h5")) == 0
     with warnings.catch_warnings():
         warnings.simplefilter("error")

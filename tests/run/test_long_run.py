@@ -150,18 +150,18 @@ def test_killed_it_goes_on(number, tmp_path):
         time.sleep(1.5 + rng.uniform(0, 0.5))
         before = len(js.open_long(tmp_path / "a.h5"))
         child.send_signal(number)
-        _, told = child.communicate(timeout=20)
+        _, printed = child.communicate(timeout=20)
         statuses.add(child.returncode)
         assert len(js.open_long(tmp_path / "a.h5")) >= before > 0
-        assert "Traceback" not in told
-        assert number == signal.SIGKILL or "run the same command again" in told
+        assert "Traceback" not in printed
+        assert number == signal.SIGKILL or "run the same command again" in printed
     assert statuses == {-9 if number == signal.SIGKILL else 75}
     held = js.open_long(tmp_path / "a.h5")
     whole = js.long_run(LARGER_HOHLRAUM, js.Thermal(1.0), 2.0, len(held), 50, seed=4)
     equal(held, whole)
 
 
-def test_the_law_at_rest_is_found():
+def test_the_distribution_in_steady_state_is_found():
     """Twelve scores with |Z| < 4.5: false alarm 1e-4."""
     run = js.long_run(TURNOVER, {"X": 15}, 20.0, 400, 200, seed=1, warmup=10.0)
     assert abs(run.mean()[0] - 15) < 4.5 * run.sem()[0] < 0.5
@@ -242,10 +242,10 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("given", "told"), BAD)
-def test_bad_input(given, told):
+@pytest.mark.parametrize(("given", "printed"), BAD)
+def test_bad_input(given, printed):
     good = {"model": LARGER_HOHLRAUM, "initial": START, "block": 1.0, "blocks": 3}
-    with pytest.raises(js.InputError, match=told) as caught:
+    with pytest.raises(js.InputError, match=printed) as caught:
         js.long_run(**good | given)
     assert "\n" not in str(caught.value)
 
@@ -314,10 +314,10 @@ def test_on_the_command_line(tmp_path, capsys, monkeypatch):
     written(tmp_path, SPEC)
     given = ["long", "spec.toml", "-o", "a.h5", "--block", "2 s", "--blocks", "30", "-q"]
     assert main([*given, "--samples", "20", "--warmup", "1 s"]) == 0
-    told = capsys.readouterr().out
-    assert "seed 4, trajectory 0" in told
-    assert "master equation" in told
-    assert "figure: a.png, a.pdf" in told
+    printed = capsys.readouterr().out
+    assert "seed 4, trajectory 0" in printed
+    assert "master equation" in printed
+    assert "figure: a.png, a.pdf" in printed
     assert main(["info", "a.h5"]) == 0
     assert "command" in capsys.readouterr().out
     assert main([*given, "--samples", "21", "--warmup", "1 s"]) == 2

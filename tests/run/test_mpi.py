@@ -55,13 +55,13 @@ def mpiexec(ranks, *arguments, program=("-m", "jumpsim", "run", "spec.toml", "-o
 def end(job, seconds=90):
     """Exit status, and what jumpsim itself said; a hang is a failure."""
     try:
-        _, told = job.communicate(timeout=seconds)
+        _, printed = job.communicate(timeout=seconds)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(job.pid, signal.SIGKILL)
-    assert "Traceback" not in told
-    assert "finalize" not in told  # what mpiexec says of ranks that just vanish
-    said = [line for line in told.splitlines(keepends=True) if line.startswith("jumpsim")]
+    assert "Traceback" not in printed
+    assert "finalize" not in printed  # what mpiexec says of ranks that just vanish
+    said = [line for line in printed.splitlines(keepends=True) if line.startswith("jumpsim")]
     return job.returncode, "".join(said)
 
 
@@ -91,18 +91,18 @@ def test_the_library_takes_a_pool_of_ranks(folder, reference):
 def test_what_cannot_be_run(folder):
     (folder / "bad.toml").write_text(SPEC.replace("tls = 100", "tls = -1"))
     program = ("-m", "jumpsim", "run", "bad.toml", "-o", "out.h5", "--mpi")
-    status, told = end(mpiexec(3, program=program))
+    status, printed = end(mpiexec(3, program=program))
     assert status == 2
-    assert_one_line(told)  # and not one for each rank
-    assert "`tls` must be a whole number" in told
-    status, told = end(mpiexec(1, "--mpi"))
+    assert_one_line(printed)  # and not one for each rank
+    assert "`tls` must be a whole number" in printed
+    status, printed = end(mpiexec(1, "--mpi"))
     assert status == 2
-    assert_one_line(told)
-    assert "`--mpi` needs at least two ranks" in told
-    status, told = end(mpiexec(3, "--mpi", "--max-events", "3"))
+    assert_one_line(printed)
+    assert "`--mpi` needs at least two ranks" in printed
+    status, printed = end(mpiexec(3, "--mpi", "--max-events", "3"))
     assert status == 2
-    assert_one_line(told)
-    assert "more events than `max_events` = 3" in told
+    assert_one_line(printed)
+    assert "more events than `max_events` = 3" in printed
     assert not (folder / "out.h5").exists()
 
 
@@ -128,12 +128,12 @@ def test_a_job_that_is_ended_goes_on(what, folder, long_reference):
         os.kill(ranks_of(job)[0 if what == "driver" else -1], signal.SIGKILL)
     elif what != "limit":
         job.send_signal(getattr(signal, what))
-    status, told = end(job, 30)
+    status, printed = end(job, 30)
     assert status != 0
-    assert told.count("\n") <= 1  # not one for each rank
+    assert printed.count("\n") <= 1  # not one for each rank
     if what == "limit":
         assert status == 75
-        assert_one_line(told)
+        assert_one_line(printed)
     left = {p.name: p.read_bytes() for p in blocks_folder(folder / "out.h5").glob("traj-*")}
     assert {name: left.get(name) for name in before} == before
     assert js.open("out.h5").ntraj < 16000

@@ -103,7 +103,7 @@ def test_refusals_name_the_place(tmp_path, text, message):
     assert "\n" not in str(refusal.value)
 
 
-def test_deep_nesting_is_told_in_one_line(tmp_path):
+def test_deep_nesting_is_reported_in_one_line(tmp_path):
     for depth in (100, 300, 600, 2000):
         for place in ("values", "spacing"):
             deep = f"{place} = " + "[" * depth + "]" * depth

@@ -103,7 +103,7 @@ def test_sums_are_exact_however_large(top):
     assert moments.second[0, 0].tolist() == [sum(a * a for a in x), cross]
 
 
-def test_seed_is_drawn_and_told():
+def test_seed_is_drawn_and_reported():
     ensemble = run(seed=None, ntraj=5)
     assert 0 <= ensemble.seed < 2**63
     assert ensemble.seed != run(seed=None, ntraj=5).seed

@@ -192,9 +192,9 @@ def test_an_error_in_a_trajectory_names_the_point(spec, out):
 
 def test_the_bar_shows_points(spec, out, capsys):
     js.run_sweep(spec, out, GRID, progress=True)
-    told = capsys.readouterr().err
-    assert "4/4" in told
-    assert "tls=6, thermal=2.5" in told
+    printed = capsys.readouterr().err
+    assert "4/4" in printed
+    assert "tls=6, thermal=2.5" in printed
     js.run_sweep(spec, out, GRID)  # no terminal
     assert capsys.readouterr().err == ""
 
@@ -226,8 +226,8 @@ def test_the_command(spec, out, monkeypatch, capsys):
     )
     for extra in (["--vary", f"{TLS}=5"], ["--record", "countz"], ["--seed", "8"]):
         assert main(["sweep", *options, *extra]) == 2
-        told = capsys.readouterr()
-        assert (told.out, told.err.count("\n")) == ("", 1)
+        printed = capsys.readouterr()
+        assert (printed.out, printed.err.count("\n")) == ("", 1)
 
 
 def test_a_signal_stops_the_command_in_order(spec, out):
@@ -238,8 +238,8 @@ def test_a_signal_stops_the_command_in_order(spec, out):
     while not any(out.glob(begun)) and process.poll() is None and time.monotonic() < give_up:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert (process.returncode, told.count("\n")) == (75, 1)
-    assert "interrupted; complete trajectories are kept; run the same command again" in told
+    _, printed = process.communicate(timeout=60)
+    assert (process.returncode, printed.count("\n")) == (75, 1)
+    assert "interrupted; complete trajectories are kept; run the same command again" in printed
     assert len(index_of(out)["points"]) == 2
     assert js.open_sweep(out)["ntraj"].values[0] > 0

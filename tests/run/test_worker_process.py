@@ -30,7 +30,7 @@ def test_other_software_is_refused_before_anything_is_unpacked(name, plan):
             run(executor=executor)
 
 
-def test_a_worker_without_this_package_is_told_of():
+def test_a_worker_without_this_package_is_reported():
     missing = ModuleNotFoundError("No module named 'jumpsim'")
     older = AttributeError(
         "Can't get attribute 'simulate_task' on <module 'jumpsim.run.worker_process'>"

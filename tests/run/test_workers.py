@@ -98,7 +98,7 @@ def slow_reference(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("every_block_at_once")
-def test_a_broken_pool_is_told_of_and_the_run_goes_on(tmp_path, slow_reference):
+def test_a_broken_pool_is_reported_and_the_run_goes_on(tmp_path, slow_reference):
     path = tmp_path / "a.h5"
     with spawned() as pool:
         thread = kill_a_worker(lambda: pool, path)
@@ -184,10 +184,10 @@ def test_the_command_tells_of_lost_workers_in_one_line(tmp_path, monkeypatch, ca
         executor = Unruly(lose=cancel_all_after(most // 10))
         monkeypatch.setattr(clusters, "dask_executor", lambda _, there=executor: there)
         assert main(["run", str(spec), "-o", str(out), "-q", "--scheduler", "there"]) == 75
-        told = capsys.readouterr().err
-        assert_one_line(told)
-        assert "were lost 4 times, the last time because it was cancelled" in told
-        assert f"; {kept}; run the same command again to continue" in told
+        printed = capsys.readouterr().err
+        assert_one_line(printed)
+        assert "were lost 4 times, the last time because it was cancelled" in printed
+        assert f"; {kept}; run the same command again to continue" in printed
     assert js.open(out).ntraj == 60
 
 

@@ -136,9 +136,9 @@ def test_compact_waits_for_nobody_and_mixes_nothing(folder, capsys):
     assert run("3/3", "--seed", "8") == 0
     capsys.readouterr()
     assert main(["compact", "out.h5"]) == 2
-    told = capsys.readouterr().err
-    assert_one_line(told)
-    assert "belongs to another run: seed: 8 instead of 7" in told
+    printed = capsys.readouterr().err
+    assert_one_line(printed)
+    assert "belongs to another run: seed: 8 instead of 7" in printed
     assert js.open("out.shard-1-of-3.h5").ntraj == 66
     assert js.open("out.shard-2-of-3.h5").ntraj == 10
     assert main(["compact", "none.h5"]) == 2
@@ -175,9 +175,9 @@ def test_a_finished_file_of_another_run_or_record_is_refused(folder, capsys):
         ),
     ):
         assert run("1/2", option) == 2
-        told = capsys.readouterr().err
-        assert_one_line(told)
-        assert text in told
+        printed = capsys.readouterr().err
+        assert_one_line(printed)
+        assert text in printed
     assert sorted(file.name for file in folder.iterdir()) == ["out.h5", "spec.toml"]
 
 
@@ -212,9 +212,9 @@ def test_more_shards_than_trajectories():
 )
 def test_bad_shards(text, folder, capsys):
     assert main(["run", "spec.toml", "-o", "out.h5", f"--shard={text}"]) == 2
-    told = capsys.readouterr().err
-    assert_one_line(told)
-    assert f"such as 3/7 for the third of seven, but is {text!r}" in told
+    printed = capsys.readouterr().err
+    assert_one_line(printed)
+    assert f"such as 3/7 for the third of seven, but is {text!r}" in printed
     assert [file.name for file in folder.iterdir()] == ["spec.toml"]
 
 

@@ -272,7 +272,7 @@ def test_adding_to_a_record_finds_a_stored_number_that_is_wrong(tmp_path, run, p
     assert path.read_bytes() == before
 
 
-def test_a_second_writer_is_told(tmp_path, run, plan):
+def test_a_second_writer_is_reported(tmp_path, run, plan):
     run(tmp_path / "a.h5")
     plan = dataclasses.replace(plan, record=("counts",))
     first = WritableStore(tmp_path / "a.h5", plan)

@@ -324,20 +324,21 @@ def test_foreign_files_are_refused_and_left_alone(tmp_path, waveguide, microseco
 
 
 @pytest.mark.parametrize(
-    ("step", "told"), [(1, "newer than this jumpsim"), (-1, "is older than this jumpsim can read")]
+    ("step", "printed"),
+    [(1, "newer than this jumpsim"), (-1, "is older than this jumpsim can read")],
 )
-def test_another_format_is_refused_and_left_alone(step, told, reference, plan):
+def test_another_format_is_refused_and_left_alone(step, printed, reference, plan):
     with h5py.File(reference, "r+") as file:
         file.attrs["format_version"] = hdf5_layout.FORMAT_VERSION + step
     before = reference.read_bytes()
-    with pytest.raises(js.StoreError, match=told):
+    with pytest.raises(js.StoreError, match=printed):
         js.open(reference)
-    with pytest.raises(js.StoreError, match=told):
+    with pytest.raises(js.StoreError, match=printed):
         WritableStore(reference, plan)
     assert reference.read_bytes() == before
 
 
-def test_a_full_disk_is_told_and_costs_no_earlier_block(tmp_path, plan, monkeypatch):
+def test_a_full_disk_is_reported_and_costs_no_earlier_block(tmp_path, plan, monkeypatch):
     store = WritableStore(tmp_path / "s.h5", plan)
     store.write([run_block(plan, 0, 3)[0]])
 

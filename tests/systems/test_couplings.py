@@ -88,7 +88,7 @@ def test_premises_that_hold():
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "printed"),
     [
         ({"gamma_0": 2e4}, "γ_0/γ_dec = 2"),
         ({"gamma_tilde": (1e7, 1)}, "γ̃_2/γ̃_12 = inf"),
@@ -96,7 +96,7 @@ def test_premises_that_hold():
         ({"gamma_tilde": [(1e7, 0)] * 2, "gamma_tilde_wg": [(1e7, 0), (2e7, 0)]}, r"\(group 2\)"),
     ],
 )
-def test_broken_identities(change, told):
+def test_broken_identities(change, printed):
     rates = {
         "gamma_dec": 1e4, "gamma_0": 1e4, "gamma_tilde": (1e7, 0), "gamma_tilde_wg": (1e7, 0),
         "modes": 100, "modes_wg": 100, "gamma_3": 1e4,
@@ -104,7 +104,7 @@ def test_broken_identities(change, told):
     assert validity(**rates).consistent
     found = validity(**{**rates, **change})
     assert not found.consistent
-    with pytest.raises(AssertionError, match=told):
+    with pytest.raises(AssertionError, match=printed):
         raise AssertionError(found)
 
 

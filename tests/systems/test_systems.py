@@ -217,7 +217,7 @@ def test_refused(call, match):
         call()
 
 
-def test_rates_without_couplings_are_told():
+def test_rates_without_couplings_are_reported():
     with pytest.warns(js.PhysicsWarning, match=r"γ_0/γ_dec = 2, γ̃_1/γ̃_11 = 1 differ \(BM 57\)"):
         open_waveguide(**{**PUBLISHED, "gamma_0": "20 kHz"})
     with pytest.warns(js.PhysicsWarning, match="γ_3/γ_0 = 1, 𝒩/𝒩' = 2 differ"):
@@ -228,6 +228,6 @@ def test_rates_without_couplings_are_told():
 
 
 @pytest.mark.filterwarnings("error")
-def test_the_published_parameters_are_told_nothing():
+def test_the_published_parameters_are_not_warned_about():
     open_waveguide(**PUBLISHED)
     closed_waveguide(**PUBLISHED, modes_wg=100, gamma_3="10 kHz")

@@ -54,7 +54,7 @@ def plain_generator(model, space):
     return jumps, jumps.sum(0) - np.diag(jumps.sum((0, 1)))
 
 
-def test_waits_between_events_at_rest():
+def test_waits_between_events_in_steady_state():
     model = s.hohlraum(4, 2.5, 1.0)
     law = js.stationary(model, (5, 1))
     jumps, generator = plain_generator(model, law.states)
@@ -72,8 +72,8 @@ def test_waits_between_events_at_rest():
     assert found.variance == pytest.approx(2 * (inverse @ inverse @ after).sum() - mean**2)
 
 
-def test_mean_wait_at_rest_is_one_over_the_rate():
-    # Renewal: between events of one channel at rest, mean wait = 1 / rate.
+def test_mean_wait_in_steady_state_is_one_over_the_rate():
+    # Renewal: between events of one channel in steady state, mean wait = 1 / rate.
     model = s.closed_waveguide(3, 2.5, 2, 0.5, 0.4, 0.3, (1.5, 0.0), (1.0, 0.0))
     law = js.stationary(model, (2, 1, 1, 0, 1))
     for name in ("absorb A via 1", "2→A", "emit 1"):

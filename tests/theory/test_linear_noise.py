@@ -118,7 +118,7 @@ def test_bias_of_the_rate_equations_is_of_order_one():
         assert abs(bias[2]) < 1e-3
 
 
-def test_hohlraum_at_rest():
+def test_hohlraum_in_steady_state():
     """Variance from the curvature of ln C(M, m) C(E-m+𝒩-1, E-m) at its maximum."""
     model = s.hohlraum(200, 100, 1e6)
     found = js.stationary_noise(model, (100, 50))
@@ -134,7 +134,7 @@ def test_hohlraum_at_rest():
 
 
 def test_totals_that_vary_between_starts_stay():
-    """From equilibrium the covariance of independent pools is at rest, exactly."""
+    """From equilibrium the covariance of independent pools is in steady state, exactly."""
     model = s.hohlraum(40, 30, 1e6)
     start = Thermal(0.8)
     found = js.stationary_noise(model, start)
@@ -179,8 +179,8 @@ def test_spectrum_is_the_transform_of_the_correlation():
     np.testing.assert_allclose(matrices, matrices.conj().T)
 
 
-def test_simulated_correlation_at_rest():
-    """Sampled autocovariance of a hohlraum at rest, within 5 errors and 2 %."""
+def test_simulated_correlation_in_steady_state():
+    """Sampled autocovariance of a hohlraum in steady state, within 5 errors and 2 %."""
     model = s.hohlraum(100, 80, 1.0)
     rest = js.stationary_noise(model, (60, 30))
     lags = np.array([0, 0.1, 0.3])

@@ -193,7 +193,7 @@ def test_ends_in_an_absorbing_state_with_its_probability():
     assert law.marginal("Y")[0] == pytest.approx(g**start, rel=1e-9)
 
 
-def test_what_truncation_loses_is_told():
+def test_what_truncation_loses_is_reported():
     model = js.Model([js.Pool.mass_action("X")], [js.Channel("birth", 3.0, {}, {"X": 1})])
     found = js.master_equation(model, [0.5, 2.0], (0,), truncate={"X": 8})
     for k, mean in enumerate((1.5, 6.0)):
@@ -258,7 +258,7 @@ def test_what_is_not_a_model_is_refused(theory):
 
 
 @pytest.mark.parametrize("theory", [js.steady_states, js.stationary_noise, js.stationary, js.audit])
-def test_what_is_not_a_model_is_refused_at_rest(theory):
+def test_what_is_not_a_model_is_refused_in_steady_state(theory):
     with pytest.raises(js.InputError, match=r"`model` must be a jumpsim\.Model, but is str"):
         theory("hohlraum", (1, 1))
 

@@ -137,7 +137,7 @@ def test_the_blocks_are_the_whole_equation():
         np.testing.assert_allclose(found, (upper, lower, n, y), atol=1e-10)
 
 
-def test_identities_at_rest():
+def test_identities_in_steady_state():
     """R by every reservoir, R = α_Q F, effective energies from the flows, energy conservation."""
     for parameters in random_sets(60, 4):
         mode = w.quantised_mode(**parameters)

@@ -68,7 +68,7 @@ def test_what_the_machine_does():
 
 
 def test_golden_rule_where_it_holds():
-    """⟨n⟩ and R at rest within 0.1 % for s < 0.01, and 1 % for s < 0.1: steady laws, no noise."""
+    """Stationary ⟨n⟩ and R within 0.1 % for s < 0.01, and 1 % for s < 0.1: no noise."""
     worst = {0.01: 0.0, 0.1: 0.0}
     for parameters in random_sets(150, 7):
         mode = w.quantised_mode(**parameters)

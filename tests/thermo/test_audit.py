@@ -360,11 +360,11 @@ def test_nothing_that_relaxes():
 
 def test_on_the_command_line(capsys, tmp_path):
     assert main(["audit", "data/open_waveguide.toml", "--until", "1 us"]) == 0
-    told = capsys.readouterr()
-    assert "σ(t) is NEGATIVE from 0 to 0.7512 µs" in told.out
-    assert "k_B up to 1 µs, of which" in told.out
-    assert "Δ = 1.571e+06 /s is NOT much larger than the linewidth 1e+07 /s" in told.out
-    assert told.err == ""
+    captured = capsys.readouterr()
+    assert "σ(t) is NEGATIVE from 0 to 0.7512 µs" in captured.out
+    assert "k_B up to 1 µs, of which" in captured.out
+    assert "Δ = 1.571e+06 /s is NOT much larger than the linewidth 1e+07 /s" in captured.out
+    assert captured.err == ""
     out = tmp_path / "out.h5"
     assert main(["run", "data/hohlraum.toml", "-o", str(out), "-n", "3", "-q"]) == 0
     capsys.readouterr()
