@@ -54,7 +54,7 @@ def test_waiting_distributions_by_the_dense_equation():
 
 
 def test_waiting_after_a_photon_and_from_many():
-    """A photon leaves the coherence behind; from many photons there is room above the start."""
+    """Coherence remains after a photon is emitted; a start with many photons needs more states."""
     model = js.systems.two_level_mode(**{**MACHINE, "g": 0.6 - 0.4j, "T_b": 3.0})
     p, cutoff = model.parameters, 4
     total, _ = liouvillian(p, cutoff)

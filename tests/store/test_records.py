@@ -31,6 +31,16 @@ MODELS = {
 KERNELS = ("counts plain", "counts one by one", "counts lockstep", "expect plain")
 
 
+def test_letters_of_records_are_not_ambiguous():
+    letters = [record.letter for record in records.RECORDS.values()]
+    assert len(set("".join(letters))) == len(letters)
+    names = {paths.block_name(0, 9, record) for record in subsets(records.RECORDS)}
+    assert len(names) == 2 ** len(letters) - 1
+    assert all(paths.BLOCK_NAME.fullmatch(name) for name in names)
+    for wrong in ("-jc", "-cc", "-y", "-"):
+        assert not paths.BLOCK_NAME.fullmatch(f"traj-000000000000-000000000009{wrong}.h5")
+
+
 def subsets(names):
     return list(chain.from_iterable(combinations(names, k) for k in range(1, len(names) + 1)))
 
@@ -244,16 +254,6 @@ def test_a_run_file_of_an_earlier_version_is_read(tmp_path):
     assert json.loads(info.text()) == json.loads(text)
     (tmp_path / "run.json").write_text(text.replace("12", '"many"'))
     assert paths.RunInfo.read(tmp_path) is None
-
-
-def test_letters_of_records_are_not_ambiguous():
-    letters = [record.letter for record in records.RECORDS.values()]
-    assert len(set("".join(letters))) == len(letters)
-    names = {paths.block_name(0, 9, record) for record in subsets(records.RECORDS)}
-    assert len(names) == 2 ** len(letters) - 1
-    assert all(paths.BLOCK_NAME.fullmatch(name) for name in names)
-    for wrong in ("-jc", "-cc", "-y", "-"):
-        assert not paths.BLOCK_NAME.fullmatch(f"traj-000000000000-000000000009{wrong}.h5")
 
 
 @pytest.mark.parametrize("kind", MODELS)
