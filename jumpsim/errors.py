@@ -39,6 +39,10 @@ class PhysicsWarning(UserWarning):
     """The parameters can be simulated, but are outside the range in which the model is valid."""
 
 
+class TruncationWarning(PhysicsWarning):
+    """The largest counts of an exact solution are too low: they exclude states that occur."""
+
+
 class WorkersError(RuntimeError):
     """Worker processes were lost; the results that they returned are kept and can be resumed."""
 

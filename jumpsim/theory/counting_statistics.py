@@ -11,8 +11,6 @@ which are the derivatives of the evolution with the tilted generator at zero cou
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import comb
-from typing import Any
 
 import numpy as np
 
@@ -21,11 +19,14 @@ from ..model.initial import Start, as_initial
 from ..model.model import Model, as_model
 from ..units import as_times
 from ..utils.typing import Array, BoolArray, Times
-from .master_equation import evolve
-from .state_space import MOST_STATES, reachable
-from .stationary import stationary
+from .cost import MOST_SECONDS
+from .evolution import evolve, evolve_moments
+from .state_space import MOST_STATES, StateSpace
+from .stationary import StationaryDistribution, stationary_on
+from .truncation import lost_probability, solve_on_states
 
 _ORDERS = 4  # number of cumulants
+_TOLD = 1e-6  # leak above which it is printed
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +40,14 @@ class CountCumulants:
         Lengths of the time windows in seconds.
     cumulants : ndarray, shape (4, n_windows)
         First to fourth cumulant: of a number, or of a heat in powers of ħΩ.
+    leak : float
+        Estimated probability of the states that `truncate` excludes.
     """
 
     model: Model
     windows: Array
     cumulants: Array
+    leak: float = 0.0
 
     @property
     def fano(self) -> Array:
@@ -56,6 +60,7 @@ class CountCumulants:
         return (
             f"counts in {self.windows[-1]:g} s of {self.model.name}: mean {k1:.6g}, variance "
             f"{k2:.6g}, third cumulant {k3:.6g}, fourth {k4:.6g}"
+            + (f", leak {self.leak:.2g}" if self.leak > _TOLD else "")
         )
 
 
@@ -112,6 +117,7 @@ def count_cumulants(
     from_stationary: bool = False,
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
+    max_seconds: float = MOST_SECONDS,
 ) -> CountCumulants:
     """Exact cumulants of the number of events, or of the heat, in windows of time.
 
@@ -126,7 +132,7 @@ def count_cumulants(
         events), or a weight for each channel.
     from_stationary : bool
         Whether the windows begin in the stationary distribution instead of in the initial state.
-    truncate, max_states
+    truncate, max_states, max_seconds
         As for `master_equation`.
 
     Returns
@@ -150,30 +156,37 @@ def count_cumulants(
     >>> print(js.count_cumulants(source, [10], {"X": 0}, "in", truncate={"X": 40}))
     counts in 10 s of model: mean 30, variance 30, third cumulant 30, fourth 30
     """
-    from scipy import sparse
-
     windows, initial = as_times(windows), as_initial(initial, as_model(model))
     weights = channel_weights(model, counted)
-    if from_stationary:
-        steady = stationary(model, initial, truncate, max_states)
-        space, start = steady.space, steady.probabilities
-    else:
-        space = reachable(model, initial, truncate, max_states)
-        start = space.start
-    source, target, channel, rate = space.edges
-    inside, n = target >= 0, len(space)
-    jumps = [
-        sparse.csc_array(
-            ((rate * weights[channel] ** j)[inside], (target[inside], source[inside])), (n, n)
-        )
-        for j in range(_ORDERS + 1)
-    ]
-    mean = _moments(space.generator, jumps, start, windows, 1)[1]
+
+    def solve(space: StateSpace) -> tuple[CountCumulants, Array]:
+        start, excluded = space.start, np.zeros(len(space.tops))
+        if from_stationary:
+            steady, excluded = stationary_on(space, max_seconds)
+            start = steady.probabilities
+        moments, probabilities = _moments(space, weights, start, windows, max_seconds)
+        excluded = excluded + lost_probability(space, probabilities, start)
+        return CountCumulants(model, windows, moments, float(excluded.sum())), excluded
+
+    return solve_on_states(solve, model, initial, truncate, max_states)
+
+
+def _moments(
+    space: StateSpace, weights: Array, start: Array, windows: Array, max_seconds: float
+) -> tuple[Array, Array]:
+    """Cumulants of the weighted number of events, (4, n_windows), and the probabilities."""
+    transitions = space.transitions()
+    jumps = [space.counted(weights**j) for j in range(1, _ORDERS + 1)]
+    first = evolve_moments(transitions, jumps[:1], start, windows, max_seconds).sum(axis=2)
     # Moments of the deviation from a constant rate, because those of the number itself lose
     # precision by cancellation.
-    mean_rate = mean[-1] / windows[-1] if windows[-1] > 0 else 0.0
-    jumps[1] = jumps[1] - mean_rate * sparse.eye_array(n)
-    _, m1, m2, m3, m4 = _moments(space.generator, jumps, start, windows, _ORDERS)
+    mean_rate = first[1, -1] / first[0, -1] / windows[-1] if windows[-1] > 0 else 0.0
+    from scipy import sparse
+
+    jumps[0] = jumps[0] - mean_rate * sparse.eye_array(len(space))
+    solution = evolve_moments(transitions, jumps, start, windows, max_seconds)
+    restricted = solution.sum(axis=2)
+    _, m1, m2, m3, m4 = restricted / restricted[0]
     cumulants = np.array(
         [
             m1 + mean_rate * windows,
@@ -182,24 +195,7 @@ def count_cumulants(
             m4 - 4 * m3 * m1 - 3 * m2**2 + 12 * m2 * m1**2 - 6 * m1**4,
         ]
     )
-    return CountCumulants(model, windows, cumulants)
-
-
-def _moments(
-    generator: Any, jumps: Sequence[Any], start: Array, windows: Array, orders: int
-) -> Array:
-    """Moments of the weighted number of events up to an order, (orders + 1, n_windows)."""
-    from scipy import sparse
-
-    blocks = [
-        [comb(k, j) * (generator if k == j else jumps[k - j]) if j <= k else None
-         for j in range(orders + 1)]
-        for k in range(orders + 1)
-    ]  # fmt: skip
-    begin = np.concatenate([start, np.zeros(orders * len(start))])
-    solution = evolve(sparse.block_array(blocks, format="csc"), begin, windows)
-    moments = solution.reshape(len(windows), orders + 1, len(start)).sum(axis=2).T
-    return moments / moments[0]
+    return cumulants, solution[0]
 
 
 def coincidence_rate(
@@ -210,6 +206,7 @@ def coincidence_rate(
     second: BoolArray,
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
+    max_seconds: float = MOST_SECONDS,
 ) -> Array:
     """Stationary coincidence function g²(τ), the normalised rate of event pairs.
 
@@ -225,7 +222,7 @@ def coincidence_rate(
         Initial state from which the stationary distribution is approached.
     first, second : ndarray of bool, shape (n_channels,)
         Channels whose events are of the first and of the second kind.
-    truncate, max_states
+    truncate, max_states, max_seconds
         As for `master_equation`.
 
     Returns
@@ -249,19 +246,79 @@ def coincidence_rate(
     [0. 1.]
     """
     lags, initial = as_times(lags), as_initial(initial, as_model(model))
-    steady = stationary(model, initial, truncate, max_states)
+
+    def solve(space: StateSpace) -> tuple[Array, Array]:
+        steady, excluded = stationary_on(space, max_seconds)
+        after, expected = _pairs(steady, first, second)
+        p = evolve(space.transitions(), after, lags, max_seconds)
+        return p @ space.rate_of(second) / expected, excluded + lost_probability(space, p, after)
+
+    return solve_on_states(solve, model, initial, truncate, max_states)
+
+
+def mean_coincidence_rate(
+    model: Model,
+    edges: Times,
+    initial: Start,
+    first: BoolArray,
+    second: BoolArray,
+    truncate: Mapping[str, int] | None = None,
+    max_states: int = MOST_STATES,
+    max_seconds: float = MOST_SECONDS,
+) -> Array:
+    """Stationary coincidence function g²(τ), averaged over bins of the lag τ.
+
+    It is the mean number of events of the second kind in each bin after an event of the first
+    kind, divided by that of independent events. No numerical integration is needed.
+
+    Parameters
+    ----------
+    model : Model
+    edges : array_like of float or str, shape (n_bins + 1,)
+        Limits of the bins in seconds, increasing, ≥ 0.
+    initial, first, second, truncate, max_states, max_seconds
+        As for `coincidence_rate`.
+
+    Returns
+    -------
+    ndarray, shape (n_bins,)
+
+    Raises
+    ------
+    InputError
+        As for `coincidence_rate`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import jumpsim as js
+    >>> model = js.systems.hohlraum(tls=1, modes=1, gamma_tilde=1.0)
+    >>> emission = np.array([True, False])
+    >>> mean_coincidence_rate(model, [0, 1, 10], {"N": 0, "m": 1}, emission, emission).round(4)
+    array([0.6833, 0.9648])
+    """
+    edges, initial = as_times(edges), as_initial(initial, as_model(model))
+
+    def solve(space: StateSpace) -> tuple[Array, Array]:
+        steady, excluded = stationary_on(space, max_seconds)
+        after, expected = _pairs(steady, first, second)
+        jumps = [space.counted(second.astype(float))]
+        p, numbers = evolve_moments(space.transitions(), jumps, after, edges, max_seconds)
+        found = np.diff(numbers.sum(axis=1)) / np.diff(edges) / expected
+        return found, excluded + lost_probability(space, p, after)
+
+    return solve_on_states(solve, model, initial, truncate, max_states)
+
+
+def _pairs(
+    steady: StationaryDistribution, first: BoolArray, second: BoolArray
+) -> tuple[Array, float]:
+    """Rates of the states just after first events, and the rate of pairs of independent events."""
     space = steady.space
-    source, target, channel, rate = space.edges
-    inside = target >= 0
-    after: Any = np.bincount(
-        target[inside & first[channel]],
-        (rate * steady.probabilities[source])[inside & first[channel]],
-        len(space),
-    )
-    flow = np.bincount(source[second[channel]], rate[second[channel]], len(space))
-    expected = after.sum() * (flow @ steady.probabilities)
+    after = np.asarray(space.counted(first.astype(float)) @ steady.probabilities)
+    expected = float(after.sum() * (space.rate_of(second) @ steady.probabilities))
     if not expected > 0:
         raise InputError(
             "the counted events do not occur in the steady state, so that g² is not defined"
         )
-    return evolve(space.generator, after, lags) @ flow / expected
+    return after, expected

@@ -17,8 +17,11 @@ from ..model.microstates import log_states
 from ..model.model import Model, as_model
 from ..units import as_times
 from ..utils.typing import Array, Times
-from .master_equation import evolve
-from .state_space import MOST_STATES, StateSpace, reachable
+from .cost import MOST_SECONDS
+from .evolution import evolve
+from .state_space import MOST_STATES, StateSpace
+from .transitions import Transitions
+from .truncation import lost_probability, solve_on_states
 
 BOUNDARIES = ("start", "distribution", "none")
 _RENAMED = {"law": "distribution"}
@@ -44,6 +47,7 @@ def exponential_average(
     order: int = 1,
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
+    max_seconds: float = MOST_SECONDS,
 ) -> Array:
     """Exact ⟨exp(-kΣ)⟩ of the entropy production of a small system.
 
@@ -60,8 +64,9 @@ def exponential_average(
         production), "none" for no boundary term.
     order : int
         k, 1 or 2. The averages for k = 1 and k = 2 give the relative variance of exp(-Σ).
-    truncate, max_states
-        As for `master_equation`.
+    truncate, max_states, max_seconds
+        As for `master_equation`. Limits that are chosen by default exclude states that are
+        improbable; for entropies that are dominated by improbable states, choose `truncate`.
 
     Returns
     -------
@@ -86,23 +91,36 @@ def exponential_average(
     if order not in (1, 2):
         raise InputError(f"`order` must be 1 or 2, but is {order!r}")
     times, initial = as_times(times), as_initial(initial, as_model(model))
-    space = reachable(model, initial, truncate, max_states)
+
+    def solve(space: StateSpace) -> tuple[Array, Array]:
+        p = evolve(space.transitions(), space.start, times, max_seconds)
+        found = _average(space, times, boundary, order, p, max_seconds)
+        return found, lost_probability(space, p, space.start)
+
+    return solve_on_states(solve, model, initial, truncate, max_states)
+
+
+def _average(
+    space: StateSpace, times: Array, boundary: str, order: int, evolved: Array, max_seconds: float
+) -> Array:
+    """⟨exp(-kΣ)⟩ at each time; `evolved` holds the probabilities at these times."""
     start = space.start
     if boundary == "none":
         begin, ends = start, np.ones((len(times), len(space)))
     else:
         held = start > 0
         begin = np.where(held, np.where(held, start, 1.0) ** (1.0 - order), 0.0)
-        ends = start if boundary == "start" else evolve(space.generator, start, times)
+        ends = start if boundary == "start" else evolved
         ends = np.broadcast_to(ends, (len(times), len(space))) ** order
     # The solution is computed in units of the number of microstates of each state. In detailed
     # balance the ratios of rates are ratios of these numbers, and the tilted equation in these
     # units is the master equation, whose solution does not grow.
     entropy: Any = sum(
-        log_states(p, n) for p, n in zip(model.pool_specs, space.states.T, strict=True)
+        log_states(p, n) for p, n in zip(space.model.pool_specs, space.states.T, strict=True)
     )
     entropy = order * (entropy - entropy.max())
-    weights, scale = _weighted(*_tilted(space, order, entropy), begin * np.exp(entropy), times)
+    tilted, growth = _tilted(space, order, entropy)
+    weights, scale = _weighted(tilted, growth, begin * np.exp(entropy), times, max_seconds)
     return (weights * np.exp(-entropy) * ends).sum(axis=1) * np.exp(scale)
 
 
@@ -146,36 +164,45 @@ def reverse_ratios(space: StateSpace) -> Array:
     return reverse / forward
 
 
-def _tilted(space: StateSpace, order: int, entropy: Array) -> tuple[Any, float]:
-    """Tilted generator, with rates w (w_reverse/w)^k, in units of exp(entropy), and its shift.
+def _tilted(space: StateSpace, order: int, entropy: Array) -> tuple[Transitions, float]:
+    """Rates w (w_reverse/w)^k of the tilted equation, in units of exp(entropy), and its growth.
 
-    The shift is subtracted from the diagonal, so that every column sum is ≤ 0.
+    The growth is added to the loss of every state, so that no loss is negative.
     """
     from scipy import sparse
 
     source, target, _, rate = space.edges
     inside, n = target >= 0, len(space)
-    weighted = rate * reverse_ratios(space) ** order
-    weighted[inside] *= np.exp(entropy[target[inside]] - entropy[source[inside]])
-    away = np.bincount(source, rate, n)
-    surplus = np.bincount(source[inside], weighted[inside], n) - away
-    growth = max(0.0, float(surplus.max(initial=0.0)))
-    matrix = sparse.csc_array(
-        (weighted[inside], (target[inside], source[inside])), (n, n)
-    ) - sparse.dia_array((away[None, :] + growth, [0]), (n, n))
-    return matrix.tocsc(), growth
+    with np.errstate(divide="ignore"):
+        log = order * np.log(reverse_ratios(space))
+    log[inside] += entropy[target[inside]] - entropy[source[inside]]
+    # Rate of leaving minus tilted rate: for each event, so that equal rates cancel exactly.
+    surplus = rate.copy()
+    surplus[inside] *= -np.expm1(log[inside])
+    loss = np.bincount(source, surplus, n)
+    moved = inside & (target != source)
+    weighted = rate[moved] * np.exp(log[moved])
+    kept = weighted > 0
+    rates = sparse.csc_array((weighted[kept], (target[moved][kept], source[moved][kept])), (n, n))
+    growth = max(0.0, float(-loss.min(initial=0.0)))
+    return Transitions(rates, loss + growth), growth
 
 
-def _weighted(tilted: Any, growth: float, begin: Array, times: Array) -> tuple[Array, Array]:
+def _weighted(
+    tilted: Transitions, growth: float, begin: Array, times: Array, max_seconds: float
+) -> tuple[Array, Array]:
     """Solution of the tilted master equation at each time, and the logarithm of its scale."""
+    if growth == 0:
+        return evolve(tilted, begin, times, max_seconds), np.zeros(len(times))
     out, scales = np.empty((len(times), len(begin))), np.empty(len(times))
     weights, scale = begin, 0.0
-    for k, span in enumerate(np.diff(times, prepend=0.0)):
-        parts = max(1, int(np.ceil(growth * span / _LARGEST_SHIFT)))
-        for _ in range(parts):
-            weights = evolve(tilted, weights, [span / parts])[0]
+    spans = np.diff(times, prepend=0.0)
+    parts = np.maximum(1, np.ceil(growth * spans / _LARGEST_SHIFT))
+    for k, span in enumerate(spans):
+        for _ in range(int(parts[k])):
+            weights = evolve(tilted, weights, [span / parts[k]], max_seconds / parts.sum())[0]
             total = weights.sum()
-            scale += growth * span / parts + (np.log(total) if total > 0 else 0.0)
+            scale += growth * span / parts[k] + (np.log(total) if total > 0 else 0.0)
             weights = weights / (total if total > 0 else 1.0)
         out[k], scales[k] = weights, scale
     return out, scales

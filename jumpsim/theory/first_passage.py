@@ -15,9 +15,13 @@ from ..model.initial import Start, as_initial
 from ..model.model import as_model
 from ..units import as_times
 from ..utils.typing import Array, BoolArray, IntArray, Times
-from .master_equation import evolve
-from .state_space import MOST_STATES, StateSpace, reachable
-from .stationary import stationary
+from .cost import MOST_SECONDS
+from .elimination import time_in_states
+from .evolution import evolve
+from .state_space import MOST_STATES, StateSpace
+from .stationary import stationary_on
+from .transitions import Transitions
+from .truncation import solve_on_states
 
 Target = str | Sequence[str] | Mapping[str, int] | Callable[[IntArray], Any]
 _CONDITION = re.compile(r"\s*(.+?)\s*(<=|>=|=|<|>)\s*(\d{1,15})\s*")
@@ -39,6 +43,9 @@ class Passage:
         Seconds.
     survival : ndarray, shape (n_times,)
         Probability that it has not occurred up to each time.
+    occurred : ndarray, shape (n_times,)
+        Probability that it has occurred up to each time. Also small ones have a small relative
+        error, because it is not calculated as 1 - survival.
     density : ndarray, shape (n_times,)
         Probability density of the time of the first occurrence, per second.
     probability : float
@@ -51,6 +58,7 @@ class Passage:
     what: str
     times: Array
     survival: Array
+    occurred: Array
     density: Array
     probability: float
     mean: float
@@ -71,6 +79,7 @@ def first_passage_distribution(
     target: Target,
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
+    max_seconds: float = MOST_SECONDS,
 ) -> Passage:
     """Distribution of the first time at which a system is in one of the target states.
 
@@ -84,7 +93,7 @@ def first_passage_distribution(
         One or several conditions such as "m <= 10" (=, <, >, <=, >=), or the counts of some pools;
         a target state fulfils all of them. Or a function that takes the states, an int64 array
         (n_states, n_pools), and returns a boolean array (n_states,), True for the target states.
-    truncate, max_states
+    truncate, max_states, max_seconds
         As for `master_equation`.
 
     Returns
@@ -103,13 +112,21 @@ def first_passage_distribution(
     >>> print(js.first_passage_distribution(decay, [0, 1], {"X": 1}, "X = 0"))
     time until X = 0 in model: mean 0.5 s, standard deviation 0.5 s, happens with probability 1
     """
-    times = as_times(times)
-    space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
+    times, initial = as_times(times), as_initial(initial, as_model(model))
     reached, what = as_target(model, target)
-    hit = reached(space.states)
-    if not hit.any():
-        raise InputError(f"no state with {what} can be reached from this start")
-    return _passage(space, times, space.start, space.generator, hit, what)
+
+    def solve(space: StateSpace) -> tuple[Passage, Array]:
+        hit = reached(space.states)
+        if not hit.any():
+            raise InputError(f"no state with {what} can be reached from this start")
+        source, target, _, rate = space.edges
+        arriving = (target >= 0) & hit[target]
+        arrivals = np.bincount(source[arriving], rate[arriving], len(space))
+        alive = np.flatnonzero(~hit)
+        return _passage(space, times, space.start, alive, space.transitions(), arrivals, what,
+                        max_seconds)  # fmt: skip
+
+    return solve_on_states(solve, model, initial, truncate, max_states)
 
 
 def waiting_time_distribution(
@@ -120,6 +137,7 @@ def waiting_time_distribution(
     following: str | None = None,
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
+    max_seconds: float = MOST_SECONDS,
 ) -> Passage:
     """Distribution of the time until the next event of any of the given channels.
 
@@ -136,7 +154,7 @@ def waiting_time_distribution(
     following : str, optional
         The waiting time begins just after an event of this channel in the steady state, instead
         of in the initial state.
-    truncate, max_states
+    truncate, max_states, max_seconds
         As for `master_equation`.
 
     Returns
@@ -163,15 +181,23 @@ def waiting_time_distribution(
         raise InputError("`channels` must name at least one channel")
     places = [_channel(model, name) for name in names]
     what = " or ".join(f"'{n}'" for n in names)
-    if following is None:
-        space = reachable(model, initial, truncate, max_states)
-        start = space.start
-    else:
-        steady = stationary(model, initial, truncate, max_states)
-        space, what = steady.space, f"{what} after '{following}'"
-        start = _just_after(space, steady.probabilities, _channel(model, following))
-    nowhere = np.zeros(len(space), bool)
-    return _passage(space, times, start, space.matrix(silent=places), nowhere, what, places)
+    before = None if following is None else _channel(model, following)
+    what += "" if following is None else f" after '{following}'"
+    ending = np.isin(np.arange(len(model.channels)), places)
+
+    def solve(space: StateSpace) -> tuple[Passage, Array]:
+        start, excluded = space.start, np.zeros(len(space.tops))
+        if before is not None:
+            steady, excluded = stationary_on(space, max_seconds)
+            start = _just_after(space, steady.probabilities, before)
+        everywhere = np.arange(len(space))
+        passage, lost = _passage(
+            space, times, start, everywhere, space.transitions(silent=places),
+            space.rate_of(ending), what, max_seconds,
+        )  # fmt: skip
+        return passage, excluded + lost
+
+    return solve_on_states(solve, model, initial, truncate, max_states)
 
 
 def as_target(model: Any, target: Target) -> tuple[Callable[[IntArray], BoolArray], str]:
@@ -247,51 +273,82 @@ def _passage(
     space: StateSpace,
     times: Array,
     start: Array,
-    generator: Any,
-    hit: BoolArray,
+    alive: IntArray,
+    transitions: Transitions,
+    arrivals: Array,
     what: str,
-    channels: Sequence[int] = (),
-) -> Passage:
-    """First passage into the states `hit`, or by an event of `channels`.
+    max_seconds: float,
+) -> tuple[Passage, Array]:
+    """First passage out of the states `alive`, and the probability of excluded states by pool.
 
-    The probability density of its time is the probability flow into these states or events.
+    `arrivals` is the rate of the passage in each state, with which its time is distributed.
     """
-    alive = np.flatnonzero(~hit)
-    inner = generator[:, alive][alive, :].tocsc()
-    source, target, channel, rate = space.edges
-    inside = target >= 0
-    arriving = inside & (np.isin(channel, channels) if channels else hit[target])
-    flux = np.bincount(source[arriving], rate[arriving], len(space))[alive]
-    p = evolve(inner, start[alive], times)
-    probability, mean, variance = _moments(inner, start[alive], flux, start[hit].sum())
-    return Passage(
-        space.model, what, times, p.sum(axis=1) + (1 - start.sum()), p @ flux,
+    inner, rate, begin = transitions.within(alive), arrivals[alive], start[alive]
+    at_once = float(np.delete(start, alive).sum())
+    p = evolve(_with_sink(inner, rate), np.append(begin, 0.0), times, max_seconds)
+    probability, mean, variance, spent = _moments(inner, begin, rate, at_once, max_seconds)
+    occupied = np.zeros(len(space))
+    occupied[alive] = spent
+    survival = p[:, :-1].sum(axis=1) + max(0.0, 1 - start.sum())
+    passage = Passage(
+        space.model, what, times, survival, at_once + p[:, -1], p[:, :-1] @ rate,
         probability, mean, variance,
     )  # fmt: skip
+    return passage, np.minimum(space.excluded_flow(occupied), 1.0)
 
 
-def _moments(inner: Any, start: Array, flux: Any, at_once: float) -> tuple[float, float, float]:
-    """Probability that the passage occurs, mean and variance of its time."""
+def _with_sink(transitions: Transitions, rate: Array) -> Transitions:
+    """Transitions with an additional last state, in which the probability of a loss is collected.
+
+    `rate` is a part of the loss of each state.
+    """
+    from scipy import sparse
+
+    n = len(transitions)
+    rates = sparse.block_array(
+        [[transitions.rates, sparse.coo_array((n, 1))], [sparse.coo_array(rate[None, :]), None]],
+        format="csc",
+    )
+    # A loss that consists of the rate alone must become exactly 0.
+    other = transitions.loss - rate
+    other = np.where(other > 1e-14 * transitions.loss, other, 0.0)
+    return Transitions(rates, np.append(other, 0.0))
+
+
+def _moments(
+    inner: Transitions, start: Array, rate: Array, at_once: float, max_seconds: float
+) -> tuple[float, float, float, Array]:
+    """Probability of the passage, mean and variance of its time, and mean time in each state.
+
+    The mean time is calculated for the states from which the passage is possible.
+    """
+    spent = np.zeros(len(start))
+    if not start.any():
+        return at_once, 0.0, 0.0, spent
+    able = _able(inner, rate)
+    if not len(able):
+        return at_once, np.inf, np.inf, spent
+    solve = time_in_states(inner.within(able), max_seconds)
+    once = solve(start[able])
+    spent[able] = once
+    probability = at_once + float(rate[able] @ once)
+    if probability < start.sum() + at_once - 1e-9:
+        return probability, np.inf, np.inf, spent
+    mean = float(once.sum())
+    return probability, mean, float(2 * solve(once).sum() - mean**2), spent
+
+
+def _able(inner: Transitions, rate: Array) -> IntArray:
+    """States from which the passage is possible.
+
+    They are found by a search backwards from an additional state n, into which it leads.
+    """
     from scipy.sparse import coo_array, hstack, vstack
     from scipy.sparse.csgraph import breadth_first_order
-    from scipy.sparse.linalg import splu
 
-    n = len(start)
-    if n == 0 or not start.any():
-        return float(at_once), 0.0, 0.0
-    # States from which the passage is possible: found by a search backwards from an additional
-    # state n, into which it leads.
+    n = len(rate)
     backwards = vstack(
-        [hstack([inner, coo_array((n, 1))]), coo_array(np.append(flux, 0.0)[None, :])]
+        [hstack([inner.rates, coo_array((n, 1))]), coo_array(np.append(rate, 0.0)[None, :])]
     )
-    able = breadth_first_order(backwards.tocsr(), n, return_predecessors=False)
-    able = np.sort(able[able < n])
-    if not len(able):
-        return float(at_once), np.inf, np.inf
-    factors = splu((-inner[:, able][able, :]).tocsc())
-    once = factors.solve(start[able])
-    probability = float(at_once + flux[able] @ once)
-    if probability < start.sum() + at_once - 1e-9:
-        return probability, np.inf, np.inf
-    mean = once.sum()
-    return probability, float(mean), float(2 * factors.solve(once).sum() - mean**2)
+    found = breadth_first_order(backwards.tocsr(), n, return_predecessors=False)
+    return np.sort(found[found < n])

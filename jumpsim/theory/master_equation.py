@@ -1,8 +1,7 @@
 """The master equation on the reachable states: exact probability distributions of small systems."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,9 +11,13 @@ from ..model.initial import Start, as_initial
 from ..model.model import Model, as_model
 from ..units import as_times
 from ..utils.typing import Array, IntArray, Times
-from .state_space import MOST_STATES, StateSpace, reachable
+from .cost import MOST_SECONDS
+from .evolution import evolve
+from .state_space import MOST_STATES, StateSpace
+from .truncation import lost_probability, solve_on_states
 
-_STEP = 50.0  # mean number of events in one step of uniformisation
+_LARGE_LEAK = 1e-3
+_MOST_LISTED = 10**8  # largest count up to which `marginal` lists the probability of every count
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +65,10 @@ class Distribution:
         # Relative to the centre of all states, to avoid cancellation between large squares.
         middle = self.states.mean(axis=0)
         centred = self.states - middle
-        pairs = self.average(centred[:, :, None] * centred[:, None, :])
+        pairs = np.empty((*mean.shape, len(middle)))
+        for place in np.ndindex(mean.shape[:-1]):
+            probabilities = self.probabilities[place]
+            pairs[place] = (probabilities[:, None] * centred).T @ centred / probabilities.sum()
         shift = mean - middle
         return pairs - shift[..., :, None] * shift[..., None, :]
 
@@ -130,7 +136,7 @@ class Distribution:
         Raises
         ------
         InputError
-            When the pool is unknown.
+            When the pool is unknown, or its counts are too large to be listed.
 
         Examples
         --------
@@ -141,6 +147,11 @@ class Distribution:
         """
         self.model.pool(pool)  # raises InputError for an unknown pool
         counts = self.states[:, self.model.pools.index(pool)]
+        if counts.max() > _MOST_LISTED:
+            raise InputError(
+                f"the counts of pool '{pool}' are too large to list the probability of each count "
+                f"from 0 to {counts.max()}; use `states` and `probabilities`"
+            )
         out = np.zeros((*self.probabilities.shape[:-1], counts.max() + 1))
         np.add.at(out.T, counts, self.probabilities.T)
         return out
@@ -150,6 +161,8 @@ class Distribution:
         means = ", ".join(f"{n} = {v:.6g}" for n, v in zip(self.model.pools, last, strict=True))
         lost = float(self.leak.max())
         leak = f"leak {lost:.2g}" if lost > 1e-12 else "no leak"
+        if lost > _LARGE_LEAK:
+            leak += " (the largest counts are too low)"
         return f"{self._kind}: {len(self.space)} states, mean {means}, {leak}"
 
     @property
@@ -180,11 +193,12 @@ def master_equation(
     initial: Start,
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
+    max_seconds: float = MOST_SECONDS,
 ) -> MasterEquation:
-    """Solve dP/dt = G P on the reachable states, by uniformisation.
+    """Solve dP/dt = G P on the reachable states.
 
-    All terms of the sum are positive, so that no precision is lost by cancellation and no
-    probability is negative.
+    All terms of the sums are positive, so that no precision is lost by cancellation and no
+    probability is negative. The method is chosen by its cost, see `jumpsim.theory.evolution`.
 
     Parameters
     ----------
@@ -194,9 +208,12 @@ def master_equation(
     initial : Thermal, Fixed, Mixture, mapping or sequence
     truncate : mapping of str to int, optional
         Largest count of each pool that is not limited by itself. The probability of larger counts
-        is reported as `leak`.
+        is reported as `leak`. By default all reachable states are used; when they are too many,
+        limits are chosen that exclude a probability below 1e-9.
     max_states : int
         Largest number of states.
+    max_seconds : float
+        Largest estimated computing time.
 
     Returns
     -------
@@ -207,7 +224,13 @@ def master_equation(
     Raises
     ------
     InputError
-        When there are more than `max_states` states.
+        When there are more than `max_states` states, the estimated computing time is longer than
+        `max_seconds`, or rates differ so much that the result would be wrong.
+
+    Warns
+    -----
+    TruncationWarning
+        When `truncate` excludes a probability above 1e-6.
 
     Examples
     --------
@@ -216,54 +239,11 @@ def master_equation(
     >>> print(js.master_equation(model, [0, 1], {"N": 0, "m": 1}))
     master equation of hohlraum up to 1 s: 2 states, mean N = 0.432332, m = 0.567668, no leak
     """
-    times = as_times(times)
-    space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
-    return MasterEquation(space, evolve(space.generator, space.start, times), times)
+    times, initial = as_times(times), as_initial(initial, as_model(model))
 
+    def solve(space: StateSpace) -> tuple[MasterEquation, Array]:
+        probabilities = evolve(space.transitions(), space.start, times, max_seconds)
+        found = MasterEquation(space, probabilities, times)
+        return found, lost_probability(space, probabilities, space.start)
 
-def evolve(generator: Any, start: Array, times: Array | Sequence[float]) -> Array:
-    """Solve dp/dt = generator p by uniformisation.
-
-    Parameters
-    ----------
-    generator : sparse array, shape (n, n)
-        The elements off the diagonal are ≥ 0; the sum of each column is ≤ 0.
-    start : ndarray, shape (n,)
-        p at t = 0.
-    times : ndarray, shape (n_times,)
-        Seconds, increasing.
-
-    Returns
-    -------
-    ndarray, shape (n_times, n)
-        p at each time.
-    """
-    from scipy import sparse
-
-    fastest = max(float(-generator.diagonal().min()), 1e-300)
-    n = len(start)
-    step = (sparse.eye_array(n) + generator / fastest).tocsr()
-    out, p, stationary = np.empty((len(times), n)), start, False
-    for k, span in enumerate(np.diff(times, prepend=0.0)):
-        parts = max(1, int(np.ceil(fastest * span / _STEP)))
-        for _ in range(parts):
-            if stationary or span == 0:
-                break
-            p, stationary = _uniformised(step, p, fastest * span / parts)
-        out[k] = p
-    return out
-
-
-def _uniformised(step: Any, p: Array, events: float) -> tuple[Array, bool]:
-    """Σ_k Poisson(k; events) stepᵏ p, and whether p is stationary within rounding errors."""
-    from scipy.stats import poisson
-
-    terms = poisson.pmf(np.arange(int(events + 9 * np.sqrt(events)) + 30), events)
-    following = step @ p
-    if np.abs(following - p).max() <= 1e-17 * p.max():
-        return p, True
-    total = terms[0] * p
-    for term in terms[1:]:
-        total = total + term * following
-        following = step @ following
-    return total, False
+    return solve_on_states(solve, model, initial, truncate, max_states)

@@ -1,6 +1,7 @@
 """Stationary distributions of small systems, from the generator or in closed form."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,32 @@ from ..model.initial import Start, as_initial
 from ..model.microstates import log_states
 from ..model.model import Model, as_model
 from ..utils.typing import Array, BoolArray, IntArray
+from .cost import MOST_SECONDS
+from .elimination import null_vector, time_in_states
 from .master_equation import Distribution
-from .state_space import MOST_STATES, StateSpace, reachable
+from .state_space import MOST_STATES, StateSpace
+from .transitions import Transitions
+from .truncation import solve_on_states
 
 _BALANCED = 1e-11  # largest relative difference of the flows of an event and its reverse
 
 
+@dataclass(frozen=True, eq=False)
 class StationaryDistribution(Distribution):
-    """The distribution that a system approaches at long times from its initial state."""
+    """The distribution that a system approaches at long times from its initial state.
+
+    Attributes
+    ----------
+    excluded : float
+        Estimated probability of the states that are excluded by `truncate`; part of `leak`.
+    """
+
+    excluded: float = 0.0
+
+    @property
+    def leak(self) -> Array:
+        """Missing probability, with the estimated one of excluded states."""
+        return super().leak + self.excluded
 
     @property
     def _kind(self) -> str:
@@ -29,6 +48,7 @@ def stationary(
     initial: Start,
     truncate: Mapping[str, int] | None = None,
     max_states: int = MOST_STATES,
+    max_seconds: float = MOST_SECONDS,
 ) -> StationaryDistribution:
     """Stationary distribution, the null vector of the generator of the master equation.
 
@@ -42,9 +62,13 @@ def stationary(
     initial : Thermal, Fixed, Mixture, mapping or sequence
     truncate : mapping of str to int, optional
         Largest counts. Events that would lead to larger ones are suppressed; where detailed
-        balance holds, this does not change the ratios of the other probabilities.
+        balance holds, this does not change the ratios of the other probabilities. The probability
+        of larger counts is estimated and reported as `leak`. By default all reachable states are
+        used; when they are too many, limits are chosen that exclude a probability below 1e-9.
     max_states : int
         Largest number of states.
+    max_seconds : float
+        Largest estimated computing time.
 
     Returns
     -------
@@ -53,7 +77,13 @@ def stationary(
     Raises
     ------
     InputError
-        When there are more than `max_states` states.
+        When there are more than `max_states` states, the estimated computing time is longer than
+        `max_seconds`, or rates differ so much that the result would be wrong.
+
+    Warns
+    -----
+    TruncationWarning
+        When `truncate` excludes an estimated probability above 1e-6.
 
     Examples
     --------
@@ -62,9 +92,48 @@ def stationary(
     >>> print(js.stationary(model, {"N": 2, "m": 0}))
     stationary distribution of hohlraum: 3 states, mean N = 1.25, m = 0.75, no leak
     """
-    space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
-    generator = space.matrix(reflecting=True)
-    return StationaryDistribution(space, _by_classes(space, generator, _solve))
+    initial = as_initial(initial, as_model(model))
+
+    def solve(space: StateSpace) -> tuple[StationaryDistribution, Array]:
+        return stationary_on(space, max_seconds)
+
+    return solve_on_states(solve, model, initial, truncate, max_states)
+
+
+def stationary_on(space: StateSpace, max_seconds: float) -> tuple[StationaryDistribution, Array]:
+    """Stationary distribution on given states, and the estimated probability of excluded ones.
+
+    Parameters
+    ----------
+    space : StateSpace
+    max_seconds : float
+        Largest estimated computing time.
+
+    Returns
+    -------
+    StationaryDistribution
+    excluded : ndarray, shape (n_pools,)
+        By the pool whose count would be too large.
+
+    Raises
+    ------
+    InputError
+        As for `stationary`.
+    """
+
+    def null(transitions: Transitions, members: IntArray) -> Array:
+        return null_vector(transitions.within(members), max_seconds)
+
+    probabilities = _by_classes(space, null, max_seconds)
+    return _checked(space, probabilities)
+
+
+def _checked(space: StateSpace, probabilities: Array) -> tuple[StationaryDistribution, Array]:
+    weights = space.excluded_weight(probabilities)
+    total = weights.sum()
+    excluded = weights / (1 + total) if np.isfinite(total) else np.isinf(weights) / 1.0
+    found = StationaryDistribution(space, probabilities, min(1.0, float(excluded.sum())))
+    return found, excluded
 
 
 def closed_form(
@@ -101,18 +170,23 @@ def closed_form(
     >>> print(js.closed_form(model, {"N": 2, "m": 0}).marginal("m"))
     [0.375 0.5   0.125]
     """
-    space = reachable(model, as_initial(initial, as_model(model)), truncate, max_states)
-    weights = sum(
-        log_states(pool, space.states[:, p]) for p, pool in enumerate(model.pool_specs)
-    ) - space.states @ _potentials(model)
-    _check_balance(space, weights)
-    generator = space.matrix(reflecting=True)
+    initial = as_initial(initial, as_model(model))
+    potentials = _potentials(model)
 
-    def distribution(_: Any, members: IntArray) -> Array:
-        local = weights[members]
-        return _normalised(np.exp(local - local.max()))
+    def solve(space: StateSpace) -> tuple[StationaryDistribution, Array]:
+        weights = (
+            sum(log_states(pool, space.states[:, p]) for p, pool in enumerate(model.pool_specs))
+            - space.states @ potentials
+        )
+        _check_balance(space, weights)
 
-    return StationaryDistribution(space, _by_classes(space, generator, distribution))
+        def distribution(_: Transitions, members: IntArray) -> Array:
+            local = weights[members]
+            return _normalised(np.exp(local - local.max()))
+
+        return _checked(space, _by_classes(space, distribution, MOST_SECONDS))
+
+    return solve_on_states(solve, model, initial, truncate, max_states)
 
 
 def _potentials(model: Model) -> Array:
@@ -152,86 +226,47 @@ def _check_balance(space: StateSpace, weights: Array) -> None:
 
 
 def _by_classes(
-    space: StateSpace, generator: Any, distribution: Callable[[Any, IntArray], Array]
+    space: StateSpace,
+    distribution: Callable[[Transitions, IntArray], Array],
+    max_seconds: float,
 ) -> Array:
     """Combine distributions of the closed classes, weighted by their absorption probabilities."""
     from scipy.sparse.csgraph import connected_components
 
-    # The generator has its sources in columns, csgraph has them in rows.
-    number, label = connected_components(generator.T, directed=True, connection="strong")
-    coo = generator.tocoo()
-    crossing = label[coo.row] != label[coo.col]
+    transitions = space.transitions(reflecting=True)
+    # The rates have their sources in columns, csgraph has them in rows.
+    number, label = connected_components(transitions.rates.T, directed=True, connection="strong")
+    coo = transitions.rates.tocoo()
     open_class = np.zeros(number, bool)
-    open_class[label[coo.col[crossing & (coo.data > 0)]]] = True
+    open_class[label[coo.col[label[coo.row] != label[coo.col]]]] = True
     transient = open_class[label]
     weight: Any = np.bincount(label[~transient], space.start[~transient], number)
-    weight += _arrivals(generator, space.start, transient, label, number)
+    weight += _arrivals(transitions, space.start, transient, label, max_seconds)
     out = np.zeros(len(space))
     order = np.argsort(label, kind="stable")
     for members in np.split(order, np.cumsum(np.bincount(label, minlength=number))[:-1]):
         this = label[members[0]]
         if weight[this] > 0:
-            out[members] = weight[this] * distribution(generator, members)
+            out[members] = weight[this] * distribution(transitions, members)
     return out
 
 
 def _arrivals(
-    generator: Any, start: Array, transient: BoolArray, label: IntArray, number: int
+    transitions: Transitions,
+    start: Array,
+    transient: BoolArray,
+    label: IntArray,
+    max_seconds: float,
 ) -> Array:
-    """Probability to enter each closed class from the transient states."""
+    """Probability to enter each class of states from the transient states."""
     inside = np.flatnonzero(transient)
+    number = int(label.max(initial=-1)) + 1
     if not len(inside) or not start[inside].any():
         return np.zeros(number)
-    from scipy.sparse.linalg import splu
-
-    times = splu((-generator[:, inside][inside, :]).tocsc()).solve(start[inside])
+    times = time_in_states(transitions.within(inside), max_seconds)(start[inside])
     outside = np.flatnonzero(~transient)
-    arrived: Any = np.bincount(label[outside], generator[:, inside][outside, :] @ times, number)
-    return arrived
-
-
-def _solve(generator: Any, members: IntArray) -> Array:
-    """Stationary distribution of one closed class: the null vector of its generator.
-
-    The probability of one state is set to 1, which leaves linear equations with an M-matrix. It
-    must be a probable state: the relative error is inversely proportional to its probability.
-    """
-    if len(members) == 1:
-        return np.ones(1)
-    block = generator[:, members][members, :].tocsc()
-    pinned = _likely(block)
-    for _ in range(10):
-        distribution = _pinned(block, pinned)
-        if (likeliest := int(distribution.argmax())) == pinned:
-            break
-        pinned = likeliest
-    return distribution
-
-
-def _likely(block: Any) -> int:
-    """Index of a state that is probable at long times."""
-    from scipy import sparse
-    from scipy.sparse.linalg import splu
-
-    n = block.shape[0]
-    rarely = 1e-9 * float(-block.diagonal().min())
-    return int(splu((sparse.eye_array(n) * rarely - block).tocsc()).solve(np.ones(n)).argmax())
-
-
-def _pinned(block: Any, pinned: int) -> Array:
-    """Solution of the equations in which the probability of the state `pinned` is set."""
-    from scipy.sparse.linalg import splu
-
-    rest = np.delete(np.arange(block.shape[0]), pinned)
-    inner = block[:, rest][rest, :].tocsc()
-    factors = splu(-inner, diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    right = block[:, [pinned]].toarray()[rest, 0]
-    distribution = np.empty(block.shape[0])
-    distribution[pinned] = 1.0
-    solution = factors.solve(right)
-    refinement = factors.solve(right + inner @ solution)  # corrects rounding errors
-    distribution[rest] = solution + refinement
-    return _normalised(np.maximum(distribution, 0))
+    arriving = transitions.rates[:, inside][outside, :] @ times
+    return np.bincount(label[outside], arriving, number)
 
 
 def _normalised(weights: Array) -> Array:

@@ -14,7 +14,7 @@ from jumpsim.cli.main import main
 from jumpsim.model.initial import Thermal
 from jumpsim.plotting.style import evenly_spaced
 from jumpsim.statistics.jackknife import jackknife_error
-from jumpsim.theory.master_equation import evolve
+from jumpsim.theory.evolution import evolve
 from jumpsim.utils.tables import log_spaced_rows
 
 START = {"N": 5, "m": 3}
@@ -27,7 +27,7 @@ def exact(lags):
     law = js.stationary(HOHLRAUM, START)
     m = law.states[:, 1]
     mean = law.average(m)
-    weighted = evolve(law.space.generator, law.probabilities * (m - mean + 100), lags)
+    weighted = evolve(law.space.transitions(), law.probabilities * (m - mean + 100), lags)
     # Shifted by 100, because probabilities must not be negative; shifted back.
     return weighted @ m - mean * weighted.sum(axis=1)
 
@@ -226,7 +226,7 @@ def test_between_pools():
     n = law.states - law.mean
     lags = found.lags[:12]
     for q in range(len(model.pools)):
-        weighted = evolve(law.space.generator, law.probabilities * (n[:, q] + 100), lags)
+        weighted = evolve(law.space.transitions(), law.probabilities * (n[:, q] + 100), lags)
         later = weighted @ n - 100 * law.probabilities @ n
         error = found.between_error[:12, :, q]
         assert (np.abs(found.between[:12, :, q] - later) < 4.5 * error).all()

@@ -11,7 +11,7 @@ import jumpsim as js
 from jumpsim.analysis.fluctuations.correlations import _periodogram
 from jumpsim.papers.braak_mannhart import _zero_crossing
 from jumpsim.theory.counting_statistics import coincidence_rate
-from jumpsim.theory.master_equation import evolve
+from jumpsim.theory.evolution import evolve
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,7 @@ def holds(low, high, exact):
 def steps_of(space, durations):
     """Laws of the state after each duration, given the state before, (n, n_states, n_states)."""
     unit = np.eye(len(space))
-    return [np.array([evolve(space.generator, p, [d])[0] for p in unit]) for d in durations]
+    return [np.array([evolve(space.transitions(), p, [d])[0] for p in unit]) for d in durations]
 
 
 def test_averages():
@@ -128,7 +128,7 @@ def test_spectra_and_correlation_times():
     m = law.states[:, 1]
     mean = law.average(m)
     # Shifted by 100, because probabilities must not be negative; shifted back.
-    weighted = evolve(law.space.generator, law.probabilities * (m - mean + 100), fine)
+    weighted = evolve(law.space.transitions(), law.probabilities * (m - mean + 100), fine)
     exact = weighted @ m - mean * weighted.sum(axis=1)
     area = np.trapezoid(exact, fine) / exact[0]
     expected = np.interp(times - 2, fine, exact)[:, None]
@@ -194,8 +194,8 @@ def test_waiting_times(names, following, after, at):
     if following is None:
         law = js.master_equation(HOHLRAUM, [after], START)
         silent = [HOHLRAUM.channels.index(name) for name in names]
-        matrix = law.space.matrix(silent=silent)
-        expected = evolve(matrix, law.probabilities[0], fine).sum(axis=1)
+        transitions = law.space.transitions(silent=silent)
+        expected = evolve(transitions, law.probabilities[0], fine).sum(axis=1)
     else:
         expected = js.waiting_time_distribution(HOHLRAUM, fine, START, names, following).survival
 

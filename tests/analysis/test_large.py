@@ -9,7 +9,7 @@ from support.systems import HOHLRAUM
 
 import jumpsim as js
 from jumpsim.theory.counting_statistics import channel_weights, coincidence_rate
-from jumpsim.theory.master_equation import evolve
+from jumpsim.theory.evolution import evolve
 
 pytestmark = pytest.mark.slow
 
@@ -83,7 +83,7 @@ def test_correlations():
     found = js.correlations(run, 4.0)
     law = js.stationary(HOHLRAUM, START)
     m = law.states[:, 1] - law.mean[1]
-    weighted = evolve(law.space.generator, law.probabilities * (m + 100), found.lags)
+    weighted = evolve(law.space.transitions(), law.probabilities * (m + 100), found.lags)
     exact = weighted @ m - 100 * law.probabilities @ m
     near(found.covariance[:, 1], exact, found.error[:, 1], 2.0)
     near(found.between[:, 0, 1], -exact, found.between_error[:, 0, 1], 2.0)
@@ -112,7 +112,7 @@ def test_typicality(ensemble):
         p, states = law.probabilities[0], law.states
         for k, mean in enumerate(found.theory.counts):
             if k:
-                p = evolve(law.space.generator, p, [TIMES[1]])[0]
+                p = evolve(law.space.transitions(), p, [TIMES[1]])[0]
             p = np.where(np.abs(states[:, 1] - mean[1]) <= epsilon * 8, p, 0.0)
         exact = p.sum()
         assert abs(fraction[1] - exact) < 4.5 * np.sqrt(exact * (1 - exact) / N)

@@ -295,7 +295,7 @@ def test_refused(call, match):
 def test_what_grows_without_end_is_refused():
     model = js.Model([js.Pool.mass_action("X")], [js.Channel("birth", 3.0, {}, {"X": 1})])
     with pytest.raises(js.InputError, match=r"more than 1000 states \(possibly infinitely many\)"):
-        js.master_equation(model, [1], (0,), max_states=1000)
+        js.master_equation(model, [1000], (0,), max_states=1000)
 
 
 def test_printed():

@@ -1,0 +1,145 @@
+"""Limits of the counts of a theory: chosen by itself, or given and checked."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TypeVar
+
+import numpy as np
+
+from ..errors import InputError, TruncationWarning
+from ..model.initial import Initial
+from ..model.model import Model
+from ..utils.typing import Array, IntArray
+from .state_space import StateSpace, TooManyStatesError, reachable, start_states
+from .steady_states import steady_states
+
+_NEGLIGIBLE = 1e-9  # excluded probability that limits chosen here may have
+_TOLD = 1e-6  # excluded probability above which given limits lead to a warning
+_MOST_ENLARGEMENTS = 40
+
+T = TypeVar("T")
+
+
+def solve_on_states(
+    solve: Callable[[StateSpace], tuple[T, Array]],
+    model: Model,
+    initial: Initial,
+    truncate: Mapping[str, int] | None,
+    max_states: int,
+) -> T:
+    """Apply an exact theory to the reachable states of a system.
+
+    Without `truncate`, all reachable states are used if they are few enough. Otherwise counts are
+    limited, and the limits are increased until the probability of the excluded states is below
+    1e-9.
+
+    Parameters
+    ----------
+    solve : callable
+        Takes the states; returns the result, and the probability of the states that are excluded,
+        by the pool whose count would be too large (n_pools,).
+    model : Model
+    initial : Thermal, Fixed or Mixture
+    truncate : mapping of str to int, or None
+        Largest count of pools.
+    max_states : int
+        Largest number of states.
+
+    Returns
+    -------
+    object
+        Result of `solve`.
+
+    Raises
+    ------
+    InputError
+        When there are too many states, also with limits that exclude no more than 1e-9.
+
+    Warns
+    -----
+    TruncationWarning
+        When the limits in `truncate` exclude more than 1e-6.
+    """
+    if truncate is not None:
+        space = reachable(model, initial, truncate, max_states)
+        result, excluded = solve(space)
+        _warn(space, excluded)
+        return result
+    try:
+        space = reachable(model, initial, None, max_states)
+    except TooManyStatesError as error:
+        return _with_own_limits(solve, model, initial, max_states, error)
+    return solve(space)[0]
+
+
+def lost_probability(space: StateSpace, probabilities: Array, start: Array) -> Array:
+    """Probability that was lost to excluded states until the last time, by pool.
+
+    Parameters
+    ----------
+    space : StateSpace
+    probabilities : ndarray, shape (n_times, n_states)
+        Probability of each state at several times.
+    start : ndarray, shape (n_states,)
+        That at t = 0. The result is divided by its sum.
+
+    Returns
+    -------
+    ndarray, shape (n_pools,)
+        Divided among pools in proportion to the flow into excluded states at these times.
+    """
+    lost = max(0.0, 1 - float(probabilities[-1].sum() / start.sum()))
+    flow = space.excluded_flow(probabilities.sum(axis=0) + start)
+    total = flow.sum()
+    return lost * flow / total if total > 0 else np.zeros(len(flow))
+
+
+def _with_own_limits(
+    solve: Callable[[StateSpace], tuple[T, Array]],
+    model: Model,
+    initial: Initial,
+    max_states: int,
+    error: TooManyStatesError,
+) -> T:
+    tops = _first_limits(model, initial, max_states)
+    for _ in range(_MOST_ENLARGEMENTS):
+        limits = dict(zip(model.pools, tops.tolist(), strict=True))
+        try:
+            space = reachable(model, initial, limits, max_states)
+        except TooManyStatesError:
+            break
+        result, excluded = solve(space)
+        if excluded.sum() <= _NEGLIGIBLE:
+            return result
+        short = excluded > _NEGLIGIBLE / (2 * len(tops))
+        tops = np.where(short, tops + tops // 2 + 4, tops)
+    raise error
+
+
+def _first_limits(model: Model, initial: Initial, max_states: int) -> IntArray:
+    """Limits that include the start and the steady states of the rate equations."""
+    unlimited = np.full(len(model.pools), 2**53)
+    first, _ = start_states(model, initial, unlimited, max_states)
+    largest = first.max(axis=0).astype(float)
+    with suppress(InputError):  # the rate equations may have no steady state
+        for state in steady_states(model, initial):
+            largest = np.maximum(largest, state.counts)
+    return np.ceil(1.1 * largest + 6 * np.sqrt(largest) + 8).astype(np.int64)
+
+
+def _warn(space: StateSpace, excluded: Array) -> None:
+    total = min(1.0, float(excluded.sum()))
+    if total <= _TOLD:
+        return
+    pools = ", ".join(
+        f"'{name}'"
+        for name, part in zip(space.model.pools, excluded, strict=True)
+        if part > 0.01 * total
+    )
+    warnings.warn(
+        f"`truncate` excludes states of {space.model.name} with an estimated probability of "
+        f"{total:.2g}; increase the largest count of {pools}",
+        TruncationWarning,
+        stacklevel=4,
+    )
