@@ -46,6 +46,7 @@ _HOME = {
     "InputError": "errors",
     "StoreError": "errors",
     "PhysicsWarning": "errors",
+    "TruncationWarning": "errors",
     "StoreWarning": "errors",
     "SimulationError": "errors",
     "WorkersError": "errors",
@@ -102,6 +103,7 @@ if TYPE_CHECKING:  # for editors; a test compares these with the names that load
     from .errors import SimulationError as SimulationError
     from .errors import StoreError as StoreError
     from .errors import StoreWarning as StoreWarning
+    from .errors import TruncationWarning as TruncationWarning
     from .errors import WorkersError as WorkersError
     from .errors import WorkersWarning as WorkersWarning
     from .model.declaration import Channel as Channel

@@ -39,7 +39,8 @@ class CountCumulants:
     windows : ndarray, shape (n_windows,)
         Lengths of the time windows in seconds.
     cumulants : ndarray, shape (4, n_windows)
-        First to fourth cumulant: of a number, or of a heat in powers of ħΩ.
+        First to fourth cumulant: of a number, or of a heat in powers of ħΩ. NaN when `truncate`
+        excludes every state that the system is in.
     leak : float
         Estimated probability of the states that `truncate` excludes.
     """
@@ -175,18 +176,20 @@ def _moments(
     space: StateSpace, weights: Array, start: Array, windows: Array, max_seconds: float
 ) -> tuple[Array, Array]:
     """Cumulants of the weighted number of events, (4, n_windows), and the probabilities."""
+    from scipy import sparse  # here, because it takes long to load
+
     transitions = space.transitions()
     jumps = [space.counted(weights**j) for j in range(1, _ORDERS + 1)]
     first = evolve_moments(transitions, jumps[:1], start, windows, max_seconds).sum(axis=2)
     # Moments of the deviation from a constant rate, because those of the number itself lose
     # precision by cancellation.
-    mean_rate = first[1, -1] / first[0, -1] / windows[-1] if windows[-1] > 0 else 0.0
-    from scipy import sparse
-
+    known = np.flatnonzero((first[0] > 0) & (windows > 0))
+    last = known[-1] if len(known) else None
+    mean_rate = 0.0 if last is None else first[1, last] / first[0, last] / windows[last]
     jumps[0] = jumps[0] - mean_rate * sparse.eye_array(len(space))
     solution = evolve_moments(transitions, jumps, start, windows, max_seconds)
-    restricted = solution.sum(axis=2)
-    _, m1, m2, m3, m4 = restricted / restricted[0]
+    sums = solution.sum(axis=2)
+    _, m1, m2, m3, m4 = sums / np.where(sums[0] > 0, sums[0], np.nan)
     cumulants = np.array(
         [
             m1 + mean_rate * windows,

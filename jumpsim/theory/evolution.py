@@ -149,8 +149,8 @@ def _uniformised(step: Any, p: Array, events: float) -> tuple[Array, bool]:
 
     terms = poisson.pmf(np.arange(int(events + 9 * np.sqrt(events)) + 30), events)
     following = step @ p
-    # With at most 1e8 events, what is neglected is less than 1e-9 of the largest element.
-    if np.abs(following - p).max() <= 1e-17 * p.max():
+    # With at most 1e8 events, what is neglected is less than 1e-9 of each element.
+    if (np.abs(following - p) <= 1e-17 * np.abs(p)).all():
         return p, True
     total = terms[0] * p
     for term in terms[1:]:

@@ -91,8 +91,9 @@ def lost_probability(space: StateSpace, probabilities: Array, start: Array) -> A
     """
     lost = max(0.0, 1 - float(probabilities[-1].sum() / start.sum()))
     flow = space.excluded_flow(probabilities.sum(axis=0) + start)
-    total = flow.sum()
-    return lost * flow / total if total > 0 else np.zeros(len(flow))
+    if not flow.sum() > 0:  # all probability was lost before the first time
+        flow = space.excluded_flow(np.ones(len(space)))
+    return lost * flow / max(flow.sum(), 1e-300)
 
 
 def _with_own_limits(
