@@ -12,6 +12,9 @@ _EVENTS = 'run again with records "counts" and "events"'
 _NO_BATH = "no channel of this model exchanges heat with a bath"
 _AFTER_STEADY = Option("after", "start of the steady state, a stored time", "time", "TIME")
 _WINDOWS_AFTER = Option("after", "start of all windows: 0 or a stored time", "time", "TIME", 0.0)
+_TRUNCATE = Option(
+    "truncate", "largest counts of the exact solution", "limits", "POOL=COUNT", None, many=True
+)
 _COUNTED_HELP = "events to count; with weights: NAME=-1"
 _COUNTED = Option("counted", _COUNTED_HELP, "counted", "CHANNEL|BATH", positional=True, many=True)
 
@@ -55,6 +58,7 @@ ANALYSES = (
         "variances and higher cumulants",
         "analysis.fluctuations.cumulants",
         "counts",
+        (_TRUNCATE,),
         sections=(
             Section(
                 "Fluctuations",
@@ -131,6 +135,7 @@ ANALYSES = (
                 "boundary", "distribution from which the reversed process starts",
                 default="start", choices=("start", "distribution", "none"),
             ),
+            _TRUNCATE,
         ),
         sections=(
             Section(
@@ -147,7 +152,7 @@ ANALYSES = (
         "number of events, or heat, in time windows",
         "analysis.events.counting",
         "jumps",
-        (_WINDOWS_AFTER, _COUNTED),
+        (_WINDOWS_AFTER, _COUNTED, _TRUNCATE),
         sections=(
             Section(
                 "Heat",
@@ -183,7 +188,7 @@ ANALYSES = (
         "uncertainty relations of a current in the steady state",
         "analysis.entropy.uncertainty",
         "jumps; events for the thermodynamic relation",
-        (_AFTER_STEADY, _COUNTED),
+        (_AFTER_STEADY, _COUNTED, _TRUNCATE),
         sections=(
             Section(
                 "Uncertainty",
@@ -205,6 +210,7 @@ ANALYSES = (
         (
             Option("pool", "name of the pool", metavar="POOL", positional=True),
             Option("time", "a stored time", "time", "TIME", positional=True),
+            _TRUNCATE,
         ),
     ),
     Analysis(
@@ -219,6 +225,7 @@ ANALYSES = (
             Option("after", "ignore earlier events", "time", "TIME", 0.0),
             Option("channels", "events that end a wait", metavar="CHANNEL", positional=True,
                    many=True),
+            _TRUNCATE,
         ),
     ),
     Analysis(
@@ -230,6 +237,7 @@ ANALYSES = (
         (
             Option("target", "such as 'm <= 10'; all must be true", metavar="CONDITION",
                    positional=True, many=True),
+            _TRUNCATE,
         ),
     ),
     Analysis(
@@ -245,6 +253,7 @@ ANALYSES = (
             Option("first", "earlier event of a pair", metavar="CHANNEL|BATH", positional=True),
             Option("second", "later event of a pair; default: the same", metavar="CHANNEL|BATH",
                    default=None, positional=True),
+            _TRUNCATE,
         ),
     ),
     Analysis(

@@ -23,8 +23,8 @@ class Option:
     help : str
         Help text of the command line.
     kind : str
-        Conversion of the text: "text", "time", "whole", "positive", or "counted" (one name,
-        several, or names with weights).
+        Conversion of the text: "text", "time", "whole", "positive", "counted" (one
+        name, several, or names with weights), or "limits" (names with counts).
     metavar : str
         Placeholder of the value in the help.
     default : object

@@ -1,17 +1,19 @@
 """Checks and small functions that several analyses use."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, TruncationWarning
 from ..model.model import Model
 from ..store.ensemble import Ensemble
 from ..utils.typing import Array
 
 ROUNDING = 1e-9  # k_B; changes of entropy below this are rounding errors of sums of logarithms
 _LEAST = 16  # trajectories; fewer give no usable jackknife error
+_EXACT_SECONDS = 20.0  # largest estimated computing time of an exact solution
 _DRIFT = 5.0  # standard errors above which a change is significant
 
 
@@ -118,31 +120,47 @@ def significant_drift(change: Array) -> tuple[int, float] | None:
     return (worst, float(mean[worst])) if beyond[worst] > 0 else None
 
 
-def solve_if_small(
-    solve: Callable[..., Any], *arguments: Any, max_states: int, **more: Any
-) -> Any | None:
-    """Call an exact solution that enumerates the states of the system, if it has few states.
+def exact_solution(
+    solve: Callable[..., Any],
+    *arguments: Any,
+    max_states: int,
+    truncate: Mapping[str, int] | None = None,
+    **more: Any,
+) -> tuple[Any | None, str]:
+    """Call an exact solution that enumerates the states of the system, if it is possible.
+
+    It is skipped when there are too many states, when it would take more than about 20 seconds,
+    and when limits of the counts exclude states that occur. No failure of it ends an analysis.
 
     Parameters
     ----------
     solve : callable
-        Takes the arguments and `max_states`; raises `InputError` when there are more states.
+        Takes the arguments, `truncate`, `max_states` and `max_seconds`.
     *arguments, **more
         Further arguments of `solve`.
     max_states : int
         Largest number of states; 0 for no exact solution.
+    truncate : mapping of str to int, optional
+        Largest counts; chosen automatically by default.
 
     Returns
     -------
-    object or None
-        Result of `solve`; None when there are too many states.
+    solution : object or None
+        Result of `solve`.
+    reason : str
+        Why there is none; empty when there is one, or none is wanted.
     """
     if not max_states:
-        return None
+        return None, ""
+    limits = {"truncate": truncate, "max_states": max_states, "max_seconds": _EXACT_SECONDS}
     try:
-        return solve(*arguments, max_states=max_states, **more)
-    except InputError:
-        return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", TruncationWarning)
+            return solve(*arguments, **limits, **more), ""
+    except (InputError, TruncationWarning) as error:
+        return None, str(error)
+    except Exception as error:
+        return None, f"the exact solution failed ({type(error).__name__}: {error})"
 
 
 def scaled_copies(ensembles: Sequence[Ensemble]) -> tuple[list[int], Array]:

@@ -214,8 +214,8 @@ def _add_option(command: argparse.ArgumentParser, option: Option) -> None:
         settings["choices"] = option.choices
     if option.many:
         settings["nargs"] = "+"
-    if option.kind == "counted":
-        settings["action"] = _Counted
+    if option.kind in _ACTIONS:
+        settings["action"] = _ACTIONS[option.kind]
     elif option.kind != "text":
         kinds = {"time": _seconds, "positive": _positive, "whole": _whole(option.least)}
         settings["type"] = kinds[option.kind]
@@ -229,8 +229,10 @@ def _add_option(command: argparse.ArgumentParser, option: Option) -> None:
         command.add_argument(f"--{option.name}", **settings)
 
 
-class _Counted(argparse.Action):
-    """Events to count: a bath, channels, or channels with weights such as NAME=-1."""
+class _Words(argparse.Action):
+    """Words that are converted together."""
+
+    convert: Callable[[list[str]], Any]
 
     def __call__(
         self,
@@ -240,7 +242,7 @@ class _Counted(argparse.Action):
         option_string: str | None = None,  # noqa: ARG002
     ) -> None:
         try:
-            setattr(namespace, self.dest, as_counted(list(values or [])))
+            setattr(namespace, self.dest, type(self).convert(list(values or [])))
         except InputError as error:
             raise argparse.ArgumentError(self, str(error)) from None
 
@@ -273,6 +275,47 @@ def as_counted(texts: list[str]) -> str | list[str] | dict[str, float]:
         except ValueError:
             raise InputError(f"a weight must be a number, as in NAME=-1, but is {text!r}") from None
     return weights
+
+
+def as_limits(texts: list[str]) -> dict[str, int]:
+    """Convert words such as "A=30" to the `truncate` of functions.
+
+    Parameters
+    ----------
+    texts : list of str
+        POOL=COUNT.
+
+    Returns
+    -------
+    dict of str to int
+
+    Raises
+    ------
+    InputError
+        When a word has another form.
+    """
+    limits = {}
+    for text in texts:
+        name, _, count = text.rpartition("=")
+        if not name or not count.isdecimal():
+            raise InputError(f"a largest count is given as POOL=COUNT, but is '{text}'")
+        limits[name] = int(count)
+    return limits
+
+
+class _Counted(_Words):
+    """Events to count: a bath, channels, or channels with weights such as NAME=-1."""
+
+    convert = staticmethod(as_counted)
+
+
+class _Limits(_Words):
+    """Largest counts of pools, such as A=30."""
+
+    convert = staticmethod(as_limits)
+
+
+_ACTIONS = {"counted": _Counted, "limits": _Limits}
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:

@@ -298,7 +298,7 @@ def mean_coincidence_rate(
     >>> model = js.systems.hohlraum(tls=1, modes=1, gamma_tilde=1.0)
     >>> emission = np.array([True, False])
     >>> mean_coincidence_rate(model, [0, 1, 10], {"N": 0, "m": 1}, emission, emission).round(4)
-    array([0.6833, 0.9648])
+    array([0.5677, 0.9925])
     """
     edges, initial = as_times(edges), as_initial(initial, as_model(model))
 

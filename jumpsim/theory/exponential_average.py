@@ -19,7 +19,7 @@ from ..units import as_times
 from ..utils.typing import Array, Times
 from .cost import MOST_SECONDS
 from .evolution import evolve
-from .state_space import MOST_STATES, StateSpace
+from .state_space import MOST_STATES, StateSpace, sums
 from .transitions import Transitions
 from .truncation import lost_probability, solve_on_states
 
@@ -65,8 +65,8 @@ def exponential_average(
     order : int
         k, 1 or 2. The averages for k = 1 and k = 2 give the relative variance of exp(-Σ).
     truncate, max_states, max_seconds
-        As for `master_equation`. Limits that are chosen by default exclude states that are
-        improbable; for entropies that are dominated by improbable states, choose `truncate`.
+        As for `master_equation`, but no limits are chosen by default, because improbable states
+        may contribute most to the average.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def exponential_average(
         found = _average(space, times, boundary, order, p, max_seconds)
         return found, lost_probability(space, p, space.start)
 
-    return solve_on_states(solve, model, initial, truncate, max_states)
+    return solve_on_states(solve, model, initial, truncate, max_states, automatic=False)
 
 
 def _average(
@@ -179,7 +179,7 @@ def _tilted(space: StateSpace, order: int, entropy: Array) -> tuple[Transitions,
     # Rate of leaving minus tilted rate: for each event, so that equal rates cancel exactly.
     surplus = rate.copy()
     surplus[inside] *= -np.expm1(log[inside])
-    loss = np.bincount(source, surplus, n)
+    loss = sums(surplus, source, n)
     moved = inside & (target != source)
     weighted = rate[moved] * np.exp(log[moved])
     kept = weighted > 0

@@ -18,7 +18,7 @@ from ..utils.typing import Array, BoolArray, IntArray, Times
 from .cost import MOST_SECONDS
 from .elimination import time_in_states
 from .evolution import evolve
-from .state_space import MOST_STATES, StateSpace
+from .state_space import MOST_STATES, StateSpace, sums
 from .stationary import stationary_on
 from .transitions import Transitions
 from .truncation import solve_on_states
@@ -121,7 +121,7 @@ def first_passage_distribution(
             raise InputError(f"no state with {what} can be reached from this start")
         source, target, _, rate = space.edges
         arriving = (target >= 0) & hit[target]
-        arrivals = np.bincount(source[arriving], rate[arriving], len(space))
+        arrivals = sums(rate[arriving], source[arriving], len(space))
         alive = np.flatnonzero(~hit)
         return _passage(space, times, space.start, alive, space.transitions(), arrivals, what,
                         max_seconds)  # fmt: skip

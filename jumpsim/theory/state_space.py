@@ -94,7 +94,7 @@ class StateSpace:
         leaving = inside & quiet if reflecting else quiet | ~inside
         n = len(self)
         rates = sparse.csc_array((rate[moving], (target[moving], source[moving])), (n, n))
-        return Transitions(rates, np.bincount(source[leaving], rate[leaving], n))
+        return Transitions(rates, sums(rate[leaving], source[leaving], n))
 
     def counted(self, weights: Array) -> Any:
         """Rates of events, each multiplied by a weight of its channel, as a sparse array.
@@ -125,7 +125,7 @@ class StateSpace:
         """
         source, _, channel, rate = self.edges
         events = chosen[channel]
-        return np.bincount(source[events], rate[events], len(self))
+        return sums(rate[events], source[events], len(self))
 
     def excluded_flow(self, probabilities: Array) -> Array:
         """Rate of events into excluded states, by the pool whose count would be too large.
@@ -196,6 +196,11 @@ class StateSpace:
 
     def __str__(self) -> str:
         return f"{len(self)} reachable states of {self.model.name}, {len(self.edges[0])} events"
+
+
+def sums(values: Array, place: IntArray, n: int) -> Array:
+    """Sum of the values at each of n places, (n,)."""
+    return np.asarray(np.bincount(place, values, n), float)
 
 
 def reachable(

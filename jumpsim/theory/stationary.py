@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from ..utils.typing import Array, BoolArray, IntArray
 from .cost import MOST_SECONDS
 from .elimination import null_vector, time_in_states
 from .master_equation import Distribution
-from .state_space import MOST_STATES, StateSpace
+from .state_space import MOST_STATES, StateSpace, sums
 from .transitions import Transitions
 from .truncation import solve_on_states
 
@@ -240,7 +239,7 @@ def _by_classes(
     open_class = np.zeros(number, bool)
     open_class[label[coo.col[label[coo.row] != label[coo.col]]]] = True
     transient = open_class[label]
-    weight: Any = np.bincount(label[~transient], space.start[~transient], number)
+    weight = sums(space.start[~transient], label[~transient], number)
     weight += _arrivals(transitions, space.start, transient, label, max_seconds)
     out = np.zeros(len(space))
     order = np.argsort(label, kind="stable")
@@ -266,7 +265,7 @@ def _arrivals(
     times = time_in_states(transitions.within(inside), max_seconds)(start[inside])
     outside = np.flatnonzero(~transient)
     arriving = transitions.rates[:, inside][outside, :] @ times
-    return np.bincount(label[outside], arriving, number)
+    return sums(arriving, label[outside], number)
 
 
 def _normalised(weights: Array) -> Array:

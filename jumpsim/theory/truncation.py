@@ -27,6 +27,7 @@ def solve_on_states(
     initial: Initial,
     truncate: Mapping[str, int] | None,
     max_states: int,
+    automatic: bool = True,
 ) -> T:
     """Apply an exact theory to the reachable states of a system.
 
@@ -45,6 +46,8 @@ def solve_on_states(
         Largest count of pools.
     max_states : int
         Largest number of states.
+    automatic : bool
+        Whether limits are chosen when there are too many states.
 
     Returns
     -------
@@ -69,6 +72,8 @@ def solve_on_states(
     try:
         space = reachable(model, initial, None, max_states)
     except TooManyStatesError as error:
+        if not automatic:
+            raise
         return _with_own_limits(solve, model, initial, max_states, error)
     return solve(space)[0]
 

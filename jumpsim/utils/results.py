@@ -12,6 +12,8 @@ class Result(ABC):
     `repr` is one short line, `str` the full table, `verdict` the outcome in words.
     """
 
+    no_exact = ""  # why there is no exact prediction, for the results that may have one
+
     @property
     def facts(self) -> str:
         """Main facts for the short line; by default the run that was analysed."""
@@ -22,6 +24,11 @@ class Result(ABC):
     @abstractmethod
     def verdict(self) -> str:
         """The outcome in words."""
+
+    @property
+    def missing_exact(self) -> list[str]:
+        """Lines of the table that say why there is no exact prediction."""
+        return ["", f"no exact values: {self.no_exact}"] if self.no_exact else []
 
     def __repr__(self) -> str:
         name, facts = type(self).__name__, self.facts

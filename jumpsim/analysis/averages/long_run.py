@@ -16,6 +16,7 @@ from ...utils.text import readable_times, with_error
 from ...utils.typing import Array
 
 _MOST_STATES = 20_000
+_MOST_SECONDS = 20.0
 _LEAST_BLOCKS = 20  # for a usable standard deviation over blocks
 
 
@@ -147,7 +148,7 @@ def stationary_averages(run: LongRun) -> StationaryAverages:
     theory: str | None = None
     mean, covariance = np.full(n, np.nan), np.full((n, n), np.nan)
     try:
-        exact = stationary(model, run.start, max_states=_MOST_STATES)
+        exact = stationary(model, run.start, max_states=_MOST_STATES, max_seconds=_MOST_SECONDS)
         theory, mean, covariance = "master equation", exact.mean, exact.covariance
     except InputError:
         try:

@@ -12,7 +12,7 @@ from ...theory.mean_field import MeanField, mean_field
 from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times, with_error
 from ...utils.typing import Array
-from ..requirements import rate_model, solve_if_small
+from ..requirements import exact_solution, rate_model
 from .density_matrix import DensityMatrixComparison, compare_density_matrix
 from .hotelling import joint_test
 from .residuals import Residuals, require_error, standardised_residuals
@@ -49,10 +49,11 @@ class Comparison(Residuals):
     @cached_property
     def exact(self) -> MasterEquation | None:
         """Solution of the master equation for at most 20,000 states, else None."""
-        return solve_if_small(
+        solution, _ = exact_solution(
             master_equation, self.ensemble.model, self.ensemble.times, self.ensemble.initial,
             max_states=_SMALL,
         )  # fmt: skip
+        return solution
 
     @property
     def bias(self) -> Array | None:

@@ -15,6 +15,7 @@ A jump without a reverse makes Σ infinite, and so does a final state with q = 0
 0 to the average of exp(-Σ). The average is then less than 1 by the weight of such trajectories.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,7 @@ from ...utils.results import Result
 from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times, with_error
 from ...utils.typing import Array, BoolArray
-from ..requirements import rate_model, require_record, solve_if_small
+from ..requirements import exact_solution, rate_model, require_record
 
 _GROUPS = 64
 LEAST = 1000  # trajectories, for an exponential average
@@ -60,6 +61,8 @@ class FluctuationTheorem(Result):
         where the detailed theorem is not tested (`boundary` other than "start").
     exact : ndarray or None, shape (n_times,)
         ⟨exp(-Σ)⟩ of a small system, from the tilted generator.
+    no_exact : str
+        Why there is no exact prediction; empty when there is one or none was wanted.
     """
 
     ensemble: Ensemble
@@ -72,6 +75,7 @@ class FluctuationTheorem(Result):
     slope: Array
     slope_error: Array
     exact: Array | None
+    no_exact: str = ""
 
     @property
     def decided(self) -> BoolArray:
@@ -138,12 +142,16 @@ class FluctuationTheorem(Result):
                 "(a verdict is wrong by chance alone in 5% of runs)",
                 "",
                 *columns(rows, head, right=(0,)),
+                *self.missing_exact,
             ]
         )
 
 
 def fluctuation_theorem(
-    ensemble: Ensemble, boundary: str = "start", max_states: int = _SMALL
+    ensemble: Ensemble,
+    boundary: str = "start",
+    truncate: Mapping[str, int] | None = None,
+    max_states: int = _SMALL,
 ) -> FluctuationTheorem:
     """Test the integral and the detailed fluctuation theorem on an ensemble.
 
@@ -155,6 +163,8 @@ def fluctuation_theorem(
     boundary : str
         Distribution q from which the reversed process starts: "start" for that of the start,
         "distribution" for that at the same time, "none" for no boundary term.
+    truncate : mapping of str to int, optional
+        Largest counts of the exact solution; by default there are none.
     max_states : int
         Number of states up to which exact averages are calculated; 0 for never.
 
@@ -191,11 +201,11 @@ def fluctuation_theorem(
         )
     require_record(ensemble, "counts", "the first and last states need the counts")
     jumps, irreversible = ratio_production(ensemble)
-    production = jumps + _boundary(ensemble, boundary, max_states)
+    production = jumps + _boundary(ensemble, boundary, truncate, max_states)
     production[irreversible > 0] = np.inf
     weights = np.exp(-production)
     average, error = jackknife(*group_sums([weights], min(_GROUPS, ensemble.ntraj)))
-    exact, variance = _exact(ensemble, boundary, max_states)
+    exact, variance, no_exact = _exact(ensemble, boundary, truncate, max_states)
     if variance is None:
         variance = sample_variance(production, weights, boundary)
     lost = (irreversible > 0).sum(axis=0)
@@ -206,17 +216,20 @@ def fluctuation_theorem(
     return FluctuationTheorem(
         ensemble, boundary, production, average, error, variance,
         np.stack([lost / ensemble.ntraj, low, high], axis=-1), slope, slope_error, exact,
+        no_exact,
     )  # fmt: skip
 
 
-def _boundary(ensemble: Ensemble, boundary: str, max_states: int) -> Array | float:
+def _boundary(
+    ensemble: Ensemble, boundary: str, truncate: Mapping[str, int] | None, max_states: int
+) -> Array | float:
     """ln p_0(n_0)/q(n_t) of every trajectory at every stored time; infinite where q is 0."""
     if boundary == "none":
         return 0.0
     model, initial = rate_model(ensemble), ensemble.initial
     exact = None
     if boundary == "distribution":
-        exact = master_equation(model, ensemble.times, initial, max_states=max_states or 1)
+        exact = master_equation(model, ensemble.times, initial, truncate, max_states or 1)
     parts, row = [], 0
     for counts in ensemble.slabs("counts"):
         begin = initial.log_probability(model, ensemble.starts(row, len(counts)))[:, None]
@@ -233,20 +246,20 @@ def _boundary(ensemble: Ensemble, boundary: str, max_states: int) -> Array | flo
 
 
 def _exact(
-    ensemble: Ensemble, boundary: str, max_states: int
-) -> tuple[Array, Array] | tuple[None, None]:
-    """⟨exp(-Σ)⟩ and the relative variance of exp(-Σ) of a small system; None for a large one."""
-    first, second = (
-        solve_if_small(
+    ensemble: Ensemble, boundary: str, truncate: Mapping[str, int] | None, max_states: int
+) -> tuple[Array | None, Array | None, str]:
+    """⟨exp(-Σ)⟩ and the relative variance of exp(-Σ) of a small system, or why there are none."""
+    (first, reason), (second, _) = (
+        exact_solution(
             exponential_average, ensemble.model, ensemble.times, ensemble.initial, boundary, order,
-            max_states=max_states,
+            truncate=truncate, max_states=max_states,
         )
         for order in (1, 2)
     )  # fmt: skip
     if first is None or second is None:
-        return None, None
+        return None, None, reason
     with np.errstate(divide="ignore", invalid="ignore"):
-        return first, np.where(first > 0, second / first**2 - 1, np.inf)
+        return first, np.where(first > 0, second / first**2 - 1, np.inf), ""
 
 
 def sample_variance(production: Array, weights: Array, boundary: str) -> Array:

@@ -32,11 +32,11 @@ from ...utils.times import first_row
 from ...utils.typing import Array
 from ..requirements import (
     describe_counted,
+    exact_solution,
     rate_model,
     require_record,
     require_trajectories,
     significant_drift,
-    solve_if_small,
 )
 
 _GROUPS = 64
@@ -66,6 +66,8 @@ class Uncertainty(Result):
     exact : tuple of ndarray or None
         Both ratios from the master equation of a small system, each (n_windows,); the second is
         NaN where its conditions do not hold.
+    no_exact : str
+        Why there is no exact prediction; empty when there is one or none was wanted.
     """
 
     ensemble: Ensemble
@@ -77,6 +79,7 @@ class Uncertainty(Result):
     thermodynamic_error: Array
     why_not: str | None
     exact: tuple[Array, Array] | None
+    no_exact: str = ""
 
     @property
     def facts(self) -> str:
@@ -122,6 +125,7 @@ class Uncertainty(Result):
                 *columns(rows, head, right=(0,)),
                 "",
                 note,
+                *self.missing_exact,
             ]
         )
 
@@ -130,6 +134,7 @@ def uncertainty(
     ensemble: Ensemble,
     counted: str | list[str] | Mapping[str, float],
     after: float | str,
+    truncate: Mapping[str, int] | None = None,
     max_states: int = _SMALL,
 ) -> Uncertainty:
     """Test the kinetic and the thermodynamic uncertainty relation in the steady state.
@@ -144,6 +149,9 @@ def uncertainty(
         {"emission": 1, "absorption": -1}.
     after : float or str
         Start of the steady state and of all windows: a stored time, seconds or a text with a unit.
+    truncate : mapping of str to int, optional
+        Largest counts of the exact solution; by default they are chosen so that the excluded
+        probability is negligible.
     max_states : int
         Number of states up to which exact ratios are calculated; 0 for never.
 
@@ -193,12 +201,13 @@ def uncertainty(
         production, _ = ratio_production(ensemble)
         produced = production[:, first + 1 :] - production[:, first : first + 1]
         thermodynamic = _ratio(current, produced / 2)
-    exact = solve_if_small(
-        _exact, model, windows, ensemble.initial, counted, why_not is None, max_states=max_states
-    )
+    exact, no_exact = exact_solution(
+        _exact, model, windows, ensemble.initial, counted, why_not is None, truncate=truncate,
+        max_states=max_states,
+    )  # fmt: skip
     return Uncertainty(
         ensemble, describe_counted(counted), windows, kinetic[0], kinetic[1], thermodynamic[0],
-        thermodynamic[1], why_not, exact,
+        thermodynamic[1], why_not, exact, no_exact,
     )  # fmt: skip
 
 
@@ -281,13 +290,11 @@ def _exact(
     initial: Initial,
     counted: str | list[str] | Mapping[str, float],
     reversible: bool,
-    max_states: int,
+    **limits: Any,
 ) -> tuple[Array, Array]:
     """Both ratios from the stationary distribution."""
-    steady = stationary(model, initial, max_states=max_states)
-    found = count_cumulants(
-        model, windows, initial, counted, from_stationary=True, max_states=max_states
-    )
+    steady = stationary(model, initial, **limits)
+    found = count_cumulants(model, windows, initial, counted, from_stationary=True, **limits)
     mean, variance = found.cumulants[:2]
     source, _, _, rate = steady.space.edges
     activity = float(steady.probabilities[source] @ rate)

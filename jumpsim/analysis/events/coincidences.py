@@ -1,6 +1,6 @@
 """Coincidences of events in the steady state: the second-order correlation function g²(τ)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,12 @@ from ... import units
 from ...errors import InputError, whole_number
 from ...statistics.jackknife import jackknife_error
 from ...store.ensemble import Ensemble
-from ...theory.counting_statistics import channel_weights, coincidence_rate
+from ...theory.counting_statistics import channel_weights, mean_coincidence_rate
 from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns
 from ...utils.text import readable_times, with_error
 from ...utils.typing import Array, BoolArray
-from ..requirements import rate_model, require_record, require_trajectories, solve_if_small
+from ..requirements import exact_solution, rate_model, require_record, require_trajectories
 
 _GROUPS = 32
 _SMALL = 5_000
@@ -37,7 +37,9 @@ class Coincidences(Result):
         g² averaged over each bin, and its jackknife error over trajectories; NaN for fewer than
         20 pairs.
     exact : ndarray or None, shape (n_bins,)
-        g² from the master equation, when the system is small.
+        g² from the master equation, averaged over each bin, when the system is small.
+    no_exact : str
+        Why there is no exact prediction; empty when there is one or none was wanted.
     """
 
     ensemble: Ensemble
@@ -46,6 +48,7 @@ class Coincidences(Result):
     g2: Array
     error: Array
     exact: Array | None
+    no_exact: str = ""
 
     @property
     def facts(self) -> str:
@@ -75,7 +78,8 @@ class Coincidences(Result):
             lag = f"{self.edges[k] * factor:.4g} to {self.edges[k + 1] * factor:.4g}"
             rows.append((lag, measured, *exact))
         head = (f"lag ({unit})", "g²", *(["exact"] if self.exact is not None else []))
-        return "\n".join([f"coincidences of {self.what}", "", *columns(rows, head, right=(0,))])
+        table = columns(rows, head, right=(0,))
+        return "\n".join([f"coincidences of {self.what}", "", *table, *self.missing_exact])
 
 
 def coincidences(
@@ -85,6 +89,7 @@ def coincidences(
     after: float | str = 0.0,
     longest: float | str | None = None,
     bins: int = 10,
+    truncate: Mapping[str, int] | None = None,
     max_states: int = _SMALL,
 ) -> Coincidences:
     """Second-order correlation function g²(τ) of events in the steady state.
@@ -102,6 +107,9 @@ def coincidences(
         Longest lag; by default a tenth of the steady state.
     bins : int
         Number of bins of the lag.
+    truncate : mapping of str to int, optional
+        Largest counts of the exact solution; by default they are chosen so that the excluded
+        probability is negligible.
     max_states : int
         Number of states up to which the exact function is calculated; 0 for never.
 
@@ -153,7 +161,10 @@ def coincidences(
     return Coincidences(
         ensemble, " and ".join(dict.fromkeys(words)), edges,
         np.where(enough, g2, np.nan), np.where(enough, error, np.nan),
-        _exact(ensemble, earlier, later, edges, max_states),
+        *exact_solution(
+            mean_coincidence_rate, model, edges, ensemble.initial, earlier, later,
+            truncate=truncate, max_states=max_states,
+        ),
     )  # fmt: skip
 
 
@@ -182,19 +193,3 @@ def _count_pairs(
             up_to_edge = np.searchsorted(later, start[:, None] + edges, side="right")
             pairs[group] += np.diff(up_to_edge, axis=1).sum(axis=0)
     return pairs, firsts, seconds
-
-
-def _exact(
-    ensemble: Ensemble, first: BoolArray, second: BoolArray, edges: Array, max_states: int
-) -> Array | None:
-    """g² from the master equation, averaged over each bin by Simpson's rule."""
-    parts, bins = 4, len(edges) - 1
-    fine = np.linspace(edges[0], edges[-1], parts * bins + 1)
-    rate = solve_if_small(
-        coincidence_rate, ensemble.model, fine, ensemble.initial, first, second,
-        max_states=max_states,
-    )  # fmt: skip
-    if rate is None:
-        return None
-    weights = np.array([1, 4, 2, 4, 1]) / 12
-    return np.array([rate[k * parts : (k + 1) * parts + 1] @ weights for k in range(bins)])

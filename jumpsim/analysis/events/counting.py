@@ -15,10 +15,10 @@ from ...utils.times import first_row_or_start
 from ...utils.typing import Array, IntArray
 from ..requirements import (
     describe_counted,
+    exact_solution,
     rate_model,
     require_record,
     require_trajectories,
-    solve_if_small,
 )
 
 _GROUPS = 64
@@ -45,6 +45,8 @@ class Counting(Result):
         Fano factor, variance over mean, and its jackknife error; NaN where nothing was counted.
     exact : CountCumulants or None
         From the master equation, when the system is small and the windows start at t = 0.
+    no_exact : str
+        Why there is no exact prediction; empty when there is one or none was wanted.
     """
 
     ensemble: Ensemble
@@ -56,6 +58,7 @@ class Counting(Result):
     fano: Array
     fano_error: Array
     exact: CountCumulants | None
+    no_exact: str = ""
 
     @property
     def facts(self) -> str:
@@ -98,6 +101,7 @@ class Counting(Result):
                 f"{self.ensemble.model.name}, from {self.after * factor:.4g} {unit} on",
                 "",
                 *columns(rows, head, right=(0,)),
+                *self.missing_exact,
             ]
         )
 
@@ -106,6 +110,7 @@ def counting(
     ensemble: Ensemble,
     counted: str | list[str] | Mapping[str, float],
     after: float | str = 0.0,
+    truncate: Mapping[str, int] | None = None,
     max_states: int = _SMALL,
 ) -> Counting:
     """Cumulants of the number of events, or of heat, in windows with a common start.
@@ -120,6 +125,9 @@ def counting(
     after : float or str
         Start of all windows, seconds or a text with a unit: 0, or the first stored time that is
         not earlier.
+    truncate : mapping of str to int, optional
+        Largest counts of the exact solution; by default they are chosen so that the excluded
+        probability is negligible.
     max_states : int
         Number of states up to which exact statistics are calculated; 0 for never.
 
@@ -154,13 +162,15 @@ def counting(
     groups = power_sums(counts, min(_GROUPS, ensemble.ntraj), middle)
     values, errors, fano, fano_error = cumulants_of_groups(*groups, middle)
     windows = times[kept] - begin
-    exact = solve_if_small(
-        count_cumulants, model, windows, ensemble.initial, counted,
+    exact, no_exact = exact_solution(
+        count_cumulants, model, windows, ensemble.initial, counted, truncate=truncate,
         max_states=max_states if begin == 0.0 else 0,
     )  # fmt: skip
+    if begin > 0:
+        no_exact = "they are calculated for windows that start at t = 0"
     return Counting(
         ensemble, f"counts of {describe_counted(counted)}", float(begin), windows, values, errors,
-        fano, fano_error, exact,
+        fano, fano_error, exact, no_exact,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from ...store.ensemble import Ensemble
 from ...theory.first_passage import Passage, as_target, first_passage_distribution
 from ...thermo import states_along
 from ...utils.typing import Array, IntArray
-from ..requirements import rate_model, require_record, solve_if_small
+from ..requirements import exact_solution, rate_model, require_record
 from .waiting_times import SMALL, WaitingTimes, estimate_survival
 
 
@@ -24,6 +24,7 @@ def first_passages(
     ensemble: Ensemble,
     target: str | Sequence[str] | Mapping[str, int] | Callable[..., Any],
     points: int = 41,
+    truncate: Mapping[str, int] | None = None,
     max_states: int = SMALL,
 ) -> FirstPassages:
     """Times at which trajectories are in one of the target states for the first time.
@@ -36,6 +37,9 @@ def first_passages(
         Condition for the target states, such as "m = 0"; see `first_passage_distribution`.
     points : int
         Number of times of the survival function, up to the longest completed passage.
+    truncate : mapping of str to int, optional
+        Largest counts of the exact solution; by default they are chosen so that the excluded
+        probability is negligible.
     max_states : int
         Number of states up to which the exact distribution is calculated; 0 for never.
 
@@ -69,10 +73,10 @@ def first_passages(
     ended = np.isfinite(first)
     durations = np.where(ended, first, ensemble.times[-1])
 
-    def solve(times: Array) -> Passage | None:
-        return solve_if_small(
+    def solve(times: Array) -> tuple[Passage | None, str]:
+        return exact_solution(
             first_passage_distribution, model, times, ensemble.initial, target,
-            max_states=max_states,
+            truncate=truncate, max_states=max_states,
         )  # fmt: skip
 
     waits = (durations, ended, np.arange(len(first)))

@@ -1,6 +1,6 @@
 """Waiting times between events; waits that last until the end of the run are censored."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -20,7 +20,7 @@ from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns
 from ...utils.text import readable_times, with_error
 from ...utils.typing import Array, BoolArray, IntArray
-from ..requirements import require_record, require_trajectories, solve_if_small
+from ..requirements import exact_solution, require_record, require_trajectories
 
 GROUPS = 32
 SMALL = 5_000  # number of states up to which the exact distribution is calculated by default
@@ -50,6 +50,8 @@ class WaitingTimes(Result):
         least the error of independent waits; NaN where fewer than 20 waits are not yet completed.
     exact : Passage or None
         Exact distribution, when the system is small.
+    no_exact : str
+        Why there is no exact prediction; empty when there is one or none was wanted.
     """
 
     ensemble: Ensemble
@@ -61,6 +63,7 @@ class WaitingTimes(Result):
     survival: Array
     error: Array
     exact: Passage | None
+    no_exact: str = ""
 
     @property
     def facts(self) -> str:
@@ -96,6 +99,7 @@ class WaitingTimes(Result):
                 *columns(rows, head, right=(0,)),
                 "",
                 self.verdict,
+                *self.missing_exact,
             ]
         )
 
@@ -120,6 +124,7 @@ def waiting_times(
     following: str | None = None,
     after: float | str = 0.0,
     points: int = 41,
+    truncate: Mapping[str, int] | None = None,
     max_states: int = SMALL,
 ) -> WaitingTimes:
     """Waiting times until the next event of one of some channels.
@@ -138,6 +143,9 @@ def waiting_times(
         distribution is that of the steady state, and is calculated only for after > 0.
     points : int
         Number of times of the survival function, up to the longest completed wait.
+    truncate : mapping of str to int, optional
+        Largest counts of the exact solution; by default they are chosen so that the excluded
+        probability is negligible.
     max_states : int
         Number of states up to which the exact distribution is calculated; 0 for never.
 
@@ -176,12 +184,17 @@ def waiting_times(
     what = " or ".join(f"'{n}'" for n in names) + (f" after '{following}'" if following else "")
     known = after == 0 if following is None else after > 0  # the distribution at the start
 
-    def solve(times: Array) -> Passage | None:
+    def solve(times: Array) -> tuple[Passage | None, str]:
+        if not known:
+            need = (
+                "start at t = 0" if following is None else "are in the steady state (`after` > 0)"
+            )
+            return None, f"they are calculated for waits that {need}" if max_states else ""
         if not model.has_rates:
-            return _exact_of_quantum_jumps(ensemble, times, names, following) if known else None
-        return solve_if_small(
+            return _exact_of_quantum_jumps(ensemble, times, names, following)
+        return exact_solution(
             waiting_time_distribution, model, times, ensemble.initial, names, following,
-            max_states=max_states if known else 0,
+            truncate=truncate, max_states=max_states,
         )  # fmt: skip
 
     return estimate_survival(ensemble, what, waits, points, solve, WaitingTimes)
@@ -189,14 +202,15 @@ def waiting_times(
 
 def _exact_of_quantum_jumps(
     ensemble: Ensemble, times: Array, names: list[str], following: str | None
-) -> Passage | None:
-    """Distribution from the density matrix; None where it cannot be calculated."""
+) -> tuple[Passage | None, str]:
+    """Distribution from the density matrix, or None and why it cannot be calculated."""
     try:
-        return waiting_time_of_quantum_jumps(
+        found = waiting_time_of_quantum_jumps(
             cast("TwoLevel", ensemble.model), times, ensemble.initial, names, following
         )
-    except InputError:
-        return None
+    except InputError as error:
+        return None, str(error)
+    return found, ""
 
 
 def estimate_survival(
@@ -204,7 +218,7 @@ def estimate_survival(
     what: str,
     waits: Waits,
     points: int,
-    solve: Callable[[Array], Passage | None],
+    solve: Callable[[Array], tuple[Passage | None, str]],
     result_class: type[ResultT],
 ) -> ResultT:
     """Estimate the survival function of waits, with the exact one for comparison.
@@ -219,7 +233,7 @@ def estimate_survival(
     points : int
         Number of times of the survival function.
     solve : callable
-        Returns the exact `Passage` at some times, or None.
+        Returns the exact `Passage` at some times, or None and the reason.
     result_class : type
         `WaitingTimes`, or a class derived from it.
 
@@ -240,7 +254,10 @@ def estimate_survival(
     require_trajectories(ensemble)
     times = np.linspace(0, durations[ended].max(), whole_number(points, "points", 2, 100_000))
     survival, error = _kaplan_meier(durations, ended, row % GROUPS, times)
-    return result_class(ensemble, what, durations, ended, row, times, survival, error, solve(times))
+    exact, reason = solve(times)
+    return result_class(
+        ensemble, what, durations, ended, row, times, survival, error, exact, reason
+    )
 
 
 def _waits(

@@ -1,5 +1,6 @@
 """Cumulants of the counts over trajectories, compared with linear noise or master equation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -18,7 +19,7 @@ from ...utils.results import Result
 from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times, with_error
 from ...utils.typing import Array
-from ..requirements import rate_model, require_record, require_trajectories, solve_if_small
+from ..requirements import exact_solution, rate_model, require_record, require_trajectories
 
 _GROUPS = 64
 _LEAST = 8  # trajectories, for a fourth cumulant with an error
@@ -47,6 +48,8 @@ class Fluctuations(Result):
     deviating : ndarray, shape (n_times, n_pools)
         Variance in squared quanta times number of trajectories: approximate number of trajectories
         that determine the variance.
+    no_exact : str
+        Why there is no exact prediction; empty when there is one or none was wanted.
     """
 
     ensemble: Ensemble
@@ -59,6 +62,7 @@ class Fluctuations(Result):
     noise: LinearNoise
     exact: MasterEquation | None
     deviating: Array
+    no_exact: str = ""
 
     @property
     def theory(self) -> LinearNoise | MasterEquation:
@@ -132,6 +136,7 @@ class Fluctuations(Result):
                 "",
                 *columns(rows, head, right=(0,)),
                 *self._between_pools(theory),
+                *self.missing_exact,
                 "",
                 self.verdict,
             ]
@@ -152,13 +157,18 @@ class Fluctuations(Result):
         return ["", *columns(rows, head)] if rows else []
 
 
-def fluctuations(ensemble: Ensemble, max_states: int = _SMALL) -> Fluctuations:
+def fluctuations(
+    ensemble: Ensemble, truncate: Mapping[str, int] | None = None, max_states: int = _SMALL
+) -> Fluctuations:
     """Cumulants of the counts at every stored time, compared with theory.
 
     Parameters
     ----------
     ensemble : Ensemble
         Recorded with "counts"; read in slabs. At least 8 trajectories.
+    truncate : mapping of str to int, optional
+        Largest counts of the exact solution; by default they are chosen so that the excluded
+        probability is negligible.
     max_states : int
         Number of states up to which the master equation is solved; 0 for never.
 
@@ -190,10 +200,11 @@ def fluctuations(ensemble: Ensemble, max_states: int = _SMALL) -> Fluctuations:
     covariance, covariance_error = covariance_of_groups(
         *product_sums(ensemble.slabs("counts"), number, middle)
     )
-    exact = solve_if_small(
-        master_equation, ensemble.model, ensemble.times, ensemble.initial, max_states=max_states
-    )
+    exact, no_exact = exact_solution(
+        master_equation, ensemble.model, ensemble.times, ensemble.initial, truncate=truncate,
+        max_states=max_states,
+    )  # fmt: skip
     return Fluctuations(
         ensemble, values, errors, ratio, ratio_error, covariance, covariance_error, noise, exact,
-        values[1] * ensemble.ntraj,
+        values[1] * ensemble.ntraj, no_exact,
     )  # fmt: skip

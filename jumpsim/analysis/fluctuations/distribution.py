@@ -1,5 +1,6 @@
 """Distribution of the count of one pool at one time, compared with the master equation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from ...utils.tables import columns
 from ...utils.text import readable_times, with_interval
 from ...utils.times import stored_row
 from ...utils.typing import Array, IntArray
-from ..requirements import rate_model, require_record, solve_if_small
+from ..requirements import exact_solution, rate_model, require_record
 
 _SMALL = 20_000  # number of states up to which the master equation is solved by default
 _MOST_LINES = 40
@@ -41,6 +42,8 @@ class Distribution(Result):
     p_value : float or None
         p-value of the χ² test against `exact`; neighbouring counts are joined until at least 8
         trajectories are expected.
+    no_exact : str
+        Why there is no exact prediction; empty when there is one or none was wanted.
     """
 
     ensemble: Ensemble
@@ -52,6 +55,7 @@ class Distribution(Result):
     high: Array
     exact: Array | None
     p_value: float | None
+    no_exact: str = ""
 
     def grouped(self, most: int) -> tuple[IntArray, IntArray, Array, Array, Array, Array | None]:
         """Join neighbouring counts into classes of equal width.
@@ -108,7 +112,7 @@ class Distribution(Result):
             return f"χ² against the master equation: p = {self.p_value:.3g}"
         if self.exact is not None:
             return "undecided, too few trajectories for χ²"
-        return "no exact distribution: the system is too large"
+        return "no exact distribution" + (f": {self.no_exact}" if self.no_exact else "")
 
     def __str__(self) -> str:
         factor, unit = readable_times(self.ensemble.times)
@@ -122,7 +126,11 @@ class Distribution(Result):
 
 
 def distribution(
-    ensemble: Ensemble, pool: str, time: float | str, max_states: int = _SMALL
+    ensemble: Ensemble,
+    pool: str,
+    time: float | str,
+    truncate: Mapping[str, int] | None = None,
+    max_states: int = _SMALL,
 ) -> Distribution:
     """Histogram of the count of a pool at one stored time, compared with the master equation.
 
@@ -134,6 +142,9 @@ def distribution(
         Name of the pool.
     time : float or str
         A stored time, seconds or a text with a unit.
+    truncate : mapping of str to int, optional
+        Largest counts of the exact solution; by default they are chosen so that the excluded
+        probability is negligible.
     max_states : int
         Number of states up to which the master equation is solved; 0 for never.
 
@@ -165,9 +176,10 @@ def distribution(
     p = model.pools.index(pool)
     samples = np.concatenate([counts[:, k, p].copy() for counts in ensemble.slabs("counts")])
     first, last = int(samples.min()), int(samples.max())
-    solution = solve_if_small(
-        master_equation, model, ensemble.times[k : k + 1], ensemble.initial, max_states=max_states
-    )
+    solution, no_exact = exact_solution(
+        master_equation, model, ensemble.times[k : k + 1], ensemble.initial, truncate=truncate,
+        max_states=max_states,
+    )  # fmt: skip
     exact = None if solution is None else solution.marginal(pool)[0]
     if exact is not None:
         likely = np.flatnonzero(exact > 1e-12)
@@ -180,5 +192,5 @@ def distribution(
         p_value = chi_square_p_value(number, exact * len(samples), _LEAST_EXPECTED)
     return Distribution(
         ensemble, pool, float(ensemble.times[k]), np.arange(first, last + 1),
-        number / len(samples), low, high, exact, p_value,
+        number / len(samples), low, high, exact, p_value, no_exact,
     )  # fmt: skip

@@ -89,6 +89,7 @@ def _passage(
     model: TwoLevel, what: str, times: Array, start: Array, silent: Any, size: int
 ) -> tuple[Passage, float]:
     """Distribution of the waiting time, and the largest weight of the highest photon number."""
+    from scipy import sparse
     from scipy.sparse.linalg import splu
 
     weight = np.zeros(len(start))
@@ -96,7 +97,13 @@ def _passage(
     leaving = -(silent.T @ weight)  # probability flow of the jumps of `channels`
     if not leaving.any():
         raise InputError(f"{what} never happens")
-    vectors = propagated(silent, start, times)
+    n = len(start)
+    collecting = sparse.block_array(
+        [[silent, sparse.coo_array((n, 1))], [sparse.coo_array(leaving[None, :]), None]],
+        format="csc",
+    )
+    vectors = propagated(collecting, np.append(start, 0.0), times)
+    vectors, occurred = vectors[:, :n], vectors[:, n]
     try:
         factors = splu((-silent).tocsc())
     except RuntimeError:
@@ -110,6 +117,14 @@ def _passage(
     highest = [v[:size].reshape(4, -1)[:, -1].sum() / v[:size].sum() for v in (once, twice)]
     highest += [v[:size].reshape(4, -1)[:, -1].sum() for v in vectors]
     passage = Passage(
-        model, what, times, vectors @ weight, vectors @ leaving, probability, mean, variance
+        model,
+        what,
+        times,
+        vectors @ weight,
+        occurred,
+        vectors @ leaving,
+        probability,
+        mean,
+        variance,
     )
     return passage, max(highest)
