@@ -306,7 +306,7 @@ def start_states(
             raise InputError("`truncate` excludes every initial state")
     number = np.prod([float(len(c)) for c in counts])
     if number > max_states:
-        raise _too_many(model, max_states, f"{number:.4g} in its initial distribution alone")
+        raise too_many(model, max_states, f"{number:.4g} in its initial distribution alone")
     states = np.zeros((1, 0), np.int64)
     weight = np.ones(1)
     for values, probabilities in zip(counts, weights, strict=True):
@@ -334,7 +334,7 @@ def _closure(model: Model, first: IntArray, tops: IntArray, max_states: int) -> 
         seen.update(keys[new].tolist())
         if len(seen) > max_states:
             most = _bound(model, first)
-            raise _too_many(
+            raise too_many(
                 model, max_states, f"at most {most}" if most else "possibly infinitely many"
             )
     return np.concatenate(states)
@@ -382,7 +382,8 @@ def _bound(model: Model, first: IntArray) -> str | None:
     return f"{ways.sum() if (steps < 0).any() else ways[np.unique(totals)].sum():.4g}"
 
 
-def _too_many(model: Model, max_states: int, number: str) -> TooManyStatesError:
+def too_many(model: Model, max_states: int, number: str) -> TooManyStatesError:
+    """Error of a system with more than `max_states` states; `number` says how many, in words."""
     return TooManyStatesError(
         f"the master equation of {model.name} has more than {max_states} states ({number}); make "
         "the system smaller, start from fixed counts, limit counts with `truncate`, or increase "

@@ -11,12 +11,13 @@ from ..errors import InputError, TruncationWarning
 from ..model.initial import Initial
 from ..model.model import Model
 from ..utils.typing import Array, IntArray
-from .state_space import StateSpace, TooManyStatesError, reachable, start_states
+from .state_space import StateSpace, TooManyStatesError, reachable, start_states, too_many
 from .steady_states import steady_states
 
 _NEGLIGIBLE = 1e-9  # excluded probability that limits chosen here may have
 _TOLD = 1e-6  # excluded probability above which given limits lead to a warning
 _MOST_ENLARGEMENTS = 40
+_FEW = 2_000  # states up to which an endless system is searched without limits
 
 T = TypeVar("T")
 
@@ -69,13 +70,31 @@ def solve_on_states(
         result, excluded = solve(space)
         _warn(space, excluded)
         return result
+    endless = automatic and _is_endless(model)
     try:
-        space = reachable(model, initial, None, max_states)
+        space = reachable(model, initial, None, min(max_states, _FEW) if endless else max_states)
     except TooManyStatesError as error:
         if not automatic:
             raise
+        if endless:
+            error = too_many(model, max_states, "possibly infinitely many")
         return _with_own_limits(solve, model, initial, max_states, error)
     return solve(space)[0]
+
+
+def _is_endless(model: Model) -> bool:
+    """Whether the count of some pool may have no limit.
+
+    It has one when the pool has a capacity, or is a part of a conserved total of positive terms.
+    """
+    bounded = [pool.name for pool in model.pool_specs if pool.capacity is not None]
+    for total in model.conserved:
+        if min(total.values()) > 0:
+            bounded += total
+    growing = model.table.changes[model.table.constants > 0].max(axis=0, initial=0) > 0
+    return any(
+        name not in bounded for name, grows in zip(model.pools, growing, strict=True) if grows
+    )
 
 
 def lost_probability(space: StateSpace, probabilities: Array, start: Array) -> Array:
