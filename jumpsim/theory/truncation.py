@@ -76,22 +76,25 @@ def solve_on_states(
     except TooManyStatesError as error:
         if not automatic:
             raise
-        if endless:
-            error = too_many(model, max_states, "possibly infinitely many")
-        return _with_own_limits(solve, model, initial, max_states, error)
+        unlimited = too_many(model, max_states, "possibly infinitely many")
+        return _with_own_limits(solve, model, initial, max_states, unlimited if endless else error)
     return solve(space)[0]
 
 
 def _is_endless(model: Model) -> bool:
     """Whether the count of some pool may have no limit.
 
-    It has one when the pool has a capacity, or is a part of a conserved total of positive terms.
+    It has one when no event increases the number of all quanta, when the pool has a capacity, and
+    when it is a part of a conserved total of positive terms.
     """
+    changes = model.table.changes[model.table.constants > 0]
+    if (changes.sum(axis=1) <= 0).all():
+        return False
     bounded = [pool.name for pool in model.pool_specs if pool.capacity is not None]
     for total in model.conserved:
         if min(total.values()) > 0:
             bounded += total
-    growing = model.table.changes[model.table.constants > 0].max(axis=0, initial=0) > 0
+    growing = changes.max(axis=0, initial=0) > 0
     return any(
         name not in bounded for name, grows in zip(model.pools, growing, strict=True) if grows
     )
