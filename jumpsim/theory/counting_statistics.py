@@ -181,11 +181,12 @@ def _moments(
     transitions = space.transitions()
     jumps = [space.counted(weights**j) for j in range(1, _ORDERS + 1)]
     first = evolve_moments(transitions, jumps[:1], start, windows, max_seconds).sum(axis=2)
-    # Moments of the deviation from a constant rate, because those of the number itself lose
+    # Moments of the deviation from a constant rate, because those of a large number itself lose
     # precision by cancellation.
     known = np.flatnonzero((first[0] > 0) & (windows > 0))
     last = known[-1] if len(known) else None
-    mean_rate = 0.0 if last is None else first[1, last] / first[0, last] / windows[last]
+    mean = 0.0 if last is None else first[1, last] / first[0, last]
+    mean_rate = mean / windows[last] if abs(mean) > 1 else 0.0
     jumps[0] = jumps[0] - mean_rate * sparse.eye_array(len(space))
     solution = evolve_moments(transitions, jumps, start, windows, max_seconds)
     sums = solution.sum(axis=2)

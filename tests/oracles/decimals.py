@@ -78,20 +78,6 @@ def exponential(matrix, time):
     return total
 
 
-def solve(matrix, right):
-    """Solution of linear equations by elimination with pivoting, in decimal numbers."""
-    a = np.column_stack([matrix, right])
-    n = len(matrix)
-    for k in range(n):
-        pivot = max(range(k, n), key=lambda i: abs(a[i, k]))
-        a[[k, pivot]] = a[[pivot, k]]
-        a[k] = a[k] / a[k, k]
-        for i in range(n):
-            if i != k and a[i, k] != 0:
-                a[i] = a[i] - a[i, k] * a[k]
-    return a[:, n]
-
-
 def stiff_model(rng):
     """Random network of few states with rates over 12 decades and events that change no count."""
     kind = rng.integers(4)
