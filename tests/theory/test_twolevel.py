@@ -205,23 +205,41 @@ def test_without_coupling_all_is_thermal():
 
 
 def test_hartree_fock():
-    """The sign always; within a tenth for most weak couplings; its own equations exactly."""
+    """Its own equations, occupations and sign at any coupling; within a tenth for most weak ones."""
     close = []
-    for parameters in random_sets(300, 6):
-        parameters["g"] *= 0.3
-        mode = w.quantised_mode(**parameters)
-        p = mode.parameters
+    for k, parameters in enumerate(random_sets(400, 6)):
+        parameters["g"] *= (0.3, 1.0, 10.0, 100.0)[k % 4]
+        p = mode_parameters(**parameters)
         rate, upper, lower, n = w.hartree_fock(p)
         assert rate == pytest.approx(
-            p.alpha * (upper * (1 - lower) + (upper - lower) * n), rel=1e-9
-        )
+            p.alpha * (upper * (1 - lower) + (upper - lower) * n), rel=1e-9,
+            abs=1e-12 * p.alpha * (1 + n),
+        )  # fmt: skip
         assert 0 <= upper <= 1
         assert 0 <= lower <= 1
         assert n >= 0
-        if abs(mode.R) > 1e-9:
-            assert rate * mode.R > 0
-            close.append(abs(rate / mode.R - 1) < 0.1)
+        assert rate * p.affinity > 0
+        if k % 4 == 0:
+            close.append(abs(rate / w.quantised_mode(**parameters).R - 1) < 0.1)
     assert np.mean(close) > 0.6
+
+
+@pytest.mark.parametrize(
+    ("g", "gamma_b", "R", "exact"), [(1.0, 0.01, 0.39999, 0.39688), (3.0, 0.2, 0.44054, 0.39826)]
+)
+def test_hartree_fock_of_a_laser(g, gamma_b, R, exact):
+    """The root of smallest |R| would have n < 0 here; exact values from the density matrix."""
+    mode = w.quantised_mode(10, 0, 10.5, g, 1, 1, gamma_b, f_u=0.9, f_l=0.1, n_b=0)
+    rate, upper, lower, n = w.hartree_fock(mode.parameters)
+    assert rate == pytest.approx(R, abs=5e-6)
+    assert (upper, lower, n) == pytest.approx((0.9 - rate, 0.1 + rate, rate / gamma_b))
+    assert mode.R == pytest.approx(exact, abs=5e-6)
+
+
+def test_hartree_fock_without_light_or_electrons():
+    for given in ({"g": 0.0}, {"f_u": 0.0, "n_b": 0.0}, {"f_l": 1.0, "n_b": 0.0}):
+        parameters = {"E_u": 10, "E_l": 0, "omega_cav": 11, "g": 2.0, **SET, **given}
+        assert w.hartree_fock(mode_parameters(**parameters))[0] == 0
 
 
 def test_counting_statistics():
