@@ -23,6 +23,7 @@ from ..utils.typing import Array, ComplexArray, Times
 from .ode import RELATIVE, SMALLEST, solve
 from .steady_states import manifold, steady_states
 
+_STEP = 1e-30  # of complex derivatives, which have no error of cancellation
 _LEAST = 1e-12  # quanta; fluctuations of smaller counts are resolved to this number only
 
 
@@ -161,8 +162,8 @@ def linear_noise(model: Model, times: Times, initial: Start) -> LinearNoise:
     scale = _Scale.of(model, start, np.diagonal(covariance))
 
     def derivative(counts: Array, scaled: Array) -> Array:
-        forward, unit = scale.jacobian(counts) @ scaled, scale.at(counts)
-        return forward + forward.T + table.diffusion(counts) / np.outer(unit, unit)
+        matrix, unit = scale.jacobian(counts), scale.at(counts)
+        return matrix @ scaled + scaled @ matrix.T + table.diffusion(counts) / np.outer(unit, unit)
 
     def jacobian(counts: Array) -> Array:
         matrix, one = scale.jacobian(counts), np.eye(len(counts))
@@ -224,10 +225,12 @@ def _solve(
         return np.concatenate([table.drift(counts), matrix.reshape(-1)])
 
     def derivatives(y: Array) -> Array:
-        """Without the derivative of dX/dt by the counts, which the iterations do not need."""
+        counts, matrix = y[:pools], y[pools:].reshape(pools, pools)
         out = np.zeros((len(y), len(y)))
-        out[:pools, :pools] = table.jacobian(y[:pools])
-        out[pools:, pools:] = jacobian(y[:pools])
+        out[:pools, :pools] = table.jacobian(counts)
+        out[pools:, pools:] = jacobian(counts)
+        for p, direction in enumerate(1j * _STEP * np.eye(pools)):
+            out[pools:, p] = derivative(counts + direction, matrix).reshape(-1).imag / _STEP
         return out
 
     smallest = np.concatenate([np.full(pools, SMALLEST), np.full(pools**2, RELATIVE)])
