@@ -15,8 +15,8 @@ from scipy.optimize import differential_evolution
 
 from jumpsim.errors import InputError
 from jumpsim.papers.wacker.golden_rule import LIMITS, errors
-from jumpsim.theory.twolevel import hartree_fock
 from jumpsim.systems.twolevel.parameters import mode_parameters
+from jumpsim.theory.twolevel import hartree_fock
 
 RATES = ("gamma_u", "gamma_l", "gamma_b")
 STRENGTH, BATH, DETUNING = (1e-6, 100.0), (1e-6, 1.0), (0.0, 10.0)  # the sign of Δ changes nothing

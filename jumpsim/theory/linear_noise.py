@@ -86,7 +86,7 @@ class LinearNoise:
             self.model, times - self.times[index], self.mean[index], np.eye(pools), derivative,
             jacobian,
         )  # fmt: skip
-        return moved * scale.at(mean)[:, :, None] / scale.at(self.mean[index])
+        return np.asarray(moved * scale.at(mean)[:, :, None] / scale.at(self.mean[index]))
 
     def paths(self, number: int, seed: int | Sequence[int] = 0) -> Array:
         """Draw Gaussian paths with this mean and these covariances, including those between times.
@@ -352,9 +352,11 @@ def stationary_noise(model: Model, initial: Start) -> StationaryNoise:
 
     initial = as_initial(initial, as_model(model))
     state = steady_states(model, initial)[0]
-    if not state.stable:
+    if not (state.stable and state.reached):
         raise InputError(
-            f"{model.name} has no stable steady state here, and so no stationary fluctuations"
+            f"{model.name} approaches no stable steady state from this start, and so has no "
+            "stationary fluctuations"
+            + (": its steady states form a continuum" if state.continuum else "")
         )
     table = model.table
     basis, totals = manifold(model)

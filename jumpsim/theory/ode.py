@@ -1,7 +1,7 @@
 """Integration of the ordinary differential equations of the theories."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ RELATIVE = 1e-11  # relative tolerance of each step
 SMALLEST = 1e-25
 _UNBOUNDED = 2.0**60  # a larger solution counts as divergent; simulations end at 2^53
 _MOST_UNKNOWNS = 3000  # of an implicit method, which keeps a full matrix of derivatives
+_LSODA_TRIAL, _BDF_TRIAL = 20_000, 5_000  # evaluations before the next method is tried
 _MOST_EVALUATIONS = 10**6
 _MOST_WORK = 10**11  # limit of evaluations · unknowns^(3/2), some minutes
 
@@ -58,50 +59,110 @@ def solve(
 
     Notes
     -----
-    LSODA takes small steps only as long as fast changes last, and then implicit ones. With more
-    than 3000 unknowns an explicit method is used, for which stiff equations take too many steps.
+    The method is LSODA, which takes small steps only as long as fast changes last, and then
+    implicit ones. From a state in which the fast changes are over it may not notice that implicit
+    steps would be larger; after many evaluations BDF is tried, and the faster one goes on. With
+    more than 3000 unknowns an explicit method is used, for which stiff equations take too many
+    steps.
     """
-    from scipy.integrate import solve_ivp  # here, because it takes long to load
-
     if times[-1] == 0:
         return start[None, :].copy()
-    left = most_evaluations(len(start))
+    limit = most_evaluations(len(start))
+    calls, out, done = 0, np.empty((len(times), len(start))), 0
 
     def bounded(_: float, y: Array) -> Array:
-        nonlocal left
-        left -= 1
-        if left < 0 or np.abs(y).max() > _UNBOUNDED:
-            raise OverflowError  # near a singularity the time step would go to 0
+        nonlocal calls
+        calls += 1
+        if calls > limit or np.abs(y).max() > _UNBOUNDED:
+            raise ArithmeticError  # near a singularity the time step would go to 0
         return derivative(y)
 
-    implicit = len(start) <= _MOST_UNKNOWNS
-    matrix = {"jac": lambda _, y: jacobian(y)} if implicit and jacobian is not None else {}
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # a failure raises InputError below
-        try:
-            solution = solve_ivp(
-                bounded,
-                (0.0, float(times[-1])),
-                start,
-                method="LSODA" if implicit else "DOP853",
-                t_eval=times,
-                rtol=RELATIVE,
-                atol=smallest,
-                **matrix,
-            )
-        except OverflowError:
-            solution = None
-    if solution is not None and solution.success and np.isfinite(solution.y).all():
-        return solution.y.T
+    out[0] = start  # for a first time of 0
+    done = int(times[0] == 0)
+    try:
+        for step in steps(bounded, start, float(times[-1]), jacobian, smallest):
+            reached = int(np.searchsorted(times, step.t, side="right"))
+            if reached > done:
+                out[done:reached] = step.dense_output()(times[done:reached]).T
+                done = reached
+    except ArithmeticError:
+        pass
+    if done == len(times) and np.isfinite(out).all():
+        return out
     reason = (
-        "the solution diverges or changes too fast"
-        if left >= 0
-        else f"more than {most_evaluations(len(start)):,} evaluations would be needed"
+        f"more than {limit:,} evaluations would be needed"
+        if calls > limit
+        else "the solution diverges or changes too fast"
     )
     raise InputError(
         f"the rate equations of {model.name} could not be solved up to {times[-1]:g} s: {reason}; "
         "choose an earlier last time"
     )
+
+
+def steps(
+    derivative: Callable[[float, Array], Array],
+    start: Array,
+    end: float,
+    jacobian: Callable[[Array], Array] | None = None,
+    smallest: ArrayLike = SMALLEST,
+) -> Iterator[Any]:
+    """Steps of the integration of dy/dt = derivative(t, y) from t = 0, as for `solve`.
+
+    Parameters
+    ----------
+    derivative : callable
+        Takes t and y; an exception that it raises ends the integration.
+    start : ndarray, shape (n,)
+        y at t = 0.
+    end : float
+        Last time, seconds.
+    jacobian, smallest
+        As for `solve`.
+
+    Yields
+    ------
+    scipy.integrate.OdeSolver
+        After each step, with the time `t` and the solution `y`.
+
+    Raises
+    ------
+    ArithmeticError
+        When a step fails.
+    """
+    from scipy.integrate import BDF, DOP853, LSODA  # here, because they take long to load
+
+    calls, time, y = 0, 0.0, start
+    speeds: dict[Any, float] = {}  # seconds of the solution per evaluation; -1 after a failure
+    implicit = len(start) <= _MOST_UNKNOWNS
+
+    def counted(time: float, y: Array) -> Array:
+        nonlocal calls
+        calls += 1
+        return derivative(time, y)
+
+    options: dict[str, Any] = {"rtol": RELATIVE, "atol": smallest}
+    if implicit and jacobian is not None:
+        options["jac"] = lambda _, y: jacobian(y)
+    trials = {LSODA: _LSODA_TRIAL, BDF: _BDF_TRIAL} if implicit else {DOP853: np.inf}
+    while time < end:
+        untried = [m for m in trials if m not in speeds]
+        method = untried[0] if untried else max(speeds, key=lambda m: speeds[m])
+        most = trials[method] if untried else np.inf
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            solver = method(counted, time, y, end, **options)
+        first = calls
+        while solver.status == "running" and calls - first < most:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")  # a failure is noticed by the status
+                solver.step()
+            if solver.status != "failed":
+                yield solver
+        failed = solver.status == "failed"
+        speeds[method] = -1.0 if failed else (solver.t - time) / max(1, calls - first)
+        if failed and (not untried or (len(untried) == 1 and max(speeds.values()) < 0)):
+            raise ArithmeticError
+        time, y = solver.t, solver.y
 
 
 def most_evaluations(unknowns: int) -> int:

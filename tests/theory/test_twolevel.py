@@ -233,7 +233,7 @@ def test_hartree_fock_of_a_laser(g, gamma_b, R, exact):
     rate, upper, lower, n = w.hartree_fock(mode.parameters)
     assert rate == pytest.approx(R, abs=5e-6)
     assert (upper, lower, n) == pytest.approx((0.9 - rate, 0.1 + rate, rate / gamma_b))
-    assert mode.R == pytest.approx(exact, abs=5e-6)
+    assert pytest.approx(exact, abs=5e-6) == mode.R
 
 
 def test_hartree_fock_without_light_or_electrons():
