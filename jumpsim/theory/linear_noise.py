@@ -20,7 +20,7 @@ from ..model.initial import Start, as_initial
 from ..model.model import Model, as_model
 from ..units import as_times
 from ..utils.typing import Array, ComplexArray, Times
-from .ode import RELATIVE, SMALLEST, solve
+from . import ode
 from .steady_states import manifold, steady_states
 
 _STEP = 1e-30  # of complex derivatives, which have no error of cancellation
@@ -233,9 +233,21 @@ def _solve(
             out[pools:, p] = derivative(counts + direction, matrix).reshape(-1).imag / _STEP
         return out
 
-    smallest = np.concatenate([np.full(pools, SMALLEST), np.full(pools**2, RELATIVE)])
+    smallest = np.concatenate([np.full(pools, ode.SMALLEST), np.full(pools**2, ode.RELATIVE)])
     y = np.concatenate([start, first.reshape(-1)])
-    solution = solve(model, times, y, both, derivatives, smallest=smallest)
+    if len(y) > ode.MOST_UNKNOWNS:
+        # A step of the explicit method has 12 evaluations, and is stable up to 6 decay times of the
+        # fastest deviation; covariances decay twice as fast.
+        fastest = np.abs(np.linalg.eigvals(table.jacobian(start))).max()
+        expected = 12 / 6 * 2 * fastest * float(times[-1])
+        if expected > ode.most_evaluations(len(y)):
+            raise InputError(
+                f"the linear noise of {model.name} with {pools} pools up to {times[-1]:g} s would "
+                f"take about {expected:.2g} evaluations, but at most "
+                f"{ode.most_evaluations(len(y)):,} are made; choose an earlier last time, or "
+                "`stationary_noise`"
+            )
+    solution = ode.solve(model, times, y, both, derivatives, smallest=smallest)
     return solution[:, :pools], solution[:, pools:].reshape(-1, pools, pools)
 
 

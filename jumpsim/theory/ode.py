@@ -15,10 +15,10 @@ RELATIVE = 1e-11  # relative tolerance of each step
 # decays to it in less than a hundred lifetimes, so that a small tolerance costs few steps.
 SMALLEST = 1e-25
 _UNBOUNDED = 2.0**60  # a larger solution counts as divergent; simulations end at 2^53
-_MOST_UNKNOWNS = 3000  # of an implicit method, which keeps a full matrix of derivatives
+MOST_UNKNOWNS = 3000  # of an implicit method, which keeps a full matrix of derivatives
 _LSODA_TRIAL, _BDF_TRIAL = 20_000, 5_000  # evaluations before the next method is tried
 _MOST_EVALUATIONS = 10**6
-_MOST_WORK = 10**11  # limit of evaluations · unknowns^(3/2), some minutes
+_MOST_WORK = 5 * 10**10  # limit of evaluations · unknowns^(3/2), about a minute
 
 
 def solve(
@@ -134,7 +134,7 @@ def steps(
 
     calls, time, y = 0, 0.0, start
     speeds: dict[Any, float] = {}  # seconds of the solution per evaluation; -1 after a failure
-    implicit = len(start) <= _MOST_UNKNOWNS
+    implicit = len(start) <= MOST_UNKNOWNS
 
     def counted(time: float, y: Array) -> Array:
         nonlocal calls

@@ -205,7 +205,7 @@ def test_without_coupling_all_is_thermal():
 
 
 def test_hartree_fock():
-    """Its own equations, occupations and sign at any coupling; within a tenth for most weak ones."""
+    """Its own equations, occupations and sign at any coupling; within a tenth for most weak."""
     close = []
     for k, parameters in enumerate(random_sets(400, 6)):
         parameters["g"] *= (0.3, 1.0, 10.0, 100.0)[k % 4]
