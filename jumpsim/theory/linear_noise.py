@@ -80,13 +80,14 @@ class LinearNoise:
             return scale.jacobian(counts) @ moved
 
         def jacobian(counts: Array) -> Array:
-            return np.kron(scale.jacobian(counts), np.eye(pools))
+            matrix: Array = np.kron(scale.jacobian(counts), np.eye(pools))
+            return matrix
 
         mean, moved = _solve(
             self.model, times - self.times[index], self.mean[index], np.eye(pools), derivative,
             jacobian,
         )  # fmt: skip
-        return np.asarray(moved * scale.at(mean)[:, :, None] / scale.at(self.mean[index]))
+        return moved * scale.at(mean)[:, :, None] / scale.at(self.mean[index])
 
     def paths(self, number: int, seed: int | Sequence[int] = 0) -> Array:
         """Draw Gaussian paths with this mean and these covariances, including those between times.

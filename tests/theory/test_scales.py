@@ -160,7 +160,9 @@ def test_more_unknowns_than_an_implicit_method_allows(monkeypatch):
     mean, covariance, _ = exact(model, 2.0, start)
     np.testing.assert_allclose(noise.mean[0], mean, rtol=1e-8)
     np.testing.assert_allclose(noise.covariance[0], covariance, atol=1e-8)
-    with pytest.raises(js.InputError, match=r"with 20 pools up to .* would take about 1.6e.07 eval"):
+    with pytest.raises(
+        js.InputError, match=r"with 20 pools up to .* would take about 1.6e.07 eval"
+    ):
         js.linear_noise(model, [1e6], start)
 
 

@@ -8,7 +8,7 @@ from support.twolevel_sets import SET, random_sets
 
 import jumpsim as js
 from jumpsim.theory import twolevel as w
-from jumpsim.theory.twolevel.liouvillian import generator, unpacked
+from jumpsim.theory.twolevel.liouvillian import Stationary, generator, unpacked
 from jumpsim.theory.twolevel.quantised_mode import ModeState, mode_parameters
 
 
@@ -146,7 +146,7 @@ def test_identities_in_steady_state():
         flows = mode.particle_flows
         np.testing.assert_allclose(
             [flows["u"], -flows["l"], -flows["b"], mode.parameters.alpha * mode.F], mode.R,
-            atol=1e-10 * turnover,
+            rtol=1e-13, atol=1e-14 * turnover,
         )  # fmt: skip
         energies = mode.energy_flows
         expected = [mode.E_u * mode.R, -mode.E_l * mode.R, -mode.E_ph * mode.R]
@@ -157,6 +157,20 @@ def test_identities_in_steady_state():
         assert mode.E_u == pytest.approx(mode.E_l + mode.E_ph)
         assert mode.tail < 1e-12
         assert mode.photons.sum() == pytest.approx(1)
+
+
+def test_a_mode_with_two_thousand_photons():
+    """Identities, and memory: the matrix stays sparse (a full row cost 3.8 GB of factors)."""
+    mode = w.quantised_mode(10, 0, 10.5, 1.0, 1, 1, 2e-4, f_u=0.9, f_l=0.1, n_b=0)
+    assert mode.n == pytest.approx(1999.6875, abs=1e-3)
+    assert mode.parameters.gamma_b * mode.n == pytest.approx(mode.R, rel=1e-13)
+    assert mode.counting.rate == pytest.approx(mode.R, rel=1e-12)
+    matrix = generator(mode.parameters, mode.populations.shape[1] - 1)
+    stationary = Stationary(matrix, mode.populations.size, 0)  # a population of no weight
+    assert stationary._factors.nnz < 20 * matrix.nnz
+    np.testing.assert_allclose(
+        stationary.state[: mode.populations.size].reshape(4, -1), mode.populations, atol=1e-14
+    )
 
 
 def test_the_sign_rule_is_exact():
