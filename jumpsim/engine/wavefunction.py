@@ -45,7 +45,7 @@ from .random import decay, exponential, next_bits, sine_cosine, uniform
 EMPTY, PAIR, BOTH = range(3)
 JUMPS = 6  # into and out of u, into and out of l, photon from and to the bath
 _NO_PAIR = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-COLUMNS = 5  # ⟨n_u⟩, ⟨n_l⟩, ⟨n⟩, Re and Im of ⟨c_l† c_u a†⟩ (W B4, without g)
+COLUMNS = 5  # ⟨n_u⟩, ⟨n_l⟩, ⟨n⟩, Re and Im of e^(-i arg g) ⟨c_l† c_u a†⟩
 
 MOST_PHOTONS = 2**21 - 1  # below 2^53 in the multiples of 2^-32 that are summed
 _SMALL = 1e-3  # |Ωt|² below which cos and sin are computed by series

@@ -14,6 +14,7 @@ factorials, which are small in large systems; the 1 of spontaneous emission rema
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -78,40 +79,60 @@ class RateTable:
 
     def drift(self, counts: ArrayLike) -> NDArray[Any]:
         """Right-hand side of the rate equations, counts per second, shape (..., P)."""
-        return self.mean_rates(counts) @ self.changes
+        return self.mean_rates(counts) @ self._moves
 
     def diffusion(self, counts: ArrayLike) -> NDArray[Any]:
         """Diffusion matrix Σ rate · change · changeᵀ of linear noise, shape (..., P, P)."""
-        return np.einsum("...c,cp,cq->...pq", self.mean_rates(counts), self.changes, self.changes)
+        return (self.mean_rates(counts)[..., None, :] * self._moves.T) @ self._moves
 
     def jacobian(self, counts: ArrayLike) -> NDArray[Any]:
         """Jacobian ∂drift_p/∂count_q, exact by the product rule, shape (..., P, P)."""
         counts = np.asarray(counts)
         factors = self._factors(counts, self.mean_offsets)
-        gradient = np.zeros(
-            (*counts.shape[:-1], len(self.constants), counts.shape[-1]), factors.dtype
-        )
-        for c, constant in enumerate(self.constants):
-            span = range(self.first[c], self.first[c + 1])
-            for f in span:
-                others = [g for g in span if g != f]
-                gradient[..., c, self.pools[f]] += (
-                    constant * self.slopes[f] * factors[..., others].prod(axis=-1)
-                )
-        return np.einsum("cp,...cq->...pq", self.changes, gradient)
+        one = np.ones((*counts.shape[:-1], 1), factors.dtype)
+        channels, others = self._other_factors
+        slopes = self.constants[channels] * self.slopes
+        slopes = slopes * np.concatenate([factors, one], axis=-1)[..., others].prod(axis=-1)
+        columns = np.zeros((counts.shape[-1], *counts.shape), factors.dtype)  # q first
+        moved = np.moveaxis(slopes, -1, 0)[..., None]
+        batch = [1] * (counts.ndim - 1)
+        moves = self._moves[channels].reshape(len(channels), *batch, counts.shape[-1])
+        np.add.at(columns, self.pools, moved * moves)
+        return np.moveaxis(columns, 0, -1)
+
+    @cached_property
+    def _moves(self) -> NDArray[np.float64]:
+        """The changes as floats, for fast products."""
+        return self.changes.astype(float)
+
+    @cached_property
+    def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Places of constants and factors in a row that has each constant before its factors."""
+        constants = self.first[:-1] + np.arange(len(self.constants))
+        number = len(self.constants) + len(self.pools)
+        return constants, np.setdiff1d(np.arange(number), constants)
+
+    @cached_property
+    def _other_factors(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Channel of each factor, and the other factors of that channel, filled up with F."""
+        numbers = np.diff(self.first)
+        channels = np.repeat(np.arange(len(numbers)), numbers)
+        others = np.full((len(channels), max(0, numbers.max(initial=0) - 1)), len(channels))
+        for f, c in enumerate(channels):
+            rest = [g for g in range(self.first[c], self.first[c + 1]) if g != f]
+            others[f, : len(rest)] = rest
+        return channels, others
 
     def _factors(self, counts: NDArray[Any], offsets: NDArray[np.float64]) -> NDArray[Any]:
         return offsets + self.slopes * counts[..., self.pools]
 
     def _product(self, counts: NDArray[Any], offsets: NDArray[np.float64]) -> NDArray[Any]:
         factors = self._factors(counts, offsets)
-        rates = np.empty((*counts.shape[:-1], len(self.constants)), factors.dtype)
-        for c, constant in enumerate(self.constants):
-            rate = constant
-            for f in range(self.first[c], self.first[c + 1]):
-                rate = rate * factors[..., f]
-            rates[..., c] = rate
-        return rates
+        constants, places = self._places
+        terms = np.empty((*counts.shape[:-1], len(constants) + len(places)), factors.dtype)
+        terms[..., constants] = self.constants
+        terms[..., places] = factors
+        return np.multiply.reduceat(terms, constants, axis=-1)
 
 
 def lower(model: BaseModel) -> RateTable:

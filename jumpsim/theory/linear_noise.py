@@ -8,8 +8,9 @@ the leading order of van Kampen's system size expansion: the relative error of C
 limit of a large system.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,8 +20,11 @@ from ..model.initial import Start, as_initial
 from ..model.model import Model, as_model
 from ..units import as_times
 from ..utils.typing import Array, ComplexArray, Times
-from .ode import solve
+from . import ode
 from .steady_states import manifold, steady_states
+
+_STEP = 1e-30  # of complex derivatives, which have no error of cancellation
+_LEAST = 1e-12  # quanta; fluctuations of smaller counts are resolved to this number only
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,18 +73,21 @@ class LinearNoise:
 
     def _propagators(self, index: int, times: Array) -> Array:
         """Propagators of small deviations from times[index] to `times`, (n, n_pools, n_pools)."""
+        scale = _Scale.of(self.model, self.mean[index], np.diagonal(self.covariance[index]))
         pools = len(self.model.pools)
-        table = self.model.table
 
-        def derivative(y: Array) -> Array:
-            propagator = y[pools:].reshape(pools, pools)
-            return np.concatenate(
-                [table.drift(y[:pools]), _flat(table.jacobian(y[:pools]) @ propagator)]
-            )
+        def derivative(counts: Array, moved: Array) -> Array:
+            return scale.jacobian(counts) @ moved
 
-        start = np.concatenate([self.mean[index], _flat(np.eye(pools))])
-        solution = solve(self.model, times - self.times[index], start, derivative)
-        return solution[:, pools:].reshape(-1, pools, pools)
+        def jacobian(counts: Array) -> Array:
+            matrix: Array = np.kron(scale.jacobian(counts), np.eye(pools))
+            return matrix
+
+        mean, moved = _solve(
+            self.model, times - self.times[index], self.mean[index], np.eye(pools), derivative,
+            jacobian,
+        )  # fmt: skip
+        return moved * scale.at(mean)[:, :, None] / scale.at(self.mean[index])
 
     def paths(self, number: int, seed: int | Sequence[int] = 0) -> Array:
         """Draw Gaussian paths with this mean and these covariances, including those between times.
@@ -152,20 +159,97 @@ def linear_noise(model: Model, times: Times, initial: Start) -> LinearNoise:
     """
     times = as_times(times)
     initial = as_initial(initial, as_model(model))
-    table, pools = model.table, len(model.pools)
+    table, start, covariance = model.table, initial.mean(model), initial.covariance(model)
+    scale = _Scale.of(model, start, np.diagonal(covariance))
 
-    def derivative(y: Array) -> Array:
-        counts, covariance = y[:pools], y[pools:].reshape(pools, pools)
-        forward = table.jacobian(counts) @ covariance
-        return np.concatenate(
-            [table.drift(counts), _flat(forward + forward.T + table.diffusion(counts))]
-        )
+    def derivative(counts: Array, scaled: Array) -> Array:
+        matrix, unit = scale.jacobian(counts), scale.at(counts)
+        return matrix @ scaled + scaled @ matrix.T + table.diffusion(counts) / np.outer(unit, unit)
 
-    start = np.concatenate([initial.mean(model), _flat(initial.covariance(model))])
-    solution = solve(model, times, start, derivative)
-    covariance = solution[:, pools:].reshape(-1, pools, pools)
-    covariance = (covariance + covariance.transpose(0, 2, 1)) / 2
-    return LinearNoise(model, times, solution[:, :pools], covariance)
+    def jacobian(counts: Array) -> Array:
+        matrix, one = scale.jacobian(counts), np.eye(len(counts))
+        return np.kron(matrix, one) + np.kron(one, matrix)
+
+    unit = scale.at(start)
+    mean, scaled = _solve(
+        model, times, start, covariance / np.outer(unit, unit), derivative, jacobian
+    )
+    units = scale.at(mean)
+    covariance = scaled * units[:, :, None] * units[:, None, :]
+    return LinearNoise(model, times, mean, (covariance + covariance.transpose(0, 2, 1)) / 2)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scale:
+    """Expected size of the fluctuations of each pool, in units of which covariances are solved.
+
+    Covariances are differences of large terms, and begin at 0. So neither their values nor the
+    start give a tolerance; with the unit r² = N + a N² (which is the variance of Poisson or thermal
+    counts, or of the start) all are of order one, whatever the counts.
+    """
+
+    table: Any
+    excess: Array
+
+    @classmethod
+    def of(cls, model: Model, mean: Array, variance: Array) -> "_Scale":
+        excess = np.maximum(variance - mean, 0) / np.maximum(mean, _LEAST) ** 2
+        return cls(model.table, excess)
+
+    def at(self, counts: Array) -> Array:
+        """Unit r of each pool at these counts, (..., n_pools)."""
+        counts = np.maximum(counts, 0)
+        return np.sqrt(_LEAST + counts + self.excess * counts**2)
+
+    def jacobian(self, counts: Array) -> Array:
+        """Jacobian for deviations that are measured in the units r, which change in time."""
+        unit = self.at(counts)
+        growth = (1 + 2 * self.excess * np.maximum(counts, 0)) / (2 * unit**2)
+        matrix = self.table.jacobian(counts) * unit / unit[:, None]
+        return matrix - np.diag(growth * self.table.drift(counts))
+
+
+def _solve(
+    model: Model, times: Array, start: Array, first: Array,
+    derivative: Callable[[Array, Array], Array], jacobian: Callable[[Array], Array],
+) -> tuple[Array, Array]:  # fmt: skip
+    """Solve the rate equations with a linear equation dX/dt of a matrix X along the solution.
+
+    `derivative` takes counts and X, `jacobian` counts; the latter returns the matrix of the linear
+    equation, for the entries of X in one row.
+    """
+    pools, table = len(start), model.table
+
+    def both(y: Array) -> Array:
+        counts = y[:pools]
+        matrix = derivative(counts, y[pools:].reshape(pools, pools))
+        return np.concatenate([table.drift(counts), matrix.reshape(-1)])
+
+    def derivatives(y: Array) -> Array:
+        counts, matrix = y[:pools], y[pools:].reshape(pools, pools)
+        out = np.zeros((len(y), len(y)))
+        out[:pools, :pools] = table.jacobian(counts)
+        out[pools:, pools:] = jacobian(counts)
+        for p, direction in enumerate(1j * _STEP * np.eye(pools)):
+            out[pools:, p] = derivative(counts + direction, matrix).reshape(-1).imag / _STEP
+        return out
+
+    smallest = np.concatenate([np.full(pools, ode.SMALLEST), np.full(pools**2, ode.RELATIVE)])
+    y = np.concatenate([start, first.reshape(-1)])
+    if len(y) > ode.MOST_UNKNOWNS:
+        # A step of the explicit method has 12 evaluations, and is stable up to 6 decay times of the
+        # fastest deviation; covariances decay twice as fast.
+        fastest = np.abs(np.linalg.eigvals(table.jacobian(start))).max()
+        expected = 12 / 6 * 2 * fastest * float(times[-1])
+        if expected > ode.most_evaluations(len(y)):
+            raise InputError(
+                f"the linear noise of {model.name} with {pools} pools up to {times[-1]:g} s would "
+                f"take about {expected:.2g} evaluations, but at most "
+                f"{ode.most_evaluations(len(y)):,} are made; choose an earlier last time, or "
+                "`stationary_noise`"
+            )
+    solution = ode.solve(model, times, y, both, derivatives, smallest=smallest)
+    return solution[:, :pools], solution[:, pools:].reshape(-1, pools, pools)
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,9 +365,11 @@ def stationary_noise(model: Model, initial: Start) -> StationaryNoise:
 
     initial = as_initial(initial, as_model(model))
     state = steady_states(model, initial)[0]
-    if not state.stable:
+    if not (state.stable and state.reached):
         raise InputError(
-            f"{model.name} has no stable steady state here, and so no stationary fluctuations"
+            f"{model.name} approaches no stable steady state from this start, and so has no "
+            "stationary fluctuations"
+            + (": its steady states form a continuum" if state.continuum else "")
         )
     table = model.table
     basis, totals = manifold(model)
@@ -307,7 +393,3 @@ def _root(covariance: Array) -> Array:
     """Matrix R with RᵀR = covariance; negative eigenvalues from rounding are set to 0."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     return np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
-
-
-def _flat(matrix: Array) -> Array:
-    return matrix.reshape(-1)

@@ -62,11 +62,11 @@ def test_errors_of_one_golden_rule():
     mean = law @ count
     rough = np.array([0.8 - law @ u, mean, law @ (count * (count - 1)) / mean**2])
     s = g**2 * (2 * n + 1) / (3.3**2 / 4 + delta**2)
-    found = golden_rule._errors(g, delta, SET)
+    found = golden_rule.errors(g, delta, SET)
     np.testing.assert_allclose(found[0], s, rtol=1e-6)
     np.testing.assert_allclose(found[1:4], np.abs(rough / true - 1), rtol=1e-3)
     assert found[4] == pytest.approx(1 - 0.02 / n)
-    assert golden_rule._errors(1e-7, delta, SET) is None
+    assert golden_rule.errors(1e-7, delta, SET) is None
 
 
 def test_golden_rule_in_steady_state(tmp_path):
@@ -154,7 +154,7 @@ def test_where_the_random_sets_lie(monkeypatch):
         seen.append({**p, "detuning": detuning, "s": g**2 / (width**2 / 4 + detuning**2)})
         return np.ones(5)
 
-    monkeypatch.setattr(golden_rule, "_errors", spy)
+    monkeypatch.setattr(golden_rule, "errors", spy)
     ranges = {
         "sets": 1000, "seed": 4, "rates": [0.1, 10.0], "strength": [1e-4, 1.0], "n_b": [1e-3, 10.0],
         "detuning": [-3.0, 9.0], "fillings": [0.2, 0.6],

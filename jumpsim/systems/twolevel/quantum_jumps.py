@@ -105,8 +105,8 @@ class TwoLevel(BaseModel):
     observables : tuple of str
         The sampled expectation values: n_u; n_l; the photon number (for a classical field the net
         number of quanta emitted into it since t = 0); the real and the imaginary part of
-        c = ⟨c_l† c_u a†⟩ (without a† for a classical field), with the phase for which the coupling
-        is real and positive.
+        c = e^(-i arg g) ⟨c_l† c_u a†⟩, or e^(-i arg ε) ⟨c_l† c_u⟩ for a classical field. So
+        |g| c = g* ⟨c_l† c_u a†⟩ (W B4), and 2 |g| Im c is the net rate u → l.
 
     Raises
     ------

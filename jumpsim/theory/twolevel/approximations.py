@@ -8,8 +8,11 @@ from ...systems.twolevel.parameters import ModeParameters
 def hartree_fock(parameters: ModeParameters) -> tuple[float, float, float, float]:
     """Net rate R in the Hartree-Fock approximation (W B12), and the occupations.
 
-    The correlations are approximated by F ≈ σ_uu (1-σ_ll) + (σ_uu-σ_ll) n. The sign of R is always
-    correct; its value is accurate to 10 % only for most weak couplings.
+    The correlations are approximated by F ≈ σ_uu (1-σ_ll) + (σ_uu-σ_ll) n, so that R = α_Q F is a
+    quadratic equation. At the ends of the interval of R in which both occupations are from 0 to 1
+    and n ≥ 0, α_Q F - R has opposite signs. So exactly one root is in this interval, for any
+    coupling, and it has the sign of the net rate R of the density matrix. Its value is accurate to
+    10 % only for most weak couplings.
 
     Parameters
     ----------
@@ -36,9 +39,11 @@ def hartree_fock(parameters: ModeParameters) -> tuple[float, float, float, float
     square = p.alpha * (a * b - c * (a + b))
     linear = p.alpha * (-a * (1 - p.f_l) - b * p.f_u + c * (p.f_u - p.f_l) - (a + b) * p.n_b) - 1
     constant = p.alpha * (p.f_u * (1 - p.f_l) + (p.f_u - p.f_l) * p.n_b)
-    roots = np.roots([square, linear, constant]) if square else np.array([-constant / linear])
-    roots = roots[np.abs(roots.imag) < 1e-12 * (1 + np.abs(roots))].real
-    # The root that is continuously connected to R = 0 without coupling: only it has occupations
-    # between 0 and 1.
-    found = float(roots[np.abs(roots).argmin()])
+    lowest = -min((1 - p.f_u) / a, p.f_l / b, p.n_b / c)
+    highest = min(p.f_u / a, (1 - p.f_l) / b)
+    root = np.sqrt(max(linear**2 - 4 * square * constant, 0.0))
+    sum_ = -(linear + np.copysign(root, linear)) / 2  # without cancellation
+    roots = [constant / sum_] if square == 0 else [constant / sum_, sum_ / square]
+    found = min(roots, key=lambda r: max(lowest - r, r - highest, 0.0))
+    found = float(np.clip(found, lowest, highest))  # a root at an end may be outside by rounding
     return found, p.f_u - a * found, p.f_l + b * found, p.n_b + c * found

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .liouvillian import Stationary
+
 _DENSE = 1500  # largest number of unknowns for which all eigenvalues are computed
 
 
@@ -25,10 +27,17 @@ class PhotonCounting:
         Takes the weights of channels, by name, and returns the tilted generator (sparse).
     populations : int
         Number of its unknowns that are populations; these are the first ones.
+    likely : int
+        Index of a population that is not small.
     """
 
-    def __init__(self, generator: Callable[[Mapping[str, float]], Any], populations: int) -> None:
-        self._weighted, self._populations = generator, populations
+    def __init__(
+        self,
+        generator: Callable[[Mapping[str, float]], Any],
+        populations: int,
+        likely: int = 0,
+    ) -> None:
+        self._weighted, self._populations, self._likely = generator, populations, likely
 
     @property
     def rate(self) -> float:
@@ -48,22 +57,15 @@ class PhotonCounting:
 
     @cached_property
     def _rates(self) -> tuple[float, float]:
-        from scipy import sparse
-        from scipy.sparse.linalg import splu
-
         one, two, half = (self._generator(tilt) for tilt in (1.0, 2.0, 0.5))
         first = (two - half) / 1.5  # exact first derivative with respect to s = ln(tilt)
         second = (two + half - 2 * one) * 2  # exact second derivative
         norm = np.zeros(one.shape[0])
         norm[: self._populations] = 1.0
-        matrix = one.tolil()
-        matrix[0] = norm  # the first equation follows from the others
-        factors = splu(sparse.csc_matrix(matrix))
-        state = factors.solve(np.eye(1, len(norm))[0])
+        stationary = Stationary(one, self._populations, self._likely)
+        state = stationary.state
         rate = float(norm @ (first @ state))
-        right = rate * state - first @ state
-        right[0] = 0.0
-        answer = factors.solve(right)
+        answer = stationary.solve(rate * state - first @ state)
         return rate, float(norm @ (second @ state) + 2 * norm @ (first @ answer))
 
     def generating(self, s: float) -> float:

@@ -125,6 +125,77 @@ def field_generator(p: FieldParameters, weights: Mapping[str, float] | None = No
     return sparse.csc_array(matrix)
 
 
+class Stationary:
+    """Stationary state of a generator with one stationary state, and its inverse on the rest.
+
+    The equation of one likely population is left out and this population is given, so that the
+    matrix stays sparse; the condition that all populations add up to 1 would be a full row.
+
+    Parameters
+    ----------
+    matrix : sparse array, shape (n, n)
+        Generator.
+    populations : int
+        Number of unknowns that are populations; these are the first ones.
+    likely : int
+        Index of a population that is not small. If it is, the largest one is used instead.
+
+    Attributes
+    ----------
+    state : ndarray, shape (n,)
+        The stationary state; its populations add up to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy import sparse
+    >>> two = sparse.csc_array(np.array([[-1.0, 3.0], [1.0, -3.0]]))  # 1/s and 3/s
+    >>> print(Stationary(two, 2).state)
+    [0.75 0.25]
+    """
+
+    def __init__(self, matrix: Any, populations: int, likely: int = 0) -> None:
+        self._populations = populations
+        for _ in range(3):
+            self._factorise(matrix, likely)
+            state = self._solved(-self._column, 1.0)
+            state = state - self._solved(matrix @ state, 0.0)  # corrects rounding errors
+            largest = int(np.abs(state[:populations]).argmax())
+            if not abs(state[largest]) > 1e3:
+                break
+            likely = largest
+        self.state: Array = state / state[:populations].sum()
+
+    def solve(self, right: Array) -> Array:
+        """Solution x of matrix x = right whose populations add up to 0.
+
+        Parameters
+        ----------
+        right : ndarray, shape (n,)
+            Its populations add up to 0, because the matrix conserves their sum.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+        """
+        found = self._solved(right, 0.0)
+        return found - found[: self._populations].sum() * self.state
+
+    def _factorise(self, matrix: Any, likely: int) -> None:
+        from scipy.sparse.linalg import splu
+
+        self._kept = np.delete(np.arange(matrix.shape[0]), likely)
+        self._likely, columns = likely, matrix.tocsc()
+        self._column: Array = columns[:, [likely]].toarray()[:, 0]
+        self._factors = splu(columns[:, self._kept].tocsr()[self._kept].tocsc())
+
+    def _solved(self, right: Array, given: float) -> Array:
+        """Solution with the given value of the likely population."""
+        out = np.full(len(right), given)
+        out[self._kept] = self._factors.solve(right[self._kept])
+        return out
+
+
 def unpacked(vectors: Array, cutoff: int) -> tuple[Array, ComplexArray]:
     """Populations and coherences of solution vectors.
 

@@ -17,12 +17,24 @@ from ...errors import InputError, whole_number
 from ...systems.twolevel.parameters import ModeParameters, mode_parameters
 from ...units import as_times
 from ...utils.typing import Array, ComplexArray, Times
+from .approximations import hartree_fock
 from .counting_statistics import PhotonCounting
-from .liouvillian import BOTH, EMPTY, LOWER, UPPER, generator, packed, propagated, unpacked
+from .liouvillian import (
+    BOTH,
+    EMPTY,
+    LOWER,
+    UPPER,
+    Stationary,
+    generator,
+    packed,
+    propagated,
+    unpacked,
+)
 from .operation import Operation, operation
 
-TAIL = 1e-12  # largest weight of the highest photon number with an automatic cutoff
+TAIL = 1e-12  # largest weight of the highest photon number
 MOST = 2**15  # largest cutoff
+_STEADY_TAIL = 1e-17  # the same in the steady state; R = γ_b (n - n_b) holds as well as this
 _FIRST = 16  # smallest automatic cutoff
 
 
@@ -196,7 +208,11 @@ class QuantisedMode(ModeState):
     def counting(self) -> PhotonCounting:
         """Long-time statistics of the net number of photons emitted."""
         cutoff = self.populations.shape[1] - 1
-        return PhotonCounting(partial(generator, self.parameters, cutoff), 4 * (cutoff + 1))
+        return PhotonCounting(
+            partial(generator, self.parameters, cutoff),
+            4 * (cutoff + 1),
+            int(self.populations.argmax()),
+        )
 
     @property
     def operation(self) -> Operation:
@@ -242,7 +258,8 @@ def quantised_mode(
     gamma_u, gamma_l, gamma_b : float
         Exchange rates with the electron reservoirs and the photon bath, > 0.
     cutoff : int, optional
-        Largest photon number; by default it is increased until its probability is below 1e-12.
+        Largest photon number; by default it is increased until its probability is below 1e-17
+        (or 1e-12, where rounding errors are larger).
     **more
         For each reservoir its filling (`f_u`, `f_l`, and `n_b` of the photon bath), or its
         temperature and chemical potential (`T_u`, `mu_u`, `T_l`, `mu_l`, and `T_b`). `energies` is
@@ -299,26 +316,22 @@ def steady(parameters: ModeParameters, cutoff: int | None = None) -> QuantisedMo
                 f"{TAIL:g}; give a larger `cutoff`, or none"
             )
         return found
-    cutoff = _FIRST
+    cutoff, before = _FIRST, np.inf
     while True:
         found = _steady(parameters, cutoff)
-        if found.tail < TAIL:
+        # Below TAIL it may only be larger than _STEADY_TAIL by rounding errors.
+        if abs(found.tail) < (_STEADY_TAIL if before > TAIL else TAIL):
             return found
+        before = abs(found.tail)
         cutoff = larger(cutoff, found.tail)
 
 
 def _steady(parameters: ModeParameters, cutoff: int) -> QuantisedMode:
-    from scipy import sparse
-    from scipy.sparse.linalg import splu
-
-    matrix = generator(parameters, cutoff).tolil()
-    norm = np.zeros(matrix.shape[0])
-    norm[: 4 * (cutoff + 1)] = 1.0
-    matrix[0] = norm  # the first equation follows from the others
-    right = np.zeros(matrix.shape[0])
-    right[0] = 1.0
-    solution = splu(sparse.csc_matrix(matrix)).solve(right)
-    return QuantisedMode(parameters, *unpacked(solution, cutoff))
+    _, upper, lower, photons = hartree_fock(parameters)
+    weights = [(1 - upper) * (1 - lower), upper * (1 - lower), (1 - upper) * lower, upper * lower]
+    likely = int(np.argmax(weights)) * (cutoff + 1) + min(int(photons), cutoff)
+    found = Stationary(generator(parameters, cutoff), 4 * (cutoff + 1), likely)
+    return QuantisedMode(parameters, *unpacked(found.state, cutoff))
 
 
 def larger(cutoff: int, tail: float) -> int:
