@@ -14,6 +14,7 @@ from ..utils.typing import Array
 ROUNDING = 1e-9  # k_B; changes of entropy below this are rounding errors of sums of logarithms
 _LEAST = 16  # trajectories; fewer give no usable jackknife error
 _EXACT_SECONDS = 20.0  # largest estimated computing time of an exact solution
+RESOLVED = 100  # spacings of floats; shorter differences of times have errors above 1 %
 _DRIFT = 5.0  # standard errors above which a change is significant
 
 
@@ -91,6 +92,37 @@ def require_production_record(ensemble: Ensemble) -> None:
     """
     if "counts" not in ensemble.record or any(c.bath for c in ensemble.model.channel_specs):
         require_record(ensemble, "events", "the entropy of single trajectories needs every event")
+
+
+def describe_unresolved(waits: Array, spacing: float) -> str:
+    """Describe waits that are differences of recorded times and not long against their rounding.
+
+    Recorded times are rounded to float64: a difference of two times is a multiple of the spacing of
+    floats there, and waits much shorter than it become 0.
+
+    Parameters
+    ----------
+    waits : ndarray
+        Completed waits, in seconds.
+    spacing : float
+        Spacing of floats at the latest time, in seconds; 0 when the waits are no differences.
+
+    Returns
+    -------
+    str
+        A warning; "" when no wait is 0, and their median is at least 100 spacings.
+    """
+    if not spacing or not len(waits):
+        return ""
+    zero, median = int((waits == 0).sum()), float(np.median(waits))
+    if not zero and median >= RESOLVED * spacing:
+        return ""
+    return (
+        f"warning: recorded times are rounded to {spacing:.2g} s, the spacing of floats at the "
+        f"latest one; the median of the {len(waits)} waits is {median:.2g} s, and {zero} are "
+        "exactly 0, so that their distribution is not resolved. Start the run closer to these "
+        "events"
+    )
 
 
 def describe_counted(counted: str | Sequence[str] | Mapping[str, float]) -> str:

@@ -29,7 +29,7 @@ from .kernel_state import (  # fmt: skip
     ROW,
     TOO_MANY_EVENTS,
 )
-from .random import exponential, next_bits, uniform
+from .random import exponential, later, next_bits, uniform
 
 _U = np.uint64
 
@@ -106,13 +106,14 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
         if place[GRID] == FRESH:
             place[GRID] = 0
             place[EVENTS] = 0
-            cursor.clock[0] = 0.0
+            cursor.clock[:] = 0.0
             cursor.jumps[:] = 0
             for p in range(len(counts)):
                 counts[p] = starts[row, p]
             for w in range(4):
                 stream[w] = streams[row, w]
-        k, events, filled, t = place[GRID], place[EVENTS], place[FILLED], cursor.clock[0]
+        k, events, filled = place[GRID], place[EVENTS], place[FILLED]
+        t, late = cursor.clock[0], cursor.clock[1]
         status = DONE
         while True:
             if used >= budget:
@@ -128,7 +129,8 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
                 break
             before = stream[0], stream[1], stream[2], stream[3]
             # The state is absorbing only when every rate is exactly 0; rates have no lower bound.
-            following = math.inf if total == 0.0 else t + exponential(next_bits(stream)) / total
+            wait = math.inf if total == 0.0 else exponential(next_bits(stream)) / total
+            following, following_late = later(t, late, wait)
             while k < len(grid) and grid[k] < following:
                 if keep_samples:
                     for p in range(len(counts)):
@@ -151,7 +153,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
             if c == channels:  # rounding of a product with a subnormal total
                 status = NOT_FINITE
                 break
-            t = following
+            t, late = following, following_late
             events += 1
             used += 1
             for i in range(table.change_first[c], table.change_first[c + _U(1)]):
@@ -168,7 +170,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
             if status == OVERFLOW:
                 break
         place[GRID], place[EVENTS], place[FILLED] = k, events, filled
-        cursor.clock[0] = t
+        cursor.clock[0], cursor.clock[1] = t, late
         if status != DONE:
             return status
         out.event_count[row] = events

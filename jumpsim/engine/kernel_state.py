@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 
 # Status codes; `status.SENTENCES` contains the messages for those that are errors.
 DONE, MORE, BUFFER_FULL, NEGATIVE_RATE, NOT_FINITE, OVERFLOW, TOO_MANY_EVENTS = range(7)
@@ -26,7 +26,7 @@ class Cursor(NamedTuple):
     """State of a kernel between two calls."""
 
     place: NDArray[np.int64]  # entries ROW, GRID, EVENTS, FILLED, FAULT
-    clock: NDArray[np.float64]  # one entry: the time of the last event
+    clock: NDArray[np.float64]  # time of the last event, and by how much that is too late
     stream: NDArray[np.uint64]  # four words: the state of the random stream
     counts: NDArray[np.int64]  # integers of the physical state
     amplitudes: NDArray[np.float64]  # real numbers of the physical state

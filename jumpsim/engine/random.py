@@ -57,6 +57,20 @@ def exponential(bits):
 
 
 @njit(cache=True, inline="always")
+def later(t, late, wait):
+    """Time of the next event, rounded, and by how much this is too late, from those of the last.
+
+    The exact time is the difference of the two numbers, so that no waiting time is lost, even when
+    it is shorter than the spacing of floats at that time. The error of the sum is itself a float,
+    found by Knuth's branch-free formula; the rounded times never decrease.
+    """
+    step = wait - late
+    following = t + step
+    taken = following - t
+    return following, ((following - taken) - t) + (taken - step)
+
+
+@njit(cache=True, inline="always")
 def uniform(bits):
     """Uniform random number in [0, 1), a multiple of 2^-52, from the upper 52 bits."""
     return _U((_U(bits) >> _U(12)) | _ONE).view(np.float64) - 1.0

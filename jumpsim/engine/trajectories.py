@@ -141,7 +141,7 @@ def prepared(
     buffer = EVENT_BUFFER if "events" in keep else 0
     cursor = Cursor(
         np.array([0, kernel_state.FRESH, 0, 0, -1], np.int64),
-        np.zeros(1),
+        np.zeros(2),
         np.zeros(4, np.uint64),
         np.zeros(sizes.counts, np.int64),
         np.zeros(sizes.amplitudes),

@@ -39,7 +39,7 @@ from .kernel_state import (  # fmt: skip
     ROW,
     TOO_MANY_EVENTS,
 )
-from .random import decay, exponential, next_bits, sine_cosine, uniform
+from .random import decay, exponential, later, next_bits, sine_cosine, uniform
 
 # The first integer of the state is its block; the second is n, or k for a pair.
 EMPTY, PAIR, BOTH = range(3)
@@ -161,7 +161,7 @@ def _after(channel, block, n, ar, ai, br, bi):
 def _begin(start, stream, cursor):
     """Set the cursor to the beginning of a trajectory."""
     cursor.place[GRID] = cursor.place[EVENTS] = 0
-    cursor.clock[0] = 0.0
+    cursor.clock[:] = 0.0
     cursor.jumps[:] = 0
     upper, below = start[0], start[1]
     cursor.counts[0] = PAIR if upper != below else (BOTH if upper == 1 else EMPTY)
@@ -207,7 +207,8 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
         row = place[ROW]
         if place[GRID] == FRESH:
             _begin(starts[row], streams[row], cursor)
-        k, events, filled, t = place[GRID], place[EVENTS], place[FILLED], cursor.clock[0]
+        k, events, filled = place[GRID], place[EVENTS], place[FILLED]
+        t, late = cursor.clock[0], cursor.clock[1]
         block, n = counts[0], counts[1]
         ar, ai, br, bi = amplitudes[0], amplitudes[1], amplitudes[2], amplitudes[3]
         status, c = DONE, -1
@@ -232,12 +233,14 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
             if not top < math.inf:
                 status = NOT_FINITE
                 break
-            following = math.inf if top == 0.0 else t + exponential(next_bits(cursor.stream)) / top
+            wait = math.inf if top == 0.0 else exponential(next_bits(cursor.stream)) / top
+            following, following_late = later(t, late, wait)
             while k < len(grid) and grid[k] < following:
                 if keep_samples:
                     cr, ci, dr, di = ar, ai, br, bi
                     if moves:
-                        cr, ci, dr, di = _moved(pair, grid[k] - t, ar, ai, br, bi)
+                        since = max(0.0, (grid[k] - t) + late)
+                        cr, ci, dr, di = _moved(pair, since, ar, ai, br, bi)
                     kept = _expectations(table, block, n, cr, ci, dr, di)
                     if not kept[0] >= 0.0:
                         status = NOT_FINITE
@@ -252,8 +255,8 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
             if k == len(grid) or status == NOT_FINITE:
                 break
             if moves:
-                ar, ai, br, bi = _moved(pair, following - t, ar, ai, br, bi)
-            t = following
+                ar, ai, br, bi = _moved(pair, wait, ar, ai, br, bi)
+            t, late = following, following_late
             used += 1
             rates = _rates(table, block, n, ar * ar + ai * ai, br * br + bi * bi)
             x = uniform(next_bits(cursor.stream)) * top
@@ -277,7 +280,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
                 out.event_channel[filled] = c
                 filled += 1
         place[GRID], place[EVENTS], place[FILLED] = k, events, filled
-        cursor.clock[0] = t
+        cursor.clock[0], cursor.clock[1] = t, late
         counts[0], counts[1] = block, n
         amplitudes[0], amplitudes[1], amplitudes[2], amplitudes[3] = ar, ai, br, bi
         if status != DONE:

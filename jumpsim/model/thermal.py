@@ -1,8 +1,9 @@
 """Thermal equilibrium as the distribution of the counts at t = 0."""
 
+import functools
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from .. import streams, units
 from ..errors import InputError, choices
+from ..utils.typing import Array
 from .base import BaseModel
-from .declaration import Pool
 from .microstates import log_certain, log_states
 
 _MAX_ENTRIES = 10**7  # of a tabulated distribution
@@ -106,9 +107,7 @@ class Thermal:
         state = streams.states(seed, first, last, streams.START)
         u = streams.uniforms(state, len(model.pools))
         counts = np.empty(u.shape, np.int64)
-        for p, (least, weights) in enumerate(self._weights(model)):
-            cumulative = np.cumsum(weights)
-            cumulative /= cumulative[-1]
+        for p, (least, cumulative) in enumerate(_tables(tuple(self._pools(model)))):
             counts[:, p] = least + np.searchsorted(cumulative, u[:, p], side="right")
         return counts
 
@@ -131,7 +130,8 @@ class Thermal:
         """
         if not self.spread:
             return [(int(n), np.ones(1)) for n in self.mean(model)]
-        return [(least, weights / weights.sum()) for least, weights in self._weights(model)]
+        found = [_thermal_weights(*pool) for pool in self._pools(model)]
+        return [(least, weights / weights.sum()) for least, weights in found]
 
     def log_probability(self, model: BaseModel, counts: NDArray[Any]) -> NDArray[np.float64]:
         """ln p_0 of counts of shape (..., n_pools); -inf for counts with probability 0."""
@@ -154,9 +154,10 @@ class Thermal:
             return {"thermal": {n: _json(x) for n, x in self.x.items()}, "spread": self.spread}
         return {"thermal": _json(float(self.x)), "spread": self.spread}  # type: ignore[arg-type]
 
-    def _weights(self, model: BaseModel) -> list[tuple[int, NDArray[np.float64]]]:
+    def _pools(self, model: BaseModel) -> list[tuple[bool, float, float]]:
+        """Whether each pool is bosonic, its size, and ε/k_B T."""
         return [
-            _thermal_weights(pool, y)
+            (pool.kind == "bosonic", pool.size or 0, y)
             for pool, y in zip(model.pool_specs, self._exponents(model), strict=True)
         ]
 
@@ -194,37 +195,50 @@ def _json(x: float) -> float | str:
     return x if math.isfinite(x) else str(x)
 
 
-def _thermal_weights(pool: Pool, y: float) -> tuple[int, NDArray[np.float64]]:
+@functools.lru_cache(maxsize=1)
+def _tables(pools: tuple[tuple[bool, float, float], ...]) -> list[tuple[int, Array]]:
+    """Smallest count and cumulative distribution of each pool, as in `_thermal_weights`.
+
+    Those of the last call are kept, because the starts of a run are drawn in many small blocks.
+    """
+    tables = []
+    for pool in pools:
+        least, weights = _thermal_weights(*pool)
+        cumulative = np.cumsum(weights)
+        tables.append((least, cumulative / cumulative[-1]))
+    return tables
+
+
+def _thermal_weights(bosonic: bool, size: float, y: float) -> tuple[int, Array]:
     """Smallest count and weights of a pool at ε/k_B T = y, by recurrence from the mode.
 
     Only one exponential and the operations +, *, / are used, in a fixed order, so that the draws
     are the same on every machine.
     """
-    size = pool.size or 0
-    top: float
-    if pool.kind == "bosonic":
-        ratio = math.exp(-y)  # P(k+1)/P(k) = ratio (𝒩+k)/(k+1)
+    ratio = math.exp(-y) if bosonic or y > -700 else math.inf
+    if ratio == math.inf:
+        return int(size), np.ones(1)
+    if bosonic:  # P(k+1)/P(k) = ratio (𝒩+k)/(k+1)
         mode = max(0, math.floor((size * ratio - 1) / (1 - ratio)))
-        top = math.inf
-
-        def up(k: int) -> float:
-            return ratio * (size + k) / (k + 1)
+        top, sign = math.inf, 1.0
     else:
-        ratio = math.exp(-y) if y > -700 else math.inf
         mode = min(int(size), math.floor((size + 1) * float(units.fermi(y))))
-        top = size
-        if ratio == math.inf:
-            return int(size), np.ones(1)
+        top, sign = size, -1.0
 
-        def up(k: int) -> float:
-            return ratio * (size - k) / (k + 1)
+    def up(k: Array) -> Array:
+        return ratio * (float(size) + sign * k) / (k + 1)
 
-    above, weight, k = [], 1.0, mode
-    while k < top and (weight := weight * up(k)) > _NEGLIGIBLE:
-        above.append(weight)
-        k += 1
-    below, weight, k = [], 1.0, mode
-    while k > 0 and (weight := weight / up(k - 1)) > _NEGLIGIBLE:
-        below.append(weight)
-        k -= 1
-    return k, np.array([*reversed(below), 1.0, *above])
+    above = _tail(lambda a, n: up(mode + np.arange(a, n)), np.multiply, top - mode)
+    below = _tail(lambda a, n: up(mode - 1 - np.arange(a, n)), np.divide, mode)
+    return mode - len(below), np.concatenate([below[::-1], [1.0], above])
+
+
+def _tail(factors: Callable[[int, int], Array], operation: np.ufunc, most: float) -> Array:
+    """Weights on one side of the mode, one factor after the other, until they are negligible."""
+    weights, first = np.ones(1), 0
+    while weights[-1] > _NEGLIGIBLE and first < most:
+        last = int(min(most, 2 * first + 64))
+        added = operation.accumulate(np.append(weights[-1], factors(first, last)))
+        weights, first = np.concatenate([weights, added[1:]]), last
+    kept = weights[1:] > _NEGLIGIBLE
+    return weights[1:] if kept.all() else weights[1 : 1 + int(kept.argmin())]

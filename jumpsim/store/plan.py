@@ -99,7 +99,7 @@ class Plan:
         mine, theirs = self.asdict(), other.asdict()
         for data in (mine, theirs):
             del data["record"], data["model"]["name"]
-        lines: list[str] = []
+        lines = _version_differences(mine, theirs)
         _compare(mine, theirs, "", lines)
         if not np.array_equal(self.times, other.times):
             lines.append(f"times: {_span(self.times)} instead of {_span(other.times)}")
@@ -152,6 +152,16 @@ def as_record(record: Any, model: BaseModel | None = None) -> tuple[str, ...]:
         if model is not None and RECORDS[name].keep not in ENGINES[model.engine].keeps:
             raise InputError(f'`record`: the engine of {model.name} cannot record "{name}"')
     return records.in_order(names)
+
+
+def _version_differences(mine: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    """Remove the versions from both; a line that says what to do when one is different."""
+    lines: list[str] = []
+    for name in ("engine_version", "stream_version"):
+        _compare(mine.pop(name), theirs.pop(name), name, lines)
+    if lines:
+        lines[-1] += " (other trajectories: give a new output, or use the jumpsim that wrote it)"
+    return lines
 
 
 def _compare(a: Any, b: Any, where: str, lines: list[str]) -> None:

@@ -5,6 +5,7 @@ D. Braak and J. Mannhart ("BM"). Counts are plain tuples, a system is a pair (ra
 """
 
 import math
+from fractions import Fraction
 
 MASK = 2**64 - 1
 START, JUMPS = 0, 1
@@ -62,13 +63,16 @@ def xoshiro(state):
 
 
 def trajectory(rates, changes, start, end, seed, index):
-    """Times and channels of every event up to and including `end`."""
+    """Times and channels of every event up to and including `end`.
+
+    The time is an exact sum of the waiting times, rounded only where it is compared or returned.
+    """
     words = stream(seed, index, JUMPS)
-    counts, t, times, channels = tuple(start), 0.0, [], []
+    counts, t, times, channels = tuple(start), Fraction(0), [], []
     while (total := sum(now := rates(counts))) > 0:
         y = 2 - (1 + (next(words) >> 12) * 2.0**-52)
-        t += -math.log(y) / total
-        if t > end:
+        t += Fraction(-math.log(y) / total)
+        if float(t) > end:
             break
         x = (next(words) >> 12) * 2.0**-52 * total
         channel, running = 0, now[0]
@@ -76,7 +80,7 @@ def trajectory(rates, changes, start, end, seed, index):
             channel += 1
             running += now[channel]
         counts = tuple(n + d for n, d in zip(counts, changes[channel], strict=True))
-        times.append(t)
+        times.append(float(t))
         channels.append(channel)
     return times, channels
 

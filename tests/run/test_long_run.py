@@ -18,6 +18,7 @@ from jumpsim import engine, streams
 from jumpsim.analysis.averages import long_run
 from jumpsim.cli.main import main
 from jumpsim.engine import compiling
+from jumpsim.store import long_run_file
 
 START = js.Fixed({"N": 6, "m": 5})
 TURNOVER = js.Model(
@@ -266,6 +267,19 @@ def test_another_run_is_refused(tmp_path):
     ):  # fmt: skip
         with pytest.raises(js.StoreError, match=r"a\.h5: belongs to another run: "):
             js.long_run(**good | other, store=tmp_path / "a.h5")
+
+
+def test_a_file_of_an_earlier_engine_is_read_but_not_continued(tmp_path):
+    path, good = tmp_path / "a.h5", (LARGER_HOHLRAUM, START, 1.0)
+    run = js.long_run(*good, 3, 5, seed=1, store=path)
+    data, arrays, state = long_run_file.read(path)
+    state["clock"] = state["clock"][:1]  # before the correction was kept
+    model = run.model
+    names = {"pool": model.pools, "other_pool": model.pools, "channel": model.channels}
+    long_run_file.write(path, data | {"engine_version": 1}, arrays, state, names)
+    np.testing.assert_array_equal(js.open_long(path).means, run.means)
+    with pytest.raises(js.StoreError, match=r"engine_version: 1 instead of .* give a new output"):
+        js.long_run(*good, 4, 5, store=path)
 
 
 def test_files_that_are_not_what_they_should_be(tmp_path):

@@ -15,7 +15,13 @@ from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns
 from ...utils.text import readable_times, with_error
 from ...utils.typing import Array, BoolArray
-from ..requirements import exact_solution, rate_model, require_record, require_trajectories
+from ..requirements import (
+    RESOLVED,
+    exact_solution,
+    rate_model,
+    require_record,
+    require_trajectories,
+)
 
 _GROUPS = 32
 _SMALL = 5_000
@@ -121,8 +127,9 @@ def coincidences(
     Raises
     ------
     InputError
-        When events are not recorded, there are too few trajectories, or `after` and `longest` do
-        not fit into the run.
+        When events are not recorded, there are too few trajectories, `after` and `longest` do not
+        fit into the run, or bins are not wide against the spacing of floats at the end of the run,
+        to which recorded times are rounded.
 
     Examples
     --------
@@ -142,6 +149,13 @@ def coincidences(
             "must be positive"
         )
     edges = np.linspace(0, longest, whole_number(bins, "bins", 1, 10_000) + 1)
+    spacing, width = float(np.spacing(end)), edges[1]
+    if width < RESOLVED * spacing:
+        raise InputError(
+            f"bins of {width:.2g} s are too narrow: recorded times are rounded to {spacing:.2g} s at "
+            f"the end of the run, and a bin needs {RESOLVED} times this; give fewer `bins` or a longer "
+            "`longest`"
+        )
     earlier, later = (channel_weights(model, what) != 0 for what in (first, second or first))
     require_trajectories(ensemble)
     pairs, firsts, seconds = _count_pairs(ensemble, earlier, later, after, end, edges)

@@ -19,6 +19,7 @@ from ...store.ensemble import Ensemble
 from ...utils.results import Result
 from ...utils.text import with_error
 from ...utils.typing import Array, BoolArray, IntArray
+from ..requirements import describe_unresolved
 
 _PARTS = 32  # parts of the run, for jackknife errors
 _LEAST_FLIPS = 20
@@ -177,6 +178,15 @@ class Telegraph(Result):
         return float(spent.sum() / flips), float(error), flips
 
     @property
+    def _unresolved(self) -> list[str]:
+        """Warning for dwell times that recorded times do not resolve, or nothing."""
+        order = np.argsort(self.system, kind="stable")
+        same = np.diff(self.system[order]) == 0
+        spacing = float(np.spacing(self.times[-1])) if len(self.times) else 0.0
+        warning = describe_unresolved(np.diff(self.times[order])[same], spacing)
+        return [warning] if warning else []
+
+    @property
     def facts(self) -> str:
         """Number of flips, and the systems."""
         systems = f"{len(self.start)} two-level systems '{self.pool}'"
@@ -189,7 +199,8 @@ class Telegraph(Result):
             f"{with_error(*self.mean_dwell(state)[:2])} s in the {name} state"
             for state, name in ((True, "excited"), (False, "ground"))
         ]
-        return f"mean dwell time of a two-level system: {', '.join(means)}"
+        text = f"mean dwell time of a two-level system: {', '.join(means)}"
+        return "\n".join([text, *self._unresolved])
 
     def __str__(self) -> str:
         lines = [
@@ -202,7 +213,7 @@ class Telegraph(Result):
             if np.isnan(mean):
                 text = f"undecided, {flips} flips out of it are too few"
             lines.append(f"  {name:<8} {text}")
-        return "\n".join(lines)
+        return "\n".join(lines + self._unresolved)
 
 
 def telegraph(ensemble: Ensemble, row: int = 0, pool: str = "m") -> Telegraph:

@@ -20,7 +20,12 @@ from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns
 from ...utils.text import readable_times, with_error
 from ...utils.typing import Array, BoolArray, IntArray
-from ..requirements import exact_solution, require_record, require_trajectories
+from ..requirements import (
+    describe_unresolved,
+    exact_solution,
+    require_record,
+    require_trajectories,
+)
 
 GROUPS = 32
 SMALL = 5_000  # number of states up to which the exact distribution is calculated by default
@@ -52,6 +57,9 @@ class WaitingTimes(Result):
         Exact distribution, when the system is small.
     no_exact : str
         Why there is no exact prediction; empty when there is one or none was wanted.
+    spacing : float
+        Spacing of floats at the latest end of a wait, seconds: the resolution of durations that are
+        differences of recorded times. 0 for waits from t = 0 on.
     """
 
     ensemble: Ensemble
@@ -64,6 +72,7 @@ class WaitingTimes(Result):
     error: Array
     exact: Passage | None
     no_exact: str = ""
+    spacing: float = 0.0
 
     @property
     def facts(self) -> str:
@@ -110,9 +119,10 @@ class WaitingTimes(Result):
         text = "mean waiting time: undecided, because some waits are not completed"
         if np.isfinite(mean):
             text = f"mean waiting time: {with_error(mean * factor, error * factor, '.5g')} {unit}"
-        if self.exact is None:
-            return text
-        return f"{text} (exact {self.exact.mean * factor:.5g} {unit})"
+        if self.exact is not None:
+            text += f" (exact {self.exact.mean * factor:.5g} {unit})"
+        warning = describe_unresolved(self.durations[self.ended], self.spacing)
+        return f"{text}\n{warning}" if warning else text
 
 
 ResultT = TypeVar("ResultT", bound=WaitingTimes)
@@ -180,7 +190,7 @@ def waiting_times(
         raise InputError(f"`after` must be before the end of the run at {end:g} s")
     wanted = np.isin(np.arange(len(model.channels)), [model.channels.index(n) for n in names])
     origin = None if following is None else model.channels.index(following)
-    waits = _waits(ensemble, wanted, origin, after, end)
+    waits, spacing = _waits(ensemble, wanted, origin, after, end)
     what = " or ".join(f"'{n}'" for n in names) + (f" after '{following}'" if following else "")
     known = after == 0 if following is None else after > 0  # the distribution at the start
 
@@ -197,7 +207,7 @@ def waiting_times(
             truncate=truncate, max_states=max_states,
         )  # fmt: skip
 
-    return estimate_survival(ensemble, what, waits, points, solve, WaitingTimes)
+    return estimate_survival(ensemble, what, waits, points, solve, WaitingTimes, spacing)
 
 
 def _exact_of_quantum_jumps(
@@ -220,6 +230,7 @@ def estimate_survival(
     points: int,
     solve: Callable[[Array], tuple[Passage | None, str]],
     result_class: type[ResultT],
+    spacing: float = 0.0,
 ) -> ResultT:
     """Estimate the survival function of waits, with the exact one for comparison.
 
@@ -236,6 +247,8 @@ def estimate_survival(
         Returns the exact `Passage` at some times, or None and the reason.
     result_class : type
         `WaitingTimes`, or a class derived from it.
+    spacing : float
+        As in `WaitingTimes`.
 
     Returns
     -------
@@ -256,14 +269,15 @@ def estimate_survival(
     survival, error = _kaplan_meier(durations, ended, row % GROUPS, times)
     exact, reason = solve(times)
     return result_class(
-        ensemble, what, durations, ended, row, times, survival, error, exact, reason
+        ensemble, what, durations, ended, row, times, survival, error, exact, reason, spacing
     )
 
 
 def _waits(
     ensemble: Ensemble, wanted: BoolArray, origin: int | None, after: float, end: float
-) -> Waits:
-    """Durations, whether they are completed, and the row of their trajectory."""
+) -> tuple[Waits, float]:
+    """Durations, whether they are completed, the row of their trajectory; and their `spacing`."""
+    latest = 0.0
     parts = [(np.zeros(0), np.zeros(0, bool), np.zeros(0, int))]
     for row, numbers, times, channels in ensemble.event_slabs():
         trajectory = row + np.repeat(np.arange(len(numbers)), numbers)
@@ -283,8 +297,9 @@ def _waits(
             same = (next_hits < len(hits)) & (trajectory[hits[found]] == owners)
             until = np.where(same, times[hits[found]], end)
         parts.append((until - starts, same, owners))
+        latest = max(latest, until[same & (starts > 0)].max(initial=0.0))
     durations, ended, rows = (np.concatenate(p) for p in zip(*parts, strict=True))
-    return durations, ended, rows
+    return (durations, ended, rows), float(np.spacing(latest)) if latest else 0.0
 
 
 def _kaplan_meier(

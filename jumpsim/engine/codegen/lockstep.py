@@ -100,7 +100,7 @@ def run(
     columns = starts.shape[1]
     module = templates.load("lockstep", source, pools, columns, factors, changes)
     numbers = templates.numbers(table)
-    state = np.full((columns + 2) * LANES, np.inf)
+    state = np.full((columns + 3) * LANES, np.inf)  # counts, time, its correction, events
     state[: columns * LANES] = np.repeat(starts[0], LANES) if rows else 0.0
     lanes, slots = np.full(LANES, -1), np.zeros(LANES, np.int64)
     stream = np.ones(4 * LANES, np.uint64)
@@ -132,7 +132,7 @@ def run(
             state[columns * LANES :] = np.inf
         finished = event_count >= 0
         events = int(event_count[finished].sum())
-        events += int(state[(columns + 1) * LANES :][lanes >= 0].sum())
+        events += int(state[(columns + 2) * LANES :][lanes >= 0].sum())
         now = int(finished.sum()), events
         go_on = proceed is None or proceed(now[0] - seen[0], now[1] - seen[1])
         seen = now

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from .templates import (
     DRAW,
     HEAD,
+    LATER,
     WAIT,
     Changes,
     Factors,
@@ -43,14 +44,18 @@ def step(state, stream, numbers, end):
 {wait}
 {load}
 {rates}
-        t = state[{time} + l] + wait / {total}
+        t = state[{time} + l]
+        late = state[{late} + l]
+        interval = wait / {total}
+{later}
         x = u * {total}
 {masks}
-        live = 1.0 if t <= end else 0.0
+        live = 1.0 if following <= end else 0.0
 {store}
-        state[{time} + l] = t
+        state[{time} + l] = following
+        state[{late} + l] = following_late
         state[{events} + l] += live
-        ended += 0 if t <= end else 1
+        ended += 0 if following <= end else 1
         undecided += 0 if valid & ({total} < np.inf) & ((x < {total}) | ({total} == 0.0)) else 1
     return ended, undecided
 
@@ -139,6 +144,7 @@ def advance(numbers, grid, spacing, budget, starts, streams, state, stream, lane
                         for w in range(4):
                             stream[w * {W} + l] = streams[row, w]
                         state[{time} + l] = 0.0
+                        state[{late} + l] = 0.0
                         state[{events} + l] = 0.0
                         slots[l] = 0
                 running += 1 if lanes[l] >= 0 else 0
@@ -163,12 +169,13 @@ def source(pools: int, columns: int, factors: Factors, changes: Changes) -> str:
     moves = [_move(p, change) for p, change in enumerate(by_pool(changes, columns)) if any(change)]
     masks = [f"g{c} = 1.0 if x >= c{c} else 0.0" for c in range(len(factors) - 1)]
     names = {
-        "P": columns, "pools": pools, "time": columns * LANES, "events": (columns + 1) * LANES,
-        "near": NEAR,
+        "P": columns, "pools": pools, "time": columns * LANES, "late": (columns + 1) * LANES,
+        "events": (columns + 2) * LANES, "near": NEAR,
         "W": LANES, "W2": 2 * LANES, "W3": 3 * LANES, "total": f"c{len(factors) - 1}",
         "DONE": DONE, "MORE": MORE, "UNDECIDED": UNDECIDED,
         "draws": indented(8, DRAW.format(out="first") + DRAW.format(out="second")),
         "wait": indented(8, WAIT.format(first="first", wait="wait")),
+        "later": indented(8, LATER.format(wait="interval")),
         "unpack": indented(4, unpacked(factors)),
         "load": indented(8, [f"x{p} = state[{p * LANES} + l]" for p in range(columns)]),
         "rates": indented(8, rates(factors, bounds)),

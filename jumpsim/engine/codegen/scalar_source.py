@@ -19,6 +19,7 @@ from ..kernel_state import (
 from .templates import (
     DRAW,
     HEAD,
+    LATER,
     WAIT,
     Changes,
     Factors,
@@ -67,13 +68,14 @@ def advance(numbers, moves, labels, grid, max_events, budget, starts, streams, c
         if place[{GRID}] == {FRESH}:
             place[{GRID}] = 0
             place[{EVENTS}] = 0
-            cursor.clock[0] = 0.0
+            cursor.clock[:] = 0.0
             cursor.jumps[:] = 0
             for p in range(len(counts)):
                 counts[p] = starts[row, p]
             for w in range(4):
                 stream[w] = streams[row, w]
-        k, events, filled, t = place[{GRID}], place[{EVENTS}], place[{FILLED}], cursor.clock[0]
+        k, events, filled = place[{GRID}], place[{EVENTS}], place[{FILLED}]
+        t, late = cursor.clock[0], cursor.clock[1]
 {load}
         for w in range(4):
             before[w] = stream[w]
@@ -92,7 +94,8 @@ def advance(numbers, moves, labels, grid, max_events, budget, starts, streams, c
             if not valid:
                 status = {UNDECIDED}
                 break
-            following = np.inf if {total} == 0.0 else t + wait[drawn] / {total}
+            interval = np.inf if {total} == 0.0 else wait[drawn] / {total}
+{later}
             while next_time < following:
                 if keep_samples:
 {keep}
@@ -112,7 +115,7 @@ def advance(numbers, moves, labels, grid, max_events, budget, starts, streams, c
                 status = {UNDECIDED}
                 break
             chosen = {chosen}
-            t = following
+            t, late = following, following_late
             events += 1
             used += 1
 {move}
@@ -128,7 +131,7 @@ def advance(numbers, moves, labels, grid, max_events, budget, starts, streams, c
                 ahead(stream, bits, wait, uniform)
                 drawn = U(0)
         place[{GRID}], place[{EVENTS}], place[{FILLED}] = k, events, filled
-        cursor.clock[0] = t
+        cursor.clock[0], cursor.clock[1] = t, late
         for w in range(4):
             stream[w] = before[w]
         draw(stream, bits, drawn)
@@ -156,6 +159,7 @@ def source(pools: int, factors: Factors, changes: Changes) -> str:
         "EVENTS": EVENTS, "FILLED": FILLED, "total": f"c{last}",
         "draws": indented(8, DRAW.format(out="first") + DRAW.format(out="second")),
         "wait": indented(8, WAIT.format(first="bits[0, i]", wait="wait[i]")),
+        "later": indented(12, LATER.format(wait="interval")),
         "unpack": indented(4, unpacked(factors)),
         "load": indented(8, [f"x{p} = float(counts[{p}])" for p in range(pools)]),
         "rates": indented(12, rates(factors, bounds)),

@@ -82,6 +82,13 @@ p = 2.0 / 21
 {wait} = -(exponent * 0.6931471805599453 + s * p)
 """  # fmt: skip
 
+# Time of the next event and by how much it is too late, as in random.py.
+LATER = """step = {wait} - late
+following = t + step
+taken = following - t
+following_late = ((following - taken) - t) + (taken - step)
+"""
+
 
 def structure(table: Any) -> tuple[Factors, Changes]:
     """Pools of each channel's factors, and what each channel changes, as tuples."""
