@@ -93,21 +93,23 @@ def can_continue(
     It cannot when it was recorded with less than `keep`, when it has more events than are allowed,
     or when a kernel with another state has written it.
     """
-    state = {_STATE + name: array for name, array in cursor._asdict().items()}
-    if any(not _is_like(begun.arrays.get(name), array) for name, array in state.items()):
-        return False
-    reached = int(begun.arrays[_STATE + "place"][kernel_state.GRID])
-    wanted = {
-        "samples": {"samples": out.samples[0, :reached]} if len(out.samples) else {},
-        "jumps": {"jumps": out.jumps[0, :reached]} if len(out.jumps) else {},
-        "events": {
-            "event_time": np.empty(begun.events),
-            "event_channel": np.empty(begun.events, np.int32),
-        },
+    needed: dict[str, NDArray[Any]] = {
+        _STATE + name: array for name, array in cursor._asdict().items()
     }
-    needed = {name: array for kept in keep for name, array in wanted.get(kept, {}).items()}
-    return begun.events <= most_events and all(
-        _is_like(begun.arrays.get(name), array) for name, array in needed.items()
+    place = begun.arrays.get(_STATE + "place", np.zeros(0))
+    if begun.events > most_events or not _is_like(place, cursor.place):
+        return False
+    reached = place[kernel_state.GRID]
+    if "samples" in keep:
+        needed["samples"] = out.samples[0, :reached]
+    if "jumps" in keep:
+        needed["jumps"] = out.jumps[0, :reached]
+    if "events" in keep:
+        needed["event_time"] = np.empty(begun.events)
+        needed["event_channel"] = np.empty(begun.events, np.int32)
+    return all(
+        name in begun.arrays and _is_like(begun.arrays[name], array)
+        for name, array in needed.items()
     )
 
 
@@ -122,5 +124,5 @@ def put_back(begun: Unfinished, cursor: Cursor, out: Output) -> None:
         out.jumps[0, :reached] = begun.arrays["jumps"]
 
 
-def _is_like(array: NDArray[Any] | None, other: NDArray[Any]) -> bool:
-    return array is not None and (array.shape, array.dtype) == (other.shape, other.dtype)
+def _is_like(array: NDArray[Any], other: NDArray[Any]) -> bool:
+    return (array.shape, array.dtype) == (other.shape, other.dtype)

@@ -35,9 +35,7 @@ _POLL_SECONDS = 0.1
 # The state of a trajectory with recorded events can be large: writing it takes about a tenth of the
 # time if the disk takes 200 MB per second.
 _SECONDS_PER_BYTE = 5e-8
-_Task = tuple[
-    int, int, int
-]  # first index, last index + 1, events of an unfinished first trajectory
+_Task = tuple[int, int, int]  # first index, last index + 1, events that are simulated already
 
 
 @dataclass

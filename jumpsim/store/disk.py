@@ -74,8 +74,9 @@ class FileStore(Store[FilePart]):
                 break
         if not parts:
             begun = summary(self.folder)
-            none = f"no trajectory is complete; {begun}" if begun else "no such file, and no blocks"
-            raise StoreError(f"{self.path}: {none} of a run in progress")
+            none = "no such file, and no blocks of a run in progress"
+            reason = f"no trajectory is complete yet; {begun}" if begun else none
+            raise StoreError(f"{self.path}: {reason}")
         super().__init__(parts[0].plan)
         for part in parts:
             check_same_run(part, self.plan)

@@ -15,7 +15,7 @@ from .part import Span
 from .paths import RunInfo, block_files, blocks_folder, unfinished_files
 from .same_trajectories import intersect
 from .shard import Shard, shard_of, shards
-from .unfinished import UnfinishedTrajectory, readable
+from .unfinished import UnfinishedTrajectory, readable, seconds_left
 
 _MOST_LINES = 10
 
@@ -70,7 +70,7 @@ class Status:
             lines.append(f"  rate      {self.rate:.4g} trajectories/s, about {left:.3g} s left")
         lines.append(f"  files     {self.files}, {readable_bytes(self.bytes)}")
         lines += [f"  damaged   {text}" for text in self.damaged] or ["  damaged   nothing"]
-        lines += _some("unfinished", self.unfinished, "trajectories")
+        lines += _some("begun", self.unfinished, "trajectories")
         lines += _some("shard", self.shards, "with missing trajectories")
         return "\n".join(lines)
 
@@ -125,7 +125,12 @@ def status(path: str | Path) -> Status:
         sum(filter(None, map(_rate, stores))) or None,
         _writer(stores[0].run),
         _incomplete_shards(path, {store.path: store for store in stores[1:]}, requested, missing),
-        [str(begun) for store in stores for begun in store.unfinished],
+        [
+            f"{begun}, {begun.state.events} events, "
+            f"about {seconds_left(begun.plan, begun.state):.3g} s left"
+            for store in stores
+            for begun in store.unfinished
+        ],
     )
 
 

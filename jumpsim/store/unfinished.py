@@ -49,7 +49,7 @@ class UnfinishedTrajectory:
     def __str__(self) -> str:
         # Rounded down, so that no trajectory is said to be finished before its end.
         percent = math.floor(1000 * share(self.plan, self.state)) / 10
-        return f"trajectory {self.index}: {percent:g} % of its time, {self.state.events} events"
+        return f"trajectory {self.index} ({percent:g} % done)"
 
 
 def share(plan: Plan, state: Unfinished) -> float:
@@ -141,7 +141,7 @@ def write(path: Path, trajectory: UnfinishedTrajectory) -> None:
             "seconds": state.seconds,
         }
     )
-    arrays = {"times": trajectory.plan.times, **state.arrays}
+    arrays: dict[str, Any] = {"times": trajectory.plan.times, **state.arrays}
     digest = _digest(header, arrays)
     with new_file(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, header=np.array(header), digest=np.array(digest), **arrays)
@@ -200,7 +200,7 @@ def summary(folder: Path) -> str:
     if not found:
         return ""
     more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    return "unfinished " + "; ".join(map(str, found[:_MOST_NAMED])) + more
+    return f"unfinished ones are kept: {', '.join(map(str, found[:_MOST_NAMED]))}{more}"
 
 
 def _intact(file: Path) -> UnfinishedTrajectory | None:
