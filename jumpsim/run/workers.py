@@ -4,6 +4,7 @@ Each worker gets a few ranges of indices at a time. When a worker process ends u
 its unfinished blocks are lost. A broken pool is replaced by a new one, or raises an error.
 """
 
+import math
 import pickle
 import time
 import warnings
@@ -79,8 +80,8 @@ class ThreadWorkers:
         compiled: bool,
         proceed: Callable[[int, int], bool],
         name: str | None,  # noqa: ARG002 - threads write no files
-        begun: Unfinished | None,
-        seconds: float,
+        begun: Unfinished | None = None,
+        seconds: float = math.inf,
     ) -> Future[Any] | None:
         """Start the simulation of a range of indices; returns a future of `run_block`."""
         return self._executor.submit(
@@ -172,8 +173,8 @@ class ExecutorWorkers:
         compiled: bool,
         proceed: Callable[[int, int], bool],  # noqa: ARG002 - cannot be called from there
         name: str | None,
-        begun: Unfinished | None,
-        seconds: float,
+        begun: Unfinished | None = None,
+        seconds: float = math.inf,
     ) -> Future[Any] | None:
         """Start the simulation of a range of indices; returns a future, None if the pool broke."""
         arguments = self._run, first, last, compiled, name, begun, seconds
