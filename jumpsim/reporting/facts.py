@@ -65,7 +65,7 @@ def _set_aside(path: Path) -> list[Pair]:
     """Files of this run that were renamed because they are damaged."""
     next_to_store = [f for f in path.parent.iterdir() if f.name.startswith(f"{path.name}.damaged")]
     folder = blocks_folder(path)
-    in_folder = [f for f in folder.iterdir() if ".damaged" in f.name] if folder.is_dir() else []
+    in_folder = [f for f in folder.iterdir() if ".h5.damaged" in f.name] if folder.is_dir() else []
     files = [*sorted(next_to_store), *sorted(in_folder)]
     return [("set aside", f"{file} is damaged, and is not used") for file in files]
 

@@ -8,7 +8,6 @@ is part of a block. A file that is damaged costs the time that it stands for, an
 import hashlib
 import json
 import math
-import os
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, MutableMapping
@@ -75,7 +74,7 @@ class UnfinishedFiles(MutableMapping[int, Unfinished]):
     Raises
     ------
     StoreError
-        When one of them belongs to another run, or cannot be read. Damaged ones are renamed, with a
+        When one of them belongs to another run, or cannot be read. Damaged ones are removed, with a
         warning.
     """
 
@@ -204,17 +203,16 @@ def summary(folder: Path) -> str:
 
 
 def _intact(file: Path) -> UnfinishedTrajectory | None:
-    """Content of a file; a damaged file is renamed, with a warning."""
+    """Content of a file; a damaged file, which is good for nothing, is removed, with a warning."""
     try:
         return read(file)
     except DamagedError as error:
-        renamed = file.with_name(f"{file.name}.damaged")
         try:
-            os.replace(file, renamed)
+            file.unlink()
         except OSError as failure:
             raise write_error(failure, file) from None
-        text = f"{error}. It was renamed to {renamed.name}; its trajectory begins again"
-        warnings.warn(text, StoreWarning, stacklevel=2)
+        warnings.warn(f"{error}. It was removed; its trajectory begins again", StoreWarning,
+                      stacklevel=2)  # fmt: skip
         return None
 
 
