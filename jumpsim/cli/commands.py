@@ -55,13 +55,19 @@ def info(options: Namespace) -> int:
     from ..store import FileStore, long_run_file
     from ..store.ensemble import Ensemble
     from ..store.ensemble import open as open_ensemble
+    from ..store.unfinished import summary
 
     run: LongRun | Ensemble
+    begun = ""
     if long_run_file.is_long_run(options.store):
         run, context = open_long(options.store), long_run_file.context(options.store)
     else:
-        run, context = open_ensemble(options.store), FileStore(options.store).context
+        store = FileStore(options.store)
+        run, context = open_ensemble(options.store), store.context
+        begun = summary(store.folder)
     print(run)
+    if begun:
+        print(f"  also      {begun}")
     print()
     print(run.model)
     print()

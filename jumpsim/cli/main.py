@@ -166,8 +166,13 @@ def _run_with(executor: Any, options: Namespace) -> int:
         from ..run.simulate import simulate
         from ..store import store_exists
         from ..store.outcome import Kind
+        from ..store.paths import blocks_folder
         from ..store.shard import Shard
+        from ..store.unfinished import summary
 
+    output = options.output
+    if options.shard is not None:
+        output = Shard.parse(options.shard).path(output)
     try:
         ensemble = simulate(
             spec.model,
@@ -181,23 +186,19 @@ def _run_with(executor: Any, options: Namespace) -> int:
             **settings,
         )
     except (KeyboardInterrupt, WorkersError) as error:
-        output = options.output
-        if options.shard is not None:
-            output = Shard.parse(options.shard).path(output)
         kept = "no trajectory is complete yet"
         if store_exists(output):
             kept = f"complete trajectories are in {output}"
+        kept = "; ".join(filter(None, (kept, summary(blocks_folder(output)))))
         text = f"{str(error) or 'interrupted'}; {kept}"
         print(f"jumpsim run: {text}; {_CONTINUE}", file=sys.stderr)
         return STOPPED
     if not options.quiet:
         print(ensemble)
     if ensemble.outcome and ensemble.outcome.kind is Kind.TIMEOUT:
-        print(
-            f"jumpsim run: stopped by the time limit with {ensemble.ntraj} trajectories; "
-            f"{_CONTINUE}",
-            file=sys.stderr,
-        )
+        kept = f"stopped by the time limit with {ensemble.ntraj} trajectories"
+        kept = "; ".join(filter(None, (kept, summary(blocks_folder(output)))))
+        print(f"jumpsim run: {kept}; {_CONTINUE}", file=sys.stderr)
         return STOPPED
     return DONE
 

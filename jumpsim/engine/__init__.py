@@ -7,6 +7,7 @@ from .kernel_state import ENGINE_VERSION
 from .path import Path
 from .status import Fault
 from .trajectories import run, warm
+from .unfinished import Unfinished
 
 __all__ = [
     "ENGINES",
@@ -16,6 +17,7 @@ __all__ = [
     "Path",
     "Rows",
     "Sizes",
+    "Unfinished",
     "compiling_pays",
     "run",
     "warm",

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .unfinished import Unfinished
+
 # A kernel takes (table, grid, max_events, budget, starts, streams, cursor, output) and returns a
 # status code.
 Kernel = Callable[..., int]
@@ -62,6 +64,9 @@ class Rows:
         Index of the channel of each event.
     sums : tuple of ndarray
         Sums over all samples as in `statistics.exact_sums.word_sums`, instead of `samples`.
+    unfinished : Unfinished or None
+        The trajectory after these, at which the simulation ended early, to be continued later; None
+        when it was not begun or only just begun, or when many are simulated at the same time.
     """
 
     samples: NDArray[Any] | None
@@ -70,6 +75,7 @@ class Rows:
     event_time: NDArray[np.float64] | None
     event_channel: NDArray[np.int32] | None
     sums: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+    unfinished: Unfinished | None = None
 
 
 class Batch(NamedTuple):

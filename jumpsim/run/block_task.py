@@ -1,5 +1,6 @@
 """The task of a worker: simulate the trajectories of one block."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ def run_block(
     proceed: Callable[[int, int], bool] | None = None,
     compiled: bool = False,
     chunk_rows: int | None = None,
+    begun: engine.Unfinished | None = None,
+    seconds: float = math.inf,
 ) -> tuple[Block, float]:
     """Simulate the trajectories first ... last-1 of a plan.
 
@@ -40,11 +43,15 @@ def run_block(
         Whether to compile code for the model; changes no number.
     chunk_rows : int, optional
         Number of rows in a chunk: the rows are compressed in chunks as in a file.
+    begun : engine.Unfinished, optional
+        `Block.unfinished` of an earlier call, the state from which the first trajectory continues.
+    seconds : float, optional
+        Computing time after which the block ends early, see `engine.run`.
 
     Returns
     -------
     Block
-        With fewer trajectories than requested when `proceed` ended it.
+        With fewer trajectories than requested when `proceed` or `seconds` ended it.
     float
         Computing time in seconds.
 
@@ -70,6 +77,8 @@ def run_block(
             None,
             proceed,
             compiled,
+            begun,
+            seconds,
         )
     except engine.Fault as fault:
         raise fault.explain(first, model.channels) from None
@@ -80,6 +89,7 @@ def run_block(
         int(rows.event_count.sum()),
         arrays,
         _moments(model, rows) if _needs_sums(plan) else None,
+        rows.unfinished,
     )
     block = block.packed(chunk_rows) if chunk_rows else block.narrowed()
     return block, time.perf_counter() - began

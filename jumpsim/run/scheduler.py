@@ -21,6 +21,7 @@ from ..store import MemoryStore, WritableStore, WrittenBlock
 from ..store.block import Block
 from ..store.outcome import Kind, Outcome
 from ..store.part import Span
+from ..store.unfinished import seconds_left
 from ..utils.progress import Progress
 from . import block_task
 from .stopping import FIRST_CHECK, Limits, achieved_sem, stop_on_signals
@@ -31,6 +32,10 @@ _MOST_LOSSES = 3  # times that the worker of one block can be lost before the ru
 _COMMIT_SECONDS = 2.0
 _COMMIT_BYTES = 2**25
 _POLL_SECONDS = 0.1
+# The state of a trajectory with recorded events can be large: writing it takes about a tenth of the
+# time if the disk takes 200 MB per second.
+_SECONDS_PER_BYTE = 5e-8
+_Task = tuple[int, int, int]  # first index, last index + 1, events that are simulated already
 
 
 @dataclass
@@ -127,7 +132,7 @@ class Batch:
     def _simulate_up_to(self, goal: int) -> Kind | None:
         """Simulate the missing indices below `goal`; returns why it stopped early, or None."""
         gaps = self.store.missing(goal)[::-1]
-        pending: dict[Future[Any], Span] = {}
+        pending: dict[Future[Any], _Task] = {}
         error: Exception | None = None
         try:
             while gaps or pending:
@@ -158,7 +163,7 @@ class Batch:
         self.interrupted = True
         self.stop.set()
 
-    def _submit_blocks(self, gaps: list[Span], pending: dict[Future[Any], Span]) -> None:
+    def _submit_blocks(self, gaps: list[Span], pending: dict[Future[Any], _Task]) -> None:
         """Send blocks to the workers: two for each, so that no worker waits for its next block."""
         if self.stop.is_set():
             return
@@ -166,37 +171,47 @@ class Batch:
         self.worker_count = max(1, number)
         while gaps and len(pending) < 2 * number:
             first, last = gaps.pop()
-            middle = min(last, first + self._size(last - first))
+            begun = self.store.unfinished.get(first)
+            size = 1 if begun else self._size(last - first)
+            # An unfinished trajectory is continued as a block of its own.
+            further = (index for index in self.store.unfinished if index > first)
+            middle = min([last, first + size, *further])
             chunk_rows = self.store.chunk_rows
             if chunk_rows and middle < last and middle - middle % chunk_rows > first:
                 middle -= middle % chunk_rows
             if middle < last:
                 gaps.append((middle, last))
             name = self.shared.block_name(first, middle) if self.shared else None
-            compiled = self._worth_compiling(gaps)
-            future = self.workers.submit(first, middle, compiled, self._proceed, name)
+            compiled = self._worth_compiling(gaps, begun)
+            future = self.workers.submit(
+                first, middle, compiled, self._proceed, name, begun, self._pause(begun)
+            )
             if future is None:
                 gaps.append((first, middle))
                 self.workers.recover()
                 return
-            pending[future] = first, middle
+            pending[future] = first, middle, begun.events if begun else 0
             if compiled and self.first_compiled is None:
                 self.first_compiled, self.bar.note = future, "compiling, once; "
 
-    def _collect_blocks(self, gaps: list[Span], pending: dict[Future[Any], Span]) -> None:
-        """Wait for blocks and receive them; the block of a lost worker becomes a gap again."""
+    def _collect_blocks(self, gaps: list[Span], pending: dict[Future[Any], _Task]) -> None:
+        """Wait for blocks and receive them; what they lack becomes a gap again."""
         if not pending:
             self.stop.wait(_POLL_SECONDS)
         lost = None
         for future in wait(pending, _POLL_SECONDS, FIRST_COMPLETED).done:
-            first, last = pending.pop(future)
+            first, last, before = pending.pop(future)
             if future is self.first_compiled:
                 self.bar.note = ""
             if self.stop.is_set() and future.cancelled():
                 continue
             why = self.workers.loss(future)
             if why is None:
-                self._receive(*future.result())
+                block, seconds = future.result()
+                if block.last < last:
+                    gaps.append((block.last, last))
+                    self.losses.pop(first, None)
+                self._receive(block, seconds, before)
                 continue
             gaps.append((first, last))
             self.losses[first] += 1
@@ -210,14 +225,24 @@ class Batch:
         if lost and not self.stop.is_set():
             self.workers.recover()
 
-    def _worth_compiling(self, gaps: list[Span]) -> bool:
+    def _worth_compiling(self, gaps: list[Span], begun: engine.Unfinished | None) -> bool:
         """Whether enough is left to simulate that compiled code for the model saves time."""
-        left = sum(last - first for first, last in gaps)
-        each = self.seconds / max(self.done, 1)
-        allowed = self.limits.timeout - (time.monotonic() - self.began)
-        expected = min(left * each / self.worker_count, allowed)
+        left = sum(last - first for first, last in gaps) / self.worker_count
+        left *= self.seconds / max(self.done, 1)
+        if begun:
+            left += seconds_left(self.plan, begun)
+        expected = min(left, self._allowed())
         self.compiled = self.compiled or engine.compiling_pays(self.seconds, expected)
         return self.compiled
+
+    def _allowed(self) -> float:
+        """Seconds until the time limit."""
+        return self.limits.timeout - (time.monotonic() - self.began)
+
+    def _pause(self, begun: engine.Unfinished | None) -> float:
+        """Computing time after which a block is interrupted, so that its state can be written."""
+        written = begun.nbytes * _SECONDS_PER_BYTE if begun else 0.0
+        return min(self.workers.pause_seconds + written, max(0.0, self._allowed()))
 
     def _size(self, left: int) -> int:
         """Number of trajectories in the next block, limited by time, memory and what is left."""
@@ -239,7 +264,13 @@ class Batch:
         self.bar.count(rows, events)
         return not self.stop.is_set()
 
-    def _receive(self, block: Block | WrittenBlock, seconds: float) -> None:
+    def _receive(self, block: Block | WrittenBlock, seconds: float, before: int) -> None:
+        """Add a block to the store; `before` events of its first trajectory are counted already."""
+        begun = block.unfinished if isinstance(block, Block) else None
+        self.seconds += seconds
+        if not self.workers.calls_proceed:
+            events = block.events + (begun.events if begun else 0) - before
+            self.bar.count(block.last - block.first, events)
         if block.last > block.first:
             if isinstance(block, Block):
                 self.uncommitted.append(block)
@@ -248,9 +279,8 @@ class Batch:
                 self.shared.add_file(block)
             self.done += block.last - block.first
             self.bytes += block.nbytes
-            self.seconds += seconds
-            if not self.workers.calls_proceed:
-                self.bar.count(block.last - block.first, block.events)
+        if begun:
+            self.store.unfinished[block.last] = begun
 
     def _commit_when_due(self) -> None:
         # After a stop, worker processes finish their blocks, which can take long: write at once.

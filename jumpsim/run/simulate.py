@@ -23,9 +23,11 @@ from ..store import FileStore, MemoryStore, WritableStore, check_same_run, recor
 from ..store.ensemble import Ensemble
 from ..store.index_ranges import gaps
 from ..store.outcome import Kind, Outcome
+from ..store.paths import blocks_folder
 from ..store.plan import Plan, as_record, as_seed
 from ..store.same_trajectories import intersect
 from ..store.shard import Shard
+from ..store.unfinished import readable
 from ..systems.twolevel.quantum_jumps import as_simulated
 from ..units import as_times
 from ..utils.progress import Progress
@@ -94,7 +96,8 @@ def simulate(
     progress : bool, optional
         Whether to show a progress bar on stderr; default when that is a terminal.
     timeout : float or str, optional
-        Time in seconds (or with a unit) after which the finished trajectories are returned.
+        Time in seconds (or with a unit) after which the finished trajectories are returned. With
+        `store`, those that were begun are kept too, and the next call continues them.
     target_sem : float or mapping of pool to float, optional
         Stop when the standard error of the mean count is at most this, at every time (and in every
         named pool). It is checked after 256, 512, 1024 ... trajectories, up to `ntraj`. Where all n
@@ -124,7 +127,7 @@ def simulate(
         The executor is broken, or the connection to its scheduler is lost; with `store`, finished
         trajectories are kept.
     KeyboardInterrupt
-        At SIGINT or SIGTERM; with `store`, finished trajectories are kept.
+        At SIGINT or SIGTERM; with `store`, trajectories are kept, finished or not.
     SimulationError
         A rate was negative or infinite, or a trajectory exceeded `max_events`.
 
@@ -242,6 +245,8 @@ def new_seed(path: str | Path | None = None) -> int:
     """Seed of an existing store, so that its run can be continued; else a random seed."""
     if path is not None and store_exists(path):
         return FileStore(path).plan.seed
+    if path is not None and (begun := readable(blocks_folder(path))[0]):
+        return begun[0].plan.seed
     return secrets.randbits(63)
 
 

@@ -6,6 +6,7 @@ forwards the bytes does not need this package, and a worker without it reports a
 
 import functools
 import itertools
+import math
 import os
 import pickle
 import socket
@@ -18,6 +19,7 @@ from ..errors import InputError
 from ..utils.provenance import software
 
 if TYPE_CHECKING:
+    from ..engine import Unfinished
     from ..store import WrittenBlock
     from ..store.block import Block
     from ..store.plan import Plan
@@ -79,7 +81,13 @@ class SimulationTask:
 
 
 def simulate_task(
-    run: RunDescription, first: int, last: int, compiled: bool, name: str | None = None
+    run: RunDescription,
+    first: int,
+    last: int,
+    compiled: bool,
+    name: str | None = None,
+    begun: "Unfinished | None" = None,
+    seconds: float = math.inf,
 ) -> tuple["Block | WrittenBlock", float]:
     """Simulate the trajectories first ... last-1 in a worker process.
 
@@ -91,7 +99,12 @@ def simulate_task(
     compiled : bool
         Whether to compile code for the model.
     name : str, optional
-        Name of the file to write; needed when the run has a folder.
+        Name of the file to write; needed when the run has a folder. A block that ends early is not
+        written.
+    begun : engine.Unfinished, optional
+        State from which the first trajectory continues.
+    seconds : float, optional
+        Computing time after which the block ends early.
 
     Returns
     -------
@@ -116,17 +129,21 @@ def simulate_task(
     # If only sums are stored, smaller groups of rows need less memory.
     step = max(1, last - first) if plan.keeps_trajectories else rows_at_once(plan)
     cuts = [*range(first, last, step), last]
-    done = [
-        run_block(plan, a, b, run.max_events, None, compiled, run.chunk_rows)
-        for a, b in itertools.pairwise(cuts)
-    ]
-    block = done[0][0] if len(done) == 1 else join_blocks([block for block, _ in done])
-    seconds = sum(took for _, took in done)
-    if run.folder is None or name is None:
-        return block, seconds
+    blocks, used = [], 0.0
+    for a, b in itertools.pairwise(cuts):
+        block, took = run_block(
+            plan, a, b, run.max_events, None, compiled, run.chunk_rows, begun, seconds - used
+        )
+        blocks.append(block)
+        used, begun = used + took, None
+        if block.last < b:
+            break
+    block = blocks[0] if len(blocks) == 1 else join_blocks(blocks)
+    if run.folder is None or name is None or block.last < last:
+        return block, used
     from ..store import write_block
 
-    return write_block(Path(run.folder) / name, plan, block), seconds
+    return write_block(Path(run.folder) / name, plan, block), used
 
 
 def process_name() -> str:

@@ -4,6 +4,7 @@ Each worker gets a few ranges of indices at a time. When a worker process ends u
 its unfinished blocks are lost. A broken pool is replaced by a new one, or raises an error.
 """
 
+import math
 import pickle
 import time
 import warnings
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from typing import Any
 
+from ..engine import Unfinished
 from ..errors import InputError, WorkersError, WorkersWarning, choices
 from ..store.plan import Plan
 from ..utils.resources import usable_cores
@@ -20,6 +22,8 @@ from .worker_process import RunDescription, SimulationTask
 
 _BLOCK_SECONDS = 1.0  # computing time of one block: with few workers, a crash loses at most this
 _BLOCKS_PER_SECOND = 50.0  # that the driver can receive without slowing down the workers
+_PAUSE_SECONDS = 10.0  # computing time of a trajectory that a crash can lose
+_STATES_PER_SECOND = 10.0  # of unfinished trajectories that the driver can write, each as a file
 _FILE_SECONDS = 10.0  # computing time of one block that is written to a separate file
 _MOST_POOLS = 3  # pools that are created one after the other without any result
 _QUERY_SECONDS = 2.0  # between two requests for the number of workers of a cluster
@@ -45,10 +49,14 @@ class ThreadWorkers:
         returns whether to continue.
     block_seconds : float
         Intended computing time of a block.
+    pause_seconds : float
+        Computing time after which a longer block is interrupted, so that what it has reached can be
+        written.
     """
 
     calls_proceed = True
     block_seconds = _BLOCK_SECONDS
+    pause_seconds = _PAUSE_SECONDS
 
     def __init__(self, number: int, executor: ThreadPoolExecutor | None = None) -> None:
         self.number = number
@@ -72,6 +80,8 @@ class ThreadWorkers:
         compiled: bool,
         proceed: Callable[[int, int], bool],
         name: str | None,  # noqa: ARG002 - threads write no files
+        begun: Unfinished | None = None,
+        seconds: float = math.inf,
     ) -> Future[Any] | None:
         """Start the simulation of a range of indices; returns a future of `run_block`."""
         return self._executor.submit(
@@ -83,6 +93,8 @@ class ThreadWorkers:
             proceed,
             compiled,
             self.chunk_rows,
+            begun,
+            seconds,
         )
 
     def loss(self, future: Future[Any]) -> str | None:  # noqa: ARG002 - threads are not lost
@@ -137,6 +149,11 @@ class ExecutorWorkers:
         least = _FILE_SECONDS if self._run.folder else _BLOCK_SECONDS
         return max(least, self.number / _BLOCKS_PER_SECOND)
 
+    @property
+    def pause_seconds(self) -> float:
+        """As for `ThreadWorkers`: long enough that the driver can write the states of all."""
+        return max(_PAUSE_SECONDS, self.number / _STATES_PER_SECOND)
+
     def begin(
         self,
         plan: Plan,
@@ -156,9 +173,12 @@ class ExecutorWorkers:
         compiled: bool,
         proceed: Callable[[int, int], bool],  # noqa: ARG002 - cannot be called from there
         name: str | None,
+        begun: Unfinished | None = None,
+        seconds: float = math.inf,
     ) -> Future[Any] | None:
         """Start the simulation of a range of indices; returns a future, None if the pool broke."""
-        task = pickle.dumps(SimulationTask((self._run, first, last, compiled, name)))
+        arguments = self._run, first, last, compiled, name, begun, seconds
+        task = pickle.dumps(SimulationTask(arguments))
         try:
             future = self._send(pickle.loads, task)
             self._submitted.add(future)

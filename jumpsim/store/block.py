@@ -4,11 +4,13 @@ import functools
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine import Unfinished
 from ..statistics.moments import Moments
 from .chunks import Chunk, PackedRows
 from .records import OF_TRAJECTORIES
@@ -53,6 +55,8 @@ class Block:
         as "counts", shape (rows, times, pools), and "event_count", shape (rows,).
     sums : statistics.Moments or None
         Moments of the samples, in units of `model.samples.unit`.
+    unfinished : engine.Unfinished or None
+        Trajectory `last`, at which the simulation was stopped, to be continued.
     """
 
     first: int
@@ -60,6 +64,7 @@ class Block:
     events: int
     arrays: Mapping[str, NDArray[Any] | PackedRows] = field(default_factory=dict)
     sums: Moments | None = None
+    unfinished: Unfinished | None = None
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
@@ -113,6 +118,28 @@ class Block:
         return self.arrays["event_time"][span], self.arrays["event_channel"][span]
 
 
+@dataclass(frozen=True)
+class WrittenBlock:
+    """Description of a block that a worker wrote to disk itself; returned instead of the block.
+
+    Attributes
+    ----------
+    file : pathlib.Path
+    first, last : int
+        First trajectory index, and last index + 1.
+    events : int
+        Number of simulated events.
+    nbytes : int
+        Size of the arrays in memory.
+    """
+
+    file: Path
+    first: int
+    last: int
+    events: int
+    nbytes: int
+
+
 def neighbours(blocks: Iterable[Block]) -> list[list[Block]]:
     """Sort blocks and group those whose ranges of indices are adjacent."""
     groups: list[list[Block]] = []
@@ -139,4 +166,5 @@ def join_blocks(blocks: Sequence[Block]) -> Block:
         sum(b.events for b in blocks),
         {name: joined(name) for name in blocks[0].arrays},
         functools.reduce(operator.add, sums) if sums else None,
+        blocks[-1].unfinished,
     )

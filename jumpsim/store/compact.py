@@ -5,12 +5,15 @@ from pathlib import Path
 from ..errors import StoreError
 from . import FileStore, WritableStore, store_exists
 from .outcome import Kind, Outcome
-from .paths import RunInfo
+from .paths import RunInfo, blocks_folder, unfinished_files
 from .shard import shards
+from .unfinished import drop_finished
 
 
 def compact(path: str | Path) -> str:
     """Join the blocks and shards of a run, complete or not, in one file.
+
+    Unfinished trajectories stay beside their shard, which continues them when it is run again.
 
     Parameters
     ----------
@@ -29,14 +32,16 @@ def compact(path: str | Path) -> str:
         two contain the same trajectory with different numbers. Nothing is removed in these cases.
     """
     path = Path(path)
-    existing = [file for file in (path, *(file for _, file in shards(path))) if store_exists(file)]
+    files = [path, *(file for _, file in shards(path))]
+    existing = [file for file in files if store_exists(file)]
     if not existing:
         raise StoreError(f"{path}: no such file, and no blocks or shards of a run")
     plan = FileStore(existing[0]).plan
     stores: list[WritableStore] = []
     try:
-        for file in dict.fromkeys((path, *existing)):
-            stores.append(WritableStore(file, plan))
+        for file in files:
+            if file in (path, *existing) or unfinished_files(blocks_folder(file)):
+                stores.append(WritableStore(file, plan))
         return _join(stores[0], stores[1:])
     finally:
         for store in stores:
@@ -55,6 +60,7 @@ def _join(target: WritableStore, others: list[WritableStore]) -> str:
     target.finish(outcome, complete=True)
     for other in others:
         other.discard()
+        drop_finished(other.unfinished, target.parts)
     return f"{target.path}: {outcome}"
 
 

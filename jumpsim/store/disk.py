@@ -17,7 +17,7 @@ import re
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +25,26 @@ from ..errors import DamagedError, StoreError, StoreWarning
 from ..utils.files import new_file, remove_temporaries, sync_folder, write_error
 from . import hdf5_layout, same_trajectories
 from .base import Store
-from .block import Block, neighbours
+from .block import Block, WrittenBlock, neighbours
 from .file_part import FilePart
-from .outcome import Outcome
+from .outcome import Kind, Outcome
 from .part import P, Piece, Span
 from .paths import (
     BLOCK_NAME,
+    UNFINISHED_NAME,
     RunInfo,
     block_files,
     block_name,
     blocks_folder,
     is_block_name,
     run_file,
+    unfinished_files,
 )
 from .plan import Plan
 from .records import in_order
+from .unfinished import UnfinishedFiles, drop_finished, summary
 
+_OWN_NAMES = f"{BLOCK_NAME.pattern}|{UNFINISHED_NAME.pattern}"
 _APPEARS_SECONDS = 10.0  # longest delay until a shared file system shows a file of another machine
 
 
@@ -69,7 +73,10 @@ class FileStore(Store[FilePart]):
             if self.path.exists() == finished:  # else the blocks were joined in the meantime
                 break
         if not parts:
-            raise StoreError(f"{self.path}: no such file, and no blocks of a run in progress")
+            begun = summary(self.folder)
+            none = "no such file, and no blocks of a run in progress"
+            reason = f"no trajectory is complete yet; {begun}" if begun else none
+            raise StoreError(f"{self.path}: {reason}")
         super().__init__(parts[0].plan)
         for part in parts:
             check_same_run(part, self.plan)
@@ -131,6 +138,7 @@ class WritableStore(Store[FilePart]):
             parts = self._open_all(plan)
             record = set(plan.record).union(*(part.plan.record for part in parts))
             super().__init__(replace(plan, record=in_order(record)))
+            self.unfinished = UnfinishedFiles(self.folder, self.plan)
         except BaseException:
             self._release()
             raise
@@ -138,6 +146,7 @@ class WritableStore(Store[FilePart]):
         self._parts = [part for part in parts if part.plan.record == self.plan.record]
         # Parts with fewer records: simulated again, and compared before they are removed.
         self._smaller = [part for part in parts if part not in self._parts]
+        drop_finished(self.unfinished, self._parts)
 
     def missing(self, ntraj: int) -> list[Span]:
         """Ranges of the indices to simulate: missing ones, and those stored with fewer records."""
@@ -170,7 +179,7 @@ class WritableStore(Store[FilePart]):
         """Folder to which workers write blocks, and the text of the file that identifies it."""
         return str(self.folder.resolve()), self._run_text
 
-    def add_file(self, written: "WrittenBlock") -> None:
+    def add_file(self, written: WrittenBlock) -> None:
         """Add a block that a worker wrote to the folder; waits until the file is visible here."""
         file = self.folder / written.file.name
         deadline = time.monotonic() + _APPEARS_SECONDS
@@ -183,6 +192,7 @@ class WritableStore(Store[FilePart]):
     def _add(self, part: FilePart) -> None:
         part.plan = self.plan  # shared, because there can be many thousand parts
         self._parts.append(part)
+        drop_finished(self.unfinished, [part])
 
     def add_part(self, part: FilePart) -> bool:
         """Add a part of another store; trajectories that both contain must be equal.
@@ -208,6 +218,7 @@ class WritableStore(Store[FilePart]):
         before = self.ranges()
         self._parts.append(part)
         if self.ranges() != before:
+            drop_finished(self.unfinished, [part])
             return True
         self._parts.pop()
         return False
@@ -229,6 +240,9 @@ class WritableStore(Store[FilePart]):
         try:
             if complete:
                 self._compact(outcome)
+                if outcome is None or outcome.kind not in (Kind.COMPACTED, Kind.MERGED):
+                    for index in list(self.unfinished):  # not needed for what was requested
+                        del self.unfinished[index]
         finally:
             self._release()
 
@@ -256,7 +270,7 @@ class WritableStore(Store[FilePart]):
     def _remove_leftovers(self) -> None:
         """Remove the temporary files of a writer that was killed, and no other files."""
         remove_temporaries(self.path.parent, re.escape(self.path.name))
-        remove_temporaries(self.folder, rf"{BLOCK_NAME.pattern}|run(\.json)?")
+        remove_temporaries(self.folder, rf"{_OWN_NAMES}|run(\.json)?")
 
     def _open_all(self, plan: Plan) -> list[FilePart]:
         """Every part that is not damaged; damaged files are renamed, another run is an error."""
@@ -287,7 +301,7 @@ class WritableStore(Store[FilePart]):
         if self._lock is None:
             return
         try:
-            if not any(block_files(self.folder)):
+            if not any(block_files(self.folder)) and not unfinished_files(self.folder):
                 with contextlib.suppress(OSError):  # damaged blocks stay
                     for file in (run_file(self.folder), self.folder / "lock"):
                         file.unlink(missing_ok=True)
@@ -309,28 +323,6 @@ def write_once(
             raise StoreError(f"{temporary}: reads back differently from what was written")
     written.path = target
     return written
-
-
-@dataclass(frozen=True)
-class WrittenBlock:
-    """Description of a block that a worker wrote to disk itself; returned instead of the block.
-
-    Attributes
-    ----------
-    file : pathlib.Path
-    first, last : int
-        First trajectory index, and last index + 1.
-    events : int
-        Number of simulated events.
-    nbytes : int
-        Size of the arrays in memory.
-    """
-
-    file: Path
-    first: int
-    last: int
-    events: int
-    nbytes: int
 
 
 def write_block(target: Path, plan: Plan, block: Block) -> WrittenBlock:

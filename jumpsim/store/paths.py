@@ -26,6 +26,7 @@ BLOCK_NAME = re.compile(
     rf"traj-(\d{{12,}})-(\d{{12,}})(-(?=\w)({_some_of(_LETTERS)}|{_some_of(_EARLIER_LETTERS)}))?\.h5"
 )
 _RUN_FILE = "run.json"
+UNFINISHED_NAME = re.compile(r"unfinished-\d{12,}\.npz")
 
 
 def blocks_folder(path: str | Path) -> Path:
@@ -76,6 +77,18 @@ def block_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(f for f in folder.iterdir() if BLOCK_NAME.fullmatch(f.name))
+
+
+def unfinished_name(index: int) -> str:
+    """File name of an unfinished trajectory."""
+    return f"unfinished-{index:012d}.npz"
+
+
+def unfinished_files(folder: Path) -> list[Path]:
+    """Files of the unfinished trajectories, sorted."""
+    if not folder.is_dir():
+        return []
+    return sorted(f for f in folder.iterdir() if UNFINISHED_NAME.fullmatch(f.name))
 
 
 def store_exists(path: str | Path) -> bool:

@@ -12,11 +12,12 @@ from .file_part import FilePart
 from .index_ranges import gaps, select
 from .index_ranges import ranges as covered
 from .part import Span
-from .paths import RunInfo, block_files, blocks_folder
+from .paths import RunInfo, block_files, blocks_folder, unfinished_files
 from .same_trajectories import intersect
 from .shard import Shard, shard_of, shards
+from .unfinished import UnfinishedTrajectory, readable, seconds_left
 
-_MOST_SHARDS = 10
+_MOST_LINES = 10
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Status:
         The process that writes, and whether it is running; None without a run in progress.
     shards : list of str
         One line for each shard with missing trajectories.
+    unfinished : list of str
+        One line for each trajectory that was stopped before its end and will be continued.
     """
 
     path: Path
@@ -56,6 +59,7 @@ class Status:
     rate: float | None
     running: str | None
     shards: list[str]
+    unfinished: list[str]
 
     def __str__(self) -> str:
         state = f", {self.running}" if self.running else ""
@@ -66,10 +70,8 @@ class Status:
             lines.append(f"  rate      {self.rate:.4g} trajectories/s, about {left:.3g} s left")
         lines.append(f"  files     {self.files}, {readable_bytes(self.bytes)}")
         lines += [f"  damaged   {text}" for text in self.damaged] or ["  damaged   nothing"]
-        lines += [f"  shard     {text}" for text in self.shards[:_MOST_SHARDS]]
-        if len(self.shards) > _MOST_SHARDS:
-            rest = len(self.shards) - _MOST_SHARDS
-            lines.append(f"  shard     and {rest} more with missing trajectories")
+        lines += _some("begun", self.unfinished, "trajectories")
+        lines += _some("shard", self.shards, "with missing trajectories")
         return "\n".join(lines)
 
 
@@ -123,7 +125,20 @@ def status(path: str | Path) -> Status:
         sum(filter(None, map(_rate, stores))) or None,
         _writer(stores[0].run),
         _incomplete_shards(path, {store.path: store for store in stores[1:]}, requested, missing),
+        [
+            f"{begun}, {begun.state.events} events, "
+            f"about {seconds_left(begun.plan, begun.state):.3g} s left"
+            for store in stores
+            for begun in store.unfinished
+        ],
     )
+
+
+def _some(name: str, texts: Sequence[str], what: str) -> list[str]:
+    """Lines of a name and a text, at most `_MOST_LINES` and the number of the others."""
+    lines = [f"  {name:<9} {text}" for text in texts[:_MOST_LINES]]
+    more = len(texts) - _MOST_LINES
+    return [*lines, f"  {name:<9} and {more} more {what}"] if more > 0 else lines
 
 
 @dataclass(frozen=True)
@@ -133,6 +148,7 @@ class _StoreState:
     path: Path
     run: RunInfo | None
     parts: list[FilePart]
+    unfinished: list[UnfinishedTrajectory]
     damaged: list[str]
     files: int
     bytes: int
@@ -145,8 +161,9 @@ class _StoreState:
         files += block_files(folder)
         run = RunInfo.read(folder)
         parts: list[FilePart] = []
-        damaged: list[str] = []
-        size = 0
+        unfinished, damaged = readable(folder)
+        begun = unfinished_files(folder)
+        size = sum(file.stat().st_size for file in begun if file.exists())
         for file in files:
             try:
                 size += file.stat().st_size
@@ -156,12 +173,13 @@ class _StoreState:
             except (StoreError, FileNotFoundError) as error:
                 if file.exists():  # else it was joined into the finished file in the meantime
                     damaged.append(str(error))
-        return cls(path, run, parts, damaged, len(files), size)
+        return cls(path, run, parts, unfinished, damaged, len(files) + len(begun), size)
 
     @property
     def requested(self) -> int:
         """Requested number of trajectories of the whole run, as far as the store contains it."""
         known = [max(part.requested, part.ranges[-1][1]) for part in self.parts]
+        known += [begun.index + 1 for begun in self.unfinished]
         return max([self.run.requested if self.run else 0, *known])
 
 

@@ -5,6 +5,7 @@ and the commits made frequent that OPTIONS (JSON) names:
 
 commit    seconds between commits
 pause     seconds that a worker rests after each block
+states    seconds after which the state of an unfinished trajectory is written
 finished  file that takes a line for each block that a worker has finished
 held      file that takes what the store holds when a run is put together
 slow      [place, seconds]: rest there while a run is put together; place is "write", "rename",
@@ -268,11 +269,14 @@ def _as_child(function, printed, seconds, memory):
 
 def _main(options, arguments):
     import jumpsim.run.scheduler
+    from jumpsim.run import workers
     from jumpsim.store import disk
 
     jumpsim.run.scheduler._COMMIT_SECONDS = options.get(
         "commit", jumpsim.run.scheduler._COMMIT_SECONDS
     )
+    if "states" in options:
+        workers._PAUSE_SECONDS = workers.ThreadWorkers.pause_seconds = options["states"]
     _slow_down(options, disk.WritableStore)
     run_block = jumpsim.run.block_task.run_block
 
