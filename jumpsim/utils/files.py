@@ -42,9 +42,7 @@ def new_file(target: Path, *, replace: bool = True) -> Iterator[Path]:
         if replace:
             os.replace(temporary, target)
         else:
-            with contextlib.suppress(FileExistsError):
-                os.link(temporary, target)
-            os.unlink(temporary)
+            _name_once(temporary, target)
         sync_folder(target.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -52,6 +50,19 @@ def new_file(target: Path, *, replace: bool = True) -> Iterator[Path]:
         if isinstance(error, StoreError) or not isinstance(error, OSError | RuntimeError):
             raise
         raise write_error(error, target) from None
+
+
+def _name_once(temporary: Path, target: Path) -> None:
+    """Rename a file, unless `target` exists; also on a file system without hard links."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        pass
+    except OSError:
+        if not target.exists():
+            os.replace(temporary, target)
+            return
+    os.unlink(temporary)
 
 
 def remove_temporaries(folder: Path, names: str) -> None:
