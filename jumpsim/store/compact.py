@@ -1,15 +1,14 @@
 """Join the blocks and shards of a run in one file."""
 
-from pathlib import Path
-
 from ..errors import StoreError
+from ..utils.files import AnyPath, as_path
 from . import FileStore, WritableStore, store_exists
 from .outcome import Kind, Outcome
 from .paths import RunInfo
 from .shard import shards
 
 
-def compact(path: str | Path) -> str:
+def compact(path: AnyPath) -> str:
     """Join the blocks and shards of a run, complete or not, in one file.
 
     Parameters
@@ -28,7 +27,7 @@ def compact(path: str | Path) -> str:
         When another process is writing to one of them, when one belongs to another run, or when
         two contain the same trajectory with different numbers. Nothing is removed in these cases.
     """
-    path = Path(path)
+    path = as_path(path, "store")
     existing = [file for file in (path, *(file for _, file in shards(path))) if store_exists(file)]
     if not existing:
         raise StoreError(f"{path}: no such file, and no blocks or shards of a run")
