@@ -66,6 +66,8 @@ def _number(value: Any, name: str, dimension: str) -> float:
     _, example = _DIMENSIONS[dimension]
     if isinstance(value, str):
         match = _QUANTITY.fullmatch(value)
+        if match and not match[2] and dimension == "time":  # as typed on the command line
+            return float(match[1])
         factor = _unit_factor(match[2], dimension) if match and match[2] else None
         if match is None or factor is None:
             raise InputError(f"`{name}` must be a {dimension} such as {example}, but is {value!r}")
@@ -141,7 +143,7 @@ def time(value: float | str, name: str = "time") -> float:
     Parameters
     ----------
     value : float or str
-        A number in seconds, or a string with a unit of time.
+        A number in seconds, also as text ("1e-6"), or a string with a unit of time.
     name : str
         Name of the quantity in an error message.
 

@@ -2,10 +2,10 @@
 
 import shlex
 from argparse import Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
+from ..utils.files import without_ending
 from .options import DONE
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def analyse(options: Namespace) -> int:
     if analysis.figure and not options.no_figure:
         from .. import plotting
 
-        name = Path(stores[0]).with_name(f"{Path(stores[0]).stem}-{analysis.name}")
+        name = f"{without_ending(stores[0])}-{analysis.name}"
         _save(getattr(plotting, analysis.name)(result), options, name)
     return DONE
 
@@ -124,7 +124,7 @@ def show_long_run(options: Namespace, run: "LongRun") -> int:
     result = stationary_averages(run)
     print(result)
     if not options.no_figure:
-        _save(plotting.stationary_averages(result), options, Path(options.output).with_suffix(""))
+        _save(plotting.stationary_averages(result), options, str(without_ending(options.output)))
     return DONE
 
 
@@ -146,7 +146,7 @@ def figures(options: Namespace) -> int:
     return DONE
 
 
-def _save(figure: Any, options: Namespace, name: Path) -> None:
+def _save(figure: Any, options: Namespace, name: str) -> None:
     """Save a figure with the command that made it, and print its path."""
     from .. import plotting
 

@@ -371,12 +371,7 @@ def _positive(text: str) -> float:
 def _seconds(text: str) -> float:
     from .. import units
 
-    value: float | str
     try:
-        value = float(text)
-    except ValueError:
-        value = text
-    try:
-        return units.time(value, "TIME")
+        return units.time(text, "TIME")
     except InputError as error:
         raise argparse.ArgumentTypeError(str(error)) from None

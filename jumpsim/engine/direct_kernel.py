@@ -11,8 +11,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from ..utils.compiled import njit
 from .kernel_state import (  # fmt: skip
     BUFFER_FULL,
     COUNT_LIMIT,

@@ -5,7 +5,8 @@ functions give identical bits on all machines.
 """
 
 import numpy as np
-from numba import njit
+
+from ..utils.compiled import njit
 
 _U = np.uint64
 _ONE = np.uint64(0x3FF0000000000000)  # bits of 1.0

@@ -22,8 +22,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from ..utils.compiled import njit
 from .interface import Engine, Sizes
 from .kernel_state import (  # fmt: skip
     BUFFER_FULL,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from os import PathLike
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import StoreError
+from ..utils.files import AnyPath
 from .style import STYLE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def save(figure: Figure, path: str | PathLike[str], source: str) -> list[Path]:
+def save(figure: Figure, path: AnyPath, source: str) -> list[Path]:
     """Save a figure as PNG and PDF.
 
     Parameters
@@ -36,11 +37,14 @@ def save(figure: Figure, path: str | PathLike[str], source: str) -> list[Path]:
     """
     import matplotlib as mpl
 
-    files = [Path(f"{path}{ending}") for ending in (".png", ".pdf")]
+    files = [Path(f"{os.fsdecode(path)}{ending}") for ending in (".png", ".pdf")]
     try:
         with mpl.rc_context(STYLE):
             figure.savefig(files[0], metadata={"Description": source})
             figure.savefig(files[1], metadata={"Subject": source, "CreationDate": None})
     except OSError as error:
-        raise StoreError(f"{error.filename or path}: the figure cannot be written") from None
+        raise StoreError(
+            f"{error.filename or files[0]}: the figure cannot be written "
+            f"({error.strerror or error}); give another name, or no figure"
+        ) from None
     return files

@@ -11,7 +11,7 @@ from ..store.ensemble import open as open_ensemble
 from ..store.paths import blocks_folder
 from ..store.status import Status
 from ..store.status import status as store_status
-from ..utils.files import new_file
+from ..utils.files import AnyPath, as_path, new_file, without_ending
 from ..utils.progress import step
 from . import facts, markup
 from .sections import SECTIONS, ReportSection
@@ -23,9 +23,7 @@ _HEADINGS = {"partial": "Partial", "damaged": "Damaged", "moved": "Moved", "ende
              "set aside": "Set aside"}  # fmt: skip
 
 
-def report(
-    path: str | Path, output: str | Path | None = None, progress: bool | None = None
-) -> Path:
+def report(path: AnyPath, output: AnyPath | None = None, progress: bool | None = None) -> Path:
     """Write one HTML page about a stored run, complete or not.
 
     Parameters
@@ -53,8 +51,9 @@ def report(
     For an analysis that is not possible, because of missing records or damaged files, the page
     states the reason.
     """
-    path = Path(path)
-    output = path.with_name(f"{path.stem}-report.html") if output is None else Path(output)
+    if output is None:
+        output = f"{without_ending(path)}-report.html"
+    path, output = as_path(path), as_path(output, "output")
     _check_output(path, output)
     step("verifying the store", progress)
     status = store_status(path)

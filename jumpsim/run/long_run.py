@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,8 @@ from ..statistics.moments import Moments
 from ..store import long_run_file
 from ..store.outcome import Kind, Outcome, restored
 from ..store.plan import Plan, as_seed
+from ..utils.differences import in_short
+from ..utils.files import AnyPath, as_path
 from ..utils.progress import Progress
 from .simulate import new_seed
 from .stopping import stop_on_signals
@@ -35,7 +36,7 @@ _COMMIT_SECONDS = 5.0
 def long_run(
     model: Any, initial: Start, block: float | str, blocks: int, samples: int = 1000,
     seed: int | None = None, *, warmup: float | str = 0.0, index: int = 0,
-    store: str | Path | None = None, progress: bool | None = None,
+    store: AnyPath | None = None, progress: bool | None = None,
     timeout: float | str | None = None,
 ) -> LongRun:  # fmt: skip
     """Simulate one trajectory for a long time, and average over time.
@@ -101,7 +102,7 @@ def long_run(
     samples = whole_number(samples, "samples", 1, _MOST_SAMPLES + 1)
     index = whole_number(index, "index", 0, 2**53)
     limit = math.inf if timeout is None else units.time(timeout, "timeout")
-    path = None if store is None else Path(store)
+    path = None if store is None else as_path(store, "store")
     existing = open_long(path) if path is not None and path.exists() else None
     seed = (existing.plan.seed if existing else new_seed()) if seed is None else as_seed(seed)
     plan = Plan(model, initial, np.array([begin, begin + length]), seed, ("moments", "jumps"))
@@ -115,7 +116,7 @@ def long_run(
     return _Continuation(run).simulate(blocks, limit, progress)
 
 
-def open_long(path: str | Path) -> LongRun:
+def open_long(path: AnyPath) -> LongRun:
     """Open the file of a long run.
 
     Parameters
@@ -131,6 +132,7 @@ def open_long(path: str | Path) -> LongRun:
     StoreError
         When there is no such file, when it is not the file of a long run, or when it is damaged.
     """
+    path = as_path(path)
     data, arrays, state = long_run_file.read(path)
     times, samples = arrays["time"], data["samples"]
     plan = Plan.fromdict(data, np.array(data["first_block"]))
@@ -138,7 +140,7 @@ def open_long(path: str | Path) -> LongRun:
     outcome = restored(data.get("outcome"), data["stop_reason"])
     return LongRun(
         plan, data["index"], samples, times, totals, arrays["jumps"], int(state["events"]),
-        Path(path), outcome, state,
+        path, outcome, state,
     )  # fmt: skip
 
 
@@ -150,7 +152,7 @@ def _check_same(existing: LongRun, requested: LongRun) -> None:
         if stored != given:
             lines.append(f"{name}: {stored} instead of {given}")
     if lines:
-        raise StoreError(f"{existing.path}: belongs to another run: {'; '.join(lines[:3])}")
+        raise StoreError(f"{existing.path}: belongs to another run: {in_short(lines)}")
 
 
 class _Continuation:

@@ -6,7 +6,6 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ..model.model import Model, as_model
 from ..store.plan import as_record, as_seed
 from ..systems import CATALOGUE
 from ..units import as_times
+from ..utils.files import AnyPath, as_path
 from ..utils.typing import Array
 
 _TABLES = (
@@ -72,7 +72,7 @@ class Spec:
     parameters: dict[str, Any]
 
 
-def load_spec(path: str | Path) -> Spec:
+def load_spec(path: AnyPath) -> Spec:
     """Read a parameter file.
 
     Parameters
@@ -115,7 +115,7 @@ def load_spec(path: str | Path) -> Spec:
         return parse_spec(data)
 
 
-def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_toml(path: AnyPath) -> dict[str, Any]:
     """Read a TOML file.
 
     Parameters
@@ -131,30 +131,54 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     InputError
         One line that names the file, when it cannot be read or is not valid.
     """
-    path = Path(path)
+    text = read_text(path)
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, ValueError) as error:  # a whole number of 10,000 digits
+        reason = str(error).splitlines()[0]
+    except RecursionError:
+        reason = "nested too deeply"
+    raise InputError(f"{os.fsdecode(path)}: not valid TOML: {reason}")
+
+
+def read_text(path: AnyPath) -> str:
+    """Text of a parameter file, without a byte order mark.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        One line that names the file, when it cannot be read or is not text.
+    """
+    path = as_path(path, "spec")
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise InputError(f"{path}: too large for a parameter file (TOML)")
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path}: is not text, but must be a parameter file (TOML)") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from None
-    except RecursionError:
-        raise InputError(f"{path}: not valid TOML: nested too deeply") from None
+        raise InputError(
+            f"{path}: is not text in UTF-8, but must be a parameter file (TOML)"
+        ) from None
 
 
 @contextmanager
-def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+def naming(path: AnyPath) -> Iterator[None]:
     """Put the name of a file before the text of each `InputError` that is raised inside."""
     try:
         yield
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{os.fsdecode(path)}: {error}") from None
     except RecursionError:
-        raise InputError(f"{path}: nested too deeply") from None
+        raise InputError(f"{os.fsdecode(path)}: nested too deeply") from None
 
 
 def parse_spec(data: Mapping[str, Any]) -> Spec:

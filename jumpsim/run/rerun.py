@@ -1,7 +1,6 @@
 """Repeat one trajectory of a stored run, and compare it with the stored one bit for bit."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from ..store.block import Block
 from ..store.index_ranges import select
 from ..store.plan import Plan
 from ..store.records import in_order
+from ..utils.files import AnyPath
 from ..utils.tables import columns
 from ..utils.text import readable_times
 from .block_task import run_block
@@ -59,7 +59,7 @@ class Rerun:
         )
 
 
-def rerun(path: str | Path, index: int) -> Rerun:
+def rerun(path: AnyPath, index: int) -> Rerun:
     """Simulate one trajectory again from the data of its run, and compare it with the stored one.
 
     Parameters
@@ -98,9 +98,9 @@ def rerun(path: str | Path, index: int) -> Rerun:
     made, here = store.plan.versions, (ENGINE_VERSION, streams.STREAM_VERSION)
     if made != here:
         raise StoreError(
-            f"{path}: was made with engine version {made[0]} and stream version {made[1]}, but "
-            f"this jumpsim has {here[0]} and {here[1]}: it makes other trajectories. Use jumpsim "
-            f"{store.context.get('jumpsim', 'of the version that wrote the file')}"
+            f"{store.path}: was made with engine version {made[0]} and stream version {made[1]}, "
+            f"but this jumpsim has {here[0]} and {here[1]}: it makes other trajectories. Use "
+            f"jumpsim {store.context.get('jumpsim', 'of the version that wrote the file')}"
         )
     record = in_order({store.plan.model.samples.record, *store.plan.record})
     block, _ = run_block(replace(store.plan, record=record), index, index + 1)

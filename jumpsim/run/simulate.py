@@ -4,19 +4,19 @@ The number of workers, the size of the blocks and their order change no number: 
 depends only on the plan and on i.
 """
 
+import errno
 import math
 import numbers
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import units
-from ..errors import InputError, choices, whole_number
+from ..errors import InputError, StoreError, choices, whole_number
 from ..model.base import BaseModel
 from ..model.initial import Start, as_initial
 from ..store import FileStore, MemoryStore, WritableStore, check_same_run, records, store_exists
@@ -30,12 +30,15 @@ from ..store.shard import Shard
 from ..store.unfinished import readable
 from ..systems.twolevel.quantum_jumps import as_simulated
 from ..units import as_times
+from ..utils.files import AnyPath, as_path
 from ..utils.progress import Progress
 from ..utils.resources import available_memory
 from ..utils.typing import Array, Times
 from .scheduler import Batch
 from .stopping import Limits
 from .workers import ExecutorWorkers, ThreadWorkers, as_workers
+
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def simulate(
@@ -46,7 +49,7 @@ def simulate(
     seed: int | None = None,
     record: str | Sequence[str] | None = None,
     *,
-    store: str | Path | None = None,
+    store: AnyPath | None = None,
     workers: int | None = None,
     executor: Executor | Callable[[], Executor] | None = None,
     progress: bool | None = None,
@@ -164,7 +167,15 @@ def simulate(
         )
     if store is None:
         _check_memory(plan, ntraj)
-    target = MemoryStore(plan) if store is None else _writable(store, plan, ntraj, part)
+    try:
+        target = MemoryStore(plan) if store is None else _writable(store, plan, ntraj, part)
+    except StoreError as error:
+        kept = None
+        if store is not None and error.errno in _READ_ONLY:
+            kept = _complete(store, plan, ntraj, part)
+        if kept is None:
+            raise
+        return Ensemble(kept, Outcome(Kind.COMPLETE, ntraj, already=True, shard=part), progress)
     outcome = _execute(target, ntraj, part, limits, pool, shared_folder, progress)
     if outcome.kind is Kind.INTERRUPTED:
         raise KeyboardInterrupt
@@ -201,7 +212,7 @@ def _plan(
     initial: Start | None,
     seed: int | None,
     record: str | Sequence[str] | None,
-    store: str | Path | None,
+    store: AnyPath | None,
 ) -> Plan:
     """Plan from the arguments of `simulate`, all of them checked."""
     simulated: BaseModel = as_simulated(model)
@@ -241,7 +252,7 @@ def _target(target: Any, plan: Plan) -> Array | None:
     return np.array([float(by_pool.get(name, math.inf)) for name in names])
 
 
-def new_seed(path: str | Path | None = None) -> int:
+def new_seed(path: AnyPath | None = None) -> int:
     """Seed of an existing store, so that its run can be continued; else a random seed."""
     if path is not None and store_exists(path):
         return FileStore(path).plan.seed
@@ -250,12 +261,12 @@ def new_seed(path: str | Path | None = None) -> int:
     return secrets.randbits(63)
 
 
-def _writable(path: str | Path, plan: Plan, ntraj: int, shard: Shard | None) -> WritableStore:
+def _writable(path: AnyPath, plan: Plan, ntraj: int, shard: Shard | None) -> WritableStore:
     """The store to write to; a shard omits the trajectories in the finished file of the run."""
     if shard is None:
         return WritableStore(path, plan)
-    own = [shard.span(ntraj)]
-    if Path(path).is_file():
+    own, path = [shard.span(ntraj)], as_path(path, "store")
+    if path.is_file():
         finished = FileStore(path)
         check_same_run(finished, plan)
         if finished.plan.record != plan.record:
@@ -265,6 +276,18 @@ def _writable(path: str | Path, plan: Plan, ntraj: int, shard: Shard | None) -> 
             )
         own = intersect(own, gaps(finished.ranges(), ntraj))
     return WritableStore(shard.path(path), plan, own or [(0, 0)])
+
+
+def _complete(path: AnyPath, plan: Plan, ntraj: int, shard: Shard | None) -> FileStore | None:
+    """The store that contains all of a run already, to be read only; None if there is none."""
+    file = shard.path(path) if shard else path
+    if not store_exists(file):
+        return None
+    found = FileStore(file)
+    check_same_run(found, plan)
+    own = shard.span(ntraj) if shard else (0, ntraj)
+    missing = intersect(gaps(found.ranges(), ntraj), [own])
+    return found if set(plan.record) <= set(found.plan.record) and not missing else None
 
 
 def _check_memory(plan: Plan, ntraj: int) -> None:

@@ -6,6 +6,7 @@ before the first trajectory is simulated.
 """
 
 import math
+import os
 import sys
 import threading
 import time
@@ -25,9 +26,10 @@ from ..store.ensemble import open as open_ensemble
 from ..store.outcome import Kind
 from ..store.plan import as_seed
 from ..store.records import RECORDS
+from ..utils.files import AnyPath, as_path
 from ..utils.provenance import canonical_json
 from ..utils.typing import Array
-from .parameter_file import Spec, load_spec, parse_spec
+from .parameter_file import Spec, load_spec, parse_spec, read_text
 from .simulate import simulate
 from .stopping import stop_on_signals
 from .sweep_grid import Grid, Point, are_numbers, value_text
@@ -78,8 +80,8 @@ class Sweep:
 
 
 def run_sweep(
-    spec: str | Path,
-    folder: str | Path,
+    spec: AnyPath,
+    folder: AnyPath,
     vary: Mapping[str, Iterable[Any]],
     *,
     progress: bool | None = None,
@@ -141,8 +143,8 @@ def run_sweep(
     >>> sweep.vary, sweep.points, sweep.finished
     ({'tls': [20, 40]}, 2, 2)
     """
-    base, folder = load_spec(spec), Path(folder)
-    text = Path(spec).read_text("utf-8")
+    base, folder = load_spec(spec), as_path(folder, "folder")
+    text = read_text(spec)
     settings = {**base.run, **settings}
     seed, timeout = settings.pop("seed", None), settings.pop("timeout", None)
     seed = None if seed is None else as_seed(seed)
@@ -152,13 +154,13 @@ def run_sweep(
     _check(base, settings)
     grid = Grid.of(tomllib.loads(text), vary)
     specs = [_point_spec(grid, point) for point in grid.points()]
-    index = add_points(folder, grid, str(spec), text, seed)
+    index = add_points(folder, grid, os.fsdecode(spec), text, seed)
     finished = _run(folder, index, grid, specs, time.monotonic() + seconds, progress, settings)
     shown = {grid.names[path]: values for path, values in grid.axes.items()}
     return Sweep(folder, shown, index["seed"], len(specs), finished)
 
 
-def open_sweep(folder: str | Path) -> "xarray.Dataset":
+def open_sweep(folder: AnyPath) -> "xarray.Dataset":
     """Averages of every point of a sweep, as labelled data.
 
     Parameters
@@ -182,7 +184,7 @@ def open_sweep(folder: str | Path) -> "xarray.Dataset":
         The points do not fit into one array, were recorded with neither counts nor moments, or
         xarray is not installed.
     """
-    folder = Path(folder)
+    folder = as_path(folder, "folder")
     index = read_index(folder)
     places = [
         (path, {canonical_json(value): i for i, value in enumerate(axis["values"])})

@@ -153,20 +153,6 @@ def placed(data: dict[str, Any], point: Point) -> dict[str, Any]:
     return result
 
 
-def differences(a: Any, b: Any, where: str = "") -> list[str]:
-    """One line for each place in which two parameter files differ."""
-    if isinstance(a, list) and isinstance(b, list):
-        a, b = dict(enumerate(a)), dict(enumerate(b))
-    if isinstance(a, dict) and isinstance(b, dict):
-        return [
-            line
-            for key in {**a, **b}
-            for line in differences(a.get(key), b.get(key), f"{where}.{key}" if where else f"{key}")
-        ]
-    first, second = ("nothing" if value is None else repr(value) for value in (a, b))
-    return [f"{where}: {first} instead of {second}"] if a != b else []
-
-
 def value_text(value: Any) -> str:
     """A value as text on one line."""
     return value if isinstance(value, str) and value.isprintable() else canonical_json(value)

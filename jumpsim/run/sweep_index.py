@@ -17,9 +17,10 @@ from typing import Any
 
 from .. import __version__
 from ..errors import StoreError
+from ..utils.differences import differences, in_short
 from ..utils.files import new_file, remove_temporaries, sync_folder, write_error
 from ..utils.provenance import canonical_json
-from .sweep_grid import TABLES, Grid, Point, are_numbers, differences, index_entry, placed
+from .sweep_grid import TABLES, Grid, Point, are_numbers, index_entry, placed
 
 FORMAT, FORMAT_VERSION = "jumpsim sweep", 1
 
@@ -69,8 +70,7 @@ def _check_same_sweep(
         if seed not in (None, index["seed"]):
             lines.append(f"seed: {index['seed']} instead of {seed}")
     if lines:
-        more = f" (and {len(lines) - 3} more)" if len(lines) > 3 else ""
-        raise StoreError(f"{folder}: contains another sweep: {'; '.join(lines[:3])}{more}")
+        raise StoreError(f"{folder}: contains another sweep: {in_short(lines)}")
 
 
 def _with_points(index: dict[str, Any], points: Sequence[Point]) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ..utils.compiled import njit
 
 _HALF = 26  # bits of the low half of a sample
 _LOW = 2**_HALF - 1

@@ -1,8 +1,7 @@
 """Join the blocks and shards of a run in one file."""
 
-from pathlib import Path
-
 from ..errors import StoreError
+from ..utils.files import AnyPath, as_path
 from . import FileStore, WritableStore, store_exists
 from .outcome import Kind, Outcome
 from .paths import RunInfo, blocks_folder, unfinished_files
@@ -10,7 +9,7 @@ from .shard import shards
 from .unfinished import drop_finished
 
 
-def compact(path: str | Path) -> str:
+def compact(path: AnyPath) -> str:
     """Join the blocks and shards of a run, complete or not, in one file.
 
     Unfinished trajectories stay beside their shard, which continues them when it is run again.
@@ -31,7 +30,7 @@ def compact(path: str | Path) -> str:
         When another process is writing to one of them, when one belongs to another run, or when
         two contain the same trajectory with different numbers. Nothing is removed in these cases.
     """
-    path = Path(path)
+    path = as_path(path, "store")
     files = [path, *(file for _, file in shards(path))]
     existing = [file for file in files if store_exists(file)]
     if not existing:

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DamagedError, StoreError, StoreWarning
-from ..utils.files import new_file, remove_temporaries, sync_folder, write_error
+from ..utils.differences import in_short
+from ..utils.files import AnyPath, as_path, new_file, remove_temporaries, sync_folder, write_error
 from . import hdf5_layout, same_trajectories
 from .base import Store
 from .block import Block, WrittenBlock, neighbours
@@ -64,8 +65,8 @@ class FileStore(Store[FilePart]):
 
     path: Path
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: AnyPath) -> None:
+        self.path = as_path(path, "store")
         self.folder = blocks_folder(path)
         while True:
             finished = self.path.exists()
@@ -126,8 +127,8 @@ class WritableStore(Store[FilePart]):
 
     path: Path
 
-    def __init__(self, path: str | Path, plan: Plan, own: list[Span] | None = None) -> None:
-        self.path = Path(path)
+    def __init__(self, path: AnyPath, plan: Plan, own: list[Span] | None = None) -> None:
+        self.path = as_path(path, "store")
         self.folder = blocks_folder(path)
         self._own = own
         self._lock: int | None = None
@@ -334,8 +335,7 @@ def write_block(target: Path, plan: Plan, block: Block) -> WrittenBlock:
 def check_same_run(part: FilePart | Store[Any], plan: Plan) -> None:
     """Raise `StoreError` if a part, or a store, contains trajectories of another plan."""
     if differences := part.plan.differences(plan):
-        more = f" (and {len(differences) - 3} more)" if len(differences) > 3 else ""
-        raise StoreError(f"{part.path}: belongs to another run: {'; '.join(differences[:3])}{more}")
+        raise StoreError(f"{part.path}: belongs to another run: {in_short(differences)}")
 
 
 def _rename_damaged(file: Path, error: DamagedError) -> None:

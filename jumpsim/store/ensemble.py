@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..statistics.moments import Moments
+from ..utils.files import AnyPath
 from ..utils.progress import reading
 from ..utils.resources import available_memory
 from ..utils.typing import Array, IntArray
@@ -279,7 +280,7 @@ class Ensemble:
         return self._store.read(name, 0, self.ntraj).astype(dtype, copy=False)
 
 
-def open(path: str | Path, progress: bool | None = None) -> Ensemble:
+def open(path: AnyPath, progress: bool | None = None) -> Ensemble:
     """Open a stored run for reading.
 
     Parameters

@@ -1,9 +1,9 @@
 """Merge stores of one run by the index of their trajectories."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..errors import InputError
+from ..utils.files import AnyPath, as_path
 from ..utils.text import readable_ranges
 from . import index_ranges
 from .disk import FileStore, WritableStore
@@ -11,7 +11,7 @@ from .outcome import Kind, Outcome
 from .paths import store_exists
 
 
-def merge(path: str | Path, inputs: Sequence[str | Path]) -> str:
+def merge(path: AnyPath, inputs: Sequence[AnyPath]) -> str:
     """Merge stores of one run in one file.
 
     A trajectory that several stores contain must be equal in all of them; it is stored once.
@@ -49,8 +49,8 @@ def merge(path: str | Path, inputs: Sequence[str | Path]) -> str:
     >>> text.split(": ", 1)[1]
     '5 trajectories, merged from 2 stores'
     """
-    path = Path(path)
-    others = [Path(p) for p in inputs if Path(p).resolve() != path.resolve()]
+    path, files = as_path(path), [as_path(file, "inputs") for file in inputs]
+    others = [file for file in files if file.resolve() != path.resolve()]
     if not others and not store_exists(path):
         raise InputError("nothing to merge: give at least one store")
     stores = [FileStore(p) for p in others]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import StoreError
+from ..utils.files import AnyPath, as_path
 from .records import RECORDS, in_order
 
 _LETTERS = {name: record.letter for name, record in RECORDS.items()}
@@ -29,7 +30,7 @@ _RUN_FILE = "run.json"
 UNFINISHED_NAME = re.compile(r"unfinished-\d{12,}\.npz")
 
 
-def blocks_folder(path: str | Path) -> Path:
+def blocks_folder(path: AnyPath) -> Path:
     """Folder for the blocks of a run in progress.
 
     Raises
@@ -42,7 +43,7 @@ def blocks_folder(path: str | Path) -> Path:
     >>> blocks_folder("results/run.h5").name
     'run.h5.blocks'
     """
-    path = Path(path)
+    path = as_path(path, "store")
     if path.is_dir() or not path.name:
         raise StoreError(f"{path}: is a folder, but must be the name of a file")
     return path.with_name(path.name + ".blocks")
@@ -91,9 +92,9 @@ def unfinished_files(folder: Path) -> list[Path]:
     return sorted(f for f in folder.iterdir() if UNFINISHED_NAME.fullmatch(f.name))
 
 
-def store_exists(path: str | Path) -> bool:
+def store_exists(path: AnyPath) -> bool:
     """Whether a finished file exists, or blocks of a run in progress."""
-    return Path(path).is_file() or bool(block_files(blocks_folder(path)))
+    return as_path(path, "store").is_file() or bool(block_files(blocks_folder(path)))
 
 
 @dataclass(frozen=True)

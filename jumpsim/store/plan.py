@@ -13,6 +13,7 @@ from ..model.base import BaseModel
 from ..model.initial import Initial
 from ..systems.twolevel.quantum_jumps import model_fromdict
 from ..units import as_times
+from ..utils.differences import differences
 from ..utils.typing import Array
 from . import records
 from .records import RECORDS, Variable
@@ -99,11 +100,9 @@ class Plan:
         mine, theirs = self.asdict(), other.asdict()
         for data in (mine, theirs):
             del data["record"], data["model"]["name"]
-        lines = _version_differences(mine, theirs)
-        _compare(mine, theirs, "", lines)
-        if not np.array_equal(self.times, other.times):
-            lines.append(f"times: {_span(self.times)} instead of {_span(other.times)}")
-        return lines
+        versions = _version_differences(mine, theirs)
+        times = _times_differences(self.times, other.times)
+        return [*versions, *differences(mine, theirs), *times]
 
 
 def as_seed(seed: Any) -> int:
@@ -156,31 +155,16 @@ def as_record(record: Any, model: BaseModel | None = None) -> tuple[str, ...]:
 
 def _version_differences(mine: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     """Remove the versions from both; a line that says what to do when one is different."""
-    lines: list[str] = []
-    for name in ("engine_version", "stream_version"):
-        _compare(mine.pop(name), theirs.pop(name), name, lines)
+    names = ("engine_version", "stream_version")
+    lines = differences(*({name: data.pop(name) for name in names} for data in (mine, theirs)))
     if lines:
         lines[-1] += " (other trajectories: give a new output, or use the jumpsim that wrote it)"
     return lines
 
 
-def _compare(a: Any, b: Any, where: str, lines: list[str]) -> None:
-    """Append one line for each difference of two values of JSON; `where` is their path."""
-    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
-        for key in a:
-            _compare(a[key], b[key], f"{where}.{key}" if where else key, lines)
-    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        for i, (x, y) in enumerate(zip(a, b, strict=True)):
-            name = x.get("name", i) if isinstance(x, dict) else i
-            _compare(x, y, f"{where}[{name}]", lines)
-    elif a != b:
-        lines.append(f"{where}: {_short(a)} instead of {_short(b)}")
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _span(times: Array) -> str:
-    return f"{len(times)} from {times[0]:g} to {times[-1]:g} s"
+def _times_differences(a: Array, b: Array) -> list[str]:
+    if len(a) != len(b):
+        spans = [f"{len(t)} from {t[0]:g} to {t[-1]:g} s" for t in (a, b)]
+        return [f"times: {spans[0]} instead of {spans[1]}"]
+    differ = ((k, float(a[k]), float(b[k])) for k in np.flatnonzero(a != b))
+    return [f"times[{k}]: {mine!r} s instead of {theirs!r} s" for k, mine, theirs in differ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..utils.files import AnyPath, as_path, without_ending
 
 _NAME = r"\.shard-(\d+)-of-(\d+)\.h5"
 _MOST = 10**6
@@ -44,11 +45,11 @@ class Shard:
         """First and last + 1 of its indices below `ntraj`; each index is in exactly one shard."""
         return (self.number - 1) * ntraj // self.of, self.number * ntraj // self.of
 
-    def path(self, path: str | Path) -> Path:
+    def path(self, path: AnyPath) -> Path:
         """File of this shard, for the run with the output `path`."""
-        path = Path(path)
+        path = without_ending(as_path(path, "store"))
         width = len(str(self.of))  # so that the order of names is the order of indices
-        return path.with_name(f"{path.stem}.shard-{self.number:0{width}d}-of-{self.of}.h5")
+        return path.with_name(f"{path.name}.shard-{self.number:0{width}d}-of-{self.of}.h5")
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
@@ -60,7 +61,7 @@ def shard_of(path: str | Path) -> Shard | None:
     return Shard(int(found[1]), int(found[2])) if found else None
 
 
-def shards(path: str | Path) -> list[tuple[Shard, Path]]:
+def shards(path: AnyPath) -> list[tuple[Shard, Path]]:
     """Shards of the run with the output `path`.
 
     Returns
@@ -68,8 +69,8 @@ def shards(path: str | Path) -> list[tuple[Shard, Path]]:
     list of (Shard, pathlib.Path)
         Sorted; only shards that have a file or a folder of blocks.
     """
-    path = Path(path)
-    name = re.compile(re.escape(path.stem) + _NAME + r"(\.blocks)?", re.ASCII)
+    path = as_path(path, "store")
+    name = re.compile(re.escape(without_ending(path).name) + _NAME + r"(\.blocks)?", re.ASCII)
     found = {}
     if path.parent.is_dir():
         for file in path.parent.iterdir():

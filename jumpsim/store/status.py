@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import StoreError
+from ..utils.files import AnyPath, as_path
 from ..utils.text import readable_bytes, readable_ranges
 from .file_part import FilePart
 from .index_ranges import gaps, select
@@ -75,7 +76,7 @@ class Status:
         return "\n".join(lines)
 
 
-def status(path: str | Path) -> Status:
+def status(path: AnyPath) -> Status:
     """State of a run that is finished, in progress or was stopped; all files are verified.
 
     Parameters
@@ -105,7 +106,7 @@ def status(path: str | Path) -> Status:
     >>> state.done, state.wanted, state.missing
     (5, 5, [])
     """
-    path = Path(path)
+    path = as_path(path, "store")
     stores = [_StoreState.read(path), *(_StoreState.read(file) for _, file in shards(path))]
     if not any(store.files or store.run for store in stores):
         raise StoreError(f"{path}: no such file, and no blocks or shards of a run in progress")

@@ -1,13 +1,61 @@
 """Files that are written under a temporary name, so that they are there complete or not at all."""
 
 import contextlib
+import errno
 import os
 import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import StoreError
+from ..errors import InputError, StoreError
+
+AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+_MOST_LINKS = 40  # as in Linux
+
+
+def as_path(path: AnyPath, name: str = "path") -> Path:
+    """Path of a file to read or to write; for a symbolic link, the path of its target.
+
+    A file that is written under another name and renamed would replace a symbolic link.
+
+    Parameters
+    ----------
+    path : str, bytes or os.PathLike
+    name : str
+        Name of the argument in an error message.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    InputError
+        When it is no path.
+    StoreError
+        When links point at each other.
+    """
+    if not isinstance(path, str | bytes | os.PathLike) or b"\0" in os.fsencode(path):
+        raise InputError(f"`{name}` must be the path of a file, but is {path!r}")
+    found = Path(os.fsdecode(path))
+    for _ in range(_MOST_LINKS):
+        if not found.is_symlink():
+            return found
+        found = found.parent / os.readlink(found)
+    raise StoreError(f"{os.fsdecode(path)}: is a symbolic link without an end")
+
+
+def without_ending(path: AnyPath) -> Path:
+    """Path without the ending .h5; any other name, such as "T0.5", stays as it is.
+
+    Examples
+    --------
+    >>> without_ending("T0.5").name, without_ending("T0.5.h5").name
+    ('T0.5', 'T0.5')
+    """
+    path = Path(os.fsdecode(path))
+    return path.with_suffix("") if path.suffix == ".h5" else path
 
 
 @contextlib.contextmanager
@@ -20,6 +68,7 @@ def new_file(target: Path, *, replace: bool = True) -> Iterator[Path]:
     Parameters
     ----------
     target : Path
+        For a symbolic link, its target is written.
     replace : bool
         Whether a file of that name is replaced. If not, a file that is there already is left
         exactly as it is, also when another process makes it at the same time.
@@ -27,13 +76,14 @@ def new_file(target: Path, *, replace: bool = True) -> Iterator[Path]:
     Yields
     ------
     Path
-        In the folder of `target`; nothing is there yet.
+        In the folder of the target; nothing is there yet.
 
     Raises
     ------
     StoreError
         When it cannot be written; `target` is as it was before.
     """
+    target = as_path(target)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
@@ -42,9 +92,7 @@ def new_file(target: Path, *, replace: bool = True) -> Iterator[Path]:
         if replace:
             os.replace(temporary, target)
         else:
-            with contextlib.suppress(FileExistsError):
-                os.link(temporary, target)
-            os.unlink(temporary)
+            _name_once(temporary, target)
         sync_folder(target.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -52,6 +100,19 @@ def new_file(target: Path, *, replace: bool = True) -> Iterator[Path]:
         if isinstance(error, StoreError) or not isinstance(error, OSError | RuntimeError):
             raise
         raise write_error(error, target) from None
+
+
+def _name_once(temporary: Path, target: Path) -> None:
+    """Rename a file, unless `target` exists; also on a file system without hard links."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        pass
+    except OSError:
+        if not target.exists():
+            os.replace(temporary, target)
+            return
+    os.unlink(temporary)
 
 
 def remove_temporaries(folder: Path, names: str) -> None:
@@ -82,7 +143,12 @@ def sync_folder(folder: Path) -> None:
 
 def write_error(error: Exception, target: Path) -> StoreError:
     """One line for an error that the system or HDF5 raised while `target` was written."""
-    if getattr(error, "errno", None) == 28 or "No space" in str(error):
-        return StoreError(f"{target}: no space left on the disk; what was written before is safe")
-    reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["unknown"])[0]
-    return StoreError(f"{target}: cannot be written ({reason})")
+    number = getattr(error, "errno", None)
+    if number == errno.ENOSPC or "No space" in str(error):
+        text = "no space left on the disk; what was written before is safe"
+    else:
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["unknown"])[0]
+        text = f"cannot be written ({reason})"
+    failure = StoreError(f"{target}: {text}")
+    failure.errno = number
+    return failure

@@ -69,9 +69,11 @@ def stored_row(times: np.ndarray, time: float | str, name: str = "time") -> int:
     time = units.time(time, name)
     row = int(np.abs(times - time).argmin())
     if abs(times[row] - time) > _SAME * time:
+        given, nearest = f"{time:g}", f"{times[row]:g}"
+        if given == nearest:
+            given, nearest = repr(time), repr(float(times[row]))
         raise InputError(
-            f"`{name}` must be one of the stored times, but the nearest to {time:g} s is "
-            f"{times[row]:g} s"
+            f"`{name}` must be one of the stored times, but the nearest to {given} s is {nearest} s"
         )
     return row
 

@@ -152,9 +152,9 @@ def coincidences(
     spacing, width = float(np.spacing(end)), edges[1]
     if width < RESOLVED * spacing:
         raise InputError(
-            f"bins of {width:.2g} s are too narrow: recorded times are rounded to {spacing:.2g} s at "
-            f"the end of the run, and a bin needs {RESOLVED} times this; give fewer `bins` or a longer "
-            "`longest`"
+            f"bins of {width:.2g} s are too narrow: recorded times are rounded to {spacing:.2g} s "
+            f"at the end of the run, and a bin needs {RESOLVED} times this; give fewer `bins` or a "
+            "longer `longest`"
         )
     earlier, later = (channel_weights(model, what) != 0 for what in (first, second or first))
     require_trajectories(ensemble)

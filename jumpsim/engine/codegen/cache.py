@@ -16,7 +16,10 @@ _HERE = Path(__file__).parent.parent  # jumpsim/engine, with all of its folders
 
 
 def cache_folder() -> Path:
-    """Folder of the compiled kernels: beside the sources, or else in the user's cache."""
+    """Folder of the compiled kernels: beside the sources, or else in the user's cache.
+
+    Where neither can be written to, kernels are compiled in memory (`utils.compiled`).
+    """
     digest = hashlib.blake2b(digest_size=8)
     for file in sorted(_HERE.rglob("*.py")):
         if "__pycache__" not in file.parts:  # where generated code is kept
@@ -29,7 +32,9 @@ def cache_folder() -> Path:
             return folder
     except OSError:  # the package is in a folder without write permission
         pass
-    return Path.home() / ".cache" / "jumpsim" / name
+    with contextlib.suppress(RuntimeError):  # there is no home
+        return Path.home() / ".cache" / "jumpsim" / name
+    return folder
 
 
 @contextlib.contextmanager

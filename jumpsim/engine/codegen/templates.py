@@ -6,9 +6,9 @@ stay arguments. With a known structure the rates are computed without loops and 
 
 import functools
 import hashlib
-import importlib.util
 import sys
 import threading
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,10 @@ HEAD = '''"""Written by jumpsim.engine for one structure of a model; may be remo
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from jumpsim.utils.compiled import njit
 
 U = np.uint64
 ONE = np.uint64(0x3FF0000000000000)
@@ -170,13 +172,13 @@ def load(prefix: str, write: Callable[..., str], *arguments: Any) -> Any:
 def _loaded(prefix: str, write: Callable[..., str], *arguments: Any) -> Any:
     text = write(*arguments)
     name = f"{prefix}_{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
-    file = written(cache_folder() / f"{name}.py", text)
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec  # the name of the file ends with .py
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
+    try:
+        file = str(written(cache_folder() / f"{name}.py", text))
+    except OSError:  # no folder can be written to: compiled in memory
+        file = f"<{name}>"
+    module = types.ModuleType(name)
     sys.modules[name] = module  # where numba looks when it loads from its cache
-    spec.loader.exec_module(module)
+    exec(compile(text, file, "exec"), vars(module))
     return module
 
 

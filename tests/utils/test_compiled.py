@@ -1,0 +1,95 @@
+"""Compiled code where nothing can be kept on disk: it is compiled in memory."""
+
+import errno
+import os
+
+import numpy as np
+import pytest
+from numba.core import caching
+
+import jumpsim as js
+from jumpsim import engine, streams
+from jumpsim.engine.codegen import templates
+from jumpsim.utils import files
+from jumpsim.utils.compiled import njit
+
+
+def cube(x):
+    return x * x * x
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(caching.config, "CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_code_is_kept(kept):
+    assert njit(cache=True)(cube)(3) == 27
+    assert sorted(file.suffix for file in kept.rglob("*.nb?")) == [".nbc", ".nbi"]
+    again = njit(cache=True)(cube)
+    assert again(2) == 8
+    assert sum(again.stats.cache_hits.values()) == 1
+
+
+def test_no_folder_can_be_written_to(monkeypatch):
+    """numba alone: RuntimeError 'no locator available' when the function is declared."""
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+    assert njit(cache=True)(cube)(3) == 27
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x80", b"not a pickle" * 20])
+def test_damaged_files_are_replaced(kept, damage):
+    njit(cache=True)(cube)(3)
+    for file in kept.rglob("*.nb?"):
+        file.write_bytes(damage)
+    assert njit(cache=True)(cube)(4) == 64
+    again = njit(cache=True)(cube)
+    assert again(2) == 8
+    assert sum(again.stats.cache_hits.values()) == 1
+
+
+def test_a_full_disk_keeps_nothing(kept, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(caching.IndexDataCacheFile, "save", full)
+    assert njit(cache=True)(cube)(5) == 125
+    assert not list(kept.rglob("*.nb?"))
+
+
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EPERM])
+def test_no_hard_links(tmp_path, monkeypatch, number):
+    """A file system such as exFAT: the file gets its name, an existing one stays as it is."""
+
+    def refused(*_):
+        raise OSError(number, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", refused)
+    file = tmp_path / "x.py"
+    for text in ("one", "two"):
+        with files.new_file(file, replace=False) as temporary:
+            temporary.write_text(text)
+        assert os.listdir(tmp_path) == ["x.py"]
+        assert file.read_text() == "one"
+
+
+def test_generated_code_in_memory(monkeypatch):
+    """The same samples as from code that is written to a file."""
+    model = js.systems.hohlraum(7, 3, 1.0)
+    rows = (
+        "direct", model.table, np.linspace(0, 1, 3), np.tile([3, 2], (4, 1)),
+        streams.states(1, 0, 4, streams.JUMPS), {"events"},
+    )  # fmt: skip
+    usual = engine.run(*rows)
+
+    def refused(*_):
+        raise js.StoreError("read-only file system")
+
+    monkeypatch.setattr(templates, "written", refused)
+    templates._loaded.cache_clear()
+    try:
+        alone = engine.run(*rows, compiled=True)
+    finally:
+        templates._loaded.cache_clear()
+    assert np.array_equal(alone.event_time, usual.event_time)
