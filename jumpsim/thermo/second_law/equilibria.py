@@ -12,6 +12,7 @@ from ...model.model import Model
 from ...utils.typing import IntArray
 
 _STATIONARY = 1e-9  # largest relative deviation that counts as stationary
+UNDEFINED = "not defined (mass action)"
 _TESTED = np.geomspace(0.05, 20, 40)  # ħΩ/k_B T
 
 
@@ -63,7 +64,7 @@ def stationary_equilibria(model: Model, deviation: Callable[[float], float]) -> 
         temperatures are 40 values between 0.05 and 20 and the temperatures of the baths.
     """
     if any(pool.kind == "mass_action" for pool in model.pool_specs):
-        return "not defined (mass action)"
+        return UNDEFINED
     tested = sorted({*_TESTED, *bath_temperatures(model)})
     stationary = [x for x in tested if deviation(x) < _STATIONARY]
     if len(stationary) == len(tested):
