@@ -407,6 +407,14 @@ def test_disturbance_of_the_thermal_law():
     assert imbalance(one_way, 0.7, states) > 0.1
 
 
+def test_equilibria_of_a_large_system():
+    """Entropies of 10¹² modes differ by less than their rounding errors."""
+    model = s.hohlraum(10**12, 10**12, 1.0)
+    found = js.audit(model, {"N": 10**12, "m": 10**11}, [1.0])
+    assert found.equilibria == ("every", "every")
+    assert found.balanced
+
+
 def test_closures_at_random_states():
     chiral = s.closed_waveguide(**CLOSED, **CHIRAL)
     every = [k for k, constant in enumerate(chiral.table.constants) if constant > 0]
