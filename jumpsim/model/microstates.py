@@ -97,7 +97,7 @@ def _log_choose(n: Any, b: Any, size: float | None = None) -> NDArray[np.float64
     """
     n, b = np.broadcast_arrays(np.asarray(n, float), np.asarray(b, float))
     out = np.zeros(n.shape)
-    for k in range(1, int(_LARGE)):
+    for k in range(1, int(n[n < _LARGE].max(initial=0)) + 1):
         here = (n < _LARGE) & (k <= n)
         # 1 + b is exact as the number of modes: b itself would lose the digits of a small one.
         whole = k == 1 and size is not None

@@ -1,8 +1,8 @@
 """Logarithms of numbers of microstates, against sums with 80 decimal digits."""
 
 from decimal import Decimal, localcontext
-from functools import cache
 from fractions import Fraction
+from functools import cache
 from math import comb, factorial
 
 import numpy as np
@@ -11,8 +11,9 @@ import pytest
 from jumpsim import Pool
 from jumpsim.model.microstates import log_states, log_states_change
 
-BERNOULLI = [Fraction(*b) for b in ((1, 6), (-1, 30), (1, 42), (-1, 30), (5, 66), (-691, 2730),
-                                    (7, 6), (-3617, 510), (43867, 798), (-174611, 330))]  # fmt: skip
+NUMERATORS = (1, -1, 1, -1, 5, -691, 7, -3617, 43867, -174611)
+DENOMINATORS = (6, 30, 42, 30, 66, 2730, 6, 510, 798, 330)
+BERNOULLI = list(map(Fraction, NUMERATORS, DENOMINATORS))
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
 
 

@@ -294,8 +294,8 @@ def test_entropy_of_a_few_events_in_large_pools():
     size = 10**12
     model = js.systems.hohlraum(size, size, 1e-11)
     start = {"N": size, "m": size // 4}
-    run = js.simulate(model, [1.0], 3, start, 1, ["counts", "events"], progress=False)
-    counts = run.counts()[:, 0]
+    run = js.simulate(model, [1.0], 3, start, 1, ["counts", "events"])
+    counts = run.counts[:, 0]
     moved = counts[:, 0] - size  # photons emitted; every event changes S_B by ln(2/3) or ln(3/2)
     assert np.abs(moved).max() < 100
     gain = js.thermo.internal_production(run)[:, 0]

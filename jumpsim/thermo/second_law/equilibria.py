@@ -129,5 +129,6 @@ def _log_ratio(model: Model, x: float, states: IntArray, others: IntArray) -> An
     entropy: Any = sum(
         log_states_change(pool, states[:, p], others[:, p])
         for p, pool in enumerate(model.pool_specs)
+        if (states[:, p] != others[:, p]).any()
     )
     return entropy - x * ((others - states) @ energies)
