@@ -85,8 +85,24 @@ def require_production_record(ensemble: Ensemble) -> None:
     Raises
     ------
     InputError
-        When the record that is needed is missing.
+        When the record that is needed is missing, no event takes place within the system, or
+        events within it move a pool with mass-action kinetics, which has no entropy.
     """
+    model = ensemble.model
+    events = [c for c in model.channel_specs if c.rate > 0]
+    within = [c for c in events if c.bath is None]
+    moved = {name for c in within for name in (*c.takes, *c.gives)}
+    species = [p.name for p in model.pool_specs if p.kind == "mass_action"]
+    if chemical := [name for name in species if name in moved]:
+        raise InputError(
+            f"the entropy of pool '{chemical[0]}' is not defined (mass action), so that no entropy "
+            "production within the system is; fluctuation_theorem uses ratios of rates instead"
+        )
+    if model.has_rates and events and not within:
+        raise InputError(
+            f"every event of {model.name} exchanges heat with a bath, so that no entropy is "
+            "produced within the system; fluctuation_theorem and uncertainty include the baths"
+        )
     if "counts" not in ensemble.record or any(c.bath for c in ensemble.model.channel_specs):
         require_record(ensemble, "events", "the entropy of single trajectories needs every event")
 

@@ -60,11 +60,16 @@ class TrajectoryEntropy:
         ratios = f"{self.stochastic[-1]:.6g} k_B"
         if lost:
             ratios = f"infinite: {lost} events have no reverse; the others contribute {ratios}"
+        entropies = [
+            f"  Boltzmann entropy    {first:.6g} → {last:.6g} k_B",
+            f"  internal production  {self.internal[-1]:.6g} k_B",
+        ]
+        if any(pool.kind == "mass_action" for pool in self.model.pool_specs):
+            entropies = []  # a species has no number of modes or places
         return "\n".join(
             [
                 f"{len(self.times) - 1} events of {self.model.name} up to {self.times[-1]:g} s",
-                f"  Boltzmann entropy    {first:.6g} → {last:.6g} k_B",
-                f"  internal production  {self.internal[-1]:.6g} k_B",
+                *entropies,
                 f"  Σ ln(w/w_reverse)    {ratios}",
             ]
         )
