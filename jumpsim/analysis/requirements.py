@@ -181,7 +181,7 @@ def scaled_copies(ensembles: Sequence[Ensemble]) -> tuple[list[int], Array]:
         When two systems are equally large, or one is not a scaled copy of the smallest at the same
         times.
     """
-    sizes = [max(float(pool.size or 1) for pool in e.model.pool_specs) for e in ensembles]
+    sizes = [_system_size(e) for e in ensembles]
     order = sorted(range(len(sizes)), key=sizes.__getitem__)
     factors = np.array([sizes[k] for k in order]) / sizes[order[0]]
     if len(set(factors)) < len(factors):
@@ -189,6 +189,12 @@ def scaled_copies(ensembles: Sequence[Ensemble]) -> tuple[list[int], Array]:
     for k, factor in zip(order, factors, strict=True):
         _check_scaled(ensembles[order[0]], ensembles[k], factor)
     return order, factors
+
+
+def _system_size(ensemble: Ensemble) -> float:
+    """Size of the largest pool; the mean number of individuals at t = 0 if no pool has a size."""
+    sizes = [float(pool.size) for pool in ensemble.model.pool_specs if pool.size]
+    return max(sizes) if sizes else max(1.0, float(ensemble.initial.mean(ensemble.model).sum()))
 
 
 def _check_scaled(first_run: Ensemble, other_run: Ensemble, factor: float) -> None:
