@@ -10,7 +10,7 @@ from ... import units
 from ...errors import InputError, whole_number
 from ...statistics.jackknife import jackknife_error
 from ...store.ensemble import Ensemble
-from ...theory.counting_statistics import channel_weights, coincidence_rate
+from ...theory.counting_statistics import coincidence_rate, counted_channels
 from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns
 from ...utils.text import readable_times, with_error
@@ -94,7 +94,7 @@ def coincidences(
     ensemble : Ensemble
         Recorded with "events"; at least 16 trajectories.
     first, second : str or list of str
-        Events of a pair: of channels, or all events that give heat to a bath. By default `second`
+        Events of a pair: of channels, or all events of a bath, whatever energy they carry. By default `second`
         is `first`.
     after : float or str
         Start of the steady state, seconds or a text with a unit; earlier events are ignored.
@@ -134,7 +134,7 @@ def coincidences(
             "must be positive"
         )
     edges = np.linspace(0, longest, whole_number(bins, "bins", 1, 10_000) + 1)
-    earlier, later = (channel_weights(model, what) != 0 for what in (first, second or first))
+    earlier, later = (counted_channels(model, what) for what in (first, second or first))
     require_trajectories(ensemble)
     pairs, firsts, seconds = _count_pairs(ensemble, earlier, later, after, end, edges)
     numbers = np.bincount(np.arange(ensemble.ntraj) % _GROUPS, minlength=_GROUPS)
