@@ -248,7 +248,7 @@ def test_nothing_within_the_system():
     )
     run = js.simulate(lamp, [0.5, 1.0], 20, {"A": 0}, 1, ["counts", "events"], progress=False)
     for analysis in (js.window_production, js.production_signs):
-        with pytest.raises(js.InputError, match="every event of .* exchanges heat with a bath"):
+        with pytest.raises(js.InputError, match=r"every event of .* exchanges heat with a bath"):
             analysis(run)
 
 

@@ -94,8 +94,8 @@ def coincidences(
     ensemble : Ensemble
         Recorded with "events"; at least 16 trajectories.
     first, second : str or list of str
-        Events of a pair: of channels, or all events of a bath, whatever energy they carry. By default `second`
-        is `first`.
+        Events of a pair: of channels, or all events of a bath, whatever energy they carry. By
+        default `second` is `first`.
     after : float or str
         Start of the steady state, seconds or a text with a unit; earlier events are ignored.
     longest : float or str, optional
