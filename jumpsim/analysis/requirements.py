@@ -88,8 +88,24 @@ def require_production_record(ensemble: Ensemble) -> None:
     Raises
     ------
     InputError
-        When the record that is needed is missing.
+        When the record that is needed is missing, no event takes place within the system, or
+        events within it move a pool with mass-action kinetics, which has no entropy.
     """
+    model = ensemble.model
+    events = [c for c in model.channel_specs if c.rate > 0]
+    within = [c for c in events if c.bath is None]
+    moved = {name for c in within for name in (*c.takes, *c.gives)}
+    species = [p.name for p in model.pool_specs if p.kind == "mass_action"]
+    if chemical := [name for name in species if name in moved]:
+        raise InputError(
+            f"the entropy of pool '{chemical[0]}' is not defined (mass action), so that no entropy "
+            "production within the system is; fluctuation_theorem uses ratios of rates instead"
+        )
+    if model.has_rates and events and not within:
+        raise InputError(
+            f"every event of {model.name} exchanges heat with a bath, so that no entropy is "
+            "produced within the system; fluctuation_theorem and uncertainty include the baths"
+        )
     if "counts" not in ensemble.record or any(c.bath for c in ensemble.model.channel_specs):
         require_record(ensemble, "events", "the entropy of single trajectories needs every event")
 
@@ -215,7 +231,7 @@ def scaled_copies(ensembles: Sequence[Ensemble]) -> tuple[list[int], Array]:
         When two systems are equally large, or one is not a scaled copy of the smallest at the same
         times.
     """
-    sizes = [max(float(pool.size or 1) for pool in e.model.pool_specs) for e in ensembles]
+    sizes = [_system_size(e) for e in ensembles]
     order = sorted(range(len(sizes)), key=sizes.__getitem__)
     factors = np.array([sizes[k] for k in order]) / sizes[order[0]]
     if len(set(factors)) < len(factors):
@@ -223,6 +239,12 @@ def scaled_copies(ensembles: Sequence[Ensemble]) -> tuple[list[int], Array]:
     for k, factor in zip(order, factors, strict=True):
         _check_scaled(ensembles[order[0]], ensembles[k], factor)
     return order, factors
+
+
+def _system_size(ensemble: Ensemble) -> float:
+    """Size of the largest pool; the mean number of individuals at t = 0 if no pool has a size."""
+    sizes = [float(pool.size) for pool in ensemble.model.pool_specs if pool.size]
+    return max(sizes) if sizes else max(1.0, float(ensemble.initial.mean(ensemble.model).sum()))
 
 
 def _check_scaled(first_run: Ensemble, other_run: Ensemble, factor: float) -> None:

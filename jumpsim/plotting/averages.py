@@ -62,9 +62,11 @@ def compare(result: Comparison | DensityMatrixComparison) -> Figure:
             else:
                 for axis in pair:
                     axis.set_axis_off()
-        left, right = lower.subplots(1, 2)
-        _temperature_panel(left, result, _letter(len(model.pools)))
-        _occupation_panel(right, result, _letter(len(model.pools) + 1))
+        warm = any(pool.kind != "mass_action" for pool in model.pool_specs)
+        below = lower.subplots(1, 1 + warm, squeeze=False)[0]
+        if warm:
+            _temperature_panel(below[0], result, _letter(len(model.pools)))
+        _occupation_panel(below[-1], result, _letter(len(model.pools) + warm))
         ensemble = result.ensemble
         title = (
             f"{model.name}: {ensemble.ntraj} trajectories of single events, seed {ensemble.seed}"
@@ -98,7 +100,8 @@ def _pool_panel(above: Axes, below: Axes, result: Comparison, p: int) -> None:
     )  # fmt: skip
     above.plot(fine, result.curve.counts[:, p], color="black", label="rate equations")
     above.set_ylim(bottom=0)
-    above.set_ylabel("excited TLS" if pool.kind == "tls" else f"quanta in {pool.name}")
+    label = {"tls": "excited TLS", "mass_action": f"count of {pool.name}"}
+    above.set_ylabel(label.get(pool.kind, f"quanta in {pool.name}"))
     above.set_title(f"{_letter(p)} {_pool_title(pool)}", loc="left")
     below.axhspan(-1, 1, color="0.9", linewidth=0)
     below.axhline(0, color="black", linewidth=0.8)
@@ -165,8 +168,9 @@ def _occupation_panel(axis: Axes, result: Comparison, letter: str) -> None:
         )  # fmt: skip
     axis.set_yscale("log")
     _time_axis(axis, result)
-    axis.set_ylabel("mean occupation")
-    axis.set_title(f"{letter} occupations, logarithmic", loc="left")
+    what = "occupation" if all(pool.size for pool in model.pool_specs) else "count"
+    axis.set_ylabel(f"mean {what}")
+    axis.set_title(f"{letter} {what}s, logarithmic", loc="left")
     axis.legend()
 
 

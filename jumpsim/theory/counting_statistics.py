@@ -82,7 +82,7 @@ def channel_weights(model: Model, counted: str | Sequence[str] | Mapping[str, fl
     Raises
     ------
     InputError
-        When a name is unknown, or `counted` is empty.
+        When a name is unknown, `counted` is empty, or no event of the bath carries energy.
 
     Examples
     --------
@@ -93,8 +93,14 @@ def channel_weights(model: Model, counted: str | Sequence[str] | Mapping[str, fl
     """
     baths = sorted({c.bath for c in model.channel_specs if c.bath is not None})
     if isinstance(counted, str) and counted in baths:
-        given = -model.energy_changes
-        return np.where([c.bath == counted for c in model.channel_specs], given, 0.0)
+        heat = np.where(of_bath(model, counted), -model.energy_changes, 0.0)
+        if not heat.any():
+            names = [c.name for c in model.channel_specs if c.bath == counted]
+            raise InputError(
+                f"the events of bath '{counted}' carry no energy, so that there is no heat to "
+                f"count; give the pools an energy, or name the channels ({', '.join(names)})"
+            )
+        return heat
     if isinstance(counted, str):
         counted = [counted]
     if not isinstance(counted, dict):
@@ -108,6 +114,34 @@ def channel_weights(model: Model, counted: str | Sequence[str] | Mapping[str, fl
             raise InputError(f"unknown channel or bath {name!r}; " + choices(name, known))
         weights[model.channels.index(name)] = weight
     return weights
+
+
+def of_bath(model: Model, name: str) -> BoolArray:
+    """Whether each channel exchanges heat with the bath of this name, (n_channels,)."""
+    return np.array([channel.bath == name for channel in model.channel_specs])
+
+
+def counted_channels(model: Model, counted: str | Sequence[str]) -> BoolArray:
+    """Channels whose events are counted one by one, whatever energy they carry.
+
+    Parameters
+    ----------
+    model : Model
+    counted : str or list of str
+        A bath (all its channels), or one or several channels.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_channels,)
+
+    Raises
+    ------
+    InputError
+        As for `channel_weights`.
+    """
+    if isinstance(counted, str) and (found := of_bath(model, counted)).any():
+        return found
+    return channel_weights(model, counted) != 0
 
 
 def count_cumulants(

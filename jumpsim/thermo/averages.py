@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.model import Model, as_model
+from ..theory.counting_statistics import of_bath
 from ..utils.text import with_error
 from ..utils.typing import Array
 from .entropy_production import entropy_production, heat_to_baths
@@ -33,6 +34,9 @@ class AverageThermodynamics:
         Total entropy of the pools, k_B.
     sigma, sigma_sem : ndarray, shape (n_times,)
         Entropy production rate within the system, k_B/s; NaN where the mean count of a pool is 0.
+    exchange, exchange_sem : dict of str to ndarray, shape (n_times,)
+        Entropy production rate by the exchange with each bath, k_B/s, see
+        `EntropyProduction.baths`; infinite where a channel has no reverse.
     heat, heat_sem : dict of str to ndarray, shape (n_times,)
         Mean heat that each bath has received since t = 0, ħΩ; empty when "jumps" are not recorded.
     """
@@ -46,6 +50,8 @@ class AverageThermodynamics:
     entropy_sem: Array
     sigma: Array
     sigma_sem: Array
+    exchange: dict[str, Array]
+    exchange_sem: dict[str, Array]
     heat: dict[str, Array]
     heat_sem: dict[str, Array]
 
@@ -55,11 +61,20 @@ class AverageThermodynamics:
             f"thermodynamics of {self.ntraj} trajectories of {self.model.name}, at "
             f"{self.times[-1]:g} s",
             f"  entropy             {entropy} k_B",
-            f"  entropy production  {with_error(self.sigma[-1], self.sigma_sem[-1])} k_B/s",
+            f"  entropy production  {with_error(self.sigma[-1], self.sigma_sem[-1])} k_B/s within "
+            "the system",
         ]
+        for bath, rate in self.exchange.items():
+            text = f"{with_error(rate[-1], self.exchange_sem[bath][-1])} k_B/s"
+            if not np.isfinite(rate[-1]):
+                text = "infinite, a channel has no reverse"
+            lines.append(f"    with {bath:<13}  {text}")
         for bath, heat in self.heat.items():
-            received = with_error(heat[-1], self.heat_sem[bath][-1], ".6g")
-            lines.append(f"  heat to {bath:<10}  {received} ħΩ")
+            received = with_error(heat[-1], self.heat_sem[bath][-1], ".6g") + " ħΩ"
+            energies = self.model.energy_changes[of_bath(self.model, bath)]
+            if not energies.any():
+                received = "none, its events carry no energy"
+            lines.append(f"  heat to {bath:<10}  {received}")
         return "\n".join(lines)
 
 
@@ -123,8 +138,15 @@ def of_averages(ensemble: "Ensemble") -> AverageThermodynamics:
             entropy(mean), propagated(entropy, mean, covariance),
             _finite(sigma(mean)), _finite(propagated(sigma, mean, covariance)),
         ]  # fmt: skip
-    values += [heat, heat_sem]
+        exchange = entropy_production(model, mean).baths
+        errors = {bath: propagated(_exchange(model, bath), mean, covariance) for bath in exchange}
+    values += [exchange, errors, heat, heat_sem]
     return AverageThermodynamics(model, moments.n, ensemble.times, *values)
+
+
+def _exchange(model: Model, bath: str) -> Callable[[Any], Any]:
+    """Entropy production by the exchange with a bath as a function of the counts."""
+    return lambda counts: entropy_production(model, counts).baths[bath]
 
 
 def propagated(function: Callable[[Any], Any], mean: Array, covariance: Array) -> Array:

@@ -14,7 +14,7 @@ from .local_equilibrium import _array, energy_unit, entropy_unit, inverse_temper
 
 @dataclass(frozen=True, eq=False)
 class EntropyProduction:
-    """Rate of change of the entropy of a system, dS/dt = σ - Σ Q/T.
+    """Rate of change of the entropy of a system, dS/dt = σ - Σ Q/T, and of its baths.
 
     Attributes
     ----------
@@ -27,21 +27,33 @@ class EntropyProduction:
     outflow : ndarray, shape (...)
         Σ Q/T, the entropy flow with the heat into baths, at the temperatures of the pools (BM 75),
         k_B per second.
+    baths : dict of str to ndarray
+        Entropy production by the exchange with each bath, Σ w ln(w/w_reverse) over its channels,
+        each with its declared reverse, k_B per second: the entropy that the bath and the pools gain
+        together. Infinite for a bath that never gives back, as at temperature 0.
     """
 
     model: Model
     total: Array
     parts: dict[str, Array]
     outflow: Array
+    baths: dict[str, Array]
 
     @property
     def system(self) -> Array:
         """Rate of change dS/dt of the total entropy of the pools, k_B per second."""
         return self.total - self.outflow
 
+    @property
+    def everything(self) -> Array:
+        """Entropy production of pools and baths together, σ + Σ `baths`, k_B per second."""
+        return self.total + sum(self.baths.values(), np.zeros_like(self.total))
+
     def __str__(self) -> str:
         lines = [f"σ({name})" for name in self.parts] + ["σ", "-Σ Q/T", "dS/dt"]
+        lines += [f"with {bath}" for bath in self.baths]
         values = [*self.parts.values(), self.total, -self.outflow, self.system]
+        values += self.baths.values()
         if np.ndim(self.total):
             found = [f"from {np.min(v):.6g} to {np.max(v):.6g}" for v in values]
         else:
@@ -61,7 +73,10 @@ def entropy_production(model: Model, counts: Any, si: bool = False) -> EntropyPr
     Each event changes the entropy of the pools by Σ_p x_p Δ_p, where Δ_p is the change of the count
     of pool p and x_p = dS/dN its inverse temperature. Weighted with the rates of the rate equations
     and summed over the events between pools this is σ (BM 21-24, 78); summed over the events that
-    exchange heat with a bath it is -Σ Q/T.
+    exchange heat with a bath it is -Σ Q/T. The exchange with a bath also changes the entropy of the
+    bath; both together are the sum of (w - w_reverse) ln(w/w_reverse) over the pairs of channels
+    of this bath. Each pair is counted by itself: a hot and a cold bath that move a pool up and down
+    at equal rates produce entropy, although the count does not change on average.
 
     Parameters
     ----------
@@ -88,6 +103,20 @@ def entropy_production(model: Model, counts: Any, si: bool = False) -> EntropyPr
     >>> found = js.thermo.entropy_production(model, [2.0, 0.5])
     >>> print(found.total.round(6), found.system.round(6))  # 1.5 (ln 3 - ln 1.5)
     1.039721 1.039721
+
+    A two-level system between a hot and a cold bath in the steady state:
+
+    >>> exchange = js.Channel.reversible
+    >>> model = js.Model(
+    ...     [js.Pool.tls("m", 1)],
+    ...     [
+    ...         *exchange("up", "down", 1.0, {}, {"m": 1}, reverse_rate=2.0, bath="hot"),
+    ...         *exchange("up 2", "down 2", 1.0, {}, {"m": 1}, reverse_rate=4.0, bath="cold"),
+    ...     ],
+    ... )
+    >>> found = js.thermo.entropy_production(model, [0.25])
+    >>> print(found.total, found.everything.round(6))  # 0.25 (ln 4 - ln 2)
+    0.0 0.173287
     """
     counts = _array(model, counts)
     used = np.abs(as_model(model).table.changes).sum(axis=0) > 0
@@ -113,7 +142,22 @@ def entropy_production(model: Model, counts: Any, si: bool = False) -> EntropyPr
         else:
             outflow = outflow - factor * gain
     total = sum(parts.values(), np.zeros(counts.shape[:-1], counts.dtype))
-    return EntropyProduction(model, total, parts, outflow)
+    return EntropyProduction(model, total, parts, outflow, _with_baths(model, rates, factor))
+
+
+def _with_baths(model: Model, rates: Array, factor: float) -> dict[str, Array]:
+    """Entropy production by the exchange with each bath, pair of channels by pair of channels."""
+    out: dict[str, Array] = {}
+    for c, channel in enumerate(model.channel_specs):
+        if channel.bath is None:
+            continue
+        forward, reverse = rates[..., c], 0.0
+        if channel.reverse is not None:
+            reverse = rates[..., model.channels.index(channel.reverse)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gain = np.where(forward == 0, 0, forward * (np.log(forward) - np.log(reverse)))
+        out[channel.bath] = out.get(channel.bath, 0.0) + factor * gain
+    return out
 
 
 def energy_changes(model: Model) -> Array:

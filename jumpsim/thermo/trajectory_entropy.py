@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..model.microstates import log_states
+from ..model.microstates import log_states, log_states_change
 from ..model.model import Model, as_model
 from ..utils.typing import Array, BoolArray, IntArray
 from .local_equilibrium import entropy_unit
@@ -21,6 +21,7 @@ from .local_equilibrium import entropy_unit
 if TYPE_CHECKING:
     from ..store.ensemble import Ensemble
 
+_LARGEST_SPAN = 2**31  # of counts, whose pairs are then different int64 numbers
 _SAMPLE = 2000  # number of states on which an identity of rates is tested
 
 
@@ -59,11 +60,16 @@ class TrajectoryEntropy:
         ratios = f"{self.stochastic[-1]:.6g} k_B"
         if lost:
             ratios = f"infinite: {lost} events have no reverse; the others contribute {ratios}"
+        entropies = [
+            f"  Boltzmann entropy    {first:.6g} → {last:.6g} k_B",
+            f"  internal production  {self.internal[-1]:.6g} k_B",
+        ]
+        if any(pool.kind == "mass_action" for pool in self.model.pool_specs):
+            entropies = []  # a species has no number of modes or places
         return "\n".join(
             [
                 f"{len(self.times) - 1} events of {self.model.name} up to {self.times[-1]:g} s",
-                f"  Boltzmann entropy    {first:.6g} → {last:.6g} k_B",
-                f"  internal production  {self.internal[-1]:.6g} k_B",
+                *entropies,
                 f"  Σ ln(w/w_reverse)    {ratios}",
             ]
         )
@@ -172,7 +178,7 @@ def along(ensemble: "Ensemble", i: int) -> TrajectoryEntropy:
     counts = np.concatenate([start, after])
     boltzmann = boltzmann_entropies(model, counts).sum(axis=1)
     inside = np.array([c.bath is None for c in model.channel_specs])
-    internal = np.where(inside[channels], np.diff(boltzmann), 0.0)
+    internal = np.where(inside[channels], _boltzmann_change(model, before, after), 0.0)
     ratio, possible = _log_ratios(model, before, channels)
     return TrajectoryEntropy(
         model,
@@ -303,9 +309,7 @@ def _boltzmann_gain(ensemble: "Ensemble") -> Array:
     model = as_model(ensemble.model)
     gains, row = [np.empty((0, len(ensemble.times)))], 0
     for counts in ensemble.slabs("counts"):
-        states = np.concatenate([ensemble.starts(row, len(counts))[:, None], counts], axis=1)
-        entropy = boltzmann_entropies(model, states).sum(axis=2)
-        gains.append(entropy[:, 1:] - entropy[:, :1])
+        gains.append(_boltzmann_change(model, ensemble.starts(row, len(counts))[:, None], counts))
         row += len(counts)
     return np.concatenate(gains)
 
@@ -333,12 +337,22 @@ def _summed(
 
 
 def _boltzmann_change(model: Model, before: IntArray, after: IntArray) -> Array:
-    """ΔS_B of each event, from a table of ln(number of microstates) for each pool."""
-    total = np.zeros(len(before))
+    """Change ΔS_B between counts of shape (..., n_pools), k_B."""
+    before, after = np.broadcast_arrays(before, after)
+    total = np.zeros(before.shape[:-1])
     for p, pool in enumerate(model.pool_specs):
-        top = max(before[:, p].max(initial=0), after[:, p].max(initial=0))
-        entropy = log_states(pool, np.arange(top + 1))
-        total += entropy[after[:, p]] - entropy[before[:, p]]
+        old, new = before[..., p], after[..., p]
+        if not (old != new).any():
+            continue
+        # Most events are repetitions: each different pair of counts is computed once.
+        low = min(old.min(), new.min())
+        span = int(max(old.max(), new.max()) - low) + 1
+        if span < _LARGEST_SPAN:
+            pairs, place = np.unique((old - low) * span + (new - low), return_inverse=True)
+            different = log_states_change(pool, low + pairs // span, low + pairs % span)
+            total += different[place].reshape(total.shape)
+        else:
+            total += log_states_change(pool, old, new)
     return total
 
 

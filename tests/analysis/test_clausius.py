@@ -213,3 +213,52 @@ def test_intervals_cover():
     print(covered)
     assert 0.910 < covered[0] < 0.9825
     assert covered[1] > 0.910
+
+
+def test_a_pool_that_starts_empty():
+    """∫σ dt with ln 0 at the begin, against the entropy changes of single events in a large system.
+
+    Also against a sum over many decades of time; |Z| < 4.5.
+    """
+    model = js.Model(
+        [js.Pool.bosonic("A", 3000), js.Pool.bosonic("B", 3000)],
+        [
+            *js.Channel.reversible("A→B", "B→A", 3000.0, {"A": 1}, {"B": 1}),
+            *js.Channel.reversible("B out", "B in", 3000.0, {"B": 1}, {}, reverse_rate=500.0,
+                                   bath="end"),
+        ],
+    )  # fmt: skip
+    start = {"A": 6000, "B": 0}
+    run = js.simulate(model, [0.2, 1.0], 40, start, 1, ["counts", "events"], progress=False)
+    found = js.window_production(run)
+    mean, error = found.mean
+    assert abs(mean - found.expected) < 4.5 * error < 0.05 * abs(mean)
+    times = np.concatenate([[0], np.geomspace(1e-9, 1.0, 20_001)])
+    counts = js.mean_field(model, times, start).counts[1:]
+    sigma = js.thermo.entropy_production(model, counts).total
+    expected = (np.diff(times[1:]) * (sigma[1:] + sigma[:-1]) / 2).sum()
+    assert found.expected == pytest.approx(expected, rel=1e-5)
+    assert "inf" not in str(found)
+
+
+def test_nothing_within_the_system():
+    lamp = js.Model(
+        [js.Pool.bosonic("A", 10)],
+        js.Channel.reversible("in", "out", 1.0, {}, {"A": 1}, reverse_rate=2.0, bath="end"),
+    )
+    run = js.simulate(lamp, [0.5, 1.0], 20, {"A": 0}, 1, ["counts", "events"], progress=False)
+    for analysis in (js.window_production, js.production_signs):
+        with pytest.raises(js.InputError, match=r"every event of .* exchanges heat with a bath"):
+            analysis(run)
+
+
+def test_mass_action_has_no_entropy():
+    X = js.Pool.mass_action("X")
+    birth = js.Model([X], js.Channel.reversible("in", "out", 3.0, {}, {"X": 1}, reverse_rate=1.0))
+    run = js.simulate(birth, [0.5, 1.0], 20, {"X": 0}, 1, ["counts", "events"], progress=False)
+    for analysis in (js.window_production, js.production_signs):
+        with pytest.raises(js.InputError, match="entropy of pool 'X' is not defined"):
+            analysis(run)
+    text = str(js.thermo.along(run, 0))
+    assert "Boltzmann" not in text
+    assert "Σ ln(w/w_reverse)" in text

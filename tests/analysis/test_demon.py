@@ -88,8 +88,9 @@ def test_errors_by_hand():
     assert found.sorted_photons == pytest.approx(difference.mean())
     assert found.spread == pytest.approx(difference.std())
     ratio, error = found.per_photon
-    relative = found.deficit_error / found.deficit, found.sorted_error / found.sorted_photons
-    assert error == pytest.approx(abs(ratio) * np.hypot(*relative))
+    ratios = [deficit / (sorted_photons / 2) for sorted_photons, _, deficit in left]
+    assert ratio == pytest.approx(found.deficit / (found.sorted_photons / 2))
+    assert error == pytest.approx(jackknife_error(np.array(ratios)))
 
 
 def test_deficit():
@@ -166,18 +167,24 @@ def test_on_the_command_line(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_errors_cover():
-    """400 seeds: ±1.96 errors of sorted photons and spread, alarm 0.1 % each."""
+    """400 seeds: ±1.96 errors of sorted photons, spread, deficit and deficit per photon.
+
+    Alarm 0.1 % each; the errors of a quotient of independent numbers would cover 1.00.
+    """
     model = loop(0.2)
     law = js.stationary(model, start())
     difference = law.states[:, 1] - law.states[:, 0]
     mean = law.average(difference)
     spread = np.sqrt(law.average(difference**2.0) - mean**2)
+    deficit = _deficit(model, law.mean)
     inside = []
     for seed in range(400):
         found = js.sorting(js.simulate(model, TIMES, 200, start(), seed, workers=1), 16.0)
         inside.append(
             [abs(found.sorted_photons - mean) < 1.96 * found.sorted_error,
-             abs(found.spread - spread) < 1.96 * found.spread_error]
+             abs(found.spread - spread) < 1.96 * found.spread_error,
+             abs(found.deficit - deficit) < 1.96 * found.deficit_error,
+             abs(found.per_photon[0] - deficit / (mean / 2)) < 1.96 * found.per_photon[1]]
         )  # fmt: skip
     covered = np.mean(inside, axis=0)
     print(covered)

@@ -315,3 +315,24 @@ def test_weights_of_the_fit():
     np.testing.assert_allclose(fit[:, 0], basis, rtol=1e-5)
     np.testing.assert_allclose(errors[:, 0], np.sqrt(np.diag(covariance)), rtol=1e-5)
     assert chi[0] == pytest.approx((((y - terms @ basis) / error) ** 2).sum(), rel=1e-4)
+
+
+def test_species_of_a_reaction_network_are_measured_by_their_largest_count():
+    """Immigration and death: deviations fall as size^(-1/2), for a system without any size.
+
+    Wrong by chance alone in 5 % of runs; the seeds are fixed.
+    """
+    X = js.Pool.mass_action("X")
+    channels = js.Channel.reversible("in", "out", 40.0, {}, {"X": 1}, reverse_rate=1.0)
+    model = js.Model([X], channels)
+    runs = []
+    for factor in (1, 4, 16):
+        start = js.Fixed({"X": 40}).scaled(factor)
+        times = np.linspace(0.1, 2, 20)
+        run = js.simulate(model.scaled(factor), times, 4000, start, factor, progress=False)
+        runs.append(js.typicality(run))
+    assert [run.sizes[0] for run in runs] == pytest.approx([40, 160, 640])
+    found = js.typicality_scaling(runs)
+    assert found.factors.tolist() == [1, 4, 16]
+    assert found.exponents[0] == pytest.approx(-0.5, abs=0.03)
+    assert "largest count by the rate equations" in str(runs[0])

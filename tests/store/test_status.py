@@ -147,7 +147,9 @@ def test_other_versions_can_be_read_but_neither_rerun_nor_extended(
     assert np.array_equal(js.open(path).counts, block.arrays["counts"])
     with pytest.raises(js.StoreError, match="makes other trajectories"):
         js.rerun(path, 0)
-    with pytest.raises(js.StoreError, match=r"another run: (engine|stream)_version: .* give a new output"):
+    with pytest.raises(
+        js.StoreError, match=r"another run: (engine|stream)_version: .* give a new output"
+    ):
         run(path)
 
 

@@ -287,3 +287,18 @@ def test_slabs_of_trajectories_change_no_entropy(slabs):
         slabs(samples=8 * 2 * 2 * 7, events=20)
         np.testing.assert_array_equal(js.thermo.internal_production(ensemble), whole)
         slabs()
+
+
+def test_entropy_of_a_few_events_in_large_pools():
+    """Five digits of ΔS_B would be lost in differences of entropies of 10¹² modes."""
+    size = 10**12
+    model = js.systems.hohlraum(size, size, 1e-11)
+    start = {"N": size, "m": size // 4}
+    run = js.simulate(model, [1.0], 3, start, 1, ["counts", "events"])
+    counts = run.counts[:, 0]
+    moved = counts[:, 0] - size  # photons emitted; every event changes S_B by ln(2/3) or ln(3/2)
+    assert np.abs(moved).max() < 100
+    gain = js.thermo.internal_production(run)[:, 0]
+    np.testing.assert_allclose(gain, moved * np.log(2 / 3), rtol=1e-9, atol=1e-9)
+    along = js.thermo.along(run, 0)
+    assert along.internal[-1] == pytest.approx(gain[0], abs=1e-9)

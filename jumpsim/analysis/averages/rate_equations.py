@@ -21,6 +21,7 @@ _SMALL = 20_000  # number of states up to which the exact bias is calculated by 
 # Sum of squared deviations, below which the average is not normally distributed: only a few
 # trajectories determine it.
 _LEAST_DEVIATION = 50
+_ONE_QUANTUM = 3.0  # differences up to here are of the order of one quantum
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,6 +69,11 @@ class Comparison(Residuals):
         """Standard deviation over trajectories, shape (n_times, n_pools)."""
         return self.sem * np.sqrt(self.ensemble.ntraj)
 
+    def _unit(self, p: int) -> str:
+        """Unit of a difference of counts, "quanta in A"; a species has no quanta."""
+        pool = self.ensemble.model.pool_specs[p]
+        return f"in {pool.name}" if pool.kind == "mass_action" else f"quanta in {pool.name}"
+
     @property
     def verdict(self) -> str:
         """Agreement in words, with false-alarm rates: each average, and all averages together."""
@@ -75,10 +81,13 @@ class Comparison(Residuals):
         if self.agrees is False:
             bias = np.where(np.isnan(self.residuals), 0, self.mean - self.theory.counts)
             p = int(np.abs(bias).max(axis=0).argmax())
-            text += (
-                f". The largest difference is {bias[np.abs(bias[:, p]).argmax(), p]:+.3g} quanta "
-                f"in {self.ensemble.model.pools[p]}; differences of the order of one quantum are "
-                "expected, because the rate equations neglect correlations between pools"
+            largest = bias[np.abs(bias[:, p]).argmax(), p]
+            text += f". The largest difference is {largest:+.3g} {self._unit(p)}; " + (
+                "differences of the order of one quantum are expected, because the rate equations "
+                "neglect correlations between pools"
+                if "quanta" in self._unit(p) and abs(largest) < _ONE_QUANTUM
+                else "the rate equations neglect correlations between pools, and describe only "
+                "large counts"
             )
         return text if self.joint is None else f"{text}\n{self.joint}"
 
@@ -100,7 +109,7 @@ class Comparison(Residuals):
             k, p = np.unravel_index(np.abs(all_bias).argmax(), all_bias.shape)
             more.append(
                 f"largest exact bias, master equation minus rate equations: {all_bias[k, p]:+.3g} "
-                f"quanta in {model.pools[p]} at {times[k] * factor:.4g} {unit}"
+                f"{self._unit(p)} at {times[k] * factor:.4g} {unit}"
             )
         return "\n".join(
             [title, "", *columns(rows, head, right=range(len(head))), "", self.verdict, *more]
@@ -154,8 +163,9 @@ def compare(ensemble: Ensemble) -> Comparison | DensityMatrixComparison:
 
     Notes
     -----
-    The rate equations do not give the exact mean. Their bias is of the order of one quantum, so
-    that a sufficiently large ensemble disagrees with them.
+    The rate equations do not give the exact mean. In large systems of modes and two-level systems
+    their bias is of the order of one quantum, so that a sufficiently large ensemble disagrees with
+    them. In reaction networks it can be much larger, where few individuals decide the course.
 
     Examples
     --------

@@ -55,6 +55,9 @@ class Sorting(Result):
     deficit, deficit_error : float
         Entropy of the equilibrium state with the same energy minus the entropy of the average
         counts, k_B, and its standard error.
+    ratio_error : float
+        Jackknife error of the deficit per moved photon, k_B. Both fluctuate together: the error of
+        a quotient of independent numbers would be several times too large.
     noise : StationaryNoise
         Steady state of the rate equations, and linear noise around it.
     """
@@ -69,6 +72,7 @@ class Sorting(Result):
     spread_error: float
     deficit: float
     deficit_error: float
+    ratio_error: float
     noise: StationaryNoise
 
     @property
@@ -101,15 +105,18 @@ class Sorting(Result):
         moved, error = self.sorted_photons / 2, self.sorted_error / 2
         if not abs(moved) > _LEAST_MOVED * error:
             return np.nan, np.nan
-        value = self.deficit / moved
-        return value, float(abs(value) * np.hypot(self.deficit_error / self.deficit, error / moved))
+        return self.deficit / moved, self.ratio_error
 
     @property
     def last_photon(self) -> float:
-        """Change of the entropy if one more photon moves from A to B, x_B - x_A, k_B."""
+        """Change of the entropy if one more photon moves from A to B, x_B - x_A, k_B.
+
+        NaN where a reservoir is empty.
+        """
         model = self.ensemble.model
         x = dict(zip(model.pools, inverse_temperatures(model, self.counts), strict=True))
-        return float(x[self.loop.sink] - x[self.loop.source])
+        last = float(x[self.loop.sink] - x[self.loop.source])
+        return last if np.isfinite(last) else np.nan
 
     @property
     def verdict(self) -> str:
@@ -165,7 +172,7 @@ class Demon(Result):
                     with_error(run.deficit, run.deficit_error),
                     f"{deficit:.4g}",
                     with_error(*run.per_photon),
-                    f"{run.last_photon:+.4g}",
+                    "-" if np.isnan(run.last_photon) else f"{run.last_photon:+.4g}",
                 )
             )
         head = (
@@ -241,11 +248,14 @@ def sorting(ensemble: Ensemble, after: float | str) -> Sorting:
     spread = np.sqrt(max(square - (mean @ difference) ** 2, 0.0))
     left_spread = np.sqrt(np.maximum(left_squares - (left @ difference) ** 2, 0.0))
     deficits = np.array([_deficit(model, counts) for counts in left])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = deficits / (left @ difference / 2)
     return Sorting(
         ensemble, after, loop, mean, float(mean @ difference),
         float(jackknife_error(left @ difference)), float(spread),
         float(jackknife_error(left_spread)), _deficit(model, mean),
-        float(jackknife_error(deficits)), stationary_noise(model, ensemble.initial),
+        float(jackknife_error(deficits)), float(jackknife_error(ratios)),
+        stationary_noise(model, ensemble.initial),
     )  # fmt: skip
 
 

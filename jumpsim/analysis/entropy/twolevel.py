@@ -1,13 +1,19 @@
 """Thermodynamics along quantum jumps of two electronic levels and light: flows and entropy.
 
-Particle flows are counted, event by event. Energy flows cannot be counted: the state also evolves
-between jumps, and the exchange term of the Hamiltonian contains energy. They are calculated from
-the state with the linear estimator
+Particle flows are counted, event by event. Energy flows are not bare energies times counts: the
+state also evolves between jumps, and the exchange term of the Hamiltonian contains energy,
 
-    U_α = E_α γ_α (f_α - ⟨n_α⟩) - γ_α Re⟨Y⟩   (W A6, B7, B8),
+    U_α = E_α γ_α (f_α - ⟨n_α⟩) - γ_α Re⟨Y⟩   (W A6, B7, B8).
 
-averaged over time and trajectories. In the long-time limit each particle transports its effective
-energy (W 14, 21). The sum of bare energies times counts is not 0, so that it is no energy balance.
+No integral over time has to be approximated. On average, the first term is E_α times the counted
+particles. With Y = g c and the total width Γ, the coherence obeys d Re⟨c⟩/dt = -(Γ/2) Re⟨c⟩ -
+Δ Im⟨c⟩, and 2 g Im⟨c⟩ is the rate of emission, so that
+
+    ∫ Re⟨Y⟩ dt = -(2 g/Γ) (change of Re⟨c⟩) - (Δ/Γ) (number of emitted quanta),
+
+which needs the state at both ends of the window only. In the long-time limit each particle
+transports its effective energy (W 14, 21). The sum of bare energies times counts is not 0, so that
+it is no energy balance.
 """
 
 from dataclasses import dataclass
@@ -59,7 +65,8 @@ class LevelThermodynamics(Result):
         error, in the longest window.
     energies : dict of str to dict
         Energy per second from each reservoir, and their "sum", with standard errors, in the longest
-        window: calculated from the "state", and as "effective" or "bare" energies times counts.
+        window: from counts and the "state" at both ends, exact on average for every window, and as
+        "effective" or "bare" energies times counts.
     entropy : dict of str to ndarray, shape (2, n_windows)
         Average entropy increase of the reservoirs and its standard error, k_B, with "effective" and
         with "bare" energies; with "fillings", from the occupations of the reservoirs, where they
@@ -298,27 +305,21 @@ def _flows(
     p: Any = model.parameters
     mode = isinstance(p, ModeParameters)
     span = ensemble.times[-1] - ensemble.times[first]
-    weights = np.zeros(len(ensemble.times))  # the trapezoidal rule
-    weights[first:-1] += np.diff(ensemble.times[first:]) / (2 * span)
-    weights[first + 1 :] += np.diff(ensemble.times[first:]) / (2 * span)
-    average: list[Array] = []
-    emitted: list[Array] = []  # quanta per second that the system gives to the light
-    light = model.observables.index("photon")
-    for samples in ensemble.slabs("expect"):
-        average.append(np.einsum("t,nto->no", weights, samples))
-        emitted.append((samples[:, -1, light] - samples[:, first, light]) / span)
-    state = dict(zip(model.observables, np.concatenate(average).T, strict=True))
-    exchange, rate = model.coupling * state["Re c"], 2 * model.coupling * state["Im c"]
+    parts = [samples[:, -1] - samples[:, first] for samples in ensemble.slabs("expect")]
+    change = dict(zip(model.observables, np.concatenate(parts).T, strict=True))
+    # Quanta that the electrons give to the light: an electron that came from u and is not there.
+    emitted = numbers[:, 0] - change["u"] if mode else change["photon"]
+    width = p.gamma_u + p.gamma_l + (p.gamma_b if mode else 0.0)
+    exchange = -(2 * model.coupling * change["Re c"] + p.detuning * emitted) / width
+    of_state = [p.E_u * numbers[:, 0], p.E_l * numbers[:, 1]]
+    of_state.append(p.omega_cav * numbers[:, 2] if mode else -p.omega * emitted)
+    gammas = (p.gamma_u, p.gamma_l, p.gamma_b if mode else 0.0)
     of_state = [
-        p.E_u * p.gamma_u * (p.f_u - state["u"]) - p.gamma_u * exchange,
-        p.E_l * p.gamma_l * (p.f_l - state["l"]) - p.gamma_l * exchange,
-        p.omega_cav * p.gamma_b * (p.n_b - state["photon"]) - p.gamma_b * exchange
-        if mode
-        else -p.omega * rate,
+        (energy - gamma * exchange) / span for energy, gamma in zip(of_state, gammas, strict=True)
     ]
     counts = numbers / span
     if not mode:  # a classical field causes no jumps
-        counts = np.column_stack([counts, -np.concatenate(emitted)])
+        counts = np.column_stack([counts, -emitted / span])
     names = ("u", "l", "b" if mode else "light")
     accounts = {"state": np.stack(of_state, axis=-1)}
     accounts |= {name: counts * np.array(getattr(p, name)) for name in ACCOUNTS}

@@ -10,7 +10,7 @@ from ... import units
 from ...errors import InputError, whole_number
 from ...statistics.jackknife import jackknife_error
 from ...store.ensemble import Ensemble
-from ...theory.counting_statistics import channel_weights, mean_coincidence_rate
+from ...theory.counting_statistics import counted_channels, mean_coincidence_rate
 from ...utils.results import Result, trajectories_of
 from ...utils.tables import columns
 from ...utils.text import readable_times, with_error
@@ -105,8 +105,8 @@ def coincidences(
     ensemble : Ensemble
         Recorded with "events"; at least 16 trajectories.
     first, second : str or list of str
-        Events of a pair: of channels, or all events that give heat to a bath. By default `second`
-        is `first`.
+        Events of a pair: of channels, or all events of a bath, whatever energy they carry. By
+        default `second` is `first`.
     after : float or str
         Start of the steady state, seconds or a text with a unit; earlier events are ignored.
     longest : float or str, optional
@@ -156,7 +156,7 @@ def coincidences(
             f"at the end of the run, and a bin needs {RESOLVED} times this; give fewer `bins` or a "
             "longer `longest`"
         )
-    earlier, later = (channel_weights(model, what) != 0 for what in (first, second or first))
+    earlier, later = (counted_channels(model, what) for what in (first, second or first))
     require_trajectories(ensemble)
     pairs, firsts, seconds = _count_pairs(ensemble, earlier, later, after, end, edges)
     numbers = np.bincount(np.arange(ensemble.ntraj) % _GROUPS, minlength=_GROUPS)

@@ -76,7 +76,7 @@ class Counting(Result):
         return (
             f"in the longest window ({self.windows[-1] * factor:.4g} {unit}) the mean is "
             f"{self.cumulants[0, -1]:.4g} and variance / mean is {fano} (1 for independent single "
-            "quanta)"
+            "events)"
         )
 
     def __str__(self) -> str:

@@ -2,7 +2,8 @@
 
 The deviation of a trajectory is the largest |N(t) - ⟨N⟩(t)| / size over the stored times, for each
 pool. ⟨N⟩ is the solution of the rate equations, and size the number of modes or two-level systems
-of the pool. For almost every trajectory it decreases as size^(-1/2) (BM after 33).
+of the pool; a species of a reaction network (mass action) has none, and the largest ⟨N⟩ stands for
+it. For almost every trajectory it decreases as size^(-1/2) (BM after 33).
 """
 
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ class Typicality(Result):
     theory : MeanField
         Solution of the rate equations at the stored times.
     sizes : ndarray, shape (n_pools,)
-        Number of modes or two-level systems; 1 for a pool without a size.
+        Number of modes or two-level systems; for mass action the largest count of `theory`.
     deviations : ndarray, shape (ntraj, n_pools)
         Largest |N - ⟨N⟩| / size over the stored times.
     bands : ndarray, shape (n_quantiles, n_times, n_pools)
@@ -130,6 +131,9 @@ class Typicality(Result):
         head = ("pool", "size", "median deviation [95 %]", "times √size", "largest")
         last = self.ensemble.times[-1]
         factor, unit = readable_times(self.ensemble.times)
+        note = []
+        if any(pool.kind == "mass_action" for pool in model.pool_specs):
+            note = ["size of a pool with mass action: its largest count by the rate equations", ""]
         return "\n".join(
             [
                 f"{self.ntraj} trajectories of {model.name}: largest |N - rate equations| / size "
@@ -137,6 +141,7 @@ class Typicality(Result):
                 "",
                 *columns(rows, head, right=(1, 3, 4)),
                 "",
+                *note,
                 f"most typical trajectory {self.ensemble.indices[self.most_typical]}, most "
                 f"atypical {self.ensemble.indices[self.most_atypical]}",
             ]
@@ -282,7 +287,9 @@ def typicality(ensemble: Ensemble) -> Typicality:
     require_record(ensemble, "counts", "typicality needs the counts")
     model = rate_model(ensemble)
     theory = mean_field(model, ensemble.times, ensemble.initial)
-    sizes = np.array([float(pool.size or 1) for pool in model.pool_specs])
+    largest = np.where(theory.counts.max(axis=0) > 0, theory.counts.max(axis=0), 1.0)
+    known = [pool.size or top for pool, top in zip(model.pool_specs, largest, strict=True)]
+    sizes = np.array(known, float)
     deviations, lowest, highest = [], [], []
     for counts in ensemble.slabs("counts"):
         deviations.append(np.abs(counts - theory.counts).max(axis=1) / sizes)

@@ -14,9 +14,9 @@ from ...utils.tables import columns
 from ...utils.text import readable_times
 from ...utils.typing import Array, Times
 from .. import energy_changes, entropies, entropy_production
-from .equilibria import drift_at_equilibrium, imbalance, stationary_equilibria
+from .equilibria import UNDEFINED, drift_at_equilibrium, imbalance, stationary_equilibria
 from .kolmogorov import Balance, Cycle, kolmogorov
-from .small_cycles import Closure, lumped_closure, random_states, resolved_closure
+from .small_cycles import Closure, closure, random_states
 
 _POINTS = 2001  # number of times on a linear and on a logarithmic grid
 _ROUNDING = 1e-9  # a smaller ratio of |σ| and the gross entropy flow counts as 0
@@ -33,9 +33,9 @@ class Audit(Result):
         Detailed balance of the events within the system, on a reduced copy of the model.
     with_baths : Balance
         The same, including the events that exchange heat with baths.
-    lumped, resolved : Closure
-        Short cycles of the full model within the system at random states: with the sum of all
-        channels between two states, and with each channel and its declared reverse.
+    small_inside, small_with_baths : Closure
+        Short cycles of the full model at random states: of the events within the system, and of
+        all events.
     first_law : dict of str to float
         Energy that is not conserved by each channel, ħΩ; all 0 when the first law holds.
     equilibria : pair of str
@@ -48,6 +48,9 @@ class Audit(Result):
         pool has no temperature.
     negative_intervals : list of (float, float)
         Begin and end of each time interval with σ < 0, seconds.
+    bath_production : dict of str to float
+        Entropy production by the exchange with each bath at the last time, k_B/s, see
+        `EntropyProduction.baths`; empty where a pool has no temperature.
     entropy_change, heat_entropy, produced : float
         ΔS of the system, -∫ Σ Q/T dt and ∫ σ dt over all times, k_B; the first is the sum of the
         other two.
@@ -56,13 +59,14 @@ class Audit(Result):
     model: Model
     inside: Balance
     with_baths: Balance
-    lumped: Closure
-    resolved: Closure
+    small_inside: Closure
+    small_with_baths: Closure
     first_law: dict[str, float]
     equilibria: tuple[str, str]
     times: Array
     sigma: Array
     negative_intervals: list[tuple[float, float]]
+    bath_production: dict[str, float]
     entropy_change: float
     heat_entropy: float
     produced: float
@@ -70,17 +74,17 @@ class Audit(Result):
     @property
     def balanced(self) -> bool:
         """Whether detailed balance holds for every event, including the exchange with baths."""
-        return self.with_baths.lumped and self.balanced_inside
+        return self.with_baths.holds and self.small_with_baths.closes
 
     @property
     def balanced_inside(self) -> bool:
-        """Whether detailed balance holds within the system, for the summed rates of channels."""
-        return self.inside.lumped and self.lumped.closes
+        """Whether detailed balance holds for every event within the system."""
+        return self.inside.holds and self.small_inside.closes
 
     @property
     def cycle(self) -> Cycle | None:
-        """A cycle within the system with an affinity that is not 0, or None."""
-        return self.inside.cycle
+        """A cycle with an affinity that is not 0, within the system if there is one, or None."""
+        return self.inside.cycle or self.with_baths.cycle
 
     @property
     def losses(self) -> tuple[str, ...]:
@@ -95,24 +99,56 @@ class Audit(Result):
         return f"{self.model.name}, {balance}"
 
     @property
+    def undeclared(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of channels without a reverse that could be declared as reverses of each other."""
+        return _undeclared(self.model)
+
+    @property
     def verdict(self) -> str:
         """The result in one sentence."""
+        parts = [self._balance(), self._sign()]
+        if self.bath_production:
+            rates = self.bath_production.values()
+            factor, unit = readable_times(self.times)
+            end = f"{self.times[-1] * factor:.4g} {unit}"
+            if all(np.isfinite(rate) for rate in rates):
+                parts.append(f"the exchange with baths produces {sum(rates):.4g} k_B/s at {end}")
+        return "; ".join(part for part in parts if part)
+
+    def _balance(self) -> str:
         if self.balanced:
-            balance = "detailed balance holds"
-        elif self.balanced_inside:
+            return "detailed balance holds"
+        if self.undeclared:
+            pair = "'{}' and '{}'".format(*self.undeclared[0])
+            return (
+                f"detailed balance is not decided: {pair} undo each other, but are not declared as "
+                "the `reverse` of each other"
+            )
+        if self.balanced_inside:
             rest = "its losses" if self.losses else "its baths, which are not in equilibrium"
-            balance = f"detailed balance holds apart from {rest}"
-        else:
-            balance = "detailed balance is BROKEN within the system"
+            return f"detailed balance holds apart from {rest}"
+        return "detailed balance is BROKEN within the system"
+
+    def _sign(self) -> str:
+        """Sign of σ(t), or why it has none."""
+        if any(pool.kind == "mass_action" for pool in self.model.pool_specs):
+            return "σ(t) is not defined (mass action)"
+        if not self._produces_inside:
+            return "no event within the system produces entropy"
         if np.isnan(self.sigma).all():
-            return f"{balance}; σ(t) is not defined (mass action)"
+            return "σ(t) is not known, because a pool stays empty"
         if not self.negative_intervals:
-            return f"{balance}; from this start σ(t) is never negative"
+            return "from this start σ(t) is never negative"
         factor, unit = readable_times(self.times)
         spans = ", ".join(
             f"{a * factor:.4g} to {b * factor:.4g}" for a, b in self.negative_intervals
         )
-        return f"{balance}; σ(t) is NEGATIVE from {spans} {unit}"
+        return f"σ(t) is NEGATIVE from {spans} {unit}"
+
+    @property
+    def _produces_inside(self) -> bool:
+        channels, constants = self.model.channel_specs, self.model.table.constants
+        return any(c.bath is None and k > 0 for c, k in zip(channels, constants, strict=True))
 
     def __str__(self) -> str:
         return "\n".join(
@@ -131,37 +167,64 @@ class Audit(Result):
             gap = self.first_law[channel.name]
             conserved = f"{gap:+g} ħΩ" if gap else "yes"
             rows.append((channel.name, back, channel.bath or "-", conserved))
-        return columns(rows, ("channel", "reverse", "heat to", "first law"))
+        head = ("channel", "reverse", "heat to", "first law")
+        if not self._energies:
+            head, rows = ("channel", "reverse", "bath"), [row[:3] for row in rows]
+        return columns(rows, head)
+
+    @property
+    def _energies(self) -> bool:
+        return any(pool.energy for pool in self.model.pool_specs)
 
     def _findings(self) -> list[str]:
-        factor, unit = readable_times(self.times)
         size = f"({self.inside.states} states of a reduced copy)"
+        first_law = "holds" if not any(self.first_law.values()) else "VIOLATED, see above"
         lines = [
             ("Kolmogorov, system", f"{_balance_text(self.inside)} {size}"),
             ("Kolmogorov, with baths", f"{_balance_text(self.with_baths)} {size}"),
             *([("unbalanced cycle", f"{self.cycle}")] if self.cycle else []),
-            ("small cycles, lumped", _closure(self.lumped)),
-            ("small cycles, resolved", _closure(self.resolved)),
-            ("first law", "holds" if not any(self.first_law.values()) else "VIOLATED, see above"),
-            ("stationary equilibria", f"{self.equilibria[0]} (exact distribution)"),
-            ("", f"{self.equilibria[1]} (rate equations)"),
+            ("small cycles, system", _closure_text(self.small_inside)),
+            ("small cycles, with baths", _closure_text(self.small_with_baths)),
+            ("first law", first_law if self._energies else "no pool has an energy"),
+            *self._equilibria(),
+            *self._production(),
+            ("verdict", self.verdict),
         ]
-        if not np.isnan(self.sigma).all():
-            k = int(np.nanargmin(self.sigma))
-            least, place = self.sigma[k] / factor, self.times[k] * factor
-            end = f"{self.times[-1] * factor:.4g} {unit}"
-            lines += [
-                (
-                    "entropy production",
-                    f"smallest σ = {least:.4g} k_B/{unit} at {place:.4g} {unit}",
-                ),
-                ("Clausius balance", f"ΔS = {self.entropy_change:.6g} k_B up to {end}, of which"),
-                ("", f"{self.heat_entropy:.6g} k_B by heat, -∫ΣQ/T dt, and"),
-                ("", f"{self.produced:.6g} k_B by internal production, ∫σ dt"),
-            ]
-        lines.append(("verdict", self.verdict))
         width = max(len(name) for name, _ in lines)
         return [f"{name:<{width}}  {text}" for name, text in lines]
+
+    def _equilibria(self) -> list[tuple[str, str]]:
+        exact, mean = self.equilibria
+        if exact == mean == UNDEFINED:
+            return [("stationary equilibria", UNDEFINED)]
+        return [
+            ("stationary equilibria", f"{exact} (exact distribution)"),
+            ("", f"{mean} (rate equations)"),
+        ]
+
+    def _production(self) -> list[tuple[str, str]]:
+        """Lines about entropy production, empty where it is not defined or not known."""
+        if np.isnan(self.sigma).all():
+            return []
+        factor, unit = readable_times(self.times)
+        end = f"{self.times[-1] * factor:.4g} {unit}"
+        lines = []
+        if self._produces_inside:
+            k = int(np.nanargmin(self.sigma))
+            least, place = self.sigma[k] / factor, self.times[k] * factor
+            text = f"smallest σ = {least:.4g} k_B/{unit} at {place:.4g} {unit}"
+            lines.append(("entropy production", text))
+        for bath, rate in self.bath_production.items():
+            text = f"{rate / factor:.4g} k_B/{unit} at {end}"
+            if np.isinf(rate):
+                text = "infinite: a channel has no reverse, as at temperature 0"
+            lines.append(("" if lines else "entropy production", f"with {bath}: {text}"))
+        return [
+            *lines,
+            ("Clausius balance", f"ΔS = {self.entropy_change:.6g} k_B up to {end}, of which"),
+            ("", f"{self.heat_entropy:.6g} k_B by heat, -∫ΣQ/T dt, and"),
+            ("", f"{self.produced:.6g} k_B by internal production, ∫σ dt"),
+        ]
 
 
 def audit(model: Model, initial: Start, times: Times | None = None) -> Audit:
@@ -205,13 +268,13 @@ def audit(model: Model, initial: Start, times: Times | None = None) -> Audit:
         raise InputError("`times` must reach beyond t = 0 for an audit")
     early = np.geomspace(1e-6, 1, _POINTS)
     grid = end * np.unique(np.concatenate([early, np.linspace(0, 1, _POINTS)]))
-    sigma, negative, balance = _follow(model, initial, grid)
+    sigma, negative, with_baths, balance = _follow(model, initial, grid)
     return Audit(
         model,
         kolmogorov(model, within),
         kolmogorov(model, fires),
-        lumped_closure(model, within, states),
-        resolved_closure(model, within, states),
+        closure(model, within, states),
+        closure(model, fires, states),
         _first_law(model),
         (
             stationary_equilibria(model, lambda x: imbalance(model, x, states)),
@@ -220,21 +283,20 @@ def audit(model: Model, initial: Start, times: Times | None = None) -> Audit:
         grid,
         sigma,
         negative,
+        with_baths,
         *balance,
     )
 
 
 def _balance_text(balance: Balance) -> str:
-    if balance.lumped and balance.resolved:
+    if balance.holds:
         return "holds for every cycle"
-    if balance.lumped:
-        return "holds for every cycle, but not channel by channel"
     if balance.cycle is not None:
         return "does NOT hold"
     return f"{len(balance.one_way)} channels are irreversible"
 
 
-def _closure(closure: Closure) -> str:
+def _closure_text(closure: Closure) -> str:
     if not closure.cycles:
         return "no cycle to test"
     omitted = f"; {len(closure.one_way)} irreversible channels left out" if closure.one_way else ""
@@ -264,29 +326,43 @@ def _horizon(model: Model, mean: Array) -> float:
     return 10 / rates.min()
 
 
+def _undeclared(model: Model) -> tuple[tuple[str, str], ...]:
+    """Pairs of channels without a reverse, of which each takes what the other gives."""
+    table = zip(model.channel_specs, model.table.constants, strict=True)
+    single = [c for c, k in table if c.reverse is None and k > 0]
+    return tuple(
+        (a.name, b.name)
+        for k, a in enumerate(single)
+        for b in single[k + 1 :]
+        if (a.takes, a.gives, a.bath) == (b.gives, b.takes, b.bath)
+    )
+
+
 def _follow(
     model: Model, initial: Initial, times: Array
-) -> tuple[Array, list[tuple[float, float]], tuple[float, float, float]]:
-    """σ(t), the intervals in which it is negative, and ΔS, -∫ΣQ/T dt, ∫σ dt."""
+) -> tuple[Array, list[tuple[float, float]], dict[str, float], tuple[float, float, float]]:
+    """σ(t), when it is negative, production with each bath, and ΔS, -∫ΣQ/T dt, ∫σ dt."""
     from scipy.integrate import simpson
 
     if any(pool.kind == "mass_action" for pool in model.pool_specs):
-        return np.full(len(times), np.nan), [], (np.nan,) * 3
+        return np.full(len(times), np.nan), [], {}, (np.nan,) * 3
     counts = mean_field(model, times, initial).counts
     flow = entropy_production(model, counts)
     entropy = entropies(model, counts).sum(axis=-1)
     # σ is not evaluated where a pool is empty, or its count is below the accuracy of the solution.
     known = np.isfinite(flow.total) & np.isfinite(flow.outflow)
-    known &= (counts >= 1e-9 * counts[0].max()).all(axis=1)
+    used = model.table.changes[model.table.constants > 0].any(axis=0)
+    known &= (counts[:, used] >= 1e-9 * counts[0].max()).all(axis=1)
     sigma = np.where(known, flow.total, np.nan)
     if known.sum() < 2:
-        return sigma, [], (np.nan,) * 3
+        return sigma, [], {}, (np.nan,) * 3
+    with_baths = {bath: float(rate[-1]) for bath, rate in flow.baths.items()}
     heat = -simpson(flow.outflow[known], x=times[known])
     produced = simpson(sigma[known], x=times[known])
     change = np.diff(entropy[known][[0, -1]])[0]
     gross = sum(np.abs(part) for part in flow.parts.values()) + np.zeros(len(times))
     negative = _negative(model, initial, times, sigma, gross)
-    return sigma, negative, (float(change), float(heat) + 0.0, float(produced))
+    return sigma, negative, with_baths, (float(change), float(heat) + 0.0, float(produced))
 
 
 def _negative(

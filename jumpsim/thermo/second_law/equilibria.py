@@ -7,11 +7,12 @@ import numpy as np
 
 from ...errors import InputError
 from ...model.initial import Thermal
-from ...model.microstates import log_states
+from ...model.microstates import log_states_change
 from ...model.model import Model
 from ...utils.typing import IntArray
 
 _STATIONARY = 1e-9  # largest relative deviation that counts as stationary
+UNDEFINED = "not defined (mass action)"
 _TESTED = np.geomspace(0.05, 20, 40)  # ħΩ/k_B T
 
 
@@ -31,7 +32,6 @@ def imbalance(model: Model, x: float, states: IntArray) -> float:
         Largest |inflow - outflow| of the probability of a state, relative to the sum of both.
     """
     inflow, outflow = np.zeros(len(states)), np.zeros(len(states))
-    here = _log_weight(model, x, states)
     for c, change in enumerate(model.table.changes):
         before = states - change
         outflow += model.table.rate_of(c, states)
@@ -40,9 +40,9 @@ def imbalance(model: Model, x: float, states: IntArray) -> float:
             if pool.capacity is not None:
                 possible &= before[:, p] <= pool.capacity
         if possible.any():
-            there = _log_weight(model, x, before[possible])
             rate = model.table.rate_of(c, before[possible])
-            inflow[possible] += rate * np.exp(there - here[possible])
+            ratio = _log_ratio(model, x, states[possible], before[possible])
+            inflow[possible] += rate * np.exp(ratio)
     scale = outflow + inflow
     return float((np.abs(inflow - outflow) / np.where(scale > 0, scale, 1)).max())
 
@@ -63,7 +63,7 @@ def stationary_equilibria(model: Model, deviation: Callable[[float], float]) -> 
         temperatures are 40 values between 0.05 and 20 and the temperatures of the baths.
     """
     if any(pool.kind == "mass_action" for pool in model.pool_specs):
-        return "not defined (mass action)"
+        return UNDEFINED
     tested = sorted({*_TESTED, *bath_temperatures(model)})
     stationary = [x for x in tested if deviation(x) < _STATIONARY]
     if len(stationary) == len(tested):
@@ -123,10 +123,12 @@ def drift_at_equilibrium(model: Model, x: float) -> float:
     return float((drift / np.where(gross > 0, gross, 1)).max())
 
 
-def _log_weight(model: Model, x: float, states: IntArray) -> Any:
-    """Logarithm of the thermal distribution, without normalisation."""
-    parts = [
-        log_states(pool, states[:, p]) - x * pool.energy * states[:, p]
+def _log_ratio(model: Model, x: float, states: IntArray, others: IntArray) -> Any:
+    """Logarithm of the thermal probability of other states, relative to that of the states."""
+    energies = np.array([pool.energy for pool in model.pool_specs])
+    entropy: Any = sum(
+        log_states_change(pool, states[:, p], others[:, p])
         for p, pool in enumerate(model.pool_specs)
-    ]
-    return sum(parts)
+        if (states[:, p] != others[:, p]).any()
+    )
+    return entropy - x * ((others - states) @ energies)

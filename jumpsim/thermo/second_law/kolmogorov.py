@@ -4,12 +4,15 @@ In detailed balance the stationary distribution P obeys
 ln(w_forward/w_reverse) = ln P(after) - ln P(before) for every event, so that the affinity
 Σ ln(w_forward/w_reverse) of every cycle of events is 0. This is decided for all cycles of a copy of
 the model with few states; for the full model, `small_cycles` tests short cycles at random states.
-"Lumped" means that the rates of all channels between two states are added; "resolved" means that
-each channel is compared with its declared reverse.
+
+Each channel is compared with its declared reverse, and the rates of different channels between two
+states are never added: a two-level system between a hot and a cold bath goes up by one and down by
+the other, which is a cycle of two events that carries heat. An event that changes no count is a
+cycle of one event.
 """
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +24,7 @@ from ...model.model import Model
 
 MOST_STATES = 10_000
 _BALANCED = 1e-9  # largest affinity that counts as 0
+_Ratios = list[dict[int, dict[int, float]]]  # ln(w/w_reverse) by state, next state and channel
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,18 +60,16 @@ class Balance:
     ----------
     states : int
         Number of states of the copy.
-    lumped, resolved : bool
-        Whether the affinity of every cycle is 0, for the sum of all channels between two states,
-        and for each channel with its declared reverse.
+    holds : bool
+        Whether the affinity of every cycle is 0, and every event has a reverse.
     cycle : Cycle or None
         A cycle with an affinity that is not 0.
     one_way : tuple of str
-        Channels that have a transition without a reverse transition.
+        Channels with an event that has no reverse.
     """
 
     states: int
-    lumped: bool
-    resolved: bool
+    holds: bool
     cycle: Cycle | None
     one_way: tuple[str, ...]
 
@@ -144,81 +146,72 @@ def kolmogorov(model: Model, channels: Collection[int], most: int = MOST_STATES)
     >>> import jumpsim as js
     >>> model = js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz")
     >>> found = kolmogorov(model, channels=[0, 1])
-    >>> found.lumped, found.resolved, found.cycle
-    (True, True, None)
+    >>> found.holds, found.cycle
+    (True, None)
     """
     copy, states = reduced_copy(model, most)
     graph = _Graph(copy, states, channels)
     return Balance(
-        len(states), graph.cycle is None and not graph.one_way, graph.resolved(), graph.cycle,
+        len(states), graph.cycle is None and not graph.one_way, graph.cycle,
         tuple(model.channels[c] for c in graph.one_way),
     )  # fmt: skip
 
 
 class _Graph:
-    """Transitions between states: rates[i][j] maps each channel from state i to j to its rate."""
+    """Events between states: ratios[i][j] maps each channel from state i to j to ln(w/w_reverse).
+
+    The ratio is infinite where the declared reverse is missing, or has the rate 0 in state j. A
+    cycle is a list of (state before the event, channel).
+    """
 
     def __init__(self, model: Model, states: NDArray[np.int64], channels: Collection[int]) -> None:
-        self.model, self.states, self.channels = model, states, sorted(channels)
-        self.rates: list[dict[int, dict[int, float]]] = [{} for _ in states]
+        self.model, self.states = model, states
+        self.ratios: list[dict[int, dict[int, float]]] = [{} for _ in states]
         shape = states.max(axis=0) + 1
-        for c in self.channels:
-            change = model.table.changes[c]
-            if not change.any():
-                continue
-            rates, after = model.table.rate_of(c, states), states + change
+        for c in sorted(channels):
+            rates, after = model.table.rate_of(c, states), states + model.table.changes[c]
             inside = ((after >= 0) & (after < shape)).all(axis=1) & (rates > 0)
             targets = np.ravel_multi_index(after[inside].T, shape)
-            for i, j, rate in zip(np.flatnonzero(inside), targets, rates[inside], strict=True):
-                self.rates[i].setdefault(int(j), {})[c] = rate
+            back, ratios = _reverse(model, c), np.full(len(targets), np.inf)
+            if back in channels:
+                with np.errstate(divide="ignore"):
+                    ratios = np.log(rates[inside] / model.table.rate_of(back, after[inside]))
+            places = np.flatnonzero(inside).tolist()
+            for i, j, ratio in zip(places, targets.tolist(), ratios.tolist(), strict=True):
+                self.ratios[i].setdefault(j, {})[c] = ratio
         self.irreversible = [
-            (i, j) for i, to in enumerate(self.rates) for j in to if i not in self.rates[j]
+            (i, j, c)
+            for i, to in enumerate(self.ratios)
+            for j, ratios in to.items()
+            for c, ratio in ratios.items()
+            if ratio == np.inf
         ]
-        self.one_way = sorted({c for i, j in self.irreversible for c in self.rates[i][j]})
+        self.one_way = sorted({c for _, _, c in self.irreversible})
         self.cycle = self._irreversible_cycle() or self._reversible_cycle()
 
-    def log_ratio(self, i: int, j: int) -> float:
-        """ln(w_forward/w_reverse) of the transition from i to j, summed over channels."""
-        return np.log(sum(self.rates[i][j].values()) / sum(self.rates[j][i].values()))
-
-    def resolved(self) -> bool:
-        """Whether each channel and its declared reverse have the ratio of the summed rates."""
-        if self.cycle is not None or self.one_way:
-            return False
-        names = self.model.channels
-        back = [names.index(c.reverse) if c.reverse else -1 for c in self.model.channel_specs]
-        for i, to in enumerate(self.rates):
-            for j, rates in to.items():
-                lumped = self.log_ratio(i, j)
-                for c, rate in rates.items():
-                    reverse = self.rates[j][i].get(back[c], 0.0)
-                    if reverse == 0 or abs(np.log(rate / reverse) - lumped) > _BALANCED:
-                        return False
-        return True
-
     def _irreversible_cycle(self) -> Cycle | None:
-        """Shortest cycle through a transition without a reverse, or None."""
+        """Shortest cycle through an event without a reverse, or None."""
         best = None
-        for i, j in self._one_for_each_channel():
+        for i, j, c in self._one_for_each_channel():
             path = self._path(j, i)
             if path and (best is None or len(path) < len(best)):
-                best = path
-        return None if best is None else self._named([best[-1], *best], np.inf)
+                steps = [(a, next(iter(self.ratios[a][b]))) for a, b in itertools.pairwise(path)]
+                best = [(i, c), *steps]
+        return None if best is None else self._named(best, np.inf)
 
-    def _one_for_each_channel(self) -> list[tuple[int, int]]:
-        """One transition without a reverse for each set of channels, far from empty pools."""
-        found: dict[tuple[int, ...], tuple[int, int]] = {}
-        for i, j in self.irreversible:
-            key = tuple(self.rates[i][j])
-            if key not in found or self.states[i].min() > self.states[found[key][0]].min():
-                found[key] = (i, j)
+    def _one_for_each_channel(self) -> list[tuple[int, int, int]]:
+        """One event without a reverse for each channel, far from empty pools."""
+        found: dict[int, tuple[int, int, int]] = {}
+        for i, j, c in self.irreversible:
+            if c not in found or self.states[i].min() > self.states[found[c][0]].min():
+                found[c] = (i, j, c)
         return list(found.values())
 
     def _path(self, start: int, goal: int) -> list[int] | None:
         """States on a shortest sequence of events from `start` to `goal`, or None."""
         from scipy.sparse.csgraph import breadth_first_order
 
-        _, before = breadth_first_order(_matrix(self.rates), start)
+        _, before = breadth_first_order(_matrix(self.ratios), start)
         path = [goal]
         while path[-1] != start:
             if before[path[-1]] < 0:
@@ -227,44 +220,41 @@ class _Graph:
         return path[::-1]
 
     def _reversible_cycle(self) -> Cycle | None:
-        """Short cycle of reversible transitions with an affinity that is not 0, or None."""
-        undone = [[j for j in to if i in self.rates[j]] for i, to in enumerate(self.rates)]
+        """Short cycle of reversible events with an affinity that is not 0, or None."""
+        undone = [
+            {j: finite for j, ratios in to.items() if (finite := _finite(ratios))}
+            for to in self.ratios
+        ]
         order, parent = _spanning_forest(undone)
         potential: dict[int, float] = {}
         for j in order:
             i = parent[j]
-            potential[j] = 0.0 if i is None else potential[i] + self.log_ratio(i, j)
+            potential[j] = 0.0 if i is None else potential[i] + _first(undone[i][j])[1]
         for i in order:
-            for j in undone[i]:
-                excess = abs(potential[i] + self.log_ratio(i, j) - potential[j])
-                if excess > _BALANCED * (1 + abs(potential[j])):
-                    return self._short_cycle(i, j) or self._tree_cycle(i, j, parent)
+            for j, ratios in undone[i].items():
+                for c, ratio in ratios.items():
+                    excess = abs(potential[i] + ratio - potential[j])
+                    if excess > _BALANCED * (1 + abs(potential[j])):
+                        short = self._short_cycle(undone, (i, j))
+                        return short or self._tree_cycle(undone, (i, j, c), parent)
         return None
 
-    def _short_cycle(self, i: int, j: int) -> Cycle | None:
-        """Cycle of two to four events through i or j with a positive affinity, or None."""
-        for start in (i, j):
-            for length in (2, 3, 4):
-                for path in self._walks(start, length):
-                    affinity = sum(self.log_ratio(a, b) for a, b in itertools.pairwise(path))
+    def _short_cycle(self, undone: _Ratios, near: tuple[int, int]) -> Cycle | None:
+        """Cycle of one to four events through a state of `near` with a positive affinity, or None.
+
+        A longer cycle is sought only when there is no shorter one.
+        """
+        for length in (1, 2, 3, 4):
+            for start in near:
+                for steps, affinity in _walks(undone, start, length):
                     if affinity > _BALANCED:
-                        return self._named(path, affinity)
+                        return self._named(steps, affinity)
         return None
 
-    def _walks(self, start: int, length: int) -> list[list[int]]:
-        """Cycles of `length` reversible transitions that begin at `start`."""
-        walks = [[start]]
-        for left in range(length, 0, -1):
-            walks = [
-                [*w, j]
-                for w in walks
-                for j in self.rates[w[-1]]
-                if w[-1] in self.rates[j] and (j == start if left == 1 else j not in w)
-            ]
-        return walks
-
-    def _tree_cycle(self, i: int, j: int, parent: dict[int, int | None]) -> Cycle:
-        """Cycle of the transition from i to j and the path between them in the spanning tree."""
+    def _tree_cycle(
+        self, undone: _Ratios, event: tuple[int, int, int], parent: dict[int, int | None]
+    ) -> Cycle:
+        """Cycle of an event from i to j, and of the events between them in the spanning tree."""
 
         def path_to_root(state: int) -> list[int]:
             path = [state]
@@ -272,21 +262,62 @@ class _Graph:
                 path.append(before)
             return path
 
+        i, j, c = event
         up, down = path_to_root(j), path_to_root(i)
         shared = next(s for s in up if s in set(down))
-        path = [i, *up[: up.index(shared) + 1], *reversed(down[: down.index(shared)])]
-        affinity = sum(self.log_ratio(a, b) for a, b in itertools.pairwise(path))
-        return self._named(path if affinity > 0 else path[::-1], abs(affinity))
+        path = [*up[: up.index(shared) + 1], *reversed(down[: down.index(shared)])]
+        steps, affinity = [(i, c)], undone[i][j][c]
+        for a, b in itertools.pairwise(path):
+            if parent[b] == a:
+                channel, ratio = _first(undone[a][b])
+            else:  # the event of the tree, backwards
+                channel = _reverse(self.model, _first(undone[b][a])[0])
+                ratio = undone[a][b][channel]
+            steps.append((a, channel))
+            affinity += ratio
+        if affinity < 0:
+            after = [s for s, _ in steps[1:]] + [i]
+            backwards = zip(after, steps, strict=True)
+            steps = [(b, _reverse(self.model, channel)) for b, (_, channel) in backwards][::-1]
+        return self._named(steps, abs(affinity))
 
-    def _named(self, path: list[int], affinity: float) -> Cycle:
-        """Cycle of these states, with the channel of the largest rate for each transition."""
-        names, steps = self.model.channels, list(itertools.pairwise(path))
-        strongest = [max(self.rates[i][j], key=self.rates[i][j].__getitem__) for i, j in steps]
+    def _named(self, steps: Sequence[tuple[int, int]], affinity: float) -> Cycle:
+        """Cycle of these events."""
         return Cycle(
-            tuple(names[c] for c in strongest),
+            tuple(self.model.channels[c] for _, c in steps),
             tuple(tuple(int(n) for n in self.states[i]) for i, _ in steps),
             float(affinity),
         )
+
+
+def _reverse(model: Model, channel: int) -> int:
+    """Index of the declared reverse of a channel; -1 if there is none."""
+    name = model.channel_specs[channel].reverse
+    return -1 if name is None else model.channels.index(name)
+
+
+def _finite(ratios: dict[int, float]) -> dict[int, float]:
+    return {c: ratio for c, ratio in ratios.items() if ratio < np.inf}
+
+
+def _first(ratios: dict[int, float]) -> tuple[int, float]:
+    return next(iter(ratios.items()))
+
+
+def _walks(
+    undone: _Ratios, start: int, length: int
+) -> Iterator[tuple[list[tuple[int, int]], float]]:
+    """Cycles of `length` reversible events that begin at `start`, and their affinities."""
+    walks: list[tuple[list[tuple[int, int]], int, float]] = [([], start, 0.0)]
+    for left in range(length, 0, -1):
+        walks = [
+            ([*steps, (state, c)], j, affinity + ratio)
+            for steps, state, affinity in walks
+            for j, ratios in undone[state].items()
+            if (j == start if left == 1 else j != state and all(j != i for i, _ in steps))
+            for c, ratio in ratios.items()
+        ]
+    return ((steps, affinity) for steps, _, affinity in walks)
 
 
 def _spanning_forest(

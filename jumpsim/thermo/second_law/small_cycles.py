@@ -1,4 +1,4 @@
-"""Affinities of short cycles of the full model at random states: two, three or four events."""
+"""Affinities of short cycles of the full model at random states: one to four events."""
 
 import itertools
 from collections.abc import Collection, Iterator, Sequence
@@ -24,7 +24,7 @@ class Closure:
     events : tuple of str
         Channels of the cycle with the largest affinity.
     one_way : tuple of str
-        Channels that are left out, because they have no reverse transition.
+        Channels that are left out, because they have no reverse of a rate > 0.
     """
 
     cycles: int
@@ -38,8 +38,11 @@ class Closure:
         return self.largest < 1e-9
 
 
-def lumped_closure(model: Model, channels: Collection[int], states: IntArray) -> Closure:
-    """Affinities of all pairs, triangles and squares, with the summed rates of equal transitions.
+def closure(model: Model, channels: Collection[int], states: IntArray) -> Closure:
+    """Affinities of all pairs, triangles and squares of channels with their declared reverses.
+
+    An event that changes no count is a cycle of its own; a pair is an event by one channel, and
+    back by the reverse of another.
 
     Parameters
     ----------
@@ -59,50 +62,22 @@ def lumped_closure(model: Model, channels: Collection[int], states: IntArray) ->
     >>> import jumpsim as js
     >>> model = js.systems.open_waveguide(10, 10, 0.0, 0.0, (1.0, 1.0), (1.0, 1.0))
     >>> within = [c for c, channel in enumerate(model.channel_specs) if channel.bath is None]
-    >>> lumped_closure(model, within, random_states(model, np.array([5, 5, 5]))).closes
+    >>> closure(model, within, random_states(model, np.array([5, 5, 5]))).closes
     True
     """
-    steps: dict[tuple[int, ...], list[int]] = {}
+    names, backs = model.channels, {}
     for c in channels:
-        steps.setdefault(tuple(model.table.changes[c]), []).append(c)
-
-    def log_ratio(step: tuple[int, ...], at: IntArray) -> Array:
-        back = tuple(-d for d in step)
-        forward: Any = sum(model.table.rate_of(c, at) for c in steps[step])
-        reverse: Any = sum(model.table.rate_of(c, at + np.array(step)) for c in steps.get(back, ()))
-        return _log(forward) - _log(reverse)
-
-    names = {step: model.channels[members[0]] for step, members in steps.items()}
-    items = [(names[step], np.array(step), lambda at, s=step: log_ratio(s, at)) for step in steps]
-    return _largest([item for item in items if item[1].any()], states)
-
-
-def resolved_closure(model: Model, channels: Collection[int], states: IntArray) -> Closure:
-    """Affinities of the same cycles, for each channel with its declared reverse.
-
-    Parameters
-    ----------
-    model, channels, states
-        As for `lumped_closure`.
-
-    Returns
-    -------
-    Closure
-    """
+        back = model.channel_specs[c].reverse
+        if back is not None and model.channel(back).rate > 0 and names.index(back) in channels:
+            backs[c] = names.index(back)
 
     def log_ratio(c: int, at: IntArray) -> Array:
-        back = model.channel_specs[c].reverse
-        reverse: Any = 0.0
-        if back is not None:
-            reverse = model.table.rate_of(model.channels.index(back), at + model.table.changes[c])
+        reverse = model.table.rate_of(backs[c], at + model.table.changes[c])
         return _log(model.table.rate_of(c, at)) - _log(reverse)
 
-    items = [
-        (model.channels[c], model.table.changes[c], lambda at, c=c: log_ratio(c, at))
-        for c in channels
-        if model.table.changes[c].any()
-    ]
-    return _largest(items, states)
+    items = [(names[c], model.table.changes[c], lambda at, c=c: log_ratio(c, at)) for c in backs]
+    one_way = tuple(names[c] for c in channels if c not in backs)
+    return Closure(*_largest(items, states), one_way)
 
 
 def random_states(model: Model, typical: Array, number: int = 50, seed: int = 0) -> IntArray:
@@ -133,22 +108,22 @@ def random_states(model: Model, typical: Array, number: int = 50, seed: int = 0)
     return np.stack(columns, axis=-1)
 
 
-def _largest(items: Sequence[Any], states: IntArray) -> Closure:
-    """Largest affinity of all pairs, triangles and squares without irreversible transitions."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        usable = [(name, step, ratio, ratio(states)) for name, step, ratio in items]
-    one_way = tuple(name for name, *_, here in usable if not np.isfinite(here).any())
-    usable = [item for item in usable if np.isfinite(item[3]).any()]
+def _largest(items: Sequence[Any], states: IntArray) -> tuple[int, float, tuple[str, ...]]:
+    """Number of cycles of up to four events, the largest affinity, and the events of that cycle."""
     number, worst = 0, 0.0
     events: tuple[str, ...] = ()
     with np.errstate(divide="ignore", invalid="ignore"):
-        for names, sums in itertools.chain(_pairs(usable), _squares(usable, states),
+        usable = [(name, step, ratio, ratio(states)) for name, step, ratio in items]
+        usable = [item for item in usable if np.isfinite(item[3]).any()]
+        staying = [((name,), here) for name, step, _, here in usable if not step.any()]
+        usable = [item for item in usable if item[1].any()]
+        for names, sums in itertools.chain(staying, _pairs(usable), _squares(usable, states),
                                            _triangles(usable, states)):  # fmt: skip
             size = np.abs(sums[np.isfinite(sums)])
             number += len(size)
             if size.max(initial=0) > worst:
                 worst, events = float(size.max()), names
-    return Closure(number, worst, events, one_way)
+    return number, worst, events
 
 
 def _pairs(items: Sequence[Any]) -> Iterator[tuple[tuple[str, ...], Array]]:
