@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import units
 from ...errors import InputError, whole_number
-from ...statistics.jackknife import jackknife_error
+from ...statistics.jackknife import covering_error
 from ...store.ensemble import Ensemble
 from ...theory.counting_statistics import channel_weights, coincidence_rate
 from ...utils.results import Result, trajectories_of
@@ -16,6 +16,7 @@ from ...utils.tables import columns
 from ...utils.text import readable_times, with_error
 from ...utils.typing import Array, BoolArray
 from ..requirements import rate_model, require_record, require_trajectories, solve_if_small
+from .steady import rate_drift
 
 _GROUPS = 32
 _SMALL = 5_000
@@ -34,8 +35,8 @@ class Coincidences(Result):
     edges : ndarray, shape (n_bins + 1,)
         Limits of the bins of the lag, seconds.
     g2, error : ndarray, shape (n_bins,)
-        g² averaged over each bin, and its jackknife error over trajectories; NaN for fewer than
-        20 pairs.
+        g² averaged over each bin, and its error over trajectories (`covering_error`); NaN for fewer
+        than 20 pairs, or if a few trajectories determine it.
     exact : ndarray or None, shape (n_bins,)
         g² from the master equation, when the system is small.
     """
@@ -57,7 +58,10 @@ class Coincidences(Result):
         """g² in the first bin with enough pairs: bunched, antibunched, or independent events."""
         known = np.flatnonzero(np.isfinite(self.g2))
         if not len(known):
-            return f"undecided: fewer than {_LEAST_PAIRS} pairs in every bin"
+            return (
+                f"undecided: fewer than {_LEAST_PAIRS} pairs in every bin, or only in a few "
+                "trajectories"
+            )
         k, (factor, unit) = known[0], readable_times(self.edges)
         excess = self.g2[k] - 1
         kind = "bunched" if excess > 0 else "antibunched"
@@ -113,8 +117,8 @@ def coincidences(
     Raises
     ------
     InputError
-        When events are not recorded, there are too few trajectories, or `after` and `longest` do
-        not fit into the run.
+        When events are not recorded, there are too few trajectories, the run is not stationary
+        after `after`, or `after` and `longest` do not fit into the run.
 
     Examples
     --------
@@ -136,6 +140,12 @@ def coincidences(
     edges = np.linspace(0, longest, whole_number(bins, "bins", 1, 10_000) + 1)
     earlier, later = (channel_weights(model, what) != 0 for what in (first, second or first))
     require_trajectories(ensemble)
+    words = [w if isinstance(w, str) else ", ".join(w) for w in (first, second or first)]
+    drift = rate_drift(ensemble, dict(zip(words, (earlier, later), strict=True)), after)
+    if drift is not None:
+        raise InputError(
+            f"the run is not stationary: {drift}; choose a later `after`, or simulate longer"
+        )
     pairs, firsts, seconds = _count_pairs(ensemble, earlier, later, after, end, edges)
     numbers = np.bincount(np.arange(ensemble.ntraj) % _GROUPS, minlength=_GROUPS)
 
@@ -147,9 +157,8 @@ def coincidences(
 
     groups = np.arange(_GROUPS)
     g2 = ratio(groups)
-    error = jackknife_error(np.array([ratio(groups != g) for g in np.flatnonzero(numbers)]))
-    enough = pairs.sum(0) >= _LEAST_PAIRS
-    words = [w if isinstance(w, str) else ", ".join(w) for w in (first, second or first)]
+    error = covering_error(np.array([ratio(groups != g) for g in np.flatnonzero(numbers)]))
+    enough = (pairs.sum(0) >= _LEAST_PAIRS) & np.isfinite(error)
     return Coincidences(
         ensemble, " and ".join(dict.fromkeys(words)), edges,
         np.where(enough, g2, np.nan), np.where(enough, error, np.nan),

@@ -1,7 +1,7 @@
 """Waiting times between events; waits that last until the end of the run are censored."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from ... import units
 from ...errors import InputError, whole_number
 from ...statistics.intervals import survival_function
-from ...statistics.jackknife import jackknife_error
+from ...statistics.jackknife import covering_error, jackknife_error
 from ...store.ensemble import Ensemble
 from ...systems.twolevel.quantum_jumps import TwoLevel
 from ...theory.first_passage import Passage, waiting_time_distribution
@@ -21,6 +21,7 @@ from ...utils.tables import columns
 from ...utils.text import readable_times, with_error
 from ...utils.typing import Array, BoolArray, IntArray
 from ..requirements import require_record, require_trajectories, solve_if_small
+from .steady import rate_drift
 
 GROUPS = 32
 SMALL = 5_000  # number of states up to which the exact distribution is calculated by default
@@ -50,6 +51,9 @@ class WaitingTimes(Result):
         least the error of independent waits; NaN where fewer than 20 waits are not yet completed.
     exact : Passage or None
         Exact distribution, when the system is small.
+    drift : str or None
+        Significant change of the rate of events between the halves of the run; looked for where
+        waits begin after events, so that their distribution is that of a steady state.
     """
 
     ensemble: Ensemble
@@ -61,6 +65,7 @@ class WaitingTimes(Result):
     survival: Array
     error: Array
     exact: Passage | None
+    drift: str | None = None
 
     @property
     def facts(self) -> str:
@@ -70,13 +75,17 @@ class WaitingTimes(Result):
 
     @property
     def mean(self) -> tuple[float, float]:
-        """Mean waiting time and its standard error, seconds; NaN if a wait is not completed."""
+        """Mean waiting time and its error, seconds; NaN if it is undecided.
+
+        That is so if a wait is not completed, or if a few trajectories determine the mean.
+        """
         if not self.ended.all():
             return np.nan, np.nan
         group = self.row % GROUPS
         number, total = np.bincount(group), np.bincount(group, self.durations)
         left = (total.sum() - total) / np.maximum(number.sum() - number, 1)
-        return float(total.sum() / number.sum()), float(jackknife_error(left[number > 0]))
+        error = float(covering_error(left[number > 0]))
+        return (float(total.sum() / number.sum()) if np.isfinite(error) else np.nan), error
 
     def __str__(self) -> str:
         factor, unit = readable_times(self.times)
@@ -104,11 +113,13 @@ class WaitingTimes(Result):
         """The mean waiting time, and the exact one where it is known."""
         (mean, error), (factor, unit) = self.mean, readable_times(self.times)
         text = "mean waiting time: undecided, because some waits are not completed"
+        if self.ended.all():
+            text = "mean waiting time: undecided, because a few trajectories determine it"
         if np.isfinite(mean):
             text = f"mean waiting time: {with_error(mean * factor, error * factor, '.5g')} {unit}"
-        if self.exact is None:
-            return text
-        return f"{text} (exact {self.exact.mean * factor:.5g} {unit})"
+        if self.exact is not None:
+            text += f" (exact {self.exact.mean * factor:.5g} {unit})"
+        return text if self.drift is None else f"{text}\nwarning: not in steady state, {self.drift}"
 
 
 ResultT = TypeVar("ResultT", bound=WaitingTimes)
@@ -175,6 +186,13 @@ def waiting_times(
     waits = _waits(ensemble, wanted, origin, after, end)
     what = " or ".join(f"'{n}'" for n in names) + (f" after '{following}'" if following else "")
     known = after == 0 if following is None else after > 0  # the distribution at the start
+    drift = None
+    if origin is not None and ensemble.ntraj > 1:
+        starting = np.arange(len(wanted)) == origin
+        drift = rate_drift(
+            ensemble, {f"'{following}'": starting, " or ".join(names): wanted}, after
+        )
+        known = known and drift is None
 
     def solve(times: Array) -> Passage | None:
         if not model.has_rates:
@@ -184,7 +202,9 @@ def waiting_times(
             max_states=max_states if known else 0,
         )  # fmt: skip
 
-    return estimate_survival(ensemble, what, waits, points, solve, WaitingTimes)
+    return replace(
+        estimate_survival(ensemble, what, waits, points, solve, WaitingTimes), drift=drift
+    )
 
 
 def _exact_of_quantum_jumps(
