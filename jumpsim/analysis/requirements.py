@@ -168,6 +168,28 @@ def significant_drift(change: Array) -> tuple[int, float] | None:
     return (worst, float(mean[worst])) if beyond[worst] > 0 else None
 
 
+def drift_between(first: Array, second: Array, names: Sequence[str]) -> str | None:
+    """Describe the most significant change of an average between two parts of a run.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (ntraj, n_quantities)
+        Each quantity in each trajectory, in the earlier and in the later part.
+    names : sequence of str
+        What each quantity is, such as "the mean of m".
+
+    Returns
+    -------
+    str or None
+        None when no average changes by more than five standard errors (for 16 trajectories, by
+        chance alone in 2e-4 of runs and quantities).
+    """
+    if (found := significant_drift(second - first)) is None:
+        return None
+    k = found[0]
+    return f"{names[k]} changes from {first[:, k].mean():.4g} to {second[:, k].mean():.4g}"
+
+
 def exact_solution(
     solve: Callable[..., Any],
     *arguments: Any,

@@ -112,7 +112,7 @@ def _cross_covariances(
 ) -> None:
     """Cross-covariances of each pair on one axis; negative lags exchange the two pools."""
     half = len(result.lags) // 2 + 1
-    shown, expected = evenly_spaced(half, 12), result.noise.correlation(result.lags[:half])
+    shown, expected = evenly_spaced(half, 12), result.expected_between[:half]
     names, lags = result.ensemble.model.pools, result.lags * factor
     for k, (p, q) in enumerate(pairs):
         scale = np.sqrt(result.covariance[0, p] * result.covariance[0, q])

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..model.base import BaseModel
 from ..model.initial import Fixed
+from ..statistics.jackknife import covering_error
 from ..statistics.moments import Moments
 from ..store.outcome import Outcome
 from ..store.plan import Plan
@@ -127,14 +128,44 @@ class LongRun:
         """Standard error of `rates` from the scatter of blocks, (n_channels,)."""
         return _scatter(self.jumps / self.block)
 
+    @property
+    def spacing(self) -> float:
+        """Time between two samples in seconds."""
+        return self.block / self.samples
+
     def correlation_times(self) -> Array:
         """Correlation time ∫₀^∞ C(τ)/C(0) dτ of each pool, in seconds, (n_pools,).
 
-        It is estimated from the scatter of the blocks, which must be much longer. NaN where a
-        count does not fluctuate.
+        It is estimated from the scatter of the blocks, which must be much longer. A time below the
+        spacing of the samples is not resolved: the estimate is then an upper bound, between half of
+        the spacing and the spacing. NaN where a count does not fluctuate.
         """
+        return self._correlation_times(self.sem() ** 2 * len(self), self._total())
+
+    def correlation_times_error(self) -> Array:
+        """Error of `correlation_times`, (n_pools,); NaN for fewer than three blocks.
+
+        It contains the scatter of the blocks (`covering_error`), the error Δ²/12τ of the finite
+        spacing Δ of the samples, and 2τ²/b for the finite block b. The latter is exactly τ²/b for
+        one exponential decay, and larger for several.
+        """
+        n, total = len(self), self._total()
+        if n < 3:
+            return np.full(len(self.model.pools), np.nan)
+        away = self.means - self.means.mean(axis=0)
+        scatter = ((away**2).sum(axis=0) - away**2 * n / (n - 1)) / (n - 2)  # without each block
+        each = self.totals
+        rest = Moments(total.n - each.n, total.first - each.first, total.second - each.second)
+        times = self.correlation_times()
         with np.errstate(divide="ignore", invalid="ignore"):
-            return self.sem() ** 2 * len(self) * self.block / 2 / np.diag(self.cov())
+            squares = covering_error(self._correlation_times(scatter, rest)) ** 2
+            squares += (self.spacing**2 / 12 / times) ** 2 + (2 * times**2 / self.block) ** 2
+        return np.sqrt(squares)
+
+    def _correlation_times(self, scatter: Array, total: Moments) -> Array:
+        """From the variance of the block averages, and all samples."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return scatter * self.block / 2 / total.var()
 
     def neighbours(self) -> Array:
         """Correlation coefficient of neighbouring blocks, (n_pools,); 0 ± 1/√n for long blocks."""

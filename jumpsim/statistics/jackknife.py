@@ -1,4 +1,4 @@
-"""Cumulants, covariances and slopes of samples, with jackknife errors."""
+"""Errors of estimates by the jackknife over groups of samples, and slopes of ln P(Σ)/P(-Σ)."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LEAST_UNUSUAL = 50  # smallest number of values of either sign for a slope
+_MOST_SKEWED = 0.25  # largest (skewness)² / number of groups for a symmetric interval
 
 
 def group_sums(
@@ -43,152 +44,6 @@ def group_sums(
         sums = sums + np.tensordot(member.T, samples, axes=1)
         row += len(samples)
     return numbers, sums
-
-
-def power_sums(
-    slabs: Iterable[NDArray[Any]], groups: int, middle: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Assign samples to groups and sum their powers, for `cumulants_of_groups`.
-
-    Parameters
-    ----------
-    slabs : iterable of ndarray, shape (n, ...)
-        Parts of the samples, one after the other.
-    groups : int
-        Number of groups.
-    middle : ndarray, shape (...)
-        Subtracted from the samples; a value near the mean avoids a loss of precision.
-
-    Returns
-    -------
-    numbers : ndarray, shape (groups,)
-        Number of samples in each group.
-    sums : ndarray, shape (groups, 4, ...)
-        Σ (x - middle)^r in each group, r = 1 to 4.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from jumpsim import statistics
-    >>> statistics.power_sums([np.array([1.0, 3.0])], 2, np.array(0.0))[1].tolist()
-    [[1.0, 1.0, 1.0, 1.0], [3.0, 9.0, 27.0, 81.0]]
-    """
-    return group_sums((_powers(samples - middle) for samples in slabs), groups)
-
-
-def cumulants_of_groups(
-    numbers: NDArray[np.float64], sums: NDArray[np.float64], middle: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Unbiased cumulants and the Fano factor from power sums of groups, with jackknife errors.
-
-    Parameters
-    ----------
-    numbers : ndarray, shape (n_groups,)
-        Number of samples in each group, about the same in all.
-    sums : ndarray, shape (n_groups, 4, ...)
-        Σ (x - middle)^r in each group, r = 1 to 4.
-    middle : ndarray, shape (...)
-        As for `power_sums`.
-
-    Returns
-    -------
-    values, errors : ndarray, shape (4, ...)
-        Fisher's k-statistics, and their standard errors by the jackknife.
-    fano, fano_error : ndarray, shape (...)
-        Ratio of variance and mean; NaN where the mean is 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from jumpsim import statistics
-    >>> middle = np.array(2.0)
-    >>> sums = statistics.power_sums([np.tile([1.0, 3.0], 20)], 10, middle)
-    >>> values, errors, fano, fano_error = statistics.cumulants_of_groups(*sums, middle)
-    >>> print(values[:2].round(4))  # mean, and variance 40/39
-    [2.     1.0256]
-    """
-    total, n = sums.sum(axis=0), numbers.sum()
-    values = _fisher(n, total)
-    left = np.stack([_fisher(n - m, total - s) for m, s in zip(numbers, sums, strict=True)])
-    values[0] += middle
-    left[:, 0] += middle
-    with np.errstate(divide="ignore", invalid="ignore"):
-        fano, left_fano = values[1] / values[0], left[:, 1] / left[:, 0]
-        fano_error = np.where(values[0] == 0, np.nan, jackknife_error(left_fano))
-    return values, jackknife_error(left), np.where(values[0] == 0, np.nan, fano), fano_error
-
-
-def product_sums(
-    slabs: Iterable[NDArray[Any]], groups: int, middle: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Assign samples to groups and sum their products, for `covariance_of_groups`.
-
-    Parameters
-    ----------
-    slabs : iterable of ndarray, shape (n, ..., P)
-        Parts of the samples, one after the other.
-    groups : int
-        Number of groups.
-    middle : ndarray, shape (..., P)
-        As for `power_sums`.
-
-    Returns
-    -------
-    numbers : ndarray, shape (groups,)
-        Number of samples in each group.
-    first : ndarray, shape (groups, ..., P)
-        Σ (x_p - middle_p).
-    second : ndarray, shape (groups, ..., P, P)
-        Σ (x_p - middle_p) (x_q - middle_q).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from jumpsim import statistics
-    >>> samples = np.array([[1.0, 2.0], [3.0, 4.0]])
-    >>> numbers, first, second = statistics.product_sums([samples], 1, np.zeros(2))
-    >>> first.tolist(), second.tolist()
-    ([[4.0, 6.0]], [[[10.0, 14.0], [14.0, 20.0]]])
-    """
-    centred = (samples - middle for samples in slabs)
-    one = np.ones((*middle.shape[:-1], 1))
-    # The products of (x, 1) with (x, 1) include the sums of x.
-    joined = (np.concatenate([x, np.broadcast_to(one, (len(x), *one.shape))], -1) for x in centred)
-    numbers, products = group_sums((x[..., :, None] * x[..., None, :] for x in joined), groups)
-    return numbers, products[..., :-1, -1], products[..., :-1, :-1]
-
-
-def covariance_of_groups(
-    numbers: NDArray[np.float64], first: NDArray[np.float64], second: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Covariance from sums over groups of samples, and its jackknife error.
-
-    Parameters
-    ----------
-    numbers, first, second : ndarray
-        Results of `product_sums`.
-
-    Returns
-    -------
-    covariance, error : ndarray, shape (..., P, P)
-        The divisor of the covariance is n - 1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from jumpsim import statistics
-    >>> samples = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 0.0], [7.0, 2.0]])
-    >>> sums = statistics.product_sums([samples], 4, np.zeros(2))
-    >>> statistics.covariance_of_groups(*sums)[0].round(4).tolist() == np.cov(
-    ...     samples.T
-    ... ).round(4).tolist()
-    True
-    """
-    n, a, b = numbers.sum(), first.sum(axis=0), second.sum(axis=0)
-    left = [
-        _covariance(n - m, a - x, b - y) for m, x, y in zip(numbers, first, second, strict=True)
-    ]
-    return _covariance(n, a, b), jackknife_error(np.array(left))
 
 
 def jackknife(
@@ -242,6 +97,43 @@ def jackknife_error(left_out: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.sqrt((len(left_out) - 1) * left_out.var(axis=0))
 
 
+def covering_error(left_out: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Jackknife error, enlarged so that the value ± 1.96 errors holds the exact one in 95 %.
+
+    The jackknife error alone is too small for few groups, and where a few of them determine the
+    estimate: then the estimate is skewed, and is low when its error is. With the skewness γ of the
+    groups' contributions the error is multiplied by 1 + (2 + γ²)/n_groups, which corrects the
+    coverage of a symmetric interval to second order (Hall, The Bootstrap and Edgeworth Expansion,
+    section 3.6).
+
+    Parameters
+    ----------
+    left_out : ndarray, shape (n_groups, ...)
+        Estimates from all samples except those of one group.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        NaN where γ² exceeds a quarter of the number of groups: only a few of them determine the
+        estimate, and no symmetric interval covers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from jumpsim import statistics
+    >>> groups = np.tile([1.0, 2.0], 16)
+    >>> ratio = statistics.covering_error(groups) / statistics.jackknife_error(groups)
+    >>> round(float(ratio), 4)  # without skewness 1 + 2/32
+    1.0625
+    """
+    away = left_out - left_out.mean(axis=0)
+    second, third = (away**2).mean(axis=0), (away**3).mean(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        skewness = np.where(second > 0, third**2 / second**3, 0.0) / len(left_out)
+    error = np.sqrt((len(left_out) - 1) * second) * (1 + 2 / len(left_out) + skewness)
+    return np.where(skewness > _MOST_SKEWED, np.nan, error)
+
+
 def detailed_slope(production: NDArray[np.float64]) -> tuple[float, float]:
     """Slope of ln P(Σ)/P(-Σ) against Σ, by maximum likelihood, and its error.
 
@@ -285,28 +177,3 @@ def detailed_slope(production: NDArray[np.float64]) -> tuple[float, float]:
     # Robust standard error, from the observed variance of the score: it is valid also when the
     # logistic model is not exact.
     return slope, np.sqrt(((size * (positive - p)) ** 2).sum()) / information
-
-
-def _powers(x: NDArray[Any]) -> NDArray[Any]:
-    """First to fourth power, (n, 4, ...)."""
-    return np.stack([x, x**2, x**3, x**4], axis=1)
-
-
-def _covariance(n: Any, first: Any, second: Any) -> Any:
-    return (second - first[..., :, None] * first[..., None, :] / n) / (n - 1)
-
-
-def _fisher(n: Any, sums: Any) -> NDArray[Any]:
-    """Fisher's k-statistics from power sums (4, ...)."""
-    s1, s2, s3, s4 = sums
-    k1 = s1 / n
-    k2 = (n * s2 - s1**2) / (n * (n - 1))
-    k3 = (2 * s1**3 - 3 * n * s1 * s2 + n**2 * s3) / (n * (n - 1) * (n - 2))
-    k4 = (
-        -6 * s1**4
-        + 12 * n * s1**2 * s2
-        - 3 * n * (n - 1) * s2**2
-        - 4 * n * (n + 1) * s1 * s3
-        + n**2 * (n + 1) * s4
-    ) / (n * (n - 1) * (n - 2) * (n - 3))
-    return np.stack([k1, k2, k3, k4])

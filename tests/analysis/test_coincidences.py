@@ -117,3 +117,29 @@ def test_the_figure_shows_what_was_measured():
     np.testing.assert_allclose(np.diff(along[:, :, 1])[:, 0] / 2, found.error)
     (steps,) = (p for p in axis.patches if hasattr(p, "get_data"))
     np.testing.assert_allclose(steps.get_data().values, found.exact)
+
+
+def test_a_run_that_is_not_in_steady_state_is_refused():
+    """Light that fades."""
+    fading = js.Model(
+        [js.Pool.mass_action("m")],
+        [js.Channel("glow", 5.0, {"m": 1}, {"m": 1}), js.Channel("gone", 0.5, {"m": 1})],
+    )
+    ensemble = js.simulate(fading, [4.0], 200, {"m": 3}, 1, "events")
+    with pytest.raises(js.InputError, match="not stationary: the rate of glow per second changes"):
+        js.coincidences(ensemble, "glow")
+
+
+@pytest.mark.slow
+def test_what_is_printed_covers_with_few_pairs():
+    """400 seeds of 16 trajectories, 20 to 40 pairs in a bin; below 0.91 with probability 0.1 %."""
+    inside = []
+    for seed in range(400):
+        ensemble = js.simulate(pumped(), [8.0], 16, {"m": 0}, seed, "events", workers=1)
+        found = js.coincidences(ensemble, "outside", None, 1.0, 0.4, bins=4, max_states=0)
+        expected = 1 + np.diff(np.exp(-5 * found.edges)) / np.diff(5 * found.edges)
+        known = np.isfinite(found.g2)
+        inside += (np.abs(found.g2 - expected) < 1.96 * found.error)[known].tolist()
+    print(np.mean(inside), len(inside))
+    assert len(inside) > 800
+    assert np.mean(inside) > 0.91

@@ -1,19 +1,25 @@
 """Correlations in the steady state: exact two-time covariance, identities, coverage, refusals."""
 
+import dataclasses
+import re
 import tracemalloc
 from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 from support.systems import HOHLRAUM, LARGER_HOHLRAUM
 
 import jumpsim as js
 from jumpsim import plotting
+from jumpsim.analysis.fluctuations.correlation_times import Theory
+from jumpsim.analysis.fluctuations.correlation_times import correlation_times as measured_times
 from jumpsim.analysis.fluctuations.correlations import _lagged_products, _periodogram
 from jumpsim.cli.main import main
 from jumpsim.model.initial import Thermal
 from jumpsim.plotting.style import evenly_spaced
-from jumpsim.statistics.jackknife import jackknife_error
+from jumpsim.statistics.jackknife import covering_error
+from jumpsim.theory.correlation_times import correlation_times, decay_of_noise
 from jumpsim.theory.evolution import evolve
 from jumpsim.utils.tables import log_spaced_rows
 
@@ -256,20 +262,135 @@ def test_between_pools():
 
 
 def test_correlation_times_by_hand():
-    """Trapezoids to twice the lag at which the covariance is lost, one trajectory left out each."""
+    """Trapezoids over an odd number of lags, a trajectory left out each, and twice the spacing."""
     ensemble = js.simulate(HOHLRAUM, TIMES, 64, START, seed=3)
     found = js.correlations(ensemble, AFTER)
     lost = int((found.covariance[:, 1] < 2 * found.error[:, 1]).argmax())
     assert 2 < lost < len(found.lags) // 2 - 1
+    _, rest = decay_of_noise(found.noise, found.lags)
+    needed = int(np.flatnonzero(rest[:, 1] > 0.005 * rest[0, 1]).max()) + 2
+    end = max(2 * lost, needed)
+    end -= (end + 1) % 2
     deviations = ensemble.counts[:, 20:, 1] - ensemble.counts[:, 20:, 1].mean(axis=0)
     lagged = np.array(
-        [(deviations[:, k:] * deviations[:, : 21 - k]).mean(axis=1) for k in range(2 * lost)]
+        [(deviations[:, k:] * deviations[:, : 21 - k]).mean(axis=1) for k in range(end)]
     )
 
-    def area(c):
-        return np.trapezoid(c, dx=found.lags[1]) / c[0]
+    def area(c, every=1):
+        return np.trapezoid(c[::every], dx=every * found.lags[1]) / c[0]
 
-    assert found.correlation_time[1] == pytest.approx(area(lagged.mean(axis=1)))
-    left = [area(np.delete(lagged, i, axis=1).mean(axis=1)) for i in range(64)]
-    assert found.correlation_time_error[1] == pytest.approx(jackknife_error(np.array(left)))
+    mean = lagged.mean(axis=1)
+    assert found.correlation_time[1] == pytest.approx(area(mean))
+    left = np.array([area(np.delete(lagged, i, axis=1).mean(axis=1)) for i in range(64)])
+    error = np.hypot(covering_error(left), (area(mean, 2) - area(mean)) / 3)
+    assert found.correlation_time_error[1] == pytest.approx(error)
     np.testing.assert_allclose(found.error[:2, 0], found.error[:2, 1], rtol=1e-9)
+
+
+CAVITY, QUANTA = js.systems.embedded_cavity(5, 2.5, 4, 0.4, 0.3, 0.5), {"A": 2, "C": 1, "m": 2}
+
+
+def test_exact_correlation_times():
+    """Against the integral of the two-time covariance by the dense exponential of the generator."""
+    law = js.stationary(CAVITY, QUANTA)
+    generator = law.space.matrix(reflecting=True).toarray()
+    n = law.states - law.mean
+    step, weighted = 1e-3, law.probabilities[:, None] * n
+    forward, area = expm(generator * step), np.zeros(3)
+    for _ in range(12_000):
+        later = forward @ weighted
+        area += step / 2 * ((n * weighted).sum(axis=0) + (n * later).sum(axis=0))
+        weighted = later
+    expected = area / np.diagonal(law.covariance)
+    np.testing.assert_allclose(correlation_times(CAVITY, QUANTA), expected, rtol=1e-4)
+    still = js.systems.hohlraum(5, 5, 0)
+    assert np.isnan(correlation_times(still, (3, 2))).all()
+    with pytest.raises(js.InputError, match="no single steady state"):
+        correlation_times(js.systems.hohlraum(3, 2, 1.0), Thermal(0.3), {"N": 4})
+
+
+def test_a_weak_slow_tail_is_part_of_the_integral():
+    """A tail below the noise, known from the theory: 0.9 · 0.09 + 0.1 · 0.8 = 0.161."""
+    lags = 0.01 * np.arange(1001)
+    decay = (0.9 * np.exp(-lags / 0.09) + 0.1 * np.exp(-lags / 0.8))[:, None]
+    rest = (0.081 * np.exp(-lags / 0.09) + 0.08 * np.exp(-lags / 0.8))[:, None]
+    scatter = np.random.default_rng(1).normal(1, 0.05, (64, 1, 1))
+    noise = np.full(decay.shape, 0.2)
+    given = np.ones(64), scatter * decay, noise, lags[1]
+    theory = Theory(rest[0], rest, np.array([False]))
+    (time,), (error,), _ = measured_times(*given, theory)
+    assert time == pytest.approx(0.161, rel=0.01)
+    assert error > 0
+    (cut,), _, _ = measured_times(*given, None)
+    assert cut == pytest.approx(0.161, rel=0.01)  # the data show that C goes on
+
+
+def test_correlation_times_against_exact_ones():
+    """m decays with 0.09 s and, weakly, 0.55 s."""
+    run = js.simulate(CAVITY, 3 + np.arange(0, 6, 0.05), 100, QUANTA, seed=1)
+    found = js.correlations(run, 3.0)
+    exact = correlation_times(CAVITY, QUANTA)
+    assert (np.abs(found.correlation_time - exact) < 4 * found.correlation_time_error).all()
+    assert (found.correlation_time_error < 0.25 * exact).all()
+    np.testing.assert_allclose(found.expected_time, exact)
+    assert "(exact 0.1537 s)" in found.verdict
+
+
+@pytest.mark.slow
+def test_errors_of_correlation_times_cover_a_weak_slow_tail():
+    """200 seeds; a fraction below 0.89 by chance in 0.1 %. Cut at the noise, it was 0.6 to 0.8."""
+    exact, inside = correlation_times(CAVITY, QUANTA), []
+    for seed in range(200):
+        run = js.simulate(CAVITY, 3 + np.arange(0, 6, 0.05), 100, QUANTA, seed, workers=1)
+        found = js.correlations(run, 3.0)
+        error = np.nan_to_num(found.correlation_time_error, nan=np.inf)
+        inside.append(~(np.abs(found.correlation_time - exact) > 1.96 * error))
+    covered = np.mean(inside, axis=0)
+    print(covered)
+    assert (covered > 0.89).all()
+
+
+def test_samples_that_are_too_coarse_give_no_correlation_time():
+    """Trapezoids over 0.5 s would give 0.26 s for m, exactly 0.154 s."""
+    run = js.simulate(CAVITY, np.arange(3, 23, 0.5), 200, QUANTA, seed=1)
+    found = js.correlations(run, 3.0)
+    assert np.isnan(found.correlation_time).all()
+    assert re.search(
+        r"m: undecided, the samples are too coarse, C falls to 0\.\d\d of the variance in one "
+        r"spacing, .*\(exact 0\.1537 s\)",
+        found.verdict,
+    )
+    assert "nan" not in str(found)
+
+
+def test_a_run_that_is_too_short_gives_no_correlation_time():
+    run = js.simulate(HOHLRAUM, 4 + np.linspace(0, 0.4, 9), 400, START, seed=1)
+    found = js.correlations(run, 4.0)
+    assert np.isnan(found.correlation_time).all()
+    assert "the run is too short" in found.verdict
+
+
+def test_totals_that_differ_give_no_correlation_time():
+    found = js.correlations(js.simulate(LARGER_HOHLRAUM, TIMES, 200, Thermal(1.0), seed=2), 4.0)
+    assert np.isnan(found.correlation_time).all()
+    assert "C does not decay to 0" in found.verdict
+
+
+def test_a_variance_that_still_grows_is_refused():
+    """A walk in both directions: its mean is constant, its variance is not."""
+    walk = js.Model(
+        [js.Pool.mass_action("X")],
+        [js.Channel("birth", 1.0, {"X": 1}, {"X": 2}), js.Channel("death", 1.0, {"X": 1})],
+    )
+    run = js.simulate(walk, np.linspace(0, 2, 11), 2000, {"X": 50}, seed=1)
+    with pytest.raises(js.InputError, match="not stationary: the variance of X changes from"):
+        js.correlations(run, 0.5)
+
+
+def test_without_a_theory_there_are_results():
+    """No stable steady state of the rate equations: dashes for linear noise, and a figure."""
+    run = js.simulate(HOHLRAUM, TIMES, 64, START, seed=3)
+    found = dataclasses.replace(js.correlations(run, AFTER), noise=None)
+    assert "-" in str(found)
+    assert "nan" not in str(found)
+    assert plotting.correlations(found).axes

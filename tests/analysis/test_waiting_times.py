@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from support.systems import FEW_LEVELS
 
 import jumpsim as js
 from jumpsim.analysis.events.waiting_times import _kaplan_meier
 from jumpsim.cli.main import main
-from jumpsim.statistics.jackknife import jackknife_error
+from jumpsim.statistics.jackknife import covering_error, jackknife_error
 
 START = {"N": 5, "m": 1}
 
@@ -224,10 +225,46 @@ def test_errors_by_hand():
     assert found.ended.all()
     mean, error = found.mean
     assert mean == pytest.approx(found.durations.mean())
-    assert error == pytest.approx(found.durations.std(ddof=1) / np.sqrt(32))
+    factor = 1 + (2 + stats.skew(found.durations) ** 2) / 32
+    assert error == pytest.approx(factor * found.durations.std(ddof=1) / np.sqrt(32))
     assert found.times[-1] == found.durations.max()
 
 
 def test_times_end_with_the_longest_wait_that_ended():
     found = js.waiting_times(js.simulate(FEW_LEVELS, [0.2], 60, START, 1, "events"), "emission")
     assert found.times[-1] == found.durations[found.ended].max() < found.durations.max()
+
+
+def test_waits_of_a_run_that_is_not_in_steady_state_are_told():
+    """Light that fades: waits after an event are no steady distribution, and no exact one."""
+    fading = js.Model(
+        [js.Pool.mass_action("m")],
+        [js.Channel("glow", 5.0, {"m": 1}, {"m": 1}), js.Channel("gone", 0.5, {"m": 1})],
+    )
+    ensemble = js.simulate(fading, [4.0], 400, {"m": 3}, 1, "events")
+    found = js.waiting_times(ensemble, "glow", "glow", after=0.1)
+    assert found.exact is None
+    assert "not in steady state, the rate of" in found.verdict
+    assert "warning" in str(found)
+    steady = js.simulate(FEW_LEVELS, [8.0], 400, START, 1, "events")
+    assert js.waiting_times(steady, "emission", "absorption", after=4.0).drift is None
+
+
+def test_a_mean_of_one_long_wait_is_undecided():
+    ensemble = js.simulate(FEW_LEVELS, [30.0], 32, START, 1, "events")
+    found = js.waiting_times(ensemble, "emission", max_states=0)
+    found.durations[0] = 1e3
+    assert np.isnan(found.mean).all()
+    assert "undecided, because a few trajectories determine it" in found.verdict
+
+
+def test_means_of_few_waits_cover():
+    """16 exponential waits, 2,000 means: jackknife errors cover 0.90, these 0.92 and more."""
+    waits = np.random.default_rng(1).exponential(1.0, (16, 2000))
+    left = (waits.sum(axis=0) - waits) / 15
+    away = np.abs(waits.mean(axis=0) - 1)
+    assert (away < 1.96 * jackknife_error(left)).mean() < 0.905
+    error = covering_error(left)
+    known = np.isfinite(error)
+    assert known.mean() > 0.85
+    assert (away < 1.96 * error)[known].mean() > 0.915

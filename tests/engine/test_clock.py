@@ -148,9 +148,7 @@ def test_begun_late_the_events_are_those_of_time_zero(model, start, generated):
 
 @pytest.mark.parametrize("generated", [False, True])
 def test_a_cascade_without_end_advances_and_returns(generated):
-    """After n events with 1e12 /s the time is n ± √n picoseconds later, a hundredth of a spacing
-    for each 2,400 events.
-    """
+    """After n events with 1e12 /s the time is n ± √n picoseconds later."""
     advance, cursor = begun(EXCHANGE, (1, 0), LATE, generated)
     grid = np.array([LATE + 1.0])
     for n in (2**20, 2**21):

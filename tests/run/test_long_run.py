@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from support.parameter_files import hohlraum, written
 from support.systems import LARGER_HOHLRAUM, SYSTEMS
 
 import jumpsim as js
-from jumpsim import engine, streams
+from jumpsim import engine, statistics, streams
 from jumpsim.analysis.averages import long_run
 from jumpsim.cli.main import main
 from jumpsim.engine import compiling
@@ -187,6 +188,51 @@ def test_the_distribution_in_steady_state_is_found():
     warm = js.stationary_averages(js.long_run(LARGER_HOHLRAUM, js.Thermal(1.0), 1.0, 2, 5, seed=1))
     assert warm.mean.sum() == pytest.approx(sum(warm.run.start.counts.values()), rel=1e-9)
     assert "warning" not in str(hohlraum)
+
+
+def test_errors_of_correlation_times_by_hand():
+    """One block left out each; half of the spacing below and the finite block are part of it."""
+    run = js.long_run(TURNOVER, {"X": 15}, 20.0, 40, 200, seed=1, warmup=10.0)
+    tau = run.correlation_times()[0]
+    left = []
+    for k in range(40):
+        means, each = np.delete(run.means[:, 0], k), run.totals
+        first, second = (x.sum() - x[k].sum() for x in (each.first, each.second))
+        n = 39 * 200
+        variance = (n * second - first**2) / (n * (n - 1))
+        left.append(means.var(ddof=1) * 20.0 / 2 / float(variance))
+    expected = np.sqrt(
+        statistics.covering_error(np.array(left)) ** 2
+        + (0.1**2 / 12 / tau) ** 2
+        + (2 * tau**2 / 20) ** 2
+    )
+    assert run.correlation_times_error()[0] == pytest.approx(expected, rel=1e-9)
+    assert abs(tau - 0.5) < 4 * run.correlation_times_error()[0]
+
+
+def test_correlation_times_below_the_spacing_are_bounds(monkeypatch):
+    """C(τ) = 15 exp(-2τ) is sampled every 2 s: half of that would be printed as a time."""
+    monkeypatch.setattr(long_run, "_MOST_STATES", 200)
+    run = js.long_run(TURNOVER, {"X": 15}, 200.0, 100, 100, seed=1, warmup=10.0)
+    found = js.stationary_averages(run)
+    assert found.times[0] == pytest.approx(0.5)
+    printed = re.search(r"< (\S+) \(sample spacing 2\)", str(found))
+    assert 0.5 < float(printed[1]) < 2
+    fine = js.stationary_averages(js.long_run(TURNOVER, {"X": 15}, 20.0, 100, 200, seed=1))
+    assert re.search(r"\d+ ± \d+ +500\n", str(fine))
+
+
+@pytest.mark.slow
+def test_errors_of_correlation_times_cover():
+    """300 seeds of 60 blocks of 20 correlation times; below 0.90 by chance in 0.1 %."""
+    inside = []
+    for seed in range(300):
+        run = js.long_run(TURNOVER, {"X": 15}, 10.0, 60, 100, seed=seed, warmup=10.0)
+        inside.append(
+            abs(run.correlation_times()[0] - 0.5) < 1.96 * run.correlation_times_error()[0]
+        )
+    print(np.mean(inside))
+    assert np.mean(inside) > 0.90
 
 
 @pytest.mark.slow

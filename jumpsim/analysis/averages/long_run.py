@@ -1,5 +1,6 @@
 """Averages over one long trajectory compared with a theory of the steady state."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -8,6 +9,7 @@ import numpy as np
 from ...errors import InputError
 from ...model.model import Model
 from ...run.long_run import LongRun
+from ...theory.correlation_times import correlation_times, decay_of_noise
 from ...theory.linear_noise import stationary_noise
 from ...theory.stationary import stationary
 from ...utils.results import Result
@@ -33,12 +35,15 @@ class StationaryAverages(Result):
         Expected counts; NaN without a theory.
     covariance : ndarray, shape (n_pools, n_pools)
         Expected covariance of the counts; NaN without a theory.
+    times : ndarray, shape (n_pools,)
+        Expected correlation times, seconds; NaN without a theory.
     """
 
     run: LongRun
     theory: str | None
     mean: Array
     covariance: Array
+    times: Array
 
     @property
     def scores(self) -> Array:
@@ -90,19 +95,22 @@ class StationaryAverages(Result):
         run = self.run
         variance, error = np.diag(run.cov()), np.diag(run.cov_error())
         expected = np.diag(self.covariance)
-        factor, unit = readable_times(run.correlation_times()[None])
+        factor, unit = readable_times(np.append(run.spacing, self._known_times()))
         rows = [
             (
                 name, with_error(m, s, ".6g"), f"{e:.6g}", f"{z:.2f}", with_error(v, d, ".5g"),
-                f"{x:.5g}", f"{tau * factor:.3g}",
+                f"{x:.5g}", self._time(p, factor), _or_dash(self.times[p] * factor),
             )
-            for name, m, s, e, z, v, d, x, tau in zip(
+            for p, (name, m, s, e, z, v, d, x) in enumerate(zip(
                 run.model.pools, run.mean(), run.sem(), self.mean, self.scores, variance, error,
-                expected, run.correlation_times(), strict=True,
-            )
+                expected, strict=True,
+            ))
         ]  # fmt: skip
         theory = self.theory or "no theory"
-        head = ("pool", "average", theory, "Z", "variance", theory, f"correlation time ({unit})")
+        head = (
+            "pool", "average", theory, "Z", "variance", theory, f"correlation time ({unit})",
+            self.theory or "no theory",
+        )  # fmt: skip
         note = "linear noise is exact only for large systems"
         rates = [
             (name, with_error(rate, error, ".6g"))
@@ -121,6 +129,25 @@ class StationaryAverages(Result):
                 *(f"\nwarning: {text}" for text in self.warnings),
             ]
         )
+
+    def _known_times(self) -> Array:
+        times = self.run.correlation_times()
+        return times[np.isfinite(times)]
+
+    def _time(self, p: int, factor: float) -> str:
+        """Correlation time of a pool with its error; an upper bound below the sample spacing."""
+        run = self.run
+        time, error = run.correlation_times()[p], run.correlation_times_error()[p]
+        if not np.isfinite(error):
+            return "undecided"
+        if time < run.spacing:
+            bound, spacing = (time + 1.96 * error) * factor, run.spacing * factor
+            return f"< {bound:.3g} (sample spacing {spacing:.3g})"
+        return with_error(time * factor, error * factor, ".3g")
+
+
+def _or_dash(value: float) -> str:
+    return f"{value:.3g}" if np.isfinite(value) else "-"
 
 
 def stationary_averages(run: LongRun) -> StationaryAverages:
@@ -146,14 +173,17 @@ def stationary_averages(run: LongRun) -> StationaryAverages:
     model = cast("Model", run.model)
     n = len(model.pools)
     theory: str | None = None
-    mean, covariance = np.full(n, np.nan), np.full((n, n), np.nan)
+    mean, covariance, times = np.full(n, np.nan), np.full((n, n), np.nan), np.full(n, np.nan)
     try:
         exact = stationary(model, run.start, max_states=_MOST_STATES, max_seconds=_MOST_SECONDS)
         theory, mean, covariance = "master equation", exact.mean, exact.covariance
+        with suppress(InputError):  # no single steady state
+            times = correlation_times(model, run.start, max_states=_MOST_STATES)
     except InputError:
         try:
             noise = stationary_noise(model, run.start)
             theory, mean, covariance = "linear noise", noise.counts, noise.covariance
+            times = decay_of_noise(noise, np.zeros(1))[0]
         except InputError:
             pass  # no steady state: the counts grow or oscillate
-    return StationaryAverages(run, theory, mean, covariance)
+    return StationaryAverages(run, theory, mean, covariance, times)

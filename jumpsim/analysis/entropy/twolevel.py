@@ -22,13 +22,8 @@ from typing import Any, cast
 import numpy as np
 
 from ...errors import InputError
-from ...statistics.jackknife import (
-    cumulants_of_groups,
-    detailed_slope,
-    group_sums,
-    jackknife,
-    power_sums,
-)
+from ...statistics.cumulants import cumulants_of_groups, power_sums
+from ...statistics.jackknife import detailed_slope, group_sums, jackknife
 from ...store.ensemble import Ensemble
 from ...systems.twolevel.parameters import FieldParameters, ModeParameters
 from ...systems.twolevel.quantum_jumps import TwoLevel

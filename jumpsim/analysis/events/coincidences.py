@@ -8,7 +8,7 @@ import numpy as np
 
 from ... import units
 from ...errors import InputError, whole_number
-from ...statistics.jackknife import jackknife_error
+from ...statistics.jackknife import covering_error
 from ...store.ensemble import Ensemble
 from ...theory.counting_statistics import counted_channels, mean_coincidence_rate
 from ...utils.results import Result, trajectories_of
@@ -22,6 +22,7 @@ from ..requirements import (
     require_record,
     require_trajectories,
 )
+from .steady import rate_drift
 
 _GROUPS = 32
 _SMALL = 5_000
@@ -40,8 +41,8 @@ class Coincidences(Result):
     edges : ndarray, shape (n_bins + 1,)
         Limits of the bins of the lag, seconds.
     g2, error : ndarray, shape (n_bins,)
-        g² averaged over each bin, and its jackknife error over trajectories; NaN for fewer than
-        20 pairs.
+        g² averaged over each bin, and its error over trajectories (`covering_error`); NaN for fewer
+        than 20 pairs, or if a few trajectories determine it.
     exact : ndarray or None, shape (n_bins,)
         g² from the master equation, averaged over each bin, when the system is small.
     no_exact : str
@@ -66,7 +67,10 @@ class Coincidences(Result):
         """g² in the first bin with enough pairs: bunched, antibunched, or independent events."""
         known = np.flatnonzero(np.isfinite(self.g2))
         if not len(known):
-            return f"undecided: fewer than {_LEAST_PAIRS} pairs in every bin"
+            return (
+                f"undecided: fewer than {_LEAST_PAIRS} pairs in every bin, or only in a few "
+                "trajectories"
+            )
         k, (factor, unit) = known[0], readable_times(self.edges)
         excess = self.g2[k] - 1
         kind = "bunched" if excess > 0 else "antibunched"
@@ -127,9 +131,9 @@ def coincidences(
     Raises
     ------
     InputError
-        When events are not recorded, there are too few trajectories, `after` and `longest` do not
-        fit into the run, or bins are not wide against the spacing of floats at the end of the run,
-        to which recorded times are rounded.
+        When events are not recorded, there are too few trajectories, the run is not stationary
+        after `after`, `after` and `longest` do not fit into the run, or bins are not wide against
+        the spacing of floats at the end of the run, to which recorded times are rounded.
 
     Examples
     --------
@@ -158,6 +162,12 @@ def coincidences(
         )
     earlier, later = (counted_channels(model, what) for what in (first, second or first))
     require_trajectories(ensemble)
+    words = [w if isinstance(w, str) else ", ".join(w) for w in (first, second or first)]
+    drift = rate_drift(ensemble, dict(zip(words, (earlier, later), strict=True)), after)
+    if drift is not None:
+        raise InputError(
+            f"the run is not stationary: {drift}; choose a later `after`, or simulate longer"
+        )
     pairs, firsts, seconds = _count_pairs(ensemble, earlier, later, after, end, edges)
     numbers = np.bincount(np.arange(ensemble.ntraj) % _GROUPS, minlength=_GROUPS)
 
@@ -169,9 +179,8 @@ def coincidences(
 
     groups = np.arange(_GROUPS)
     g2 = ratio(groups)
-    error = jackknife_error(np.array([ratio(groups != g) for g in np.flatnonzero(numbers)]))
-    enough = pairs.sum(0) >= _LEAST_PAIRS
-    words = [w if isinstance(w, str) else ", ".join(w) for w in (first, second or first)]
+    error = covering_error(np.array([ratio(groups != g) for g in np.flatnonzero(numbers)]))
+    enough = (pairs.sum(0) >= _LEAST_PAIRS) & np.isfinite(error)
     return Coincidences(
         ensemble, " and ".join(dict.fromkeys(words)), edges,
         np.where(enough, g2, np.nan), np.where(enough, error, np.nan),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...statistics.jackknife import cumulants_of_groups, power_sums
+from ...statistics.cumulants import WHY_UNDECIDED, cumulants_of_groups, power_sums
 from ...store.ensemble import Ensemble
 from ...theory.counting_statistics import CountCumulants, channel_weights, count_cumulants
 from ...utils.results import Result, trajectories_of
@@ -40,9 +40,10 @@ class Counting(Result):
     windows : ndarray, shape (n_windows,)
         Lengths of the windows, seconds.
     cumulants, errors : ndarray, shape (4, n_windows)
-        Cumulants of order 1 to 4 over trajectories (unbiased), and their jackknife errors.
+        Cumulants of order 1 to 4 over trajectories (unbiased), and their errors; NaN where they are
+        undecided, see `statistics.cumulants_of_groups`.
     fano, fano_error : ndarray, shape (n_windows,)
-        Fano factor, variance over mean, and its jackknife error; NaN where nothing was counted.
+        Fano factor, variance over mean, and its error; NaN where it is undecided.
     exact : CountCumulants or None
         From the master equation, when the system is small and the windows start at t = 0.
     no_exact : str
@@ -70,13 +71,11 @@ class Counting(Result):
     def verdict(self) -> str:
         """Mean and Fano factor in the longest window."""
         factor, unit = readable_times(self.ensemble.times)
-        if np.isnan(self.fano[-1]):
-            return "nothing was counted"
+        mean = with_error(self.cumulants[0, -1], self.errors[0, -1])
         fano = with_error(self.fano[-1], self.fano_error[-1])
         return (
-            f"in the longest window ({self.windows[-1] * factor:.4g} {unit}) the mean is "
-            f"{self.cumulants[0, -1]:.4g} and variance / mean is {fano} (1 for independent single "
-            "events)"
+            f"in the longest window ({self.windows[-1] * factor:.4g} {unit}) the mean is {mean} "
+            f"and variance / mean is {fano} (1 for independent single events)"
         )
 
     def __str__(self) -> str:
@@ -87,7 +86,7 @@ class Counting(Result):
                 with_error(v, e, ".5g")
                 for v, e in zip(self.cumulants[:, k], self.errors[:, k], strict=True)
             ]
-            cells.insert(2, with_error(self.fano[k], self.fano_error[k], unknown="-"))
+            cells.insert(2, with_error(self.fano[k], self.fano_error[k]))
             if self.exact is not None:
                 exact = self.exact.fano[k]
                 cells.insert(3, "-" if np.isnan(exact) else f"{exact:.4g}")
@@ -101,6 +100,7 @@ class Counting(Result):
                 f"{self.ensemble.model.name}, from {self.after * factor:.4g} {unit} on",
                 "",
                 *columns(rows, head, right=(0,)),
+                *(["", WHY_UNDECIDED] if np.isnan(self.errors).any() else []),
                 *self.missing_exact,
             ]
         )

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from ... import streams
 from ...errors import InputError
 from ...model.base import BaseModel
-from ...statistics.jackknife import jackknife_error
+from ...statistics.jackknife import covering_error
 from ...store.ensemble import Ensemble
 from ...utils.results import Result
 from ...utils.text import with_error
@@ -159,8 +159,9 @@ class Telegraph(Result):
         Returns
         -------
         mean, error : float
-            Seconds; the jackknife error over 32 parts of the run is valid if a part is longer than
-            the correlation time. NaN for fewer than 20 flips, or if all are in one part.
+            Seconds; the error over 32 parts of the run (`covering_error`) is valid if a part is
+            longer than the correlation time. NaN for fewer than 20 flips, or if a few parts
+            determine the mean.
         flips : int
             Number of flips out of this state.
         """
@@ -174,7 +175,9 @@ class Telegraph(Result):
         flips = int(out.sum())
         if flips < _LEAST_FLIPS or (out == flips).any():
             return np.nan, np.nan, flips
-        error = jackknife_error((spent.sum() - spent) / (flips - out))
+        error = covering_error((spent.sum() - spent) / (flips - out))
+        if not np.isfinite(error):
+            return np.nan, np.nan, flips
         return float(spent.sum() / flips), float(error), flips
 
     @property

@@ -1,7 +1,7 @@
 """Waiting times between events; waits that last until the end of the run are censored."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from ... import units
 from ...errors import InputError, whole_number
 from ...statistics.intervals import survival_function
-from ...statistics.jackknife import jackknife_error
+from ...statistics.jackknife import covering_error, jackknife_error
 from ...store.ensemble import Ensemble
 from ...systems.twolevel.quantum_jumps import TwoLevel
 from ...theory.first_passage import Passage, waiting_time_distribution
@@ -26,6 +26,7 @@ from ..requirements import (
     require_record,
     require_trajectories,
 )
+from .steady import rate_drift
 
 GROUPS = 32
 SMALL = 5_000  # number of states up to which the exact distribution is calculated by default
@@ -60,6 +61,9 @@ class WaitingTimes(Result):
     spacing : float
         Spacing of floats at the latest end of a wait, seconds: the resolution of durations that are
         differences of recorded times. 0 for waits from t = 0 on.
+    drift : str or None
+        Significant change of the rate of events between the halves of the run; looked for where
+        waits begin after events, so that their distribution is that of a steady state.
     """
 
     ensemble: Ensemble
@@ -73,6 +77,7 @@ class WaitingTimes(Result):
     exact: Passage | None
     no_exact: str = ""
     spacing: float = 0.0
+    drift: str | None = None
 
     @property
     def facts(self) -> str:
@@ -82,13 +87,17 @@ class WaitingTimes(Result):
 
     @property
     def mean(self) -> tuple[float, float]:
-        """Mean waiting time and its standard error, seconds; NaN if a wait is not completed."""
+        """Mean waiting time and its error, seconds; NaN if it is undecided.
+
+        That is so if a wait is not completed, or if a few trajectories determine the mean.
+        """
         if not self.ended.all():
             return np.nan, np.nan
         group = self.row % GROUPS
         number, total = np.bincount(group), np.bincount(group, self.durations)
         left = (total.sum() - total) / np.maximum(number.sum() - number, 1)
-        return float(total.sum() / number.sum()), float(jackknife_error(left[number > 0]))
+        error = float(covering_error(left[number > 0]))
+        return (float(total.sum() / number.sum()) if np.isfinite(error) else np.nan), error
 
     def __str__(self) -> str:
         factor, unit = readable_times(self.times)
@@ -117,12 +126,15 @@ class WaitingTimes(Result):
         """The mean waiting time, and the exact one where it is known."""
         (mean, error), (factor, unit) = self.mean, readable_times(self.times)
         text = "mean waiting time: undecided, because some waits are not completed"
+        if self.ended.all():
+            text = "mean waiting time: undecided, because a few trajectories determine it"
         if np.isfinite(mean):
             text = f"mean waiting time: {with_error(mean * factor, error * factor, '.5g')} {unit}"
         if self.exact is not None:
             text += f" (exact {self.exact.mean * factor:.5g} {unit})"
         warning = describe_unresolved(self.durations[self.ended], self.spacing)
-        return f"{text}\n{warning}" if warning else text
+        drift = "" if self.drift is None else f"warning: not in steady state, {self.drift}"
+        return "\n".join(line for line in (text, warning, drift) if line)
 
 
 ResultT = TypeVar("ResultT", bound=WaitingTimes)
@@ -193,6 +205,13 @@ def waiting_times(
     waits, spacing = _waits(ensemble, wanted, origin, after, end)
     what = " or ".join(f"'{n}'" for n in names) + (f" after '{following}'" if following else "")
     known = after == 0 if following is None else after > 0  # the distribution at the start
+    drift = None
+    if origin is not None and ensemble.ntraj > 1:
+        starting = np.arange(len(wanted)) == origin
+        drift = rate_drift(
+            ensemble, {f"'{following}'": starting, " or ".join(names): wanted}, after
+        )
+        known = known and drift is None
 
     def solve(times: Array) -> tuple[Passage | None, str]:
         if not known:
@@ -207,7 +226,8 @@ def waiting_times(
             truncate=truncate, max_states=max_states,
         )  # fmt: skip
 
-    return estimate_survival(ensemble, what, waits, points, solve, WaitingTimes, spacing)
+    found = estimate_survival(ensemble, what, waits, points, solve, WaitingTimes, spacing)
+    return replace(found, drift=drift)
 
 
 def _exact_of_quantum_jumps(

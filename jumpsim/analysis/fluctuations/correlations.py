@@ -7,17 +7,27 @@ import numpy as np
 
 from ... import units
 from ...errors import InputError
-from ...statistics.jackknife import group_sums, jackknife, jackknife_error
+from ...statistics.jackknife import covering_error, group_sums
 from ...store.ensemble import Ensemble
+from ...theory.correlation_times import correlation_times as exact_correlation_times
+from ...theory.correlation_times import decay_of_noise
 from ...theory.linear_noise import StationaryNoise, stationary_noise
 from ...utils.results import Result
 from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times, with_error
 from ...utils.times import first_row
-from ...utils.typing import Array
-from ..requirements import rate_model, require_record, require_trajectories
+from ...utils.typing import Array, IntArray
+from ..requirements import (
+    drift_between,
+    exact_solution,
+    rate_model,
+    require_record,
+    require_trajectories,
+)
+from .correlation_times import Theory, correlation_times
 
 _GROUPS = 64
+_SMALL = 5_000  # number of states up to which the exact correlation times are calculated
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,17 +42,21 @@ class Correlations(Result):
     lags : ndarray, shape (n_lags,)
         Differences of the two times, seconds.
     between, between_error : ndarray, shape (n_lags, n_pools, n_pools)
-        Covariance of pool p with pool q a lag earlier, and its jackknife error over trajectories.
+        Covariance of pool p with pool q a lag earlier, and its error over trajectories.
     frequencies : ndarray, shape (n_frequencies,)
         Angular frequencies, per second, up to π/spacing.
     power, power_error : ndarray, shape (n_frequencies, n_pools)
-        Averaged periodogram and its jackknife error, counts² · seconds.
+        Averaged periodogram and its error, counts² · seconds.
     correlation_time, correlation_time_error : ndarray, shape (n_pools,)
-        ∫ C(τ) dτ / C(0) and its jackknife error, seconds; by the trapezoidal rule over the lags up
-        to twice the first lag at which C is less than 2 standard errors above 0. NaN where nothing
-        fluctuates.
-    noise : StationaryNoise
-        Prediction of linear noise.
+        ∫ C(τ) dτ / C(0) and its error, seconds, by the trapezoidal rule. NaN where undecided.
+    reasons : tuple of str
+        For each pool, why the correlation time is undecided, else "".
+    noise : StationaryNoise or None
+        Prediction of linear noise; None without a stable steady state.
+    expected_time : ndarray, shape (n_pools,)
+        Correlation times from the theory `time_theory`; NaN where unknown.
+    time_theory : str
+        "exact" (master equation, for small systems) or "linear noise".
     """
 
     ensemble: Ensemble
@@ -55,7 +69,10 @@ class Correlations(Result):
     power_error: Array
     correlation_time: Array
     correlation_time_error: Array
-    noise: StationaryNoise
+    reasons: tuple[str, ...]
+    noise: StationaryNoise | None
+    expected_time: Array
+    time_theory: str
 
     @property
     def covariance(self) -> Array:
@@ -68,9 +85,14 @@ class Correlations(Result):
         return np.diagonal(self.between_error, axis1=-2, axis2=-1)
 
     @property
+    def expected_between(self) -> Array:
+        """Covariances from linear noise, shape (n_lags, n_pools, n_pools); NaN without it."""
+        return self._predicted(np.arange(len(self.lags)))
+
+    @property
     def expected(self) -> Array:
         """Autocovariances from linear noise, shape (n_lags, n_pools)."""
-        return np.diagonal(self.noise.correlation(self.lags), axis1=-2, axis2=-1)
+        return np.diagonal(self.expected_between, axis1=-2, axis2=-1)
 
     @property
     def expected_power(self) -> Array:
@@ -83,28 +105,28 @@ class Correlations(Result):
 
     @property
     def verdict(self) -> str:
-        """The correlation time of each pool."""
+        """The correlation time of each pool, or why it is undecided, and the theory's."""
         factor, unit = readable_times(self.ensemble.times)
-        times = [
-            f"{name}: undecided, nothing fluctuates"
-            if np.isnan(t)
-            else f"{name}: {with_error(t * factor, e * factor)} {unit}"
-            for name, t, e in zip(
-                self.ensemble.model.pools, self.correlation_time, self.correlation_time_error,
-                strict=True,
-            )
-        ]  # fmt: skip
+        times = []
+        for name, t, e, reason, expected in zip(
+            self.ensemble.model.pools, self.correlation_time, self.correlation_time_error,
+            self.reasons, self.expected_time, strict=True,
+        ):  # fmt: skip
+            text = f"undecided, {reason}" if reason else f"{with_error(t * factor, e * factor)} "
+            text += "" if reason else unit
+            if np.isfinite(expected):
+                text += f" ({self.time_theory} {expected * factor:.4g} {unit})"
+            times.append(f"{name}: {text}")
         return "correlation times: " + "; ".join(times)
 
     def __str__(self) -> str:
         factor, unit = readable_times(self.ensemble.times)
         shown = log_spaced_rows(len(self.lags), 8, from_zero=True)
-        expected = np.diagonal(self.noise.correlation(self.lags[shown]), axis1=-2, axis2=-1)
         rows = []
-        for k, predicted in zip(shown, expected, strict=True):
+        for k, predicted in zip(shown, self._predicted(shown), strict=True):
             row = [f"{self.lags[k] * factor:.4g}"]
-            for p, value in enumerate(predicted):
-                row += [with_error(self.covariance[k, p], self.error[k, p]), f"{value:.4g}"]
+            for p, value in enumerate(np.diagonal(predicted)):
+                row += [with_error(self.covariance[k, p], self.error[k, p]), _or_dash(value)]
             rows.append(row)
         head = [f"lag ({unit})"]
         for name in self.ensemble.model.pools:
@@ -121,16 +143,22 @@ class Correlations(Result):
             ]
         )
 
+    def _predicted(self, rows: IntArray) -> Array:
+        """Covariances from linear noise at some lags, (n, n_pools, n_pools); NaN without it."""
+        if self.noise is None:
+            return np.full(self.between[rows].shape, np.nan)
+        return self.noise.correlation(self.lags[rows])
+
     def _between_pools(self, factor: float, unit: str) -> list[str]:
         """Lines about pairs of pools at a few lags."""
         pools, few = self.ensemble.model.pools, log_spaced_rows(len(self.lags), 3, from_zero=True)
-        expected = self.noise.correlation(self.lags[few])
+        expected = self._predicted(few)
         rows = [
             (
                 f"{self.lags[k] * factor:.4g}",
                 f"{pools[p]}, {pools[q]}",
                 with_error(self.between[k, p, q], self.between_error[k, p, q]),
-                f"{expected[i, p, q]:.4g}",
+                _or_dash(expected[i, p, q]),
             )
             for i, k in enumerate(few)
             for p, q in permutations(range(len(pools)), 2)
@@ -174,24 +202,48 @@ def correlations(ensemble: Ensemble, after: float | str) -> Correlations:
     after = units.time(after, "after")
     first, step = _steady_samples(ensemble, after)
     lags = step * np.arange(len(ensemble.times) - first, dtype=float)
-    noise = stationary_noise(rate_model(ensemble), ensemble.initial)
     groups = min(_GROUPS, ensemble.ntraj)
     mean = ensemble.mean()[first:]
     _check_stationary(ensemble, mean, first)
     deviations = (counts[:, first:] - mean for counts in ensemble.slabs("counts"))
     numbers, sums = group_sums(map(_lagged_products, deviations), groups)
-    # Deviations from the sample mean: one degree of freedom less.
-    unbiased = 1 - 1 / ensemble.ntraj
-    between, between_error = jackknife(numbers, sums / unbiased)
-    own = np.diagonal(sums, axis1=-2, axis2=-1) / unbiased
+    sums /= 1 - 1 / ensemble.ntraj  # deviations from the sample mean: a degree of freedom less
+    between, between_error = _with_errors(numbers, sums)
+    own = np.diagonal(sums, axis1=-2, axis2=-1)
     frequencies: Array = np.pi / step * np.linspace(0, 1, len(lags) // 2 + 1)
-    power, power_error = jackknife(numbers, _periodogram(own, step))
-    own_mean, own_error = (np.diagonal(x, axis1=-2, axis2=-1) for x in (between, between_error))
-    time, time_error = _correlation_times(numbers, own, own_mean, own_error, step)
+    power, power_error = _with_errors(numbers, _periodogram(own, step))
+    noise, theory = _theory(ensemble, lags)
+    own_error = np.diagonal(between_error, axis1=-2, axis2=-1)
+    time, time_error, reasons = correlation_times(numbers, own, own_error, step, theory)
+    exact, _ = exact_solution(
+        exact_correlation_times, rate_model(ensemble), ensemble.initial, max_states=_SMALL
+    )
+    name, expected = "exact", exact
+    if expected is None:
+        name = "linear noise"
+        expected = np.full(len(time), np.nan) if theory is None else theory.times
     return Correlations(
         ensemble, after, lags, between, between_error, frequencies, power, power_error, time,
-        time_error, noise,
+        time_error, reasons, noise, expected, name,
     )  # fmt: skip
+
+
+def _with_errors(numbers: Array, sums: Array) -> tuple[Array, Array]:
+    """Means from sums over groups of trajectories, and their errors; NaN where undecided."""
+    total, n = sums.sum(axis=0), numbers.sum()
+    shape = (-1, *([1] * total.ndim))
+    error = covering_error((total - sums) / (n - numbers).reshape(shape))
+    return np.where(np.isfinite(error), total / n, np.nan), error
+
+
+def _theory(ensemble: Ensemble, lags: Array) -> tuple[StationaryNoise | None, Theory | None]:
+    """Linear noise and its decay; None without a stable steady state."""
+    try:
+        noise = stationary_noise(rate_model(ensemble), ensemble.initial)
+    except InputError:
+        return None, None
+    constant = np.diagonal(noise.conserved) > 1e-9 * np.diagonal(noise.covariance)
+    return noise, Theory(*decay_of_noise(noise, lags), constant)
 
 
 def _steady_samples(ensemble: Ensemble, after: float) -> tuple[int, float]:
@@ -206,15 +258,24 @@ def _steady_samples(ensemble: Ensemble, after: float) -> tuple[int, float]:
 
 
 def _check_stationary(ensemble: Ensemble, mean: Array, first: int) -> None:
-    """Raise `InputError` if an average changes by more than 6 standard errors."""
-    sem = ensemble.sem()[first:]
-    drift = np.abs(mean[-1] - mean[0])
-    allowed = 6 * np.hypot(sem[0], sem[-1])
-    if (worst := drift - allowed).max() > 0:
-        p = int(worst.argmax())
+    """Raise `InputError` if a mean or variance changes by more than 5 standard errors.
+
+    Compared are the first and the last sample, and both halves of the samples.
+    """
+    middle = len(mean) // 2
+    parts: list[list[Array]] = [[], []]
+    for counts in ensemble.slabs("counts"):
+        samples = counts[:, first:].astype(float)
+        squares = (samples - mean) ** 2
+        for k, half in enumerate((slice(middle), slice(-middle, None))):
+            averages = samples[:, half].mean(axis=1), squares[:, half].mean(axis=1)
+            parts[k].append(np.hstack([samples[:, -k], *averages]))
+    pools = ensemble.model.pools
+    names = [f"the {what} of {pool}" for what in ("mean", "mean", "variance") for pool in pools]
+    drift = drift_between(*(np.concatenate(part) for part in parts), names)
+    if drift is not None:
         raise InputError(
-            f"the run is not stationary: the mean of {ensemble.model.pools[p]} changes from "
-            f"{mean[0, p]:.4g} to {mean[-1, p]:.4g}; choose a later `after`, or simulate longer"
+            f"the run is not stationary: {drift}; choose a later `after`, or simulate longer"
         )
 
 
@@ -273,26 +334,5 @@ def _periodogram(covariance: Array, step: float) -> Array:
     return fft.rfft(folded, axis=-2).real
 
 
-def _correlation_times(
-    numbers: Array, sums: Array, covariance: Array, error: Array, step: float
-) -> tuple[Array, Array]:
-    """Correlation times: integrals up to twice the first lag at which C is insignificant.
-
-    An integral up to that lag itself would omit the rest of C, and would depend on the noise.
-    """
-    times, errors = np.full((2, covariance.shape[1]), np.nan)
-    for p in range(covariance.shape[1]):
-        if covariance[0, p] <= 0:
-            continue
-        insignificant = covariance[:, p] < 2 * error[:, p]
-        end = int(insignificant.argmax()) if insignificant.any() else len(insignificant)
-        left_total, left_n = sums[:, :, p].sum(axis=0), numbers.sum()
-
-        def integral(c: Array, end: int = end) -> Array:
-            part = c[..., : max(2 * end, 2)]
-            return step * (part.sum(axis=-1) - 0.5 * (part[..., 0] + part[..., -1])) / part[..., 0]
-
-        left = (left_total - sums[:, :, p]) / (left_n - numbers)[:, None]
-        times[p] = integral(covariance[:, p])
-        errors[p] = jackknife_error(integral(left))
-    return times, errors
+def _or_dash(value: float) -> str:
+    return f"{value:.4g}" if np.isfinite(value) else "-"

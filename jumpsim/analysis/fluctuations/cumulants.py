@@ -6,7 +6,8 @@ from itertools import combinations
 
 import numpy as np
 
-from ...statistics.jackknife import (
+from ...statistics.cumulants import (
+    WHY_UNDECIDED,
     covariance_of_groups,
     cumulants_of_groups,
     power_sums,
@@ -18,36 +19,34 @@ from ...theory.master_equation import MasterEquation, master_equation
 from ...utils.results import Result
 from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times, with_error
-from ...utils.typing import Array
+from ...utils.typing import Array, BoolArray
 from ..requirements import exact_solution, rate_model, require_record, require_trajectories
 
 _GROUPS = 64
 _LEAST = 8  # trajectories, for a fourth cumulant with an error
 _SMALL = 20_000  # number of states up to which the master equation is solved by default
-_LEAST_DEVIATING = 50  # trajectories that determine the variance, for a score
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fluctuations(Result):
-    """Unbiased cumulants with jackknife errors at every stored time.
+    """Unbiased cumulants with errors at every stored time.
+
+    Values and errors are NaN where they are undecided: see `statistics.cumulants_of_groups`.
 
     Attributes
     ----------
     ensemble : Ensemble
     cumulants, errors : ndarray, shape (4, n_times, n_pools)
         k-statistics of order 1 to 4 (mean, variance, third and fourth cumulant), and their
-        jackknife errors.
+        errors. Counts that are fixed at t = 0 are known: cumulants 0 ± 0.
     fano, fano_error : ndarray, shape (n_times, n_pools)
-        Variance over mean, and its jackknife error; NaN where the mean is 0.
+        Variance over mean, and its error; NaN where the mean is 0.
     covariance, covariance_error : ndarray, shape (n_times, n_pools, n_pools)
-        Covariance of the pools at the same time (divisor n - 1), and its jackknife error.
+        Covariance of the pools at the same time (divisor n - 1), and its error.
     noise : LinearNoise
         Prediction of linear noise.
     exact : MasterEquation or None
         Prediction of the master equation, when the system is small.
-    deviating : ndarray, shape (n_times, n_pools)
-        Variance in squared quanta times number of trajectories: approximate number of trajectories
-        that determine the variance.
     no_exact : str
         Why there is no exact prediction; empty when there is one or none was wanted.
     """
@@ -61,7 +60,6 @@ class Fluctuations(Result):
     covariance_error: Array
     noise: LinearNoise
     exact: MasterEquation | None
-    deviating: Array
     no_exact: str = ""
 
     @property
@@ -80,10 +78,10 @@ class Fluctuations(Result):
 
     @property
     def scores(self) -> Array:
-        """(variance - expected) / error; NaN where `deviating` is below 50."""
+        """(variance - expected) / error; NaN where the variance is undecided or known."""
         with np.errstate(divide="ignore", invalid="ignore"):
             scores = (self.cumulants[1] - self.expected[1]) / self.errors[1]
-        return np.where(self.deviating >= _LEAST_DEVIATING, scores, np.nan)
+        return np.where(self.errors[1] > 0, scores, np.nan)
 
     @property
     def verdict(self) -> str:
@@ -91,7 +89,7 @@ class Fluctuations(Result):
         scores = self.scores
         decided = np.isfinite(scores)
         if not decided.any():
-            return "undecided: too few trajectories differ from each other"
+            return WHY_UNDECIDED
         from scipy.stats import norm
 
         largest, number = float(np.abs(scores[decided]).max()), int(decided.sum())
@@ -124,7 +122,7 @@ class Fluctuations(Result):
                         name,
                         *values[:2],
                         f"{expected[1, k, p]:.5g}",
-                        with_error(self.fano[k, p], self.fano_error[k, p], unknown="-"),
+                        with_error(self.fano[k, p], self.fano_error[k, p]),
                         *values[2:],
                     )
                 )
@@ -138,6 +136,7 @@ class Fluctuations(Result):
                 *self._between_pools(theory),
                 *self.missing_exact,
                 "",
+                *([WHY_UNDECIDED] if np.isnan(self.errors).any() else []),
                 self.verdict,
             ]
         )
@@ -198,13 +197,23 @@ def fluctuations(
     groups = power_sums(ensemble.slabs("counts"), number, middle)
     values, errors, ratio, ratio_error = cumulants_of_groups(*groups, middle)
     covariance, covariance_error = covariance_of_groups(
-        *product_sums(ensemble.slabs("counts"), number, middle)
+        *product_sums(ensemble.slabs("counts"), number, middle), middle
     )
+    for known in np.argwhere(_fixed(ensemble)):
+        values[1:, *known], errors[:, *known] = 0.0, 0.0
+        covariance[*known, :], covariance_error[*known, :] = 0.0, 0.0
+        covariance[known[0], :, known[1]], covariance_error[known[0], :, known[1]] = 0.0, 0.0
     exact, no_exact = exact_solution(
         master_equation, ensemble.model, ensemble.times, ensemble.initial, truncate=truncate,
         max_states=max_states,
     )  # fmt: skip
     return Fluctuations(
         ensemble, values, errors, ratio, ratio_error, covariance, covariance_error, noise, exact,
-        values[1] * ensemble.ntraj, no_exact,
+        no_exact,
     )  # fmt: skip
+
+
+def _fixed(ensemble: Ensemble) -> BoolArray:
+    """Which counts are known without a sample: those at t = 0 that the start fixes."""
+    variance = np.diagonal(ensemble.initial.covariance(ensemble.model))
+    return (ensemble.times == 0)[:, None] & (variance == 0)
