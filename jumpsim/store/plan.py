@@ -156,7 +156,8 @@ def as_record(record: Any, model: BaseModel | None = None) -> tuple[str, ...]:
 def _version_differences(mine: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     """Remove the versions from both; a line that says what to do when one is different."""
     names = ("engine_version", "stream_version")
-    lines = differences(*({name: data.pop(name) for name in names} for data in (mine, theirs)))
+    ours, others = ({name: data.pop(name) for name in names} for data in (mine, theirs))
+    lines = differences(ours, others)
     if lines:
         lines[-1] += " (other trajectories: give a new output, or use the jumpsim that wrote it)"
     return lines
