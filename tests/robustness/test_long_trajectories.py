@@ -73,9 +73,7 @@ def kill_until_complete(number, out, spec, pause, **options):
             status, printed = run.end()
         if number == signal.SIGKILL:
             assert (status, printed) == (-signal.SIGKILL, "")
-        elif out.exists():
-            return killed
-        else:
+        elif not out.exists():  # else it was about to end
             assert status == 75
             assert_one_line(printed)
             assert not temporaries(out)
