@@ -16,8 +16,10 @@ from support.killed_runs import (
     blocks_folder,
     in_child,
     indices,
+    prepared,
     temporaries,
 )
+from support.parameter_files import hohlraum, written
 
 from jumpsim.cli.main import main
 
@@ -57,13 +59,13 @@ def small_disk(tmp_path_factory):
         pytest.skip(f"no mount in a namespace: {tried.stderr.strip()}")
 
 
-def fill_a_disk(size, spec, reference, tmp_path, capsys):
+def fill_a_disk(size, spec, reference, tmp_path, capsys, options='{"commit": 0}'):
     """Run on a disk of `size` bytes, and again when it has grown; whether it had been full."""
     disk, after = tmp_path / "disk", tmp_path / "after"
     disk.mkdir()
     after.mkdir()
     (after / "end").mkdir()
-    command = [sys.executable, str(spec.parent / "driver.py"), '{"commit": 0}', "run", str(spec)]
+    command = [sys.executable, str(spec.parent / "driver.py"), options, "run", str(spec)]
     shutil.copy(survival.__file__, spec.parent / "driver.py")
     run = shlex.join([*command, "-o", str(disk / "out.h5"), "-q"])
     printed = on_a_small_disk(ON_A_SMALL_DISK, size=size, disk=disk, after=after, run=run)
@@ -99,6 +101,19 @@ def test_a_disk_that_is_full_at_any_moment(spec, reference, tmp_path, capsys):
     full = [s for s in sizes if fill_a_disk(f"{s}k", spec, reference, tmp_path, capsys)]
     assert len(full) > len(sizes) / 2
     assert len(full) < len(sizes)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_disk")
+def test_a_disk_that_is_full_when_a_state_is_written(tmp_path, tmp_path_factory, capsys):
+    """States of 3 MB at the end, of two trajectories that take a second or more each."""
+    text = hohlraum(
+        "counts = { N = 15, m = 0 }", 'stop = "250 ms"\npoints = 200001', "ntraj = 2\nseed = 3"
+    )
+    reference = prepared(tmp_path_factory.mktemp("long"), text)
+    spec, options = written(tmp_path, text), '{"commit": 0, "states": 0.2}'
+    for size in ("8k", "100k", "1500k"):
+        assert fill_a_disk(size, spec, reference, tmp_path, capsys, options)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up the right to read")
