@@ -6,7 +6,7 @@ from typing import Any
 from .interface import Engine, Kernel
 
 # Computing time of the general kernel above which code for one model saves time: its compilation
-# takes two to three seconds.
+# takes two to three seconds for up to ten channels, but minutes for hundreds.
 PAYS_SECONDS = 4.0
 
 

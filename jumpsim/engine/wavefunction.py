@@ -14,8 +14,8 @@ where Γ_a and Γ_b are the total jump rates of the two states; (a, b) is normal
 Waiting times are drawn by thinning: candidates occur at the constant rate max(Γ_a, Γ_b), and a
 candidate becomes a jump with the probability of the true rate divided by this bound. Each candidate
 uses two random numbers, the first for its time, the second for its channel or rejection. The state
-is propagated from candidate to candidate, and samples are computed from a copy, so that results do
-not depend on the grid of times.
+is propagated from candidate to candidate, by the waiting time itself, and samples are computed
+from a copy, so that results do not depend on the grid of times.
 """
 
 import math

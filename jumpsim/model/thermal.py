@@ -225,7 +225,7 @@ def _thermal_weights(bosonic: bool, size: float, y: float) -> tuple[int, Array]:
         mode = min(int(size), math.floor((size + 1) * float(units.fermi(y))))
         top, sign = size, -1.0
 
-    def up(k: Array) -> Array:
+    def up(k: NDArray[Any]) -> Array:
         return ratio * (float(size) + sign * k) / (k + 1)
 
     above = _tail(lambda a, n: up(mode + np.arange(a, n)), np.multiply, top - mode)

@@ -10,6 +10,7 @@ from scipy import stats
 
 import jumpsim as js
 from jumpsim import Channel, Fixed, InputError, Model, Pool, Thermal, units
+from jumpsim.model import thermal
 from jumpsim.model.initial import as_initial, fromdict
 from jumpsim.systems import hohlraum, open_waveguide
 
@@ -227,6 +228,30 @@ def test_temperatures_that_a_model_cannot_have(x, match):
     for use in (Thermal(x).check, Thermal(x).mean, lambda m: Thermal(x).draw(m, 1, 0, 1)):
         with pytest.raises(InputError, match=match):
             use(waveguide())
+
+
+@pytest.mark.parametrize(
+    ("pool", "law"),
+    [
+        (Pool.bosonic("A", 10**9), stats.nbinom(10**9, -math.expm1(-1.0))),
+        (Pool.tls("m", 10**9), stats.binom(10**9, 1 / (math.e + 1))),
+    ],
+)
+def test_large_pools_are_tabulated_once_for_all_blocks(pool, law):
+    """580,000 counts; chi-square of 20,000 draws in 50 equally probable classes."""
+    model, start = one_pool(pool), Thermal(1.0)
+    thermal._tables.cache_clear()
+    blocks = [start.draw(model, 68, first, first + 100) for first in range(0, DRAWS, 100)]
+    assert thermal._tables.cache_info().misses == 1
+    draws = np.concatenate(blocks)[:, 0]
+    np.testing.assert_array_equal(draws[:3], start.draw(model, 68, 0, 3)[:, 0])
+    ((least, weights),) = start.distributions(model)
+    chosen = np.arange(0, len(weights), 997)
+    np.testing.assert_allclose(np.cumsum(weights)[chosen], law.cdf(least + chosen), atol=1e-9)
+    edges = law.ppf(np.arange(1, 50) / 50)
+    expected = np.diff(law.cdf(np.concatenate([[-1], edges, [np.inf]]))) * DRAWS
+    found = np.bincount(np.searchsorted(edges, draws), minlength=50)
+    assert stats.chisquare(found, expected).pvalue > FALSE_ALARM
 
 
 def test_thermal_refusals():

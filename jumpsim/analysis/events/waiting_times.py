@@ -96,7 +96,9 @@ class WaitingTimes(Result):
         group = self.row % GROUPS
         number, total = np.bincount(group), np.bincount(group, self.durations)
         left = (total.sum() - total) / np.maximum(number.sum() - number, 1)
-        error = float(covering_error(left[number > 0]))
+        # Rounding changes a duration by one spacing at most, and these errors are independent.
+        rounding = self.spacing / np.sqrt(number.sum())
+        error = float(np.hypot(covering_error(left[number > 0]), rounding))
         return (float(total.sum() / number.sum()) if np.isfinite(error) else np.nan), error
 
     def __str__(self) -> str:
