@@ -242,6 +242,8 @@ def test_without_coupling_all_is_thermal():
     p = w.quantised_mode(10, 0, 11, 2.0, 1, 1.5, 0.3, T_u=1, T_l=1, T_b=1, mu_u=0.5, mu_l=0.5)
     assert pytest.approx(0, abs=1e-15) == p.R
     assert p.entropy_production == pytest.approx(0, abs=1e-12)
+    dark = w.quantised_mode(10, 0, 11, 0, 1, 1.5, 0.3, T_u=1, T_l=1, T_b=2, mu_u=3, mu_l=0)
+    assert str(dark.operation) == "no flow"  # neither a diode nor a solar cell
 
 
 def test_hartree_fock():
