@@ -80,7 +80,7 @@ class LinearNoise:
             return scale.jacobian(counts) @ moved
 
         def jacobian(counts: Array) -> Array:
-            matrix: Array = np.kron(scale.jacobian(counts), np.eye(pools))
+            matrix: Any = np.kron(scale.jacobian(counts), np.eye(pools))
             return matrix
 
         mean, moved = _solve(

@@ -199,6 +199,32 @@ def test_transient_of_the_mode():
     assert moved.R[0] == 0
 
 
+def test_c_of_the_samples_has_the_phase_of_the_coupling():
+    """c = e^(-i arg g) ⟨c_l† c_u a†⟩ of a dense density matrix; 5 errors, false in 1 of 10⁶."""
+    g, cutoff = 0.8 * np.exp(1.1j), 5
+    rates = SET | {"n_b": 0.02}
+    model = js.systems.two_level_mode(10, 0, 11, g, **rates)
+    p = mode_parameters(10, 0, 11, g, **rates)
+    total, _ = liouvillian(p, cutoff)
+    size = 4 * (cutoff + 1)
+    first = np.zeros((size, size), complex)
+    index = 2 * (cutoff + 1)  # u filled, no photon
+    first[index, index] = 1.0
+    later = (expm(total * 0.9) @ first.reshape(-1, order="F")).reshape(size, size, order="F")
+    *_, y, _ = means(later, p, cutoff)
+    bare = y / np.conj(g)  # ⟨c_l† c_u a†⟩
+    start = {"u": 1, "l": 0, "photon": 0}
+    run = js.simulate(model, [0.9], 4000, start, seed=2, record=["expect"], workers=1)
+    mean, error = run.mean()[0, 3:], run.sem()[0, 3:]
+    expected = np.exp(-1.1j) * bare
+    assert (np.abs(mean - [expected.real, expected.imag]) < 5 * error).all()
+    assert (np.abs(mean - [bare.real, bare.imag]) > 20 * error).all()
+    np.testing.assert_allclose(
+        w.expectations(model, [0.9], js.Fixed(start))[0, 3:], [expected.real, expected.imag],
+        atol=1e-6,
+    )  # fmt: skip
+
+
 def test_a_transient_may_need_more_photons_than_rest():
     """200 photons beside a warm bath spread upwards at first; the mean decays exponentially."""
     mode = w.quantised_mode(10, 0, 11, 0.0, **(SET | {"n_b": 3.0}))
@@ -216,6 +242,8 @@ def test_without_coupling_all_is_thermal():
     p = w.quantised_mode(10, 0, 11, 2.0, 1, 1.5, 0.3, T_u=1, T_l=1, T_b=1, mu_u=0.5, mu_l=0.5)
     assert pytest.approx(0, abs=1e-15) == p.R
     assert p.entropy_production == pytest.approx(0, abs=1e-12)
+    dark = w.quantised_mode(10, 0, 11, 0, 1, 1.5, 0.3, T_u=1, T_l=1, T_b=2, mu_u=3, mu_l=0)
+    assert str(dark.operation) == "no flow"  # neither a diode nor a solar cell
 
 
 def test_hartree_fock():

@@ -64,8 +64,8 @@ def two_level(
     -----
     The error of the steady-state values of R and ⟨n⟩, compared with the density matrix
     (`theory.twolevel.quantised_mode`), depends on s = g²(2n+1)/(Γ²/4 + Δ_cav²): at most
-    0.21 % for s < 0.01, 1.95 % for s < 0.1 and 4 % for every s in all sets that were searched: an
-    optimiser over rates within a factor of 100 (and 10⁴) of each other, s up to 100 (2n+1),
+    0.21 % for s < 0.01, 1.95 % for s < 0.1 and 4 % for every s in all sets that were found: an
+    optimiser searched rates within a factor of 100 (and 10⁴) of each other, s up to 100 (2n+1),
     |Δ_cav| up to 10, all fillings and n_b from 10⁻⁶ to 1 (``scripts/golden_rule_limits.py``). The
     limits 0.3 %, 2.5 % and 5 % have a margin; they are not proven. Random sets stay below half of
     these errors. For every g the golden rule fails at times shorter than 1/Γ (it has no Rabi

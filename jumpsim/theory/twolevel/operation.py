@@ -15,8 +15,8 @@ class Operation:
     Attributes
     ----------
     kind : str
-        "light-emitting diode", "cooling light-emitting diode", "thermal emitter", "solar cell" or
-        "absorber".
+        "light-emitting diode", "cooling light-emitting diode", "thermal emitter", "solar cell",
+        "absorber", or "no flow".
     efficiency : float
         Power of the light divided by the electrical power for a diode, and the inverse for a solar
         cell; NaN otherwise.
@@ -68,6 +68,8 @@ def operation(steady: Any) -> Operation:
     (temperature, mu_u), (other, mu_l), light = (reservoirs[name] for name in "ulb")
     if temperature != other:
         return Operation("machine between three temperatures", np.nan, np.nan)
+    if steady.R == 0 or steady.parameters.affinity == 0:
+        return Operation("no flow", np.nan, np.nan)
     voltage, carnot = mu_u - mu_l, 1 - temperature / light
     if steady.R > 0 and voltage > 0:
         cools = steady.E_ph > voltage
