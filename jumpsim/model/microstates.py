@@ -75,6 +75,7 @@ def log_states_change(pool: Pool, before: ArrayLike, after: ArrayLike) -> NDArra
     before, after = np.broadcast_arrays(np.asarray(before, float), np.asarray(after, float))
     gained, size = after - before, float(pool.size or 0)
     least = np.minimum(before, after)
+    parts: tuple[tuple[Any, Any, float], ...]
     if pool.kind == "bosonic":
         rest = least + size - 1.0
         parts = ((before + (size - 1.0), gained, 1.0), (before, gained, -1.0))
@@ -90,7 +91,7 @@ def log_states_change(pool: Pool, before: ArrayLike, after: ArrayLike) -> NDArra
     return change
 
 
-def _log_choose(n: Any, b: Any, size: float | None = None) -> NDArray[np.float64]:
+def _log_choose(n: Any, b: Any, size: Any = None) -> NDArray[np.float64]:
     """ln C(n + b, n) to about 1e-14 of the result, for integer n and real b > -1; size = b + 1.
 
     Differences of lnΓ lose all digits that n and b have in common with n + b.

@@ -152,7 +152,8 @@ def _with_baths(model: Model, rates: Array, factor: float) -> dict[str, Array]:
     for c, channel in enumerate(model.channel_specs):
         if channel.bath is None:
             continue
-        forward, reverse = rates[..., c], 0.0
+        forward: Any = rates[..., c]
+        reverse: Any = 0.0
         if channel.reverse is not None:
             if (other := model.channel(channel.reverse)).bath != channel.bath:
                 raise InputError(

@@ -162,7 +162,7 @@ class Audit(Result):
 
     def _channels(self) -> list[str]:
         constants = dict(zip(self.model.channels, self.model.table.constants, strict=True))
-        rows = []
+        rows: list[tuple[str, ...]] = []
         for channel in self.model.channel_specs:
             back = channel.reverse or "none"
             if channel.reverse and constants[channel.reverse] == 0:
@@ -172,7 +172,7 @@ class Audit(Result):
             gap = self.first_law[channel.name]
             conserved = f"{gap:+g} ħΩ" if gap else "yes"
             rows.append((channel.name, back, channel.bath or "-", conserved))
-        head = ("channel", "reverse", "heat to", "first law")
+        head: tuple[str, ...] = ("channel", "reverse", "heat to", "first law")
         if not self._energies:
             head, rows = ("channel", "reverse", "bath"), [row[:3] for row in rows]
         return columns(rows, head)
