@@ -69,8 +69,8 @@ def log_states_change(pool: Pool, before: ArrayLike, after: ArrayLike) -> NDArra
     --------
     >>> import jumpsim as js
     >>> large = js.Pool.bosonic("A", modes=1e12)
-    >>> float(log_states_change(large, 10**12, 10**12 + 1).round(12))  # ln 2
-    0.69314718056
+    >>> float(log_states_change(large, 10**12, 10**12 + 1).round(9))  # ln 2
+    0.693147181
     """
     before, after = np.broadcast_arrays(np.asarray(before, float), np.asarray(after, float))
     gained, size = after - before, float(pool.size or 0)

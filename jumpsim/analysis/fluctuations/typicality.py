@@ -129,17 +129,16 @@ class Typicality(Result):
                 )
             )
         head = ("pool", "size", "median deviation [95 %]", "times √size", "largest")
-        last = self.ensemble.times[-1]
-        factor, unit = readable_times(self.ensemble.times)
-        chemical = any(pool.kind == "mass_action" for pool in model.pool_specs)
+        times = self.ensemble.times
+        factor, unit = readable_times(times)
         return "\n".join(
             [
                 f"{self.ntraj} trajectories of {model.name}: largest |N - rate equations| / size "
-                f"at {len(self.ensemble.times)} times up to {last * factor:g} {unit}",
+                f"at {len(times)} times up to {times[-1] * factor:g} {unit}",
                 "",
                 *columns(rows, head, right=(1, 3, 4)),
                 "",
-                *([_SIZE, ""] if chemical else []),
+                *([_SIZE, ""] if any(not pool.size for pool in model.pool_specs) else []),
                 f"most typical trajectory {self.ensemble.indices[self.most_typical]}, most "
                 f"atypical {self.ensemble.indices[self.most_atypical]}",
             ]
