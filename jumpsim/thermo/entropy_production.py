@@ -94,7 +94,8 @@ def entropy_production(model: Model, counts: Any, si: bool = False) -> EntropyPr
     Raises
     ------
     InputError
-        When a pool with mass-action kinetics, which has no temperature, takes part in an event.
+        When a pool with mass-action kinetics, which has no temperature, takes part in an event, or
+        a channel and its reverse have different baths.
 
     Examples
     --------
@@ -151,8 +152,15 @@ def _with_baths(model: Model, rates: Array, factor: float) -> dict[str, Array]:
     for c, channel in enumerate(model.channel_specs):
         if channel.bath is None:
             continue
-        forward, reverse = rates[..., c], 0.0
+        forward: Any = rates[..., c]
+        reverse: Any = 0.0
         if channel.reverse is not None:
+            if (other := model.channel(channel.reverse)).bath != channel.bath:
+                raise InputError(
+                    f"'{channel.name}' exchanges heat with {channel.bath}, but its reverse "
+                    f"'{other.name}' with {other.bath or 'no bath'}; the reverse of an event must "
+                    "have the same bath"
+                )
             reverse = rates[..., model.channels.index(channel.reverse)]
         with np.errstate(divide="ignore", invalid="ignore"):
             gain = np.where(forward == 0, 0, forward * (np.log(forward) - np.log(reverse)))

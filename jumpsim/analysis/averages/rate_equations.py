@@ -110,7 +110,7 @@ class Comparison(Residuals):
             k, p = np.unravel_index(np.abs(all_bias).argmax(), all_bias.shape)
             more.append(
                 f"largest exact bias, master equation minus rate equations: {all_bias[k, p]:+.3g} "
-                f"{self._unit(p)} at {times[k] * factor:.4g} {unit}"
+                f"{self._unit(int(p))} at {times[k] * factor:.4g} {unit}"
             )
         return "\n".join(
             [title, "", *columns(rows, head, right=range(len(head))), "", self.verdict, *more]

@@ -71,9 +71,9 @@ class WindowProduction(Result):
         mean, error = self.mean
         return (
             f"entropy produced within {self.ensemble.model.name} from {self.begin * factor:g} to "
-            f"{self.end * factor:g} {unit}: {with_error(mean, error, '.5g')} k_B (rate equations "
-            f"{self.expected:.5g}); the entropy decreases in {with_interval(*self.decreasing)} of "
-            f"{len(self.produced)} trajectories"
+            f"{self.end * factor:g} {unit}: {with_error(mean, error, '.5g')} k_B (rate equations, "
+            f"for large systems: {self.expected:.5g}); the entropy decreases in "
+            f"{with_interval(*self.decreasing)} of {len(self.produced)} trajectories"
         )
 
     def __str__(self) -> str:
@@ -182,6 +182,7 @@ class Clausius(Result):
                 f"{run.end * factor:g} {unit}",
                 "",
                 *columns(rows, head, right=(1,)),
+                "∫σ dt: rate equations, without the entropy of the spread of counts (some k_B)",
                 "",
                 *self._trends(),
             ]

@@ -37,6 +37,7 @@ _GROUPS = 64
 LEAST = 1000  # trajectories, for an exponential average
 MOST_VARIANCE = 10.0  # relative variance of exp(-Σ) above which no average is given
 _SMALL = 5_000
+_NOWHERE = "end where the start has probability 0"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,6 +99,8 @@ class FluctuationTheorem(Result):
             return f"undecided: fewer than {LEAST} trajectories"
         if self.lost[k, 0] == 1:
             return "FAILS: every trajectory has a jump without a reverse"
+        if np.isinf(self.production[:, k]).all():
+            return f"FAILS: all trajectories {_NOWHERE}"
         if not self.decided[k]:
             return f"undecided: the relative variance of exp(-Σ) is {self.variance[k]:.3g}"
         expected = 1.0 if self.exact is None else self.exact[k]
@@ -110,7 +113,16 @@ class FluctuationTheorem(Result):
             )
         if holds:
             return "holds"
-        return f"FAILS: {self.lost[k, 0]:.3g} of the trajectories have no reverse"
+        lost, infinite = self.lost[k, 0], np.isinf(self.production[:, k]).mean()
+        if lost:
+            return f"FAILS: {lost:.3g} of the trajectories have no reverse"
+        if infinite:
+            return (
+                f"FAILS: {infinite:.3g} of the trajectories end where the start has probability 0"
+            )
+        if self.boundary == "none":
+            return "not 1: without a boundary term ⟨exp(-Σ)⟩ = 1 holds for uniform starts only"
+        return "FAILS"
 
     def __str__(self) -> str:
         factor, unit = readable_times(self.ensemble.times)

@@ -34,7 +34,7 @@ from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times, with_error
 from ...utils.times import first_row
 from ...utils.typing import Array, IntArray
-from ..requirements import require_record, require_trajectories
+from ..requirements import require_record, require_trajectories, significant_drift
 from .fluctuation_theorem import LEAST, MOST_VARIANCE, sample_variance
 
 _GROUPS = 64
@@ -78,6 +78,8 @@ class LevelThermodynamics(Result):
         ⟨exp(-A N)⟩, finite for long windows, and its error; NaN where it is undecided.
     fano, fano_error : ndarray, shape (n_windows,)
         Variance over mean of N, and its jackknife error.
+    drift : str
+        What changes significantly within the longest window; empty where nothing is known to.
     rate, exact_fano : float
         Steady-state rate R of photon emission per second, and the Fano factor of long windows,
         from the density matrix; NaN where unknown.
@@ -97,6 +99,7 @@ class LevelThermodynamics(Result):
     exponential_error: Array
     fano: Array
     fano_error: Array
+    drift: str
     rate: float
     exact_fano: float
 
@@ -130,6 +133,7 @@ class LevelThermodynamics(Result):
                 head,
                 "",
                 *self._flow_table(),
+                *([f"warning: {self.drift}"] if self.drift else []),
                 "",
                 f"N: electrons from reservoir u minus those to it; A = {self.affinity:.6g}",
                 *self._window_table(factor, unit),
@@ -254,7 +258,8 @@ def level_thermodynamics(ensemble: Ensemble, after: float | str = 0.0) -> LevelT
     return LevelThermodynamics(
         ensemble, float(times[first]), windows, particles, energies,
         _entropies(model.parameters, mean, covariance / ensemble.ntraj), net, affinity, slope,
-        slope_error, exponential, exponential_error, fano, fano_error, rate, exact_fano,
+        slope_error, exponential, exponential_error, fano, fano_error, _drift(ensemble, first),
+        rate, exact_fano,
     )  # fmt: skip
 
 
@@ -292,6 +297,26 @@ def _counts_in_windows(
     return np.concatenate(net), mean, covariance, np.concatenate(numbers)
 
 
+def _drift(ensemble: Ensemble, first: int) -> str:
+    """Warning if some jumps are more frequent in one half of the longest window."""
+    times = ensemble.times[first:]
+    half = int(np.searchsorted(times, (times[0] + times[-1]) / 2))
+    if not 0 < half < len(times) - 1:
+        return ""
+    parts = []
+    for jumps in ensemble.slabs("jumps"):
+        counts = jumps[:, first:]
+        early = (counts[:, half] - counts[:, 0]) / (times[half] - times[0])
+        parts.append((counts[:, -1] - counts[:, half]) / (times[-1] - times[half]) - early)
+    if (found := significant_drift(np.concatenate(parts))) is None:
+        return ""
+    return (
+        f"not in the steady state: the rate of '{ensemble.model.channels[found[0]]}' changes by "
+        f"{found[1]:.4g} per second within the window; flows are averages over it, and R and the "
+        "theorem for long windows do not apply"
+    )
+
+
 def _flows(
     ensemble: Ensemble, numbers: Array, first: int
 ) -> tuple[dict[str, Value], dict[str, dict[str, Value]]]:
@@ -302,7 +327,7 @@ def _flows(
     span = ensemble.times[-1] - ensemble.times[first]
     parts = [samples[:, -1] - samples[:, first] for samples in ensemble.slabs("expect")]
     change = dict(zip(model.observables, np.concatenate(parts).T, strict=True))
-    # Quanta that the electrons give to the light: an electron that came from u and is not there.
+    # An electron that came from u and is not there has emitted a quantum.
     emitted = numbers[:, 0] - change["u"] if mode else change["photon"]
     width = p.gamma_u + p.gamma_l + (p.gamma_b if mode else 0.0)
     exchange = -(2 * model.coupling * change["Re c"] + p.detuning * emitted) / width

@@ -2,8 +2,7 @@
 
 The deviation of a trajectory is the largest |N(t) - ⟨N⟩(t)| / size over the stored times, for each
 pool. ⟨N⟩ is the solution of the rate equations, and size the number of modes or two-level systems
-of the pool; a species of a reaction network (mass action) has none, and the largest ⟨N⟩ stands for
-it. For almost every trajectory it decreases as size^(-1/2) (BM after 33).
+of the pool, or the largest ⟨N⟩ of a species of a reaction network (mass action). For almost every trajectory it decreases as size^(-1/2) (BM after 33).
 """
 
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from ...utils.text import readable_times, with_error, with_interval
 from ...utils.typing import Array, IntArray
 from ..requirements import rate_model, require_record, scaled_copies
 
+_SIZE = "size of a pool with mass action: its largest count by the rate equations"
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _LEAST_SIZES = 4  # for a fit with a correction for small systems
 _LARGEST_ERROR = 0.05  # error of the exponent above which the verdict is undecided
@@ -129,19 +129,16 @@ class Typicality(Result):
                 )
             )
         head = ("pool", "size", "median deviation [95 %]", "times √size", "largest")
-        last = self.ensemble.times[-1]
-        factor, unit = readable_times(self.ensemble.times)
-        note = []
-        if any(pool.kind == "mass_action" for pool in model.pool_specs):
-            note = ["size of a pool with mass action: its largest count by the rate equations", ""]
+        times = self.ensemble.times
+        factor, unit = readable_times(times)
         return "\n".join(
             [
                 f"{self.ntraj} trajectories of {model.name}: largest |N - rate equations| / size "
-                f"at {len(self.ensemble.times)} times up to {last * factor:g} {unit}",
+                f"at {len(times)} times up to {times[-1] * factor:g} {unit}",
                 "",
                 *columns(rows, head, right=(1, 3, 4)),
                 "",
-                *note,
+                *([_SIZE, ""] if any(not pool.size for pool in model.pool_specs) else []),
                 f"most typical trajectory {self.ensemble.indices[self.most_typical]}, most "
                 f"atypical {self.ensemble.indices[self.most_atypical]}",
             ]
@@ -287,9 +284,8 @@ def typicality(ensemble: Ensemble) -> Typicality:
     require_record(ensemble, "counts", "typicality needs the counts")
     model = rate_model(ensemble)
     theory = mean_field(model, ensemble.times, ensemble.initial)
-    largest = np.where(theory.counts.max(axis=0) > 0, theory.counts.max(axis=0), 1.0)
-    known = [pool.size or top for pool, top in zip(model.pool_specs, largest, strict=True)]
-    sizes = np.array(known, float)
+    largest = zip(model.pool_specs, theory.counts.max(axis=0), strict=True)
+    sizes = np.array([float(pool.size or top or 1) for pool, top in largest])
     deviations, lowest, highest = [], [], []
     for counts in ensemble.slabs("counts"):
         deviations.append(np.abs(counts - theory.counts).max(axis=1) / sizes)

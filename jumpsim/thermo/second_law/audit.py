@@ -15,10 +15,12 @@ from ...utils.text import readable_times
 from ...utils.typing import Array, Times
 from .. import energy_changes, entropies, entropy_production
 from .equilibria import UNDEFINED, drift_at_equilibrium, imbalance, stationary_equilibria
-from .kolmogorov import Balance, Cycle, kolmogorov
+from .kolmogorov import Balance, Cycle, kolmogorov, undeclared
 from .small_cycles import Closure, closure, random_states
 
 _POINTS = 2001  # number of times on a linear and on a logarithmic grid
+_LARGE = 10  # counts for which the rate equations are a fair description
+_FEW = f"by the rate equations, which describe large counts; none here exceeds {_LARGE}"
 _ROUNDING = 1e-9  # a smaller ratio of |σ| and the gross entropy flow counts as 0
 
 
@@ -51,6 +53,8 @@ class Audit(Result):
     bath_production : dict of str to float
         Entropy production by the exchange with each bath at the last time, k_B/s, see
         `EntropyProduction.baths`; empty where a pool has no temperature.
+    largest_count : float
+        Largest count of a pool along the rate equations; NaN where they are not solved.
     entropy_change, heat_entropy, produced : float
         ΔS of the system, -∫ Σ Q/T dt and ∫ σ dt over all times, k_B; the first is the sum of the
         other two.
@@ -67,6 +71,7 @@ class Audit(Result):
     sigma: Array
     negative_intervals: list[tuple[float, float]]
     bath_production: dict[str, float]
+    largest_count: float
     entropy_change: float
     heat_entropy: float
     produced: float
@@ -101,7 +106,7 @@ class Audit(Result):
     @property
     def undeclared(self) -> tuple[tuple[str, str], ...]:
         """Pairs of channels without a reverse that could be declared as reverses of each other."""
-        return _undeclared(self.model)
+        return undeclared(self.model)
 
     @property
     def verdict(self) -> str:
@@ -136,7 +141,7 @@ class Audit(Result):
         if not self._produces_inside:
             return "no event within the system produces entropy"
         if np.isnan(self.sigma).all():
-            return "σ(t) is not known, because a pool stays empty"
+            return "σ(t) is not known: a count is below the accuracy of the rate equations"
         if not self.negative_intervals:
             return "from this start σ(t) is never negative"
         factor, unit = readable_times(self.times)
@@ -157,7 +162,7 @@ class Audit(Result):
 
     def _channels(self) -> list[str]:
         constants = dict(zip(self.model.channels, self.model.table.constants, strict=True))
-        rows = []
+        rows: list[tuple[str, ...]] = []
         for channel in self.model.channel_specs:
             back = channel.reverse or "none"
             if channel.reverse and constants[channel.reverse] == 0:
@@ -167,7 +172,7 @@ class Audit(Result):
             gap = self.first_law[channel.name]
             conserved = f"{gap:+g} ħΩ" if gap else "yes"
             rows.append((channel.name, back, channel.bath or "-", conserved))
-        head = ("channel", "reverse", "heat to", "first law")
+        head: tuple[str, ...] = ("channel", "reverse", "heat to", "first law")
         if not self._energies:
             head, rows = ("channel", "reverse", "bath"), [row[:3] for row in rows]
         return columns(rows, head)
@@ -224,6 +229,7 @@ class Audit(Result):
             ("Clausius balance", f"ΔS = {self.entropy_change:.6g} k_B up to {end}, of which"),
             ("", f"{self.heat_entropy:.6g} k_B by heat, -∫ΣQ/T dt, and"),
             ("", f"{self.produced:.6g} k_B by internal production, ∫σ dt"),
+            *([("", _FEW)] if self.largest_count < _LARGE else []),
         ]
 
 
@@ -268,7 +274,7 @@ def audit(model: Model, initial: Start, times: Times | None = None) -> Audit:
         raise InputError("`times` must reach beyond t = 0 for an audit")
     early = np.geomspace(1e-6, 1, _POINTS)
     grid = end * np.unique(np.concatenate([early, np.linspace(0, 1, _POINTS)]))
-    sigma, negative, with_baths, balance = _follow(model, initial, grid)
+    sigma, negative, with_baths, largest, balance = _follow(model, initial, grid)
     return Audit(
         model,
         kolmogorov(model, within),
@@ -284,6 +290,7 @@ def audit(model: Model, initial: Start, times: Times | None = None) -> Audit:
         sigma,
         negative,
         with_baths,
+        largest,
         *balance,
     )
 
@@ -326,43 +333,32 @@ def _horizon(model: Model, mean: Array) -> float:
     return 10 / rates.min()
 
 
-def _undeclared(model: Model) -> tuple[tuple[str, str], ...]:
-    """Pairs of channels without a reverse, of which each takes what the other gives."""
-    table = zip(model.channel_specs, model.table.constants, strict=True)
-    single = [c for c, k in table if c.reverse is None and k > 0]
-    return tuple(
-        (a.name, b.name)
-        for k, a in enumerate(single)
-        for b in single[k + 1 :]
-        if (a.takes, a.gives, a.bath) == (b.gives, b.takes, b.bath)
-    )
-
-
 def _follow(
     model: Model, initial: Initial, times: Array
-) -> tuple[Array, list[tuple[float, float]], dict[str, float], tuple[float, float, float]]:
-    """σ(t), when it is negative, production with each bath, and ΔS, -∫ΣQ/T dt, ∫σ dt."""
+) -> tuple[Array, list[tuple[float, float]], dict[str, float], float, tuple[float, float, float]]:
+    """σ(t), when it is negative, production with baths, largest count, ΔS, -∫ΣQ/T dt, ∫σ dt."""
     from scipy.integrate import simpson
 
     if any(pool.kind == "mass_action" for pool in model.pool_specs):
-        return np.full(len(times), np.nan), [], {}, (np.nan,) * 3
+        return np.full(len(times), np.nan), [], {}, np.nan, (np.nan,) * 3
     counts = mean_field(model, times, initial).counts
     flow = entropy_production(model, counts)
     entropy = entropies(model, counts).sum(axis=-1)
     # σ is not evaluated where a pool is empty, or its count is below the accuracy of the solution.
     known = np.isfinite(flow.total) & np.isfinite(flow.outflow)
-    used = model.table.changes[model.table.constants > 0].any(axis=0)
-    known &= (counts[:, used] >= 1e-9 * counts[0].max()).all(axis=1)
+    moved = model.table.mean_rates(counts) @ np.abs(model.table.changes) > 0
+    known &= ((counts >= 1e-9 * counts[0].max()) | ~moved).all(axis=1)
     sigma = np.where(known, flow.total, np.nan)
     if known.sum() < 2:
-        return sigma, [], {}, (np.nan,) * 3
+        return sigma, [], {}, float(counts.max()), (np.nan,) * 3
     with_baths = {bath: float(rate[-1]) for bath, rate in flow.baths.items()}
     heat = -simpson(flow.outflow[known], x=times[known])
     produced = simpson(sigma[known], x=times[known])
     change = np.diff(entropy[known][[0, -1]])[0]
     gross = sum(np.abs(part) for part in flow.parts.values()) + np.zeros(len(times))
     negative = _negative(model, initial, times, sigma, gross)
-    return sigma, negative, with_baths, (float(change), float(heat) + 0.0, float(produced))
+    terms = (float(change), float(heat) + 0.0, float(produced))
+    return sigma, negative, with_baths, float(counts.max()), terms
 
 
 def _negative(

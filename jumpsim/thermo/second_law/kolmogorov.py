@@ -157,6 +157,27 @@ def kolmogorov(model: Model, channels: Collection[int], most: int = MOST_STATES)
     )  # fmt: skip
 
 
+def undeclared(model: Model) -> tuple[tuple[str, str], ...]:
+    """Pairs of channels without a reverse, of which each takes what the other gives.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    tuple of (str, str)
+    """
+    table = zip(model.channel_specs, model.table.constants, strict=True)
+    single = [c for c, k in table if c.reverse is None and k > 0]
+    return tuple(
+        (a.name, b.name)
+        for k, a in enumerate(single)
+        for b in single[k + 1 :]
+        if (a.takes, a.gives, a.bath) == (b.gives, b.takes, b.bath)
+    )
+
+
 class _Graph:
     """Events between states: ratios[i][j] maps each channel from state i to j to ln(w/w_reverse).
 
