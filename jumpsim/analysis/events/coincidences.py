@@ -43,8 +43,8 @@ class Coincidences(Result):
         Limits of the bins of the lag, seconds.
     g2, error : ndarray, shape (n_bins,)
         g² averaged over each bin, and its error: that over trajectories (`covering_error`), but at
-        least that of independent pairs. NaN where fewer than 20 pairs would be expected of independent
-        events, or if a few trajectories determine it.
+        least that of independent pairs. NaN where fewer than 20 pairs of independent events are
+        expected, or where a few trajectories determine it.
     exact : ndarray or None, shape (n_bins,)
         g² from the master equation, averaged over each bin, when the system is small.
     no_exact : str
@@ -70,8 +70,8 @@ class Coincidences(Result):
         known = np.flatnonzero(np.isfinite(self.g2))
         if not len(known):
             return (
-                f"undecided: {_LEAST_PAIRS} pairs of independent events are expected in no bin, or a "
-                "few trajectories determine them"
+                f"undecided: in no bin {_LEAST_PAIRS} pairs of independent events are expected, or "
+                "a few trajectories determine their number"
             )
         k, (factor, unit) = known[0], readable_times(self.edges)
         excess = self.g2[k] - 1

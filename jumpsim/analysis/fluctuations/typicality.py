@@ -25,6 +25,7 @@ from ..requirements import rate_model, require_record, scaled_copies
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _LEAST_SIZES = 4  # for a fit with a correction for small systems
+_LEAST = 16  # trajectories of each size, for a usable standard error
 _LARGEST_ERROR = 0.05  # error of the exponent above which the verdict is undecided
 _MOST_CELLS = 2**26  # cells of the histograms for the quantile bands
 
@@ -211,9 +212,12 @@ class Scaling(Result):
         runs.
         """
         verdicts = []
+        least = min(run.ntraj for run in self.runs)
         for exponent, error in zip(self.exponents, self.exponent_errors, strict=True):
             if np.isnan(exponent):
                 verdicts.append("undecided: some trajectory never deviates")
+            elif least < _LEAST:
+                verdicts.append(f"undecided: fewer than {_LEAST} trajectories of one size")
             elif error > _LARGEST_ERROR:
                 verdicts.append(
                     f"undecided: standard error above {_LARGEST_ERROR:g}; simulate more"
