@@ -238,8 +238,7 @@ class Telegraph(Result):
             lines.append(f"  {name:<8} {text}")
         if (drift := self.drift) is not None:
             lines.append(f"warning: not in steady state, {drift}; simulate longer")
-        return "
-".join(lines + self._unresolved)
+        return "\n".join(lines + self._unresolved)
 
 
 def telegraph(ensemble: Ensemble, row: int = 0, pool: str = "m") -> Telegraph:
