@@ -136,18 +136,19 @@ class LongRun:
     def correlation_times(self) -> Array:
         """Correlation time ∫₀^∞ C(τ)/C(0) dτ of each pool, in seconds, (n_pools,).
 
-        It is estimated from the scatter of the blocks, which must be much longer. A time below the
-        spacing of the samples is not resolved: the estimate is then an upper bound, between half of
-        the spacing and the spacing. NaN where a count does not fluctuate.
+        It is estimated from the scatter of the blocks, which must be much longer; that their length
+        b is finite is corrected to first order, by τ²/b. A time below the spacing of the samples is
+        not resolved: the estimate is then an upper bound, between half of the spacing and the
+        spacing. NaN where a count does not fluctuate.
         """
         return self._correlation_times(self.sem() ** 2 * len(self), self._total())
 
     def correlation_times_error(self) -> Array:
         """Error of `correlation_times`, (n_pools,); NaN for fewer than three blocks.
 
-        It contains the scatter of the blocks (`covering_error`), the error Δ²/12τ of the finite
-        spacing Δ of the samples, and 2τ²/b for the finite block b. The latter is exactly τ²/b for
-        one exponential decay, and larger for several.
+        It contains the scatter of the blocks (`covering_error`, at least that of normally
+        distributed averages), the error Δ²/12τ of the finite spacing Δ of the samples, and the
+        correction for finite blocks, which is exact for one exponential decay only.
         """
         n, total = len(self), self._total()
         if n < 3:
@@ -157,15 +158,17 @@ class LongRun:
         each = self.totals
         rest = Moments(total.n - each.n, total.first - each.first, total.second - each.second)
         times = self.correlation_times()
+        normal = times * math.sqrt(2 / (n - 1)) * (1 + 10 / n)  # squares have (skewness)² = 8
         with np.errstate(divide="ignore", invalid="ignore"):
-            squares = covering_error(self._correlation_times(scatter, rest)) ** 2
-            squares += (self.spacing**2 / 12 / times) ** 2 + (2 * times**2 / self.block) ** 2
+            squares = np.fmax(normal, covering_error(self._correlation_times(scatter, rest))) ** 2
+            squares += (self.spacing**2 / 12 / times) ** 2 + (times**2 / self.block) ** 2
         return np.sqrt(squares)
 
     def _correlation_times(self, scatter: Array, total: Moments) -> Array:
         """From the variance of the block averages, and all samples."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return scatter * self.block / 2 / total.var()
+            times = scatter * self.block / 2 / total.var()
+        return times * (1 + times / self.block)
 
     def neighbours(self) -> Array:
         """Correlation coefficient of neighbouring blocks, (n_pools,); 0 ± 1/√n for long blocks."""

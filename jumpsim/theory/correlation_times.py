@@ -103,8 +103,18 @@ def decay_of_noise(noise: StationaryNoise, lags: Array) -> tuple[Array, Array]:
     """
     moving = noise.covariance - noise.conserved
     variance = np.diagonal(moving)
-    areas = np.diagonal(noise.integral(lags), axis1=-2, axis2=-1)
+    areas = _areas(noise, lags)
     moves = variance > 1e-12 * (1 + noise.counts**2)
     beyond = np.where(moves, areas / np.where(moves, variance, 1.0), np.nan)
-    whole = np.diagonal(noise.integral(np.zeros(1))[0])
+    whole = _areas(noise, np.zeros(1))[0]
     return np.where(moves, whole / np.where(moves, variance, 1.0), np.nan), beyond
+
+
+def _areas(noise: StationaryNoise, lags: Array) -> Array:
+    """Integrals of the decaying parts of the autocovariances from some lags on, (n, n_pools)."""
+    from scipy.linalg import expm
+
+    moving, basis = noise.covariance - noise.conserved, noise._basis
+    area = np.linalg.inv(-noise._jacobian)
+    decays = np.array([basis @ area @ expm(noise._jacobian * lag) @ basis.T for lag in lags])
+    return np.diagonal(decays @ moving, axis1=-2, axis2=-1)

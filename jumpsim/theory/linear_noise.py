@@ -297,25 +297,6 @@ class StationaryNoise:
         decays = [basis @ expm(self._jacobian * lag) @ basis.T for lag in as_times(lags)]
         return self.conserved + np.array(decays) @ moving
 
-    def integral(self, lags: Times) -> Array:
-        """Integrals of the decaying part of the two-time covariance from some lags on.
-
-        Parameters
-        ----------
-        lags : array_like of float or str
-            Seconds, increasing, ≥ 0.
-
-        Returns
-        -------
-        ndarray, shape (n_lags, n_pools, n_pools)
-        """
-        from scipy.linalg import expm
-
-        moving, basis = self.covariance - self.conserved, self._basis
-        area = np.linalg.inv(-self._jacobian)
-        decays = [basis @ area @ expm(self._jacobian * lag) @ basis.T for lag in as_times(lags)]
-        return np.array(decays) @ moving
-
     def spectrum(self, frequencies: ArrayLike) -> Array | ComplexArray:
         """Spectral density ∫ C(τ) e^(iωτ) dτ of the decaying part of the two-time covariance.
 

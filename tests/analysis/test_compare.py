@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import t as student
 from support.systems import HOHLRAUM
 
 import jumpsim as js
@@ -27,7 +27,7 @@ def test_agrees_where_the_rate_equations_are_exact():
     assert "averages agree" in result.verdict
     assert np.isfinite(result.residuals).all()
     # 27 residuals, two-sided, one in a hundred runs.
-    assert result.threshold == pytest.approx(norm.isf(0.005 / 27), rel=1e-12)
+    assert result.threshold == pytest.approx(student.isf(0.005 / 27, 1999), rel=1e-12)
     assert np.allclose(result.residuals, (result.mean - result.theory.counts) / result.sem)
 
 
@@ -211,3 +211,15 @@ def test_an_epidemic_has_no_quanta():
     figure = js.plotting.compare(found)
     titles = [axis.get_title(loc="left") for sub in figure.subfigs for axis in sub.axes]
     assert not any("temperature" in title for title in titles)
+
+
+def test_few_trajectories_do_not_disagree_by_chance():
+    """60 runs of 3: a normal threshold rejects half of them, Student's t 1 % (5 or more: 4e-4)."""
+    model, start = independent_decay()
+    times = np.linspace(0, 2e-5, 9)
+    found = [
+        js.compare(js.simulate(model, times, 3, start, seed, "moments", workers=1)).agrees
+        for seed in range(60)
+    ]
+    assert sum(agrees is False for agrees in found) < 5
+    assert sum(agrees is True for agrees in found) > 45

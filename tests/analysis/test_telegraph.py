@@ -205,3 +205,17 @@ def test_the_figure_shows_what_was_measured():
     np.testing.assert_allclose(excited.get_xydata(), [(0, 1), (1, 1), (7, 1), (7.5, 0)])
     np.testing.assert_allclose(ground.get_xydata(), [(0, 1), (0.5, 0.5), (1, 0)])
     assert excited.get_label() == "excited: 3 dwell times"
+
+
+def test_a_run_that_is_not_in_steady_state_is_told():
+    """Systems that lose their quanta for ever, against pumped ones."""
+    fading = js.Model([js.Pool.tls("m", 50)], [js.Channel("down", 1.0, {"m": 1})])
+    lost = js.telegraph(js.simulate(fading, [4.0], 1, {"m": 50}, 1, "events"))
+    assert "not in steady state, the excited fraction changes from 0." in str(lost)
+    pumped = js.Model(
+        [js.Pool.tls("m", 50)],
+        [js.Channel("up", 2.0, {}, {"m": 1}), js.Channel("down", 5.0, {"m": 1})],
+    )
+    steady = js.telegraph(js.simulate(pumped, [40.0], 1, {"m": 14}, 1, "events"))
+    assert steady.drift is None
+    assert "warning" not in str(steady)

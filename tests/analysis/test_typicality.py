@@ -11,7 +11,7 @@ from support.typical_runs import BASE, TIMES, balanced, sizes
 
 import jumpsim as js
 from jumpsim import plotting, statistics
-from jumpsim.analysis.fluctuations.typicality import _fit, _terms
+from jumpsim.analysis.fluctuations.size_fit import terms_of_size, weighted_fit
 from jumpsim.analysis.requirements import scaled_copies
 from jumpsim.cli.main import main
 from jumpsim.model.initial import Thermal
@@ -84,8 +84,8 @@ def test_the_correction_for_small_systems():
     """A law with such a correction is found again; two or three sizes are fitted without."""
     factors = np.array([1.0, 2, 5, 20, 100])
     law = 0.3 * factors**-0.5 * np.exp(0.1 * (1 / factors - 1))
-    terms = _terms(factors, correction=True)
-    fit, errors, chi = _fit(terms, np.log(law)[:, None], np.full((5, 1), 0.01))
+    terms = terms_of_size(factors, correction=True)
+    fit, errors, chi = weighted_fit(terms, np.log(law)[:, None], np.full((5, 1), 0.01))
     assert fit[:, 0] == pytest.approx([np.log(0.3), -0.5, 0.1])
     assert chi[0] == pytest.approx(0, abs=1e-12)
     assert (errors > 0).all()
@@ -287,7 +287,7 @@ def test_fitted_deviations_and_verdicts():
         np.log(found.fitted(found.factors)),
         found.fit[0] + found.fit[1] * np.log(f) + found.fit[2] * (1 / f - 1),
     )
-    _, fit_errors, _ = _fit(_terms(found.factors, True), logs, found.error)
+    _, fit_errors, _ = weighted_fit(terms_of_size(found.factors, True), logs, found.error)
     np.testing.assert_allclose(found.exponent_errors, fit_errors[1])
     spread = np.log(runs[2].deviations)
     np.testing.assert_allclose(found.error[2], spread.std(axis=0, ddof=1) / np.sqrt(200))
@@ -307,8 +307,8 @@ def test_weights_of_the_fit():
     """Least squares with a covariance, by another solver; the errors are its own."""
     rng = np.random.default_rng(1)
     factors, error = np.array([1.0, 2, 5, 20, 100]), np.array([0.01, 0.05, 0.02, 0.1, 0.03])
-    terms, y = _terms(factors, True), rng.normal(-0.5 * np.log(factors), error)
-    fit, errors, chi = _fit(terms, y[:, None], error[:, None])
+    terms, y = terms_of_size(factors, True), rng.normal(-0.5 * np.log(factors), error)
+    fit, errors, chi = weighted_fit(terms, y[:, None], error[:, None])
     basis, covariance = optimize.curve_fit(
         lambda f, a, b, c: a + b * np.log(f) + c * (1 / f - 1), factors, y, (0, 0, 0), error, True
     )

@@ -200,12 +200,11 @@ def test_errors_of_correlation_times_by_hand():
         first, second = (x.sum() - x[k].sum() for x in (each.first, each.second))
         n = 39 * 200
         variance = (n * second - first**2) / (n * (n - 1))
-        left.append(means.var(ddof=1) * 20.0 / 2 / float(variance))
-    expected = np.sqrt(
-        statistics.covering_error(np.array(left)) ** 2
-        + (0.1**2 / 12 / tau) ** 2
-        + (2 * tau**2 / 20) ** 2
-    )
+        time = means.var(ddof=1) * 20.0 / 2 / float(variance)
+        left.append(time * (1 + time / 20.0))
+    scatter = statistics.covering_error(np.array(left))
+    scatter = max(scatter, tau * np.sqrt(2 / 39) * (1 + 10 / 40))
+    expected = np.sqrt(scatter**2 + (0.1**2 / 12 / tau) ** 2 + (tau**2 / 20) ** 2)
     assert run.correlation_times_error()[0] == pytest.approx(expected, rel=1e-9)
     assert abs(tau - 0.5) < 4 * run.correlation_times_error()[0]
 
@@ -224,7 +223,7 @@ def test_correlation_times_below_the_spacing_are_bounds(monkeypatch):
 
 @pytest.mark.slow
 def test_errors_of_correlation_times_cover():
-    """300 seeds of 60 blocks of 20 correlation times; below 0.90 by chance in 0.1 %."""
+    """300 seeds of 60 blocks of 20 correlation times; below 0.91 by chance in 0.1 %."""
     inside = []
     for seed in range(300):
         run = js.long_run(TURNOVER, {"X": 15}, 10.0, 60, 100, seed=seed, warmup=10.0)
@@ -232,7 +231,7 @@ def test_errors_of_correlation_times_cover():
             abs(run.correlation_times()[0] - 0.5) < 1.96 * run.correlation_times_error()[0]
         )
     print(np.mean(inside))
-    assert np.mean(inside) > 0.90
+    assert np.mean(inside) > 0.91
 
 
 @pytest.mark.slow

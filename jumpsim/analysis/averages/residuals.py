@@ -25,7 +25,7 @@ class Residuals(Result):
         (mean - theory) / sem; NaN where the sample is too small for a decision.
     threshold : float
         If the theory is exact, some |residual| exceeds this with a probability of at most 1 %
-        (Bonferroni, valid for any correlation of the residuals).
+        (Student's t, with Bonferroni's factor, valid for any correlation of the residuals).
     joint : JointTest or None
         One test of all averages together, which takes their correlations into account.
     """
@@ -111,9 +111,10 @@ def standardised_residuals(
     decided : ndarray of bool, shape (n_times, n_columns)
         Where a residual is calculated; elsewhere it is NaN.
     """
-    from scipy.stats import norm
+    from scipy.stats import t as student
 
     mean, sem = ensemble.mean(), ensemble.sem()
     residuals = np.full(mean.shape, np.nan)
     residuals[decided] = (mean - theory)[decided] / sem[decided]
-    return mean, sem, residuals, float(norm.isf(FALSE_ALARM / 2 / max(1, decided.sum())))
+    tail = FALSE_ALARM / 2 / max(1, decided.sum())
+    return mean, sem, residuals, float(student.isf(tail, ensemble.ntraj - 1))

@@ -26,7 +26,8 @@ from .steady import rate_drift
 
 _GROUPS = 32
 _SMALL = 5_000
-_LEAST_PAIRS = 20
+_LEAST_PAIRS = 20  # expected of independent events
+_UNSEEN = (3 / 1.96) ** 2  # pairs: where none is seen, up to 3 are possible (95 % confidence)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,8 +42,9 @@ class Coincidences(Result):
     edges : ndarray, shape (n_bins + 1,)
         Limits of the bins of the lag, seconds.
     g2, error : ndarray, shape (n_bins,)
-        g² averaged over each bin, and its error over trajectories (`covering_error`); NaN for fewer
-        than 20 pairs, or if a few trajectories determine it.
+        g² averaged over each bin, and its error: that over trajectories (`covering_error`), but at
+        least that of independent pairs. NaN where fewer than 20 pairs of independent events are
+        expected, or where a few trajectories determine it.
     exact : ndarray or None, shape (n_bins,)
         g² from the master equation, averaged over each bin, when the system is small.
     no_exact : str
@@ -68,8 +70,8 @@ class Coincidences(Result):
         known = np.flatnonzero(np.isfinite(self.g2))
         if not len(known):
             return (
-                f"undecided: fewer than {_LEAST_PAIRS} pairs in every bin, or only in a few "
-                "trajectories"
+                f"undecided: in no bin {_LEAST_PAIRS} pairs of independent events are expected, or "
+                "a few trajectories determine their number"
             )
         k, (factor, unit) = known[0], readable_times(self.edges)
         excess = self.g2[k] - 1
@@ -171,16 +173,24 @@ def coincidences(
     pairs, firsts, seconds = _count_pairs(ensemble, earlier, later, after, end, edges)
     numbers = np.bincount(np.arange(ensemble.ntraj) % _GROUPS, minlength=_GROUPS)
 
-    def ratio(kept: Any) -> Array:
-        """g² of some groups: number of pairs divided by that expected of independent events."""
+    def independent(kept: Any) -> Array:
+        """Number of pairs of some groups that is expected of independent events."""
         rate = seconds[kept].sum() / (numbers[kept].sum() * (end - after))
+        return firsts[kept].sum() * rate * np.diff(edges)
+
+    def ratio(kept: Any) -> Array:
+        """g² of some groups."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return pairs[kept].sum(axis=0) / (firsts[kept].sum() * rate * np.diff(edges))
+            return pairs[kept].sum(axis=0) / independent(kept)
 
     groups = np.arange(_GROUPS)
-    g2 = ratio(groups)
+    expected = independent(groups)
     error = covering_error(np.array([ratio(groups != g) for g in np.flatnonzero(numbers)]))
-    enough = (pairs.sum(0) >= _LEAST_PAIRS) & np.isfinite(error)
+    with np.errstate(divide="ignore"):
+        error = np.maximum(error, np.sqrt(pairs.sum(axis=0) + _UNSEEN) / expected)
+    # A limit of the expected number, not of the observed one: that would choose the large values.
+    enough = (expected >= _LEAST_PAIRS) & np.isfinite(error)
+    g2 = ratio(groups)
     return Coincidences(
         ensemble, " and ".join(dict.fromkeys(words)), edges,
         np.where(enough, g2, np.nan), np.where(enough, error, np.nan),

@@ -23,6 +23,7 @@ from ..requirements import describe_unresolved
 
 _PARTS = 32  # parts of the run, for jackknife errors
 _LEAST_FLIPS = 20
+_DRIFT = 6.0  # standard errors above which a change between the halves is significant
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -167,11 +168,7 @@ class Telegraph(Result):
         """
         edges = np.linspace(0, self.end, _PARTS + 1)
         out = np.histogram(self.times[self.excited != excited], edges)[0]
-        steps = np.where(self.excited == excited, 1, -1)
-        inside = np.cumsum(np.append((self.start == excited).sum(), steps))
-        times = np.concatenate([[0.0], self.times, [self.end]])
-        spent = np.concatenate([[0.0], np.cumsum(inside * np.diff(times))])
-        spent = np.diff(np.interp(edges, times, spent))
+        spent = self._time_in(excited, edges)
         flips = int(out.sum())
         if flips < _LEAST_FLIPS or (out == flips).any():
             return np.nan, np.nan, flips
@@ -179,6 +176,29 @@ class Telegraph(Result):
         if not np.isfinite(error):
             return np.nan, np.nan, flips
         return float(spent.sum() / flips), float(error), flips
+
+    def _time_in(self, excited: bool, edges: Array) -> Array:
+        """Total time that the systems spend in one state, in each part of the run."""
+        steps = np.where(self.excited == excited, 1, -1)
+        inside = np.cumsum(np.append((self.start == excited).sum(), steps))
+        times = np.concatenate([[0.0], self.times, [self.end]])
+        spent = np.concatenate([[0.0], np.cumsum(inside * np.diff(times))])
+        return np.diff(np.interp(edges, times, spent))
+
+    @property
+    def drift(self) -> str | None:
+        """Change of the excited fraction between the halves of the run, if it is significant.
+
+        Then the mean dwell times are no averages of a steady state. The criterion is six standard
+        errors, from the scatter of 16 parts in each half.
+        """
+        edges = np.linspace(0, self.end, _PARTS + 1)
+        part = self._time_in(True, edges) / (np.diff(edges) * len(self.start))
+        first, second = np.split(part, 2)
+        error = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / len(first))
+        if not abs(second.mean() - first.mean()) > _DRIFT * error + 1e-9:
+            return None
+        return f"the excited fraction changes from {first.mean():.3g} to {second.mean():.3g}"
 
     @property
     def _unresolved(self) -> list[str]:
@@ -216,6 +236,8 @@ class Telegraph(Result):
             if np.isnan(mean):
                 text = f"undecided, {flips} flips out of it are too few"
             lines.append(f"  {name:<8} {text}")
+        if (drift := self.drift) is not None:
+            lines.append(f"warning: not in steady state, {drift}; simulate longer")
         return "\n".join(lines + self._unresolved)
 
 

@@ -70,7 +70,8 @@ def correlation_times(
         reason = _undecided(covariance[:, p], theory, p)
         if not reason:
             left = (sums[:, :, p].sum(axis=0) - sums[:, :, p]) / (numbers.sum() - numbers)[:, None]
-            end = _end(covariance[:, p], left, error[:, p], theory and theory.rest[:, p])
+            rest = None if theory is None else theory.rest[:, p]
+            end = _end(covariance[:, p], left, error[:, p], rest)
             times[p], errors[p] = _integral(covariance[:, p], left, end, step)
             if np.isnan(errors[p]):
                 times[p], reason = np.nan, "a few trajectories determine it"

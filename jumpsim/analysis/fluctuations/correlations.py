@@ -272,7 +272,7 @@ def _check_stationary(ensemble: Ensemble, mean: Array, first: int) -> None:
             parts[k].append(np.hstack([samples[:, -k], *averages]))
     pools = ensemble.model.pools
     names = [f"the {what} of {pool}" for what in ("mean", "mean", "variance") for pool in pools]
-    drift = drift_between(*(np.concatenate(part) for part in parts), names)
+    drift = drift_between(np.concatenate(parts[0]), np.concatenate(parts[1]), names)
     if drift is not None:
         raise InputError(
             f"the run is not stationary: {drift}; choose a later `after`, or simulate longer"

@@ -21,10 +21,12 @@ from ...utils.tables import columns
 from ...utils.text import readable_times, with_error, with_interval
 from ...utils.typing import Array, IntArray
 from ..requirements import rate_model, require_record, scaled_copies
+from .size_fit import terms_of_size, weighted_fit
 
 _SIZE = "size of a pool with mass action: its largest count by the rate equations"
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _LEAST_SIZES = 4  # for a fit with a correction for small systems
+_LEAST = 16  # trajectories of each size, for a usable standard error
 _LARGEST_ERROR = 0.05  # error of the exponent above which the verdict is undecided
 _MOST_CELLS = 2**26  # cells of the histograms for the quantile bands
 
@@ -187,7 +189,7 @@ class Scaling(Result):
 
     def fitted(self, factors: ArrayLike) -> Array:
         """Fitted deviations at some factors, shape (n_factors, n_pools)."""
-        return np.exp(_terms(np.asarray(factors, float), len(self.fit) > 2) @ self.fit)
+        return np.exp(terms_of_size(np.asarray(factors, float), len(self.fit) > 2) @ self.fit)
 
     @property
     def facts(self) -> str:
@@ -208,9 +210,12 @@ class Scaling(Result):
         runs.
         """
         verdicts = []
+        least = min(run.ntraj for run in self.runs)
         for exponent, error in zip(self.exponents, self.exponent_errors, strict=True):
             if np.isnan(exponent):
                 verdicts.append("undecided: some trajectory never deviates")
+            elif least < _LEAST:
+                verdicts.append(f"undecided: fewer than {_LEAST} trajectories of one size")
             elif error > _LARGEST_ERROR:
                 verdicts.append(
                     f"undecided: standard error above {_LARGEST_ERROR:g}; simulate more"
@@ -346,35 +351,9 @@ def typicality_scaling(runs: Sequence[Typicality]) -> Scaling:
     typical = np.array([x.mean(axis=0) for x in logs])
     with np.errstate(invalid="ignore"):
         error = np.array([x.std(axis=0, ddof=1) / np.sqrt(len(x)) for x in logs])
-        terms = _terms(factors, correction=len(factors) >= _LEAST_SIZES)
-    fit, fit_error, chi = _fit(terms, typical, error)
+        terms = terms_of_size(factors, correction=len(factors) >= _LEAST_SIZES)
+    fit, fit_error, chi = weighted_fit(terms, typical, error)
     return Scaling(ordered, factors, np.exp(typical), error, fit, fit_error[1], chi)
-
-
-def _terms(factors: Array, correction: bool) -> Array:
-    """Terms of the fit of ln(deviation): 1, ln(factor), and 1/factor - 1 for small systems.
-
-    The bias of the rate equations, the skewness and the excess of the counts change the deviations
-    by relative corrections of the order of 1/size: only their squares contribute, because a
-    deviation has no sign.
-    """
-    terms = [np.ones_like(factors), np.log(factors)]
-    return np.stack([*terms, 1 / factors - 1] if correction else terms, axis=-1)
-
-
-def _fit(terms: Array, y: Array, error: Array) -> tuple[Array, Array, Array]:
-    """Weighted least squares for each column of y: coefficients, their errors, χ²."""
-    number = terms.shape[1]
-    fit, errors = np.full((2, number, y.shape[1]), np.nan)
-    chi = np.full(y.shape[1], np.nan)
-    for p in range(y.shape[1]):
-        if not np.isfinite(y[:, p]).all() or not (error[:, p] > 0).all():
-            continue
-        weighted = terms / error[:, p, None]
-        fit[:, p] = np.linalg.lstsq(weighted, y[:, p] / error[:, p])[0]
-        errors[:, p] = np.linalg.norm(np.linalg.pinv(weighted), axis=1)
-        chi[p] = (((y[:, p] - terms @ fit[:, p]) / error[:, p]) ** 2).sum()
-    return fit, errors, chi
 
 
 def _bands(ensemble: Ensemble, low: IntArray, high: IntArray) -> Array:
