@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import streams
-from ..errors import InputError, positive_number
+from ..errors import InputError, finite_number, positive_number
 from .base import BaseModel
 from .microstates import log_certain
 from .thermal import Thermal
@@ -47,6 +47,8 @@ class Fixed:
                 f"`counts` must give a count for each pool, such as {{'A': 58}}, but is "
                 f"{self.counts!r}"
             )
+        for name, count in self.counts.items():
+            finite_number(count, f"count of '{name}'")
         object.__setattr__(self, "counts", dict(self.counts))
 
     def scaled(self, factor: float) -> "Fixed":
