@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import InputError, TruncationWarning
 from ..model.model import Model
 from ..store.ensemble import Ensemble
+from ..utils.labels import by_name
 from ..utils.typing import Array
 
 ROUNDING = 1e-9  # k_B; changes of entropy below this are rounding errors of sums of logarithms
@@ -143,8 +144,9 @@ def describe_unresolved(waits: Array, spacing: float) -> str:
 
 def describe_counted(counted: str | Sequence[str] | Mapping[str, float]) -> str:
     """Describe what is counted: a bath, channels, or channels with weights ("+1 in, -1 out")."""
-    if isinstance(counted, Mapping):
-        return ", ".join(f"{weight:+g} {name}" for name, weight in counted.items())
+    named = None if isinstance(counted, str) else by_name(counted, "counted")
+    if named is not None:
+        return ", ".join(f"{weight:+g} {name}" for name, weight in named.items())
     return counted if isinstance(counted, str) else ", ".join(counted)
 
 

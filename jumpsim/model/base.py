@@ -5,7 +5,6 @@ Every class of models names the engine that simulates it in `BaseModel.engine`; 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import units
 from ..errors import InputError, choices, one_line
+from ..utils.labels import by_name
 from .declaration import Channel, Pool
 
 
@@ -190,8 +190,8 @@ class BaseModel(ABC):
 
         Parameters
         ----------
-        counts : mapping or array_like
-            By pool name, or in pool order along the last axis.
+        counts : mapping, labelled data or array_like
+            By pool name (also a row of a table), or in pool order along the last axis.
         whole : bool
             Require whole numbers and return int64 instead of float64.
 
@@ -205,12 +205,16 @@ class BaseModel(ABC):
             When pools are missing or unknown, or when a count is out of range.
         """
         names = self.pools
-        if isinstance(counts, Mapping):
+        named = by_name(counts, "counts")
+        if named is not None:
+            counts = named
             if unknown := [n for n in counts if n not in names]:
                 raise InputError(f"unknown pool '{unknown[0]}'; " + choices(unknown[0], names))
             if missing := [n for n in names if n not in counts]:
                 raise InputError(f"counts must name every pool, but '{missing[0]}' is missing")
             counts = [counts[n] for n in names]
+            if any(np.ndim(n) for n in counts):  # columns of a table
+                counts = np.stack(np.broadcast_arrays(*counts), -1)
         if isinstance(counts, list | tuple) and any(isinstance(n, bool) for n in counts):
             raise InputError(f"counts must be numbers, one for each pool, but are {counts!r}")
         try:

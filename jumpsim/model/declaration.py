@@ -14,6 +14,7 @@ from ..errors import (
     positive_number,
     whole_number,
 )
+from ..utils.labels import by_name
 from .stoichiometry import Quanta
 
 KINDS = ("bosonic", "tls", "fermionic", "mass_action")
@@ -165,11 +166,11 @@ class Channel:
         where = f"of channel '{self.name}'"
         object.__setattr__(self, "rate", units.rate(self.rate, f"rate {where}"))
         for part in ("takes", "gives", "through"):
-            given = getattr(self, part)
-            if not isinstance(given, Mapping):
+            given = by_name(getattr(self, part), f"{part} {where}")
+            if given is None:
                 raise InputError(
                     f"`{part}` {where} must give a whole number for each pool, such as "
-                    f"{{'A': 1}}, but is {given!r}"
+                    f"{{'A': 1}}, but is {getattr(self, part)!r}"
                 )
             quanta = {
                 name: whole_number(number, f"{part}['{name}'] {where}", least=1, below=1001)

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import streams
-from ..errors import InputError, positive_number
+from ..errors import InputError, finite_number, positive_number
+from ..utils.labels import by_name
 from .base import BaseModel
 from .microstates import log_certain
 from .thermal import Thermal
@@ -42,16 +43,19 @@ class Fixed:
     counts: Mapping[str, float]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.counts, Mapping):
+        counts = by_name(self.counts, "counts")
+        if counts is None:
             raise InputError(
                 f"`counts` must give a count for each pool, such as {{'A': 58}}, but is "
                 f"{self.counts!r}"
             )
-        object.__setattr__(self, "counts", dict(self.counts))
+        object.__setattr__(self, "counts", counts)
 
     def scaled(self, factor: float) -> "Fixed":
         """Initial counts of the system that is `factor` times larger; must be whole numbers."""
-        counts = {name: factor * n for name, n in self.counts.items()}
+        counts = {
+            name: factor * finite_number(n, f"count of '{name}'") for name, n in self.counts.items()
+        }
         if fractional := [n for n in counts if not math.isclose(counts[n], round(counts[n]))]:
             raise InputError(
                 f"the count of '{fractional[0]}' times {factor:g} is {counts[fractional[0]]:g}, "
@@ -206,9 +210,10 @@ def as_initial(initial: Initial | Mapping[str, float] | ArrayLike, model: BaseMo
     """
     if isinstance(initial, Thermal | Fixed | Mixture):
         return initial
-    if isinstance(initial, Mapping):
-        return Fixed(initial)
-    counts = np.asarray(model.as_start(initial))
+    named = by_name(initial, "initial")
+    if named is not None:
+        return Fixed(named)
+    counts = np.asarray(model.as_start(cast("ArrayLike", initial)))
     if counts.ndim != 1:
         raise InputError(f"`initial` must be one count for each pool, but has shape {counts.shape}")
     return Fixed(dict(zip(model.pools, counts.tolist(), strict=True)))

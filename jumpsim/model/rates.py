@@ -14,6 +14,7 @@ factorials, which are small in large systems; the 1 of spontaneous emission rema
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, cast
 
@@ -22,6 +23,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .base import BaseModel
 from .declaration import Channel, Pool
+
+_MOST_QUANTA = 170  # the factorial of more is no float
+_LEAST_CONSTANT = 1e-290  # smaller constants would lose digits
 
 Factor = tuple[str, float, float, float]  # name of the pool, offset, slope, mean offset
 
@@ -132,7 +136,8 @@ class RateTable:
         terms = np.empty((*counts.shape[:-1], len(constants) + len(places)), factors.dtype)
         terms[..., constants] = self.constants
         terms[..., places] = factors
-        return np.multiply.reduceat(terms, constants, axis=-1)
+        with np.errstate(over="ignore"):  # a rate that is too large is infinite
+            return np.multiply.reduceat(terms, constants, axis=-1)
 
 
 def lower(model: BaseModel) -> RateTable:
@@ -187,7 +192,8 @@ def channel_factors(
     Returns
     -------
     constant : float
-        Events per second; divided by k! for k equal mass-action quanta (``P(P-1)/2``).
+        Events per second; divided by k! for k equal mass-action quanta (``P(P-1)/2``). For so many
+        quanta that k! or the quotient is no ordinary float, powers of 2 are moved to the factors.
     factors : list of (pool name, offset, slope, mean offset)
         First those of quanta destroyed, then created, then of modes passed through, each in the
         order of the pools.
@@ -198,9 +204,14 @@ def channel_factors(
     for pool in pools:
         number = channel.takes.get(pool.name, 0)
         slope = 1 / sizes[pool.name] if pool.kind == "bosonic" else 1.0
-        factors += [(pool.name, -j * slope, slope, 0.0) for j in range(number)]
+        slopes = [slope] * number
         if pool.kind == "mass_action":
-            constant = constant / math.factorial(number)
+            divided = constant / math.factorial(min(number, _MOST_QUANTA))
+            if constant > 0 and (number > _MOST_QUANTA or divided < _LEAST_CONSTANT):
+                slopes, scale = _scaled_slopes(number)
+                divided = constant * scale
+            constant = divided
+        factors += [(pool.name, -j * s, s, 0.0) for j, s in enumerate(slopes)]
     for pool in pools:
         number = channel.gives.get(pool.name, 0)
         if pool.kind == "bosonic":
@@ -213,3 +224,16 @@ def channel_factors(
         number = channel.through.get(pool.name, 0)
         factors += [(pool.name, 1.0, 1 / sizes[pool.name], 1.0) for _ in range(number)]
     return constant, factors
+
+
+def _scaled_slopes(number: int) -> tuple[list[float], float]:
+    """Slopes s_j, powers of 2, and the scale such that scale · Π s_j (n - j) = n(n-1).../number!.
+
+    The product stays near 1 at each step for n = `number`, and is exactly 0 for a smaller count n,
+    because multiplication by a power of 2 is not rounded.
+    """
+    exponents, left = [], Fraction(1)
+    for j in range(1, number + 1):
+        exponents.append(round(math.log2(left * j)))
+        left = left * j / 2 ** exponents[-1]
+    return [2.0**-e for e in exponents], float(1 / left)

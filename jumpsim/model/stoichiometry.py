@@ -55,27 +55,39 @@ def null_space(rows: NDArray[np.int64]) -> list[list[int]]:
     [[1, 1, 1]]
     """
     width = rows.shape[1]
-    matrix: list[list[Fraction]] = [
-        [Fraction(int(x)) for x in row] for row in np.unique(rows, axis=0)
+    # Only the entries that are not 0, by column: an event changes few of many pools.
+    matrix: list[dict[int, Fraction]] = [
+        {int(c): Fraction(int(row[c])) for c in np.flatnonzero(row)}
+        for row in np.unique(rows, axis=0)
     ]
     pivots: list[int] = []
     for column in range(width):
-        pivot = next((r for r in range(len(pivots), len(matrix)) if matrix[r][column]), None)
+        top = len(pivots)
+        pivot = next((r for r in range(top, len(matrix)) if column in matrix[r]), None)
         if pivot is None:
             continue
-        top = len(pivots)
         matrix[top], matrix[pivot] = matrix[pivot], matrix[top]
         lead = matrix[top][column]
-        matrix[top] = [x / lead for x in matrix[top]]
+        matrix[top] = {c: x / lead for c, x in matrix[top].items()}
         for r, row in enumerate(matrix):
-            if r != top and row[column]:
-                matrix[r] = [x - row[column] * t for x, t in zip(row, matrix[top], strict=True)]
+            if r != top and column in row:
+                _subtract(row, row[column], matrix[top])
         pivots.append(column)
     basis = []
-    for free in (c for c in range(width) if c not in pivots):
+    for free in sorted(set(range(width)) - set(pivots)):
         vector = [Fraction(int(c == free)) for c in range(width)]
         for r, column in enumerate(pivots):
-            vector[column] = -matrix[r][free]
+            vector[column] = -matrix[r].get(free, Fraction(0))
         scale = math.lcm(*(v.denominator for v in vector))
         basis.append([int(v * scale) for v in vector])
     return basis
+
+
+def _subtract(row: dict[int, Fraction], factor: Fraction, other: dict[int, Fraction]) -> None:
+    """Subtract a multiple of another row, in place."""
+    for column, x in other.items():
+        value = row.get(column, Fraction(0)) - factor * x
+        if value:
+            row[column] = value
+        else:
+            row.pop(column, None)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import streams, units
 from ..errors import InputError, choices
+from ..utils.labels import by_name
 from ..utils.typing import Array
 from .base import BaseModel
 from .microstates import log_certain, log_states
@@ -59,7 +60,11 @@ class Thermal:
     spread: bool = True
 
     def __post_init__(self) -> None:
-        for name, x in self.x.items() if isinstance(self.x, Mapping) else [("x", self.x)]:
+        named = by_name(self.x, "x")
+        if named is not None:
+            object.__setattr__(self, "x", named)
+        numbers_given: dict[str, Any] = {"x": self.x} if named is None else named
+        for name, x in numbers_given.items():
             real = isinstance(x, numbers.Real) and not isinstance(x, bool)
             if not (real and (abs(x) < 1e300 or x in (math.inf, -math.inf))):
                 raise InputError(f"`{name}` must be a number ħΩ/k_B T, but is {x!r}")

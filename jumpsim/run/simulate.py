@@ -31,6 +31,7 @@ from ..store.unfinished import readable
 from ..systems.twolevel.quantum_jumps import as_simulated
 from ..units import as_times
 from ..utils.files import AnyPath, as_path
+from ..utils.labels import by_name
 from ..utils.progress import Progress
 from ..utils.resources import available_memory
 from ..utils.typing import Array, Times
@@ -240,7 +241,9 @@ def _target(target: Any, plan: Plan) -> Array | None:
         raise InputError(f'`target_sem` needs record "{model.samples.record}" or "moments"')
     names = model.samples.names
     what = records.RECORDS[model.samples.record].dimension
-    by_pool = target if isinstance(target, Mapping) else dict.fromkeys(names, target)
+    by_pool = by_name(target, "target_sem")
+    if by_pool is None:
+        by_pool = dict.fromkeys(names, target)
     if not by_pool:
         raise InputError(f"`target_sem` must name a {what}, but is empty")
     for name, value in by_pool.items():

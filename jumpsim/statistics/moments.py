@@ -88,6 +88,11 @@ class Moments:
         second[..., below[0], below[1], :] = second[..., below[1], below[0], :]
         return cls.from_words(n, first, second)
 
+    def single(self) -> "Moments":
+        """The same moments without those of pairs, shapes (..., P, 1) and (..., P, 1, 1)."""
+        squares = np.diagonal(self.second, axis1=-2, axis2=-1)
+        return Moments(self.n, self.first[..., None], squares[..., None, None])
+
     def __add__(self, other: "Moments") -> "Moments":
         return Moments(self.n + other.n, self.first + other.first, self.second + other.second)
 

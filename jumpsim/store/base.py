@@ -85,9 +85,9 @@ class Store(Generic[P]):
         times, channels = zip(*found, strict=True)
         return np.concatenate(times), np.concatenate(channels)
 
-    def moments(self, below: int | None = None) -> Moments:
-        """Exact moments of the samples of all trajectories, or of those with index < `below`."""
-        return index_ranges.moments(self.plan, self.pieces(), below)
+    def moments(self, below: int | None = None, pairs: bool = True) -> Moments:
+        """Exact moments of the samples of all trajectories, see `index_ranges.moments`."""
+        return index_ranges.moments(self.plan, self.pieces(), below, pairs)
 
     def _rows(self, first: int, last: int) -> Iterator[tuple[P, int, int]]:
         """(part, first row, last row + 1 in the part) that make up rows first ... last-1."""

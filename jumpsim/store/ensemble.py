@@ -70,6 +70,7 @@ class Ensemble:
         self.seed, self.record = plan.seed, plan.record
         self.outcome = outcome or store.outcome
         self._sums: tuple[list[Span], Moments] | None = None  # averaged ranges, their moments
+        self._single: tuple[list[Span], Moments] | None = None
 
     @property
     def stop_reason(self) -> str | None:
@@ -214,11 +215,11 @@ class Ensemble:
 
     def mean(self) -> Array:
         """Average samples (counts) over the trajectories, (n_times, n_pools)."""
-        return self.moments.mean() * self.model.samples.unit
+        return self._single_moments().mean()[..., 0] * self.model.samples.unit
 
     def var(self) -> Array:
         """Variance over the trajectories with divisor n-1, (n_times, n_pools)."""
-        return self.moments.var() * self.model.samples.unit**2
+        return self._single_moments().var()[..., 0] * self.model.samples.unit**2
 
     def cov(self) -> Array:
         """Covariance between pools, divisor n-1, (n_times, n_pools, n_pools)."""
@@ -226,7 +227,7 @@ class Ensemble:
 
     def sem(self) -> Array:
         """Standard error of `mean`, (n_times, n_pools)."""
-        return self.moments.sem() * self.model.samples.unit
+        return self._single_moments().sem()[..., 0] * self.model.samples.unit
 
     @property
     def moments(self) -> Moments:
@@ -235,6 +236,15 @@ class Ensemble:
         if self._sums is None or self._sums[0] != ranges:
             self._sums = (ranges, self._store.moments())
         return self._sums[1]
+
+    def _single_moments(self) -> Moments:
+        """Exact sums without those of pairs of columns, which need much more time and memory."""
+        ranges = self._store.ranges()
+        if self._sums is not None and self._sums[0] == ranges:
+            return self._sums[1].single()
+        if self._single is None or self._single[0] != ranges:
+            self._single = (ranges, self._store.moments(pairs=False))
+        return self._single[1]
 
     def to_xarray(self) -> "xarray.Dataset":
         """Labelled data: named dimensions, units, and all data needed to repeat the run."""

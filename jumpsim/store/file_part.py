@@ -1,7 +1,6 @@
 """One file of trajectories; its header is checked before memory is allocated for its content."""
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Iterator, KeysView
 from pathlib import Path
@@ -17,9 +16,9 @@ from . import chunks, hdf5_layout, records
 from .outcome import Outcome, restored
 from .part import Span
 from .plan import Plan
+from .seals import has_valid_seal
 
 _MOST_TIMES = 10**8
-_LARGEST_SEALED = 2**32  # the seal of a larger file would take too long to check
 _MOST_INDEX = 2**53
 # Exceptions that h5py, json and numpy raise when they read damaged bytes.
 _DAMAGE = (
@@ -80,7 +79,7 @@ class FilePart:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.checksum: str | None = None
-        self._verified = self._sealed = self._has_valid_seal()
+        self._verified = self._sealed = has_valid_seal(self.path)
         with self._open() as file:
             if "format" not in file.attrs or str(file.attrs["format"]) != hdf5_layout.FORMAT:
                 kind = str(file.attrs.get("format", "not one of jumpsim"))
@@ -99,35 +98,6 @@ class FilePart:
                 )
             self._read_header(file)
             self._check_shapes(file)
-
-    def _has_valid_seal(self) -> bool:
-        """Whether the bytes are those that were written; False when the file has no seal.
-
-        HDF5 removes the seal when another program opens the file for writing.
-        """
-        try:
-            with open(self.path, "rb") as file:
-                size = file.seek(0, 2) - hdf5_layout.SEAL_BYTES
-                if not 0 < size < _LARGEST_SEALED:
-                    return False
-                file.seek(size)
-                seal = file.read()
-                if not seal.startswith(hdf5_layout.SEAL):
-                    return False
-                file.seek(0)
-                digest = hashlib.blake2b(digest_size=16)
-                while size > 0 and (piece := file.read(min(size, 2**22))):
-                    digest.update(piece)
-                    size -= len(piece)
-        except FileNotFoundError:
-            raise StoreError(f"{self.path}: no such file") from None
-        except IsADirectoryError:
-            raise self._damaged("is a folder") from None
-        except OSError as error:
-            raise StoreError(f"{self.path}: cannot be read ({error.strerror or error})") from None
-        if hdf5_layout.seal(digest.digest()) != seal:
-            raise self._damaged("its bytes are not those that were written")
-        return True
 
     def _read_header(self, file: h5py.File) -> None:
         times = file["time"]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..utils import provenance
 from ..utils.typing import Array, IntArray
-from . import chunks, records
+from . import chunks, records, seals
 from .block import narrowest
 from .index_ranges import events, moments
 from .index_ranges import ranges as covered
@@ -33,7 +33,6 @@ from .records import Variable
 
 FORMAT = "jumpsim trajectories"
 FORMAT_VERSION = 2
-SEAL, SEAL_BYTES = b"jumpsim\0", 24
 
 _CHUNK_BYTES = 2**18  # small enough for a processor's cache
 _MOST_ROWS = 2**12  # largest number of trajectories in a chunk
@@ -117,7 +116,7 @@ def _new_file(path: Path, parts: Sequence[Part]) -> Iterator[h5py.File]:
             file.flush()
             image = file.id.get_file_image()
         with open(path, "xb") as out:
-            out.write(image + seal(hashlib.blake2b(image, digest_size=16).digest()))
+            out.write(seals.sealed(image))
         return
     free = shutil.disk_usage(path.parent).free
     if free < 1.1 * size:
@@ -126,16 +125,7 @@ def _new_file(path: Path, parts: Sequence[Part]) -> Iterator[h5py.File]:
         yield file
     with open(path, "rb+") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
-        file.write(seal(digest.digest()))
-
-
-def seal(digest: bytes) -> bytes:
-    """Last bytes of a file: a mark, and the BLAKE2b digest of all bytes before.
-
-    Damaged bytes can crash HDF5, so the checksum is compared before HDF5 opens the file. HDF5
-    ignores bytes after its own end of the file, and removes them when it opens a file for writing.
-    """
-    return SEAL + digest
+        file.write(seals.seal(digest.digest()))
 
 
 class _Content(NamedTuple):

@@ -91,8 +91,13 @@ def events(pieces: Sequence[Piece[P]]) -> int:
     return total
 
 
-def moments(plan: "Plan", pieces: Sequence[Piece[P]], below: int | None = None) -> Moments:
+def moments(
+    plan: "Plan", pieces: Sequence[Piece[P]], below: int | None = None, pairs: bool = True
+) -> Moments:
     """Exact moments of the samples of all trajectories, or of those with index < `below`.
+
+    Without `pairs` they are those of `Moments.single`: for 200 pools the products of all pairs take
+    200 times the time and the memory.
 
     Raises
     ------
@@ -106,12 +111,12 @@ def moments(plan: "Plan", pieces: Sequence[Piece[P]], below: int | None = None) 
             f"averages need {sampled} or moments, but the record is {', '.join(plan.record)}"
         )
     shape = (len(plan.times), len(plan.model.samples.names))
-    total = Moments.zero(shape)
+    total = Moments.zero(shape if pairs else (*shape, 1))
     for part, spans in by_part(pieces, below):
         if part.sums is not None and is_complete(part, spans):
-            total += part.sums
+            total += part.sums if pairs else part.sums.single()
         elif sampled in plan.record:
-            total += _sums_of_samples(plan.model, part, spans, shape)
+            total += _sums_of_samples(plan.model, part, spans, shape, pairs)
         else:
             raise InputError(
                 "only sums were kept, from which some of the trajectories cannot be excluded; "
@@ -121,11 +126,12 @@ def moments(plan: "Plan", pieces: Sequence[Piece[P]], below: int | None = None) 
 
 
 def _sums_of_samples(
-    model: "BaseModel", part: Part, spans: Sequence[Span], shape: tuple[int, int]
+    model: "BaseModel", part: Part, spans: Sequence[Span], shape: tuple[int, int], pairs: bool
 ) -> Moments:
-    total = Moments.zero(shape)
+    total = Moments.zero(shape if pairs else (*shape, 1))
     step = max(1, 2**19 // (shape[0] * shape[1]))
     for first, last in spans:
         for a in range(first, last, step):
-            total += sample_moments(model, part.read(model.samples.record, a, min(a + step, last)))
+            samples = part.read(model.samples.record, a, min(a + step, last))
+            total += sample_moments(model, samples if pairs else samples[..., None])
     return total

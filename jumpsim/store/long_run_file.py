@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..errors import DamagedError, StoreError
 from ..utils import provenance
 from ..utils.files import new_file
+from .seals import has_valid_seal, sealed
 
 FORMAT, FORMAT_VERSION = "a long run of jumpsim", 1
 
@@ -71,7 +72,7 @@ def write(
             file.attrs["checksum"] = _checksum(text, arrays, state)
             file.flush()
             image = file.id.get_file_image()
-        temporary.write_bytes(image)
+        temporary.write_bytes(sealed(image))
 
 
 def _fill(
@@ -108,6 +109,8 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dic
     StoreError
         When there is no such file, when it is not the file of a long run, or when it is damaged.
     """
+    path = Path(path)
+    has_valid_seal(path)
     try:
         with h5py.File(path, "r") as file:
             kind = str(file.attrs.get("format", "none of jumpsim"))
@@ -135,7 +138,11 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dic
 
 
 def is_long_run(path: str | Path) -> bool:
-    """Whether a file is the file of a long run."""
+    """Whether a file is the file of a long run; `DamagedError` when its bytes have changed."""
+    path = Path(path)
+    if not path.is_file():
+        return False
+    has_valid_seal(path)
     try:
         with h5py.File(path, "r") as file:
             return str(file.attrs.get("format")) == FORMAT

@@ -327,7 +327,7 @@ def validity(
         mode_ratios["γ_3/γ_0"] = _ratio(units.rate(gamma_3, "gamma_3"), gamma_0)
         mode_ratios["𝒩/𝒩'"] = positive_number(modes, "modes") / modes_wg
     rho = density_of_states(gamma_dec, gamma_0) if gamma_dec and gamma_0 else math.nan
-    return Validity(ratios, mode_ratios, modes / rho, max(map(sum, first)))
+    return Validity(ratios, mode_ratios, _ratio(modes, rho), max(map(sum, first)))
 
 
 def warn_unless_derivable(*rates: Any, **more_rates: Any) -> None:

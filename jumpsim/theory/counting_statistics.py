@@ -18,6 +18,7 @@ from ..errors import InputError, choices
 from ..model.initial import Start, as_initial
 from ..model.model import Model, as_model
 from ..units import as_times
+from ..utils.labels import by_name
 from ..utils.typing import Array, BoolArray, Times
 from .cost import MOST_SECONDS
 from .evolution import evolve, evolve_moments
@@ -103,8 +104,8 @@ def channel_weights(model: Model, counted: str | Sequence[str] | Mapping[str, fl
         return heat
     if isinstance(counted, str):
         counted = [counted]
-    if not isinstance(counted, dict):
-        counted = dict.fromkeys(counted, 1.0)
+    named = by_name(counted, "counted")
+    counted = dict.fromkeys(counted, 1.0) if named is None else named
     if not counted:
         raise InputError("`counted` is empty; name a channel or a bath")
     weights = np.zeros(len(model.channels))

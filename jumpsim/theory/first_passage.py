@@ -14,6 +14,7 @@ from ..model.base import BaseModel
 from ..model.initial import Start, as_initial
 from ..model.model import as_model
 from ..units import as_times
+from ..utils.labels import by_name
 from ..utils.typing import Array, BoolArray, IntArray, Times
 from .cost import MOST_SECONDS
 from .elimination import time_in_states
@@ -223,8 +224,9 @@ def as_target(model: Any, target: Target) -> tuple[Callable[[IntArray], BoolArra
     """
     if callable(target):
         return partial(_reached_by, target), "the target"
-    if isinstance(target, Mapping):
-        target = [f"{name} = {count}" for name, count in target.items()]
+    named = by_name(target, "target")
+    if named is not None:
+        target = [f"{name} = {count}" for name, count in named.items()]
     texts = [target] if isinstance(target, str) or not isinstance(target, Iterable) else target
     conditions = [_condition(model, text) for text in texts]
     if not conditions:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import InputError, choices, whole_number
 from ..model.initial import Initial, Mixture
 from ..model.model import Model
+from ..utils.labels import by_name
 from ..utils.typing import Array, IntArray
 from .transitions import Transitions
 
@@ -256,12 +257,13 @@ def _tops(model: Model, truncate: Mapping[str, int] | None) -> IntArray:
     tops = np.full(len(model.pools), _UNLIMITED)
     if truncate is None:
         return tops
-    if not isinstance(truncate, Mapping):
+    named = by_name(truncate, "truncate")
+    if named is None:
         raise InputError(
             f"`truncate` must give a largest count by pool, such as {{'A': 30}}, but is "
             f"{truncate!r}"
         )
-    for name, top in truncate.items():
+    for name, top in named.items():
         if name not in model.pools:
             raise InputError(f"`truncate`: unknown pool '{name}'; " + choices(name, model.pools))
         tops[model.pools.index(name)] = whole_number(top, f"truncate['{name}']", 0, _UNLIMITED)

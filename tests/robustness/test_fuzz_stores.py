@@ -15,7 +15,7 @@ from support.killed_runs import assert_one_line, assert_same, in_child
 import jumpsim as js
 from jumpsim.cli.main import main
 from jumpsim.errors import InputError
-from jumpsim.store import hdf5_layout
+from jumpsim.store import hdf5_layout, seals
 
 NTRAJ = 30
 
@@ -245,7 +245,7 @@ def test_exchanged_chunks(original, number, sealed, tmp_path):
     assert kind == "chunks"
     assert data != original.data
     path = tmp_path / "out.h5"
-    path.write_bytes(data if sealed else data[: -hdf5_layout.SEAL_BYTES])
+    path.write_bytes(data if sealed else data[: -seals.SEAL_BYTES])
     assert in_child(lambda: read_all(path, original), SECONDS, MEMORY) == (0, "")
     for command in (["compare", "--no-figure"], ["run", str(original.spec), "-q", "-o"]):
         status, printed = in_child(lambda c=command: main([*c, str(path)]), SECONDS, MEMORY)
@@ -255,7 +255,7 @@ def test_exchanged_chunks(original, number, sealed, tmp_path):
 
 def test_a_file_without_its_seal_is_read(original, tmp_path):
     path = tmp_path / "out.h5"
-    path.write_bytes(original.data[: -hdf5_layout.SEAL_BYTES])
+    path.write_bytes(original.data[: -seals.SEAL_BYTES])
     assert in_child(lambda: read_all(path, original), SECONDS, MEMORY) == (0, "")
     for name, numbers in original.arrays.items():
         assert np.array_equal(arrays_of(js.open(path))[name], numbers)

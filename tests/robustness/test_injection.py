@@ -16,7 +16,7 @@ from support.systems import PUBLISHED
 
 import jumpsim as js
 from jumpsim.run import block_task
-from jumpsim.store import WritableStore, hdf5_layout
+from jumpsim.store import WritableStore, hdf5_layout, seals
 from jumpsim.store.file_part import FilePart
 from jumpsim.store.plan import Plan
 
@@ -327,7 +327,7 @@ def swapped_types(path, folder):
 
     Without the seal of the file, as if another program had written it.
     """
-    data = path.read_bytes()[: -hdf5_layout.SEAL_BYTES]
+    data = path.read_bytes()[: -seals.SEAL_BYTES]
     type_of = bytes([0x10, 0x08, 0, 0, 2, 0, 0, 0, 0, 0, 16, 0])  # little-endian int16
     place = data.find(type_of)
     assert place >= 0

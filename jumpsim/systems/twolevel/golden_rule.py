@@ -101,7 +101,13 @@ def two_level(
         raise InputError(
             "`gamma_u`, `gamma_l` and `gamma_b` must not all be 0, because the width would be 0"
         )
-    alpha = g**2 * width / (delta_cav**2 + width**2 / 4)
+    try:
+        alpha = g**2 * width / (delta_cav**2 + width**2 / 4)
+    except ArithmeticError:
+        raise InputError(
+            "`g`, `delta_cav`, `gamma_u`, `gamma_l` and `gamma_b` are too large or too small: the "
+            "rate of emission g² Γ/(Δ² + Γ²/4) is not a finite number"
+        ) from None
     declare = _one_emitter if emitters == 1 else _several_emitters
     pools, channels = declare(alpha, rates[:2], (f_u, f_l))
     photon = Pool.bosonic("photon", 1)

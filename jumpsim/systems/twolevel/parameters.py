@@ -79,7 +79,8 @@ def fillings(
         if (temperature <= 0).any():
             raise InputError(f"`T_{name}` must be > 0, but is {_as_text(temperature)}")
         energy = effective if energies == "effective" else bare
-        y = (energy - (potential if sign > 0 else 0.0)) / temperature[()]
+        potential = _real(potential, f"mu_{name}")[()] if sign > 0 else 0.0
+        y = (energy - potential) / temperature[()]
         if sign < 0 and np.any(np.asarray(y) <= 0):
             raise InputError(
                 f"the {energies} photon energy must be > 0 for a thermal filling, but is "
@@ -305,7 +306,8 @@ def mode_parameters(
     """Check the arguments of `theory.twolevel.quantised_mode` and compute the fillings."""
     E_u, E_l, omega_cav = real(E_u=E_u, E_l=E_l, omega_cav=omega_cav)
     rates = check_rates(gamma_u=gamma_u, gamma_l=gamma_l, gamma_b=gamma_b)
-    if any(np.ndim(v) for v in (E_u, E_l, omega_cav, *rates)):
+    others = (g, f_u, f_l, n_b, T_u, T_l, T_b, mu_u, mu_l)
+    if any(np.ndim(v) for v in (E_u, E_l, omega_cav, *rates, *others)):
         raise InputError("the quantised mode is solved for one set of parameters, not for arrays")
     if min(rates) == 0:
         raise InputError("`gamma_u`, `gamma_l` and `gamma_b` must be > 0 for a unique steady state")
