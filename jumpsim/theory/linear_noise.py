@@ -8,7 +8,7 @@ the leading order of van Kampen's system size expansion: the relative error of C
 limit of a large system.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +20,8 @@ from ..model.initial import Start, as_initial
 from ..model.model import Model, as_model
 from ..units import as_times
 from ..utils.typing import Array, ComplexArray, Times
-from . import ode
+from .fluctuation_equations import Scale, solve_along
 from .steady_states import manifold, steady_states
-
-_STEP = 1e-30  # of complex derivatives, which have no error of cancellation
-_LEAST = 1e-12  # quanta; fluctuations of smaller counts are resolved to this number only
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +70,7 @@ class LinearNoise:
 
     def _propagators(self, index: int, times: Array) -> Array:
         """Propagators of small deviations from times[index] to `times`, (n, n_pools, n_pools)."""
-        scale = _Scale.of(self.model, self.mean[index], np.diagonal(self.covariance[index]))
+        scale = Scale.of(self.model, self.mean[index], np.diagonal(self.covariance[index]))
         pools = len(self.model.pools)
 
         def derivative(counts: Array, moved: Array) -> Array:
@@ -83,7 +80,7 @@ class LinearNoise:
             matrix: Any = np.kron(scale.jacobian(counts), np.eye(pools))
             return matrix
 
-        mean, moved = _solve(
+        mean, moved = solve_along(
             self.model, times - self.times[index], self.mean[index], np.eye(pools), derivative,
             jacobian,
         )  # fmt: skip
@@ -160,7 +157,7 @@ def linear_noise(model: Model, times: Times, initial: Start) -> LinearNoise:
     times = as_times(times)
     initial = as_initial(initial, as_model(model))
     table, start, covariance = model.table, initial.mean(model), initial.covariance(model)
-    scale = _Scale.of(model, start, np.diagonal(covariance))
+    scale = Scale.of(model, start, np.diagonal(covariance))
 
     def derivative(counts: Array, scaled: Array) -> Array:
         matrix, unit = scale.jacobian(counts), scale.at(counts)
@@ -171,85 +168,12 @@ def linear_noise(model: Model, times: Times, initial: Start) -> LinearNoise:
         return np.kron(matrix, one) + np.kron(one, matrix)
 
     unit = scale.at(start)
-    mean, scaled = _solve(
+    mean, scaled = solve_along(
         model, times, start, covariance / np.outer(unit, unit), derivative, jacobian
     )
     units = scale.at(mean)
     covariance = scaled * units[:, :, None] * units[:, None, :]
     return LinearNoise(model, times, mean, (covariance + covariance.transpose(0, 2, 1)) / 2)
-
-
-@dataclass(frozen=True, eq=False)
-class _Scale:
-    """Expected size of the fluctuations of each pool, in units of which covariances are solved.
-
-    Covariances are differences of large terms, and begin at 0. So neither their values nor the
-    start give a tolerance; with the unit r² = N + a N² (which is the variance of Poisson or thermal
-    counts, or of the start) all are of order one, whatever the counts.
-    """
-
-    table: Any
-    excess: Array
-
-    @classmethod
-    def of(cls, model: Model, mean: Array, variance: Array) -> "_Scale":
-        excess = np.maximum(variance - mean, 0) / np.maximum(mean, _LEAST) ** 2
-        return cls(model.table, excess)
-
-    def at(self, counts: Array) -> Array:
-        """Unit r of each pool at these counts, (..., n_pools)."""
-        counts = np.maximum(counts, 0)
-        return np.sqrt(_LEAST + counts + self.excess * counts**2)
-
-    def jacobian(self, counts: Array) -> Array:
-        """Jacobian for deviations that are measured in the units r, which change in time."""
-        unit = self.at(counts)
-        growth = (1 + 2 * self.excess * np.maximum(counts, 0)) / (2 * unit**2)
-        matrix = self.table.jacobian(counts) * unit / unit[:, None]
-        return matrix - np.diag(growth * self.table.drift(counts))
-
-
-def _solve(
-    model: Model, times: Array, start: Array, first: Array,
-    derivative: Callable[[Array, Array], Array], jacobian: Callable[[Array], Array],
-) -> tuple[Array, Array]:  # fmt: skip
-    """Solve the rate equations with a linear equation dX/dt of a matrix X along the solution.
-
-    `derivative` takes counts and X, `jacobian` counts; the latter returns the matrix of the linear
-    equation, for the entries of X in one row.
-    """
-    pools, table = len(start), model.table
-
-    def both(y: Array) -> Array:
-        counts = y[:pools]
-        matrix = derivative(counts, y[pools:].reshape(pools, pools))
-        return np.concatenate([table.drift(counts), matrix.reshape(-1)])
-
-    def derivatives(y: Array) -> Array:
-        counts, matrix = y[:pools], y[pools:].reshape(pools, pools)
-        out = np.zeros((len(y), len(y)))
-        out[:pools, :pools] = table.jacobian(counts)
-        out[pools:, pools:] = jacobian(counts)
-        for p, direction in enumerate(1j * _STEP * np.eye(pools)):
-            out[pools:, p] = derivative(counts + direction, matrix).reshape(-1).imag / _STEP
-        return out
-
-    smallest = np.concatenate([np.full(pools, ode.SMALLEST), np.full(pools**2, ode.RELATIVE)])
-    y = np.concatenate([start, first.reshape(-1)])
-    if len(y) > ode.MOST_UNKNOWNS:
-        # A step of the explicit method has 12 evaluations, and is stable up to 6 decay times of the
-        # fastest deviation; covariances decay twice as fast.
-        fastest = np.abs(np.linalg.eigvals(table.jacobian(start))).max()
-        expected = 12 / 6 * 2 * fastest * float(times[-1])
-        if expected > ode.most_evaluations(len(y)):
-            raise InputError(
-                f"the linear noise of {model.name} with {pools} pools up to {times[-1]:g} s would "
-                f"take about {expected:.2g} evaluations, but at most "
-                f"{ode.most_evaluations(len(y)):,} are made; choose an earlier last time, or "
-                "`stationary_noise`"
-            )
-    solution = ode.solve(model, times, y, both, derivatives, smallest=smallest)
-    return solution[:, :pools], solution[:, pools:].reshape(-1, pools, pools)
 
 
 @dataclass(frozen=True, eq=False)
