@@ -184,7 +184,8 @@ def test_errors_cover():
             [abs(found.sorted_photons - mean) < 1.96 * found.sorted_error,
              abs(found.spread - spread) < 1.96 * found.spread_error,
              abs(found.deficit - deficit) < 1.96 * found.deficit_error,
-             abs(found.per_photon[0] - deficit / (mean / 2)) < 1.96 * found.per_photon[1]]
+             np.isnan(found.per_photon[0])  # undecided, about 2 % of the runs
+             or abs(found.per_photon[0] - deficit / (mean / 2)) < 1.96 * found.per_photon[1]]
         )  # fmt: skip
     covered = np.mean(inside, axis=0)
     print(covered)

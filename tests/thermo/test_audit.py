@@ -234,7 +234,7 @@ def test_entropy_production_of_random_networks_against_dense_algebra():
     """Σ p w ln(w/w_reverse) over channels, from a null vector of a dense generator."""
     for seed in range(40):
         rng = np.random.default_rng([101, seed])
-        model, states = reduced_copy(bathed_model(rng, ("tls", "fermionic"), 0), 60)
+        model, states = reduced_copy(bathed_model(rng, ("tls", "fermionic")), 60)
         index = {tuple(x): k for k, x in enumerate(states.tolist())}
         generator = np.zeros((len(index),) * 2)
         edges = []

@@ -131,8 +131,7 @@ class Typicality(Result):
                 )
             )
         head = ("pool", "size", "median deviation [95 %]", "times √size", "largest")
-        times = self.ensemble.times
-        factor, unit = readable_times(times)
+        factor, unit = readable_times(times := self.ensemble.times)
         return "\n".join(
             [
                 f"{self.ntraj} trajectories of {model.name}: largest |N - rate equations| / size "
