@@ -2,7 +2,8 @@
 
 The deviation of a trajectory is the largest |N(t) - ⟨N⟩(t)| / size over the stored times, for each
 pool. ⟨N⟩ is the solution of the rate equations, and size the number of modes or two-level systems
-of the pool, or the largest ⟨N⟩ of a species of a reaction network (mass action). For almost every trajectory it decreases as size^(-1/2) (BM after 33).
+of the pool, or the largest ⟨N⟩ of a species of a reaction network (mass action). For almost every
+trajectory it decreases as size^(-1/2) (BM after 33).
 """
 
 from collections.abc import Sequence
