@@ -138,8 +138,8 @@ def mean_production(space: StateSpace, distribution: Array) -> float:
     float
         k_B per second; infinite when an event that occurs has no reverse.
     """
-    source, _, _, rate = space.edges
-    flow = distribution[source] * rate
+    source, target, _, rate = space.edges
+    flow = np.where(target >= 0, distribution[source] * rate, 0.0)
     with np.errstate(divide="ignore"):
         log = np.log(reverse_ratios(space))
     moved = flow > 0

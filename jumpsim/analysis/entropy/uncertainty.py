@@ -296,8 +296,8 @@ def _exact(
     steady = stationary(model, initial, **limits)
     found = count_cumulants(model, windows, initial, counted, from_stationary=True, **limits)
     mean, variance = found.cumulants[:2]
-    source, _, _, rate = steady.space.edges
-    activity = float(steady.probabilities[source] @ rate)
+    source, target, _, rate = steady.space.edges
+    activity = float(steady.probabilities[source[target >= 0]] @ rate[target >= 0])
     with np.errstate(divide="ignore", invalid="ignore"):
         precision = np.where(np.abs(mean) > 1e-12, variance / mean**2, np.nan)
     production = mean_production(steady.space, steady.probabilities) if reversible else np.nan
