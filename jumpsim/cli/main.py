@@ -5,6 +5,7 @@ continues the run).
 """
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser(_COMMANDS).parse_args(given)
     options.given = given
     prefix = f"jumpsim {options.name}:"
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # such as about its own cache
     with warnings.catch_warnings():
         warnings.simplefilter("always", StoreWarning)
         warnings.simplefilter("always", WorkersWarning)
@@ -72,6 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BrokenPipeError:  # the reading process of a pipe has ended
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return DONE
+        except OSError as error:  # such as a name that is too long, or a folder without permission
+            print(prefix, f"{error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+            return BAD_INPUT
+        except MemoryError:
+            print(prefix, "there is not enough memory for this", file=sys.stderr)
+            return BAD_INPUT
 
 
 def entry(arguments: Sequence[str] | None = None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import thermo
 from ..utils.text import readable_times
-from .style import COLOURS, LINES, MARKERS, STYLE, indexed_symbol, wrapped_title
+from .style import COLOURS, LINES, MARKERS, STYLE, indexed_symbol, legend, wrapped_title
 from .twolevel import density_matrix
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _temperature_panel(axis: Axes, result: Comparison, letter: str) -> None:
         axis.set_ylim(bottom=0)
         axis.set_ylabel(f"temperature ({name.replace('ħΩ/k_B', '$ħΩ/k_B$')})")
         axis.set_title(f"{letter} local temperatures", loc="left")
-    axis.legend()
+    legend(axis)
 
 
 def _occupation_panel(axis: Axes, result: Comparison, letter: str) -> None:
@@ -171,7 +171,7 @@ def _occupation_panel(axis: Axes, result: Comparison, letter: str) -> None:
     what = "occupation" if all(pool.size for pool in model.pool_specs) else "count"
     axis.set_ylabel(f"mean {what}")
     axis.set_title(f"{letter} {what}s, logarithmic", loc="left")
-    axis.legend()
+    legend(axis)
 
 
 def _letter(panel: int) -> str:

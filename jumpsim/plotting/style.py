@@ -133,6 +133,12 @@ def series_style(p: int, name: str | None = None) -> tuple[dict[str, Any], dict[
     return {"color": colour, "linestyle": LINES[p % 6]}, marks
 
 
+def legend(axis: "Axes", **options: Any) -> None:
+    """Draw the legend of the labelled series, if there are any; else matplotlib would warn."""
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(**options)
+
+
 def reference_line(axis: "Axes", value: float, name: str) -> None:
     """Draw a thin horizontal line at a reference value, with its name at the right end."""
     axis.axhline(value, color="0.6", linewidth=0.8)

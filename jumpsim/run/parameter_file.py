@@ -290,6 +290,11 @@ def _times(data: Mapping[str, Any]) -> Array:
         return as_times([stop])
     if not stop > start:
         raise InputError(f"[times]: `stop` must be later than `start`, but is {data['stop']!r}")
+    if (stop - start) / (points - 1) < 4 * np.spacing(stop):
+        raise InputError(
+            f"[times]: `points` = {points} are too many between `start` and `stop`: neighbouring "
+            "times would be the same number"
+        )
     if spacing == "linear":
         return as_times(np.linspace(start, stop, points))
     if start == 0:

@@ -164,3 +164,27 @@ def test_a_byte_order_mark(spec):
     (spec / "utf16.toml").write_bytes(SPEC.encode("utf-16"))
     with pytest.raises(js.InputError, match="is not text in UTF-8"):
         js.load_spec(spec / "utf16.toml")
+
+
+@pytest.mark.usefixtures("spec")
+def test_figures_print_no_warnings_of_matplotlib(capsys):
+    """A species without a temperature has no series in that panel."""
+    assert main(["run", "spec.toml", "-o", "a.h5", "-q"]) == 0
+    assert main(["compare", "a.h5"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("spec")
+def test_errors_of_the_system_are_one_line(capsys):
+    name = "x" * 300 + ".h5"
+    assert main(["run", "spec.toml", "-o", name, "-q"]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("jumpsim run: xxx")
+    assert printed.count("\n") == 1
+
+
+def test_too_many_points_are_told_by_their_key(spec):
+    text = SPEC.replace('stop = "1e-6"', "start = 1.0\nstop = 1.0000000000000004")
+    (spec / "spec.toml").write_text(text)
+    with pytest.raises(js.InputError, match=r"\[times\]: `points` = 3 are too many between"):
+        js.load_spec(spec / "spec.toml")
