@@ -35,7 +35,7 @@ def cumulants(law, counts):
 
 def test_k_statistics_are_those_of_scipy():
     rng = np.random.default_rng(1)
-    samples, middle = rng.binomial(40, 0.4, size=(3000, 3)).astype(float), np.full(3, 15.0)
+    samples, middle = rng.binomial(40, 0.4, size=(6000, 3)).astype(float), np.full(3, 15.0)
     sums = grouped(samples, 50, middle)
     for given, expected in zip(statistics.power_sums([samples], 50, middle), sums, strict=True):
         np.testing.assert_array_equal(given, expected)
