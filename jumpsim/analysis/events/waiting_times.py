@@ -217,10 +217,10 @@ def waiting_times(
 
     def solve(times: Array) -> tuple[Passage | None, str]:
         if not known:
-            need = (
-                "start at t = 0" if following is None else "are in the steady state (`after` > 0)"
-            )
-            return None, f"they are calculated for waits that {need}" if max_states else ""
+            which = "that start at t = 0"
+            if following is not None:
+                which = "in the steady state: with `after` > 0, and rates that do not change"
+            return None, f"they are calculated for waits {which}" if max_states else ""
         if not model.has_rates:
             return _exact_of_quantum_jumps(ensemble, times, names, following)
         return exact_solution(
