@@ -250,11 +250,12 @@ def sorting(ensemble: Ensemble, after: float | str) -> Sorting:
     deficits = np.array([_deficit(model, counts) for counts in left])
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = deficits / (left @ difference / 2)
+        deficit_error, ratio_error = (float(jackknife_error(x)) for x in (deficits, ratios))
     return Sorting(
         ensemble, after, loop, mean, float(mean @ difference),
         float(jackknife_error(left @ difference)), float(spread),
         float(jackknife_error(left_spread)), _deficit(model, mean),
-        float(jackknife_error(deficits)), float(jackknife_error(ratios)),
+        deficit_error, ratio_error,
         stationary_noise(model, ensemble.initial),
     )  # fmt: skip
 
