@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _MAX_MARKERS = 30  # more would overlap
 
+_MOST_PANELS = 24  # pools with a panel of their own
+
 
 def compare(result: Comparison | DensityMatrixComparison) -> Figure:
     """Draw ensemble averages and the rate equations, or, for quantum jumps, the density matrix.
@@ -48,29 +50,33 @@ def compare(result: Comparison | DensityMatrixComparison) -> Figure:
     if not model.has_rates:
         return density_matrix(cast("DensityMatrixComparison", result))
     result = cast("Comparison", result)
-    columns = min(3, len(model.pools))
-    rows = -(-len(model.pools) // columns)
+    largest = np.argsort(-result.mean.max(axis=0), kind="stable")[:_MOST_PANELS]
+    shown = np.sort(largest).tolist()
+    columns = min(3, len(shown))
+    rows = -(-len(shown) // columns)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.5 * columns, 3.1 * rows + 3.2), layout="constrained")
         upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(3.1 * rows, 3.2))[:, 0]
         axes = upper.subplots(2 * rows, columns, sharex=True, squeeze=False,
                               height_ratios=[2.6, 1] * rows)  # fmt: skip
-        for p in range(rows * columns):
-            pair = axes[2 * (p // columns) : 2 * (p // columns) + 2, p % columns]
-            if p < len(model.pools):
-                _pool_panel(pair[0], pair[1], result, p)
+        for k in range(rows * columns):
+            pair = axes[2 * (k // columns) : 2 * (k // columns) + 2, k % columns]
+            if k < len(shown):
+                _pool_panel(pair[0], pair[1], result, shown[k], _letter(k))
             else:
                 for axis in pair:
                     axis.set_axis_off()
         warm = any(pool.kind != "mass_action" for pool in model.pool_specs)
         below = lower.subplots(1, 1 + warm, squeeze=False)[0]
         if warm:
-            _temperature_panel(below[0], result, _letter(len(model.pools)))
-        _occupation_panel(below[-1], result, _letter(len(model.pools) + warm))
+            _temperature_panel(below[0], result, _letter(len(shown)))
+        _occupation_panel(below[-1], result, _letter(len(shown) + warm))
         ensemble = result.ensemble
         title = (
             f"{model.name}: {ensemble.ntraj} trajectories of single events, seed {ensemble.seed}"
         )
+        if len(shown) < len(model.pools):
+            title += f"; the {len(shown)} of {len(model.pools)} pools with the largest averages"
         figure.legend(
             *axes[0, 0].get_legend_handles_labels(),
             title=wrapped_title(
@@ -83,7 +89,7 @@ def compare(result: Comparison | DensityMatrixComparison) -> Figure:
     return figure
 
 
-def _pool_panel(above: Axes, below: Axes, result: Comparison, p: int) -> None:
+def _pool_panel(above: Axes, below: Axes, result: Comparison, p: int, letter: str) -> None:
     times, fine, _ = _times(result)
     model = result.ensemble.model
     pool = model.pool_specs[p]
@@ -102,7 +108,7 @@ def _pool_panel(above: Axes, below: Axes, result: Comparison, p: int) -> None:
     above.set_ylim(bottom=0)
     label = {"tls": "excited TLS", "mass_action": f"count of {pool.name}"}
     above.set_ylabel(label.get(pool.kind, f"quanta in {pool.name}"))
-    above.set_title(f"{_letter(p)} {_pool_title(pool)}", loc="left")
+    above.set_title(f"{letter} {_pool_title(pool)}", loc="left")
     below.axhspan(-1, 1, color="0.9", linewidth=0)
     below.axhline(0, color="black", linewidth=0.8)
     below.plot(times, result.residuals[:, p], ".", color=COLOURS[0], markersize=3)

@@ -29,6 +29,7 @@ STYLE: dict[Any, Any] = {
     "figure.dpi": 100,
     "savefig.dpi": 200,
 }
+_MOST_NAMES = 14  # in the legend of one panel
 _LETTERS_PER_INCH = 14  # of a title
 
 
@@ -108,7 +109,24 @@ def panel_figure(
         if panels > 1:
             for axis, letter in zip(axes, "abcdef", strict=False):
                 axis.set_title(f"({letter})", loc="left")
+        for axis in axes:
+            shorten_legend(axis)
         figure.suptitle(wrapped_title(title, figure.get_figwidth()), fontsize=9)
+
+
+def shorten_legend(axis: "Axes") -> None:
+    """Name the first series only, where the names of all of them would fill the panel."""
+    legend = axis.get_legend()
+    handles, names = axis.get_legend_handles_labels()
+    if legend is None or len(names) <= _MOST_NAMES:
+        return
+    title = legend.get_title().get_text() or None
+    kept = _MOST_NAMES - 1
+    (rest,) = axis.plot([], [], linestyle="none")
+    axis.legend(
+        [*handles[:kept], rest], [*names[:kept], f"… {len(names) - kept} more"], title=title,
+        fontsize=7,
+    )  # fmt: skip
 
 
 def series_style(p: int, name: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -137,6 +155,7 @@ def legend(axis: "Axes", **options: Any) -> None:
     """Draw the legend of the labelled series, if there are any; else matplotlib would warn."""
     if axis.get_legend_handles_labels()[0]:
         axis.legend(**options)
+        shorten_legend(axis)
 
 
 def reference_line(axis: "Axes", value: float, name: str) -> None:

@@ -208,8 +208,8 @@ def master_equation(
     initial : Thermal, Fixed, Mixture, mapping or sequence
     truncate : mapping of str to int, optional
         Largest count of each pool that is not limited by itself. The probability of larger counts
-        is reported as `leak`. By default all reachable states are used; when they are too many,
-        limits are chosen that exclude a probability below 1e-9.
+        is reported as `leak`. By default all reachable states are used; where a count has no
+        limit, one is chosen that excludes a probability below 1e-9.
     max_states : int
         Largest number of states.
     max_seconds : float

@@ -63,7 +63,7 @@ def stationary(
         Largest counts. Events that would lead to larger ones are suppressed; where detailed
         balance holds, this does not change the ratios of the other probabilities. The probability
         of larger counts is estimated and reported as `leak`. By default all reachable states are
-        used; when they are too many, limits are chosen that exclude a probability below 1e-9.
+        used; where a count has no limit, one is chosen that excludes a probability below 1e-9.
     max_states : int
         Largest number of states.
     max_seconds : float

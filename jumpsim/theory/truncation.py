@@ -32,8 +32,8 @@ def solve_on_states(
 ) -> T:
     """Apply an exact theory to the reachable states of a system.
 
-    Without `truncate`, all reachable states are used if they are few enough. Otherwise counts are
-    limited, and the limits are increased until the probability of the excluded states is below
+    Without `truncate`, all reachable states are used if they are few enough. Where a count has no
+    limit, limits are chosen, and increased until the probability of the excluded states is below
     1e-9.
 
     Parameters
@@ -48,7 +48,7 @@ def solve_on_states(
     max_states : int
         Largest number of states.
     automatic : bool
-        Whether limits are chosen when there are too many states.
+        Whether limits are chosen where a count has none.
 
     Returns
     -------
@@ -73,11 +73,10 @@ def solve_on_states(
     endless = automatic and _is_endless(model)
     try:
         space = reachable(model, initial, None, min(max_states, _FEW) if endless else max_states)
-    except TooManyStatesError as error:
-        if not automatic:
+    except TooManyStatesError:
+        if not endless:
             raise
-        unlimited = too_many(model, max_states, "possibly infinitely many")
-        return _with_own_limits(solve, model, initial, max_states, unlimited if endless else error)
+        return _with_own_limits(solve, model, initial, max_states)
     return solve(space)[0]
 
 
@@ -128,7 +127,6 @@ def _with_own_limits(
     model: Model,
     initial: Initial,
     max_states: int,
-    error: TooManyStatesError,
 ) -> T:
     tops = _first_limits(model, initial, max_states)
     for _ in range(_MOST_ENLARGEMENTS):
@@ -142,7 +140,7 @@ def _with_own_limits(
             return result
         short = excluded > _NEGLIGIBLE / (2 * len(tops))
         tops = np.where(short, tops + tops // 2 + 4, tops)
-    raise error
+    raise too_many(model, max_states, "possibly infinitely many")
 
 
 def _first_limits(model: Model, initial: Initial, max_states: int) -> IntArray:

@@ -287,7 +287,8 @@ def estimate_survival(
             f"no wait for {what} is completed; simulate longer, or choose a more frequent event"
         )
     require_trajectories(ensemble)
-    times = np.linspace(0, durations[ended].max(), whole_number(points, "points", 2, 100_000))
+    longest = durations[ended].max() or float(ensemble.times[-1])  # 0: all at once
+    times = np.linspace(0, longest, whole_number(points, "points", 2, 100_000))
     survival, error = _kaplan_meier(durations, ended, row % GROUPS, times)
     exact, reason = solve(times)
     return result_class(

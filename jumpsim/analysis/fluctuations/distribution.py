@@ -19,6 +19,7 @@ from ..requirements import exact_solution, rate_model, require_record
 
 _SMALL = 20_000  # number of states up to which the master equation is solved by default
 _MOST_LINES = 40
+_MOST_COUNTS = 10_000_000
 _LEAST_EXPECTED = 8  # expected trajectories in a class of the χ² test
 
 
@@ -156,8 +157,8 @@ def distribution(
     Raises
     ------
     InputError
-        When counts are not recorded, the pool or the time does not exist, or there is no
-        trajectory.
+        When counts are not recorded, the pool or the time does not exist, there is no
+        trajectory, or the counts extend over more than 10⁷ values.
 
     Examples
     --------
@@ -180,11 +181,21 @@ def distribution(
         master_equation, model, ensemble.times[k : k + 1], ensemble.initial, truncate=truncate,
         max_states=max_states,
     )  # fmt: skip
-    exact = None if solution is None else solution.marginal(pool)[0]
-    if exact is not None:
-        likely = np.flatnonzero(exact > 1e-12)
+    exact = None
+    if solution is not None:
+        values, place = np.unique(solution.states[:, p], return_inverse=True)
+        probabilities = np.bincount(place, solution.probabilities[0])
+        likely = values[probabilities > 1e-12]
         first, last = min(first, int(likely[0])), max(last, int(likely[-1]))
-        exact = np.append(exact, np.zeros(max(0, last + 1 - len(exact))))[first : last + 1]
+    if last - first > _MOST_COUNTS:
+        raise InputError(
+            f"the counts of pool '{pool}' extend from {first} to {last}, and a histogram has at "
+            f"most {_MOST_COUNTS} classes; use the samples themselves, `counts`"
+        )
+    if solution is not None:
+        inside = (values >= first) & (values <= last)
+        exact = np.zeros(last - first + 1)
+        exact[values[inside] - first] = probabilities[inside]
     number = np.bincount(samples - first, minlength=last - first + 1)
     low, high = proportion_interval(number, len(samples))
     p_value = None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...errors import InputError
 from ...store.ensemble import Ensemble
 from ...utils.results import Result
 from ...utils.text import with_interval
@@ -29,6 +30,8 @@ class TypicalityStudy(Result):
         Signs of the entropy production, of the runs with recorded events.
     signs_scaling : SignScaling or None
         The same as a function of the size; None for one size.
+    no_signs : str
+        Why the signs are not known although events are recorded.
     """
 
     runs: tuple[Typicality, ...]
@@ -37,6 +40,7 @@ class TypicalityStudy(Result):
     scaling: Scaling | None
     signs: tuple[ProductionSigns, ...]
     signs_scaling: SignScaling | None
+    no_signs: str = ""
 
     @property
     def facts(self) -> str:
@@ -58,7 +62,8 @@ class TypicalityStudy(Result):
         parts = ["\n".join([str(run), *self._within(run)]) for run in self.runs]
         parts.append(self._no_tail if self.tail is None else str(self.tail))
         more = [self.scaling, *self.signs, self.signs_scaling]
-        return "\n\n".join([*parts, *(str(part) for part in more if part is not None)])
+        signs = [f"no signs of the entropy production: {self.no_signs}"] if self.no_signs else []
+        return "\n\n".join([*parts, *(str(part) for part in more if part is not None), *signs])
 
     def _within(self, run: Typicality) -> list[str]:
         """Lines about the fraction of trajectories with a deviation of at most `epsilon`."""
@@ -102,9 +107,14 @@ def typicality_study(
     several = len(runs) > 1
     scaling = typicality_scaling(runs) if several else None
     tail = gaussian_tail(runs[0]) if runs[0].ntraj >= LEAST else None
-    found = tuple(map(production_signs, _with_events(runs))) if signs else ()
+    found: tuple[ProductionSigns, ...] = ()
+    no_signs = ""
+    try:
+        found = tuple(map(production_signs, _with_events(runs))) if signs else ()
+    except InputError as error:  # no entropy is produced within the system, or none is defined
+        no_signs = str(error)
     both = signs_scaling(found) if len(found) > 1 else None
-    return TypicalityStudy(runs, epsilon, tail, scaling, found, both)
+    return TypicalityStudy(runs, epsilon, tail, scaling, found, both, no_signs)
 
 
 def _with_events(runs: Sequence[Typicality]) -> list[Ensemble]:
