@@ -19,6 +19,8 @@ from ..requirements import exact_solution, rate_model, require_record
 
 _SMALL = 20_000  # number of states up to which the master equation is solved by default
 _MOST_LINES = 40
+_MOST_COUNTS = 10**6  # distance of the largest and the smallest count that are listed one by one
+_CLASSES = 1000  # of counts that are farther apart
 _LEAST_EXPECTED = 8  # expected trajectories in a class of the χ² test
 
 
@@ -34,7 +36,8 @@ class Distribution(Result):
     time : float
         Seconds.
     counts : ndarray of int, shape (n,)
-        All whole numbers from the smallest to the largest count.
+        All whole numbers from the smallest to the largest count; where these are more than 10^6
+        apart, the first count of each of at most 1000 classes of equal width.
     observed, low, high : ndarray, shape (n,)
         Fraction of trajectories with each count, and its 95 % confidence interval.
     exact : ndarray or None, shape (n,)
@@ -44,6 +47,10 @@ class Distribution(Result):
         trajectories are expected.
     no_exact : str
         Why there is no exact prediction; empty when there is one or none was wanted.
+    mean : float
+        Average count.
+    last : int
+        Largest count that is listed, or in the last class.
     """
 
     ensemble: Ensemble
@@ -55,6 +62,8 @@ class Distribution(Result):
     high: Array
     exact: Array | None
     p_value: float | None
+    mean: float
+    last: int
     no_exact: str = ""
 
     def grouped(self, most: int) -> tuple[IntArray, IntArray, Array, Array, Array, Array | None]:
@@ -81,7 +90,7 @@ class Distribution(Result):
         n = self.ensemble.ntraj
         low, high = proportion_interval(np.rint(observed * n).astype(int), n)
         exact = None if self.exact is None else np.add.reduceat(self.exact, starts)
-        return first, np.append(first[1:] - 1, self.counts[-1]), observed, low, high, exact
+        return first, np.append(first[1:] - 1, self.last), observed, low, high, exact
 
     @property
     def table(self) -> list[str]:
@@ -116,11 +125,10 @@ class Distribution(Result):
 
     def __str__(self) -> str:
         factor, unit = readable_times(self.ensemble.times)
-        mean = self.observed @ self.counts
         summary = (
             f"distribution of {self.pool} at {self.time * factor:.4g} {unit} in "
-            f"{self.ensemble.ntraj} trajectories: {self.counts[0]} to {self.counts[-1]}, mean "
-            f"{mean:.5g}; {self.verdict}"
+            f"{self.ensemble.ntraj} trajectories: {self.counts[0]} to {self.last}, mean "
+            f"{self.mean:.5g}; {self.verdict}"
         )
         return "\n".join([*self.table, "", summary])
 
@@ -180,17 +188,33 @@ def distribution(
         master_equation, model, ensemble.times[k : k + 1], ensemble.initial, truncate=truncate,
         max_states=max_states,
     )  # fmt: skip
-    exact = None if solution is None else solution.marginal(pool)[0]
-    if exact is not None:
-        likely = np.flatnonzero(exact > 1e-12)
+    exact = None
+    if solution is not None:
+        states, weights = solution.states[:, p], solution.probabilities[0]
+        likely = _likely(states, weights)
         first, last = min(first, int(likely[0])), max(last, int(likely[-1]))
-        exact = np.append(exact, np.zeros(max(0, last + 1 - len(exact))))[first : last + 1]
-    number = np.bincount(samples - first, minlength=last - first + 1)
+    width = 1 if last - first <= _MOST_COUNTS else -(-(last - first + 1) // _CLASSES)
+    number = np.bincount((samples - first) // width, minlength=(last - first) // width + 1)
+    if solution is not None:
+        kept = (states >= first) & (states <= last)
+        place = (states[kept] - first) // width
+        exact = np.zeros(len(number))
+        np.add.at(exact, place, weights[kept])
     low, high = proportion_interval(number, len(samples))
     p_value = None
     if exact is not None:
         p_value = chi_square_p_value(number, exact * len(samples), _LEAST_EXPECTED)
+    observed, counts = number / len(samples), first + width * np.arange(len(number))
+    mean = float(observed @ counts) if width == 1 else float(samples.mean())
     return Distribution(
-        ensemble, pool, float(ensemble.times[k]), np.arange(first, last + 1),
-        number / len(samples), low, high, exact, p_value, no_exact,
+        ensemble, pool, float(ensemble.times[k]), counts, observed, low, high, exact, p_value,
+        mean, last, no_exact,
     )  # fmt: skip
+
+
+def _likely(counts: IntArray, weights: Array) -> IntArray:
+    """Different counts, increasing, whose total probability is above 1e-12."""
+    different, place = np.unique(counts, return_inverse=True)
+    total = np.zeros(len(different))
+    np.add.at(total, place.ravel(), weights)
+    return different[total > 1e-12]
