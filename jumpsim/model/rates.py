@@ -84,7 +84,9 @@ class RateTable:
 
     def drift(self, counts: ArrayLike) -> NDArray[Any]:
         """Right-hand side of the rate equations, counts per second, shape (..., P)."""
-        return self.mean_rates(counts) @ self._moves
+        with np.errstate(invalid="ignore"):  # differences of infinite rates are NaN
+            change: NDArray[Any] = self.mean_rates(counts) @ self._moves
+        return change
 
     def diffusion(self, counts: ArrayLike) -> NDArray[Any]:
         """Diffusion matrix Σ rate · change · changeᵀ of linear noise, shape (..., P, P)."""
@@ -100,7 +102,8 @@ class RateTable:
         moved = np.moveaxis(slopes, -1, 0)[..., None]
         batch = [1] * (counts.ndim - 1)
         moves = self._moves[channels].reshape(len(channels), *batch, counts.shape[-1])
-        np.add.at(columns, self.pools, moved * moves)
+        with np.errstate(invalid="ignore"):  # infinite rates times a change of 0 are NaN
+            np.add.at(columns, self.pools, moved * moves)
         return np.moveaxis(columns, 0, -1)
 
     @cached_property

@@ -9,7 +9,17 @@ import numpy as np
 
 from .. import thermo
 from ..utils.text import readable_times
-from .style import COLOURS, LINES, MARKERS, STYLE, indexed_symbol, legend, wrapped_title
+from .style import (
+    COLOURS,
+    LINES,
+    MARKERS,
+    MOST_POOLS,
+    STYLE,
+    indexed_symbol,
+    legend,
+    of_pools,
+    wrapped_title,
+)
 from .twolevel import density_matrix
 
 if TYPE_CHECKING:
@@ -30,7 +40,7 @@ def compare(result: Comparison | DensityMatrixComparison) -> Figure:
     The upper panels show for every pool the average count with its standard error, the standard
     deviation of single trajectories, the rate equations and, below, the residuals in standard
     errors. The lower panels show the local temperatures (BM Fig. 2) and the occupations per mode
-    on a logarithmic axis (BM Fig. 3).
+    on a logarithmic axis (BM Fig. 3). Of more than 12 pools, the first ones are shown.
 
     Parameters
     ----------
@@ -48,8 +58,9 @@ def compare(result: Comparison | DensityMatrixComparison) -> Figure:
     if not model.has_rates:
         return density_matrix(cast("DensityMatrixComparison", result))
     result = cast("Comparison", result)
-    columns = min(3, len(model.pools))
-    rows = -(-len(model.pools) // columns)
+    pools = min(MOST_POOLS, len(model.pools))
+    columns = min(3, pools)
+    rows = -(-pools // columns)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.5 * columns, 3.1 * rows + 3.2), layout="constrained")
         upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(3.1 * rows, 3.2))[:, 0]
@@ -57,19 +68,20 @@ def compare(result: Comparison | DensityMatrixComparison) -> Figure:
                               height_ratios=[2.6, 1] * rows)  # fmt: skip
         for p in range(rows * columns):
             pair = axes[2 * (p // columns) : 2 * (p // columns) + 2, p % columns]
-            if p < len(model.pools):
+            if p < pools:
                 _pool_panel(pair[0], pair[1], result, p)
             else:
                 for axis in pair:
                     axis.set_axis_off()
-        warm = any(pool.kind != "mass_action" for pool in model.pool_specs)
+        warm = any(pool.kind != "mass_action" for pool in model.pool_specs[:pools])
         below = lower.subplots(1, 1 + warm, squeeze=False)[0]
         if warm:
-            _temperature_panel(below[0], result, _letter(len(model.pools)))
-        _occupation_panel(below[-1], result, _letter(len(model.pools) + warm))
+            _temperature_panel(below[0], result, _letter(pools))
+        _occupation_panel(below[-1], result, _letter(pools + warm))
         ensemble = result.ensemble
         title = (
             f"{model.name}: {ensemble.ntraj} trajectories of single events, seed {ensemble.seed}"
+            f"{of_pools(model.pools)}"
         )
         figure.legend(
             *axes[0, 0].get_legend_handles_labels(),
@@ -126,7 +138,7 @@ def _temperature_panel(axis: Axes, result: Comparison, letter: str) -> None:
         with np.errstate(divide="ignore", invalid="ignore"):
             mean, error, theory, factor = 1 / mean, error / mean**2, 1 / theory, 1.0
     marked = _marked_times(result)
-    for p, pool in enumerate(model.pool_specs):
+    for p, pool in enumerate(model.pool_specs[:MOST_POOLS]):
         if pool.kind == "mass_action":
             continue
         label = indexed_symbol("T", "TLS" if pool.kind == "tls" else pool.name)
@@ -151,7 +163,7 @@ def _occupation_panel(axis: Axes, result: Comparison, letter: str) -> None:
     times, fine, _ = _times(result)
     model = result.ensemble.model
     marked = _marked_times(result)
-    for p, pool in enumerate(model.pool_specs):
+    for p, pool in enumerate(model.pool_specs[:MOST_POOLS]):
         size = pool.size or 1
         mean, error = result.mean[:, p] / size, result.sem[:, p] / size
         positive = mean > 0

@@ -1,7 +1,7 @@
 """Style of the figures: series differ by marker and line style as well as by colour."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0b5394", "#c1440e", "#3d7a35", "#7b3f9e", "#8a6d00", "#444444")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+MOST_POOLS = 12  # in one figure; more would take long to draw, and could not be told apart
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)))
 
 STYLE: dict[Any, Any] = {
@@ -76,6 +77,18 @@ def wrapped_title(title: str, inches: float) -> str:
     """
     lines, width = title.replace("_", " ").split("\n"), int(_LETTERS_PER_INCH * inches)
     return "\n".join(textwrap.fill(line, width) for line in lines).replace("$", r"\$")
+
+
+def of_pools(pools: Sequence[str]) -> str:
+    """Words at the end of a title that tell how many pools are drawn; empty when all are.
+
+    Examples
+    --------
+    >>> of_pools(["a"] * 40)
+    '; the first 12 of 40 pools'
+    """
+    number = len(pools)
+    return f"; the first {MOST_POOLS} of {number} pools" if number > MOST_POOLS else ""
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..utils.text import readable_times, with_error
-from .style import COLOURS, LINES, panel_figure, series_style
+from .style import COLOURS, LINES, legend, panel_figure, series_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,4 +121,4 @@ def _signs(axis: Axes, signs: SignScaling) -> None:
     axis.set_ylim(0, 1.5)
     axis.set_xlabel("system size, relative to the smallest")
     axis.set_ylabel("atypical sign of entropy production")
-    axis.legend()
+    legend(axis)
