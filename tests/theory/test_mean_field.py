@@ -198,10 +198,10 @@ def test_what_runs_off_to_infinity_is_refused(order):
 def test_many_equal_quanta():
     """Rates above the largest float are refused in words; products of others, above 30 factors."""
     for quanta in (171, 1000):
-        model = js.Model([js.Pool.mass_action("X")], [js.Channel("all", 1.0, {"X": quanta})])
-        with pytest.raises(js.InputError, match="diverges or changes too fast"):
-            js.mean_field(model, [1.0], {"X": 10 * quanta})
-    model = js.Model([js.Pool.mass_action("X")], [js.Channel("all", 1.0, {"X": 40})])
+        model = Model([Pool.mass_action("X")], [Channel("all", 1.0, {"X": quanta})])
+        with pytest.raises(InputError, match="diverges or changes too fast"):
+            mean_field(model, [1.0], {"X": 10 * quanta})
+    model = Model([Pool.mass_action("X")], [Channel("all", 1.0, {"X": 40})])
     rate = 20.0**40 / math.factorial(40)
     slope = model.table.jacobian([20.0])[0, 0]
     assert slope == pytest.approx(-40 * 40 * rate / 20, rel=1e-12)
