@@ -189,7 +189,10 @@ def drift_between(first: Array, second: Array, names: Sequence[str]) -> str | No
     if (found := significant_drift(second - first)) is None:
         return None
     k = found[0]
-    return f"{names[k]} changes from {first[:, k].mean():.4g} to {second[:, k].mean():.4g}"
+    before, after = first[:, k].mean(), second[:, k].mean()
+    if f"{before:.4g}" == f"{after:.4g}":  # a small change of a large number
+        return f"{names[k]} changes by {after - before:+.4g} from {before:.4g}"
+    return f"{names[k]} changes from {before:.4g} to {after:.4g}"
 
 
 def exact_solution(

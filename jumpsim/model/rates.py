@@ -25,6 +25,7 @@ from .base import BaseModel
 from .declaration import Channel, Pool
 
 _MOST_QUANTA = 170  # the factorial of more is no float
+_MOST_LISTED = 30  # factors of a channel, above which products before and after each are used
 _LEAST_CONSTANT = 1e-290  # smaller constants would lose digits
 
 Factor = tuple[str, float, float, float]  # name of the pool, offset, slope, mean offset
@@ -83,7 +84,9 @@ class RateTable:
 
     def drift(self, counts: ArrayLike) -> NDArray[Any]:
         """Right-hand side of the rate equations, counts per second, shape (..., P)."""
-        return self.mean_rates(counts) @ self._moves
+        with np.errstate(invalid="ignore"):  # differences of infinite rates are NaN
+            change: NDArray[Any] = self.mean_rates(counts) @ self._moves
+        return change
 
     def diffusion(self, counts: ArrayLike) -> NDArray[Any]:
         """Diffusion matrix Σ rate · change · changeᵀ of linear noise, shape (..., P, P)."""
@@ -93,15 +96,14 @@ class RateTable:
         """Jacobian ∂drift_p/∂count_q, exact by the product rule, shape (..., P, P)."""
         counts = np.asarray(counts)
         factors = self._factors(counts, self.mean_offsets)
-        one = np.ones((*counts.shape[:-1], 1), factors.dtype)
-        channels, others = self._other_factors
-        slopes = self.constants[channels] * self.slopes
-        slopes = slopes * np.concatenate([factors, one], axis=-1)[..., others].prod(axis=-1)
+        channels = self._channels
+        slopes = self.constants[channels] * self.slopes * self._products_of_others(factors)
         columns = np.zeros((counts.shape[-1], *counts.shape), factors.dtype)  # q first
         moved = np.moveaxis(slopes, -1, 0)[..., None]
         batch = [1] * (counts.ndim - 1)
         moves = self._moves[channels].reshape(len(channels), *batch, counts.shape[-1])
-        np.add.at(columns, self.pools, moved * moves)
+        with np.errstate(invalid="ignore"):  # infinite rates times a change of 0 are NaN
+            np.add.at(columns, self.pools, moved * moves)
         return np.moveaxis(columns, 0, -1)
 
     @cached_property
@@ -117,15 +119,36 @@ class RateTable:
         return constants, np.setdiff1d(np.arange(number), constants)
 
     @cached_property
-    def _other_factors(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Channel of each factor, and the other factors of that channel, filled up with F."""
-        numbers = np.diff(self.first)
-        channels = np.repeat(np.arange(len(numbers)), numbers)
-        others = np.full((len(channels), max(0, numbers.max(initial=0) - 1)), len(channels))
-        for f, c in enumerate(channels):
+    def _channels(self) -> NDArray[np.int64]:
+        """Channel of each factor."""
+        return np.repeat(np.arange(len(self.constants)), np.diff(self.first))
+
+    @cached_property
+    def _other_factors(self) -> NDArray[np.int64]:
+        """The other factors of the channel of each factor, filled up with F."""
+        most = int(np.diff(self.first).max(initial=0))
+        others = np.full((len(self.pools), max(0, most - 1)), len(self.pools))
+        for f, c in enumerate(self._channels):
             rest = [g for g in range(self.first[c], self.first[c + 1]) if g != f]
             others[f, : len(rest)] = rest
-        return channels, others
+        return others
+
+    def _products_of_others(self, factors: NDArray[Any]) -> NDArray[Any]:
+        """Product of all other factors of the same channel, for each factor, shape (..., F)."""
+        numbers = np.diff(self.first)
+        if numbers.max(initial=0) <= _MOST_LISTED:
+            one = np.ones((*factors.shape[:-1], 1), factors.dtype)
+            return np.concatenate([factors, one], axis=-1)[..., self._other_factors].prod(axis=-1)
+        # A list of the others of each of many factors would be long: products of those before it
+        # and of those after it.
+        place = self._channels, np.arange(len(self.pools)) - self.first[self._channels]
+        rows = np.ones((*factors.shape[:-1], len(numbers), numbers.max() + 2), factors.dtype)
+        rows[(..., place[0], place[1] + 1)] = factors
+        with np.errstate(over="ignore", invalid="ignore"):  # a rate that is too large is infinite
+            before = np.cumprod(rows, axis=-1)[(..., *place)]
+            after = np.cumprod(rows[..., ::-1], axis=-1)[..., ::-1][(..., place[0], place[1] + 2)]
+            product: NDArray[Any] = before * after
+        return product
 
     def _factors(self, counts: NDArray[Any], offsets: NDArray[np.float64]) -> NDArray[Any]:
         return offsets + self.slopes * counts[..., self.pools]

@@ -9,7 +9,17 @@ import numpy as np
 
 from .. import thermo
 from ..utils.text import readable_times
-from .style import COLOURS, LINES, MARKERS, STYLE, indexed_symbol, legend, wrapped_title
+from .style import (
+    COLOURS,
+    LINES,
+    MARKERS,
+    MOST_POOLS,
+    STYLE,
+    indexed_symbol,
+    legend,
+    of_pools,
+    wrapped_title,
+)
 from .twolevel import density_matrix
 
 if TYPE_CHECKING:
@@ -23,8 +33,6 @@ if TYPE_CHECKING:
 
 _MAX_MARKERS = 30  # more would overlap
 
-_MOST_PANELS = 24  # pools with a panel of their own
-
 
 def compare(result: Comparison | DensityMatrixComparison) -> Figure:
     """Draw ensemble averages and the rate equations, or, for quantum jumps, the density matrix.
@@ -32,7 +40,7 @@ def compare(result: Comparison | DensityMatrixComparison) -> Figure:
     The upper panels show for every pool the average count with its standard error, the standard
     deviation of single trajectories, the rate equations and, below, the residuals in standard
     errors. The lower panels show the local temperatures (BM Fig. 2) and the occupations per mode
-    on a logarithmic axis (BM Fig. 3).
+    on a logarithmic axis (BM Fig. 3). Of more than 12 pools, the first ones are shown.
 
     Parameters
     ----------
@@ -50,33 +58,31 @@ def compare(result: Comparison | DensityMatrixComparison) -> Figure:
     if not model.has_rates:
         return density_matrix(cast("DensityMatrixComparison", result))
     result = cast("Comparison", result)
-    largest = np.argsort(-result.mean.max(axis=0), kind="stable")[:_MOST_PANELS]
-    shown = np.sort(largest).tolist()
-    columns = min(3, len(shown))
-    rows = -(-len(shown) // columns)
+    pools = min(MOST_POOLS, len(model.pools))
+    columns = min(3, pools)
+    rows = -(-pools // columns)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.5 * columns, 3.1 * rows + 3.2), layout="constrained")
         upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(3.1 * rows, 3.2))[:, 0]
         axes = upper.subplots(2 * rows, columns, sharex=True, squeeze=False,
                               height_ratios=[2.6, 1] * rows)  # fmt: skip
-        for k in range(rows * columns):
-            pair = axes[2 * (k // columns) : 2 * (k // columns) + 2, k % columns]
-            if k < len(shown):
-                _pool_panel(pair[0], pair[1], result, shown[k], _letter(k))
+        for p in range(rows * columns):
+            pair = axes[2 * (p // columns) : 2 * (p // columns) + 2, p % columns]
+            if p < pools:
+                _pool_panel(pair[0], pair[1], result, p)
             else:
                 for axis in pair:
                     axis.set_axis_off()
-        warm = any(pool.kind != "mass_action" for pool in model.pool_specs)
+        warm = any(pool.kind != "mass_action" for pool in model.pool_specs[:pools])
         below = lower.subplots(1, 1 + warm, squeeze=False)[0]
         if warm:
-            _temperature_panel(below[0], result, _letter(len(shown)))
-        _occupation_panel(below[-1], result, _letter(len(shown) + warm))
+            _temperature_panel(below[0], result, _letter(pools))
+        _occupation_panel(below[-1], result, _letter(pools + warm))
         ensemble = result.ensemble
         title = (
             f"{model.name}: {ensemble.ntraj} trajectories of single events, seed {ensemble.seed}"
+            f"{of_pools(model.pools)}"
         )
-        if len(shown) < len(model.pools):
-            title += f"; the {len(shown)} of {len(model.pools)} pools with the largest averages"
         figure.legend(
             *axes[0, 0].get_legend_handles_labels(),
             title=wrapped_title(
@@ -89,7 +95,7 @@ def compare(result: Comparison | DensityMatrixComparison) -> Figure:
     return figure
 
 
-def _pool_panel(above: Axes, below: Axes, result: Comparison, p: int, letter: str) -> None:
+def _pool_panel(above: Axes, below: Axes, result: Comparison, p: int) -> None:
     times, fine, _ = _times(result)
     model = result.ensemble.model
     pool = model.pool_specs[p]
@@ -108,7 +114,7 @@ def _pool_panel(above: Axes, below: Axes, result: Comparison, p: int, letter: st
     above.set_ylim(bottom=0)
     label = {"tls": "excited TLS", "mass_action": f"count of {pool.name}"}
     above.set_ylabel(label.get(pool.kind, f"quanta in {pool.name}"))
-    above.set_title(f"{letter} {_pool_title(pool)}", loc="left")
+    above.set_title(f"{_letter(p)} {_pool_title(pool)}", loc="left")
     below.axhspan(-1, 1, color="0.9", linewidth=0)
     below.axhline(0, color="black", linewidth=0.8)
     below.plot(times, result.residuals[:, p], ".", color=COLOURS[0], markersize=3)
@@ -132,7 +138,7 @@ def _temperature_panel(axis: Axes, result: Comparison, letter: str) -> None:
         with np.errstate(divide="ignore", invalid="ignore"):
             mean, error, theory, factor = 1 / mean, error / mean**2, 1 / theory, 1.0
     marked = _marked_times(result)
-    for p, pool in enumerate(model.pool_specs):
+    for p, pool in enumerate(model.pool_specs[:MOST_POOLS]):
         if pool.kind == "mass_action":
             continue
         label = indexed_symbol("T", "TLS" if pool.kind == "tls" else pool.name)
@@ -157,7 +163,7 @@ def _occupation_panel(axis: Axes, result: Comparison, letter: str) -> None:
     times, fine, _ = _times(result)
     model = result.ensemble.model
     marked = _marked_times(result)
-    for p, pool in enumerate(model.pool_specs):
+    for p, pool in enumerate(model.pool_specs[:MOST_POOLS]):
         size = pool.size or 1
         mean, error = result.mean[:, p] / size, result.sem[:, p] / size
         positive = mean > 0

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..statistics.intervals import survival_function
 from ..utils.text import readable_times
-from .style import panel_figure, series_style
+from .style import legend, panel_figure, series_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,6 +102,6 @@ def _dwell_panel(axis: Axes, result: Telegraph, factor: float) -> None:
             )  # fmt: skip
     if axis.lines:
         axis.set_ylim(0, 1.02)
-        axis.legend()
+        legend(axis)
     else:
         axis.text(0.5, 0.5, "no dwell time ended", ha="center", transform=axis.transAxes)

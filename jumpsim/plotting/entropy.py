@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..utils.text import readable_times, with_error
-from .style import LINES, escaped_name, evenly_spaced, panel_figure, series_style
+from .style import LINES, escaped_name, evenly_spaced, legend, panel_figure, series_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,7 +113,7 @@ def _integral(axis: Axes, result: FluctuationTheorem) -> None:
     axis.axhline(1, color="0.6", linewidth=0.8)
     axis.set_xlabel(f"time ({unit})")
     axis.set_ylabel("exponential average")
-    axis.legend()
+    legend(axis)
 
 
 def _frequencies(axis: Axes, result: FluctuationTheorem, k: int) -> None:
@@ -152,7 +152,7 @@ def _detailed(axis: Axes, result: FluctuationTheorem, k: int) -> None:
     axis.set_xlabel(r"$\Sigma$ ($k_B$)")
     axis.set_ylabel(r"$\ln P(\Sigma)/P(-\Sigma)$")
     if axis.get_legend_handles_labels()[0]:
-        axis.legend()
+        legend(axis)
 
 
 def demon(result: Demon) -> Figure:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..utils.text import readable_times
-from .style import evenly_spaced, panel_figure, reference_line, series_style
+from .style import evenly_spaced, legend, panel_figure, reference_line, series_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -153,7 +153,7 @@ def uncertainty(result: Uncertainty) -> Figure:
         axis.set_yscale("log")
         axis.set_xlabel(f"length of the window ({unit})")
         axis.set_ylabel("ratio to the bound")
-        axis.legend()
+        legend(axis)
     return figure
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..utils.text import readable_times
-from .style import evenly_spaced, panel_figure, series_style
+from .style import MOST_POOLS, evenly_spaced, of_pools, panel_figure, series_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ def fluctuations(result: Fluctuations) -> Figure:
     theory = "linear noise" if result.exact is None else "master equation"
     title = (
         f"{ensemble.model.name}: {ensemble.ntraj} trajectories ± standard error (markers), "
-        f"{theory} (lines)"
+        f"{theory} (lines){of_pools(ensemble.model.pools)}"
     )
     factor, unit = readable_times(ensemble.times)
     times, shown = ensemble.times * factor, evenly_spaced(len(ensemble.times), 25)
@@ -50,7 +50,7 @@ def fluctuations(result: Fluctuations) -> Figure:
     )
     with panel_figure(4, title, width=3.1) as (figure, axes):
         for axis, (label, line, value, error) in zip(axes, panels, strict=True):
-            for p, name in enumerate(ensemble.model.pools):
+            for p, name in enumerate(ensemble.model.pools[:MOST_POOLS]):
                 style, marks = series_style(p, name)
                 axis.plot(times, line[:, p], **style)
                 axis.errorbar(times[shown], value[shown, p], error[shown, p], **marks)
@@ -75,10 +75,11 @@ def correlations(result: Correlations) -> Figure:
     ensemble = result.ensemble
     title = (
         f"{ensemble.model.name} in the steady state: {ensemble.ntraj} trajectories ± standard "
-        "error (markers), linear noise (lines)"
+        f"error (markers), linear noise (lines){of_pools(ensemble.model.pools)}"
     )
     factor, unit = readable_times(ensemble.times)
-    varying = [p for p in range(len(ensemble.model.pools)) if result.covariance[0, p] > 0]
+    number = min(len(ensemble.model.pools), MOST_POOLS)
+    varying = [p for p in range(number) if result.covariance[0, p] > 0]
     pairs = list(combinations(varying, 2))
     with panel_figure(2 + bool(pairs), title) as (figure, axes):
         _autocovariances(axes[0], result, factor, varying)

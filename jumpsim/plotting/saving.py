@@ -45,6 +45,6 @@ def save(figure: Figure, path: AnyPath, source: str) -> list[Path]:
     except OSError as error:
         raise StoreError(
             f"{error.filename or files[0]}: the figure cannot be written "
-            f"({error.strerror or error}); give another name, or no figure"
+            f"({error.strerror or error}); give another name (--figure), or no figure (--no-figure)"
         ) from None
     return files

@@ -1,7 +1,7 @@
 """Style of the figures: series differ by marker and line style as well as by colour."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0b5394", "#c1440e", "#3d7a35", "#7b3f9e", "#8a6d00", "#444444")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+MOST_POOLS = 12  # in one figure; more would take long to draw, and could not be told apart
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)))
 
 STYLE: dict[Any, Any] = {
@@ -29,7 +30,6 @@ STYLE: dict[Any, Any] = {
     "figure.dpi": 100,
     "savefig.dpi": 200,
 }
-_MOST_NAMES = 14  # in the legend of one panel
 _LETTERS_PER_INCH = 14  # of a title
 
 
@@ -79,6 +79,18 @@ def wrapped_title(title: str, inches: float) -> str:
     return "\n".join(textwrap.fill(line, width) for line in lines).replace("$", r"\$")
 
 
+def of_pools(pools: Sequence[str]) -> str:
+    """Words at the end of a title that tell how many pools are drawn; empty when all are.
+
+    Examples
+    --------
+    >>> of_pools(["a"] * 40)
+    '; the first 12 of 40 pools'
+    """
+    number = len(pools)
+    return f"; the first {MOST_POOLS} of {number} pools" if number > MOST_POOLS else ""
+
+
 @contextmanager
 def panel_figure(
     panels: int, title: str, width: float = 3.7, height: float = 3.6
@@ -109,24 +121,7 @@ def panel_figure(
         if panels > 1:
             for axis, letter in zip(axes, "abcdef", strict=False):
                 axis.set_title(f"({letter})", loc="left")
-        for axis in axes:
-            shorten_legend(axis)
         figure.suptitle(wrapped_title(title, figure.get_figwidth()), fontsize=9)
-
-
-def shorten_legend(axis: "Axes") -> None:
-    """Name the first series only, where the names of all of them would fill the panel."""
-    legend = axis.get_legend()
-    handles, names = axis.get_legend_handles_labels()
-    if legend is None or len(names) <= _MOST_NAMES:
-        return
-    title = legend.get_title().get_text() or None
-    kept = _MOST_NAMES - 1
-    (rest,) = axis.plot([], [], linestyle="none")
-    axis.legend(
-        [*handles[:kept], rest], [*names[:kept], f"… {len(names) - kept} more"], title=title,
-        fontsize=7,
-    )  # fmt: skip
 
 
 def series_style(p: int, name: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -155,7 +150,6 @@ def legend(axis: "Axes", **options: Any) -> None:
     """Draw the legend of the labelled series, if there are any; else matplotlib would warn."""
     if axis.get_legend_handles_labels()[0]:
         axis.legend(**options)
-        shorten_legend(axis)
 
 
 def reference_line(axis: "Axes", value: float, name: str) -> None:

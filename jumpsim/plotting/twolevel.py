@@ -9,7 +9,7 @@ import numpy as np
 from ..statistics.intervals import proportion_interval
 from ..utils.tables import log_spaced_rows
 from ..utils.text import readable_times
-from .style import COLOURS, evenly_spaced, panel_figure, series_style
+from .style import COLOURS, evenly_spaced, legend, panel_figure, series_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,7 +64,7 @@ def density_matrix(result: DensityMatrixComparison) -> Figure:
                     )
             axis.set_xlabel(f"time ({unit})")
             axis.set_ylabel(label)
-            axis.legend()
+            legend(axis)
     return figure
 
 
@@ -124,7 +124,7 @@ def _entropy_panel(axis: Axes, result: LevelThermodynamics, factor: float) -> No
             axis.errorbar(windows, mean, error, **marks)
     axis.set_ylabel("entropy flow into the reservoirs ($k_B$)")
     if axis.get_legend_handles_labels()[0]:  # empty when all are infinite
-        axis.legend()
+        legend(axis)
 
 
 def _theorem_panel(axis: Axes, result: LevelThermodynamics, factor: float, unit: str) -> None:
@@ -150,7 +150,7 @@ def _theorem_panel(axis: Axes, result: LevelThermodynamics, factor: float, unit:
     axis.plot(line, line, color="black", label="theorem (long windows)")
     axis.set_xlabel("affinity × number $A N$")
     axis.set_ylabel("$\\ln\\,P(N)/P(-N)$")
-    axis.legend()
+    legend(axis)
 
 
 def _precision_panel(axis: Axes, result: LevelThermodynamics, factor: float) -> None:
@@ -175,7 +175,7 @@ def _precision_panel(axis: Axes, result: LevelThermodynamics, factor: float) -> 
     )
     axis.set_ylim(bottom=0)
     axis.set_ylabel("Fano factor, precision")
-    axis.legend()
+    legend(axis)
 
 
 def rabi_onset(result: RabiOnset) -> Figure:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..utils.text import readable_times, with_error
-from .style import COLOURS, LINES, panel_figure, series_style
+from .style import COLOURS, LINES, MOST_POOLS, legend, of_pools, panel_figure, series_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +43,7 @@ def typicality(result: TypicalityStudy | Typicality) -> Figure:
     drawn: list[tuple[Callable[..., None], Any]] = [(_portrait, run)]
     drawn += [(draw, part) for draw, part in optional if part is not None]
     title = f"{run.ensemble.model.name}: typicality of {run.ntraj} trajectories"
+    title += of_pools(run.ensemble.model.pools)
     with panel_figure(len(drawn), title) as (figure, axes):
         for axis, (draw, part) in zip(axes, drawn, strict=True):
             draw(axis, part)
@@ -77,7 +78,7 @@ def _portrait(axis: Axes, run: Typicality) -> None:
 
 
 def _tail(axis: Axes, tail: GaussianTail) -> None:
-    for p, pool in enumerate(tail.run.ensemble.model.pool_specs):
+    for p, pool in enumerate(tail.run.ensemble.model.pool_specs[:MOST_POOLS]):
         style, marks = series_style(p, pool.name)
         observed = tail.observed[:, p]
         bars = [observed - tail.low[:, p], tail.high[:, p] - observed]
@@ -94,7 +95,7 @@ def _tail(axis: Axes, tail: GaussianTail) -> None:
 def _scaling(axis: Axes, scaling: Scaling) -> None:
     factors = np.geomspace(scaling.factors[0], scaling.factors[-1], 60)
     fitted = scaling.fitted(factors)
-    for p, name in enumerate(scaling.model.pools):
+    for p, name in enumerate(scaling.model.pools[:MOST_POOLS]):
         error = scaling.typical[:, p] * scaling.error[:, p]
         exponent = with_error(scaling.exponents[p], scaling.exponent_errors[p], "+.4f", ".4f")
         label = f"{name}: {exponent}"
@@ -121,4 +122,4 @@ def _signs(axis: Axes, signs: SignScaling) -> None:
     axis.set_ylim(0, 1.5)
     axis.set_xlabel("system size, relative to the smallest")
     axis.set_ylabel("atypical sign of entropy production")
-    axis.legend()
+    legend(axis)

@@ -149,13 +149,21 @@ def steps(
         untried = [m for m in trials if m not in speeds]
         method = untried[0] if untried else max(speeds, key=lambda m: speeds[m])
         most = trials[method] if untried else np.inf
+        if not np.isfinite(y).all():
+            raise ArithmeticError
         with warnings.catch_warnings(), np.errstate(all="ignore"):
-            solver = method(counted, time, y, end, **options)
+            try:
+                solver = method(counted, time, y, end, **options)
+            except ValueError:  # derivatives that are not finite
+                raise ArithmeticError from None
         first = calls
         while solver.status == "running" and calls - first < most:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")  # a failure is noticed by the status
-                solver.step()
+                try:
+                    solver.step()
+                except ValueError:  # derivatives that are not finite
+                    raise ArithmeticError from None
             if solver.status != "failed":
                 yield solver
         failed = solver.status == "failed"

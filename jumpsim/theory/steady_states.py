@@ -298,12 +298,12 @@ def _polished(model: Model, counts: Array, scale: Array) -> Array | None:
     before = np.inf
     for _ in range(_MOST_STEPS):
         size = np.maximum(np.abs(counts), _FLOOR * np.maximum(scale, 1.0))
-        matrix = table.jacobian(counts) * size
+        matrix, drift = table.jacobian(counts) * size, table.drift(counts)
+        if not (np.isfinite(matrix).all() and np.isfinite(drift).all()):
+            return None  # rates that are too large
         rows = np.maximum(np.abs(matrix).sum(axis=1), 1e-300)
         matrix = np.vstack([matrix / rows[:, None], conserved.T * size / size.max()])
-        right = np.concatenate([-table.drift(counts) / rows, np.zeros(conserved.shape[1])])
-        if not (np.isfinite(matrix).all() and np.isfinite(right).all()):
-            return None
+        right = np.concatenate([-drift / rows, np.zeros(conserved.shape[1])])
         step = np.linalg.lstsq(matrix, right, rcond=1e-14)[0]
         counts = counts + step * size
         left = np.abs(step).max()

@@ -144,14 +144,29 @@ def _with_own_limits(
 
 
 def _first_limits(model: Model, initial: Initial, max_states: int) -> IntArray:
-    """Limits that include the start and the steady states of the rate equations."""
+    """Limits that include the start and the steady states of the rate equations.
+
+    Too many states near the start are noticed before the search of steady states, which takes long
+    for many pools.
+    """
     unlimited = np.full(len(model.pools), 2**53)
     first, _ = start_states(model, initial, unlimited, max_states)
     largest = first.max(axis=0).astype(float)
+    near = dict(zip(model.pools, _above(largest).tolist(), strict=True))
+    try:
+        reachable(model, initial, near, max_states)
+    except TooManyStatesError:
+        raise too_many(model, max_states, "possibly infinitely many") from None
     with suppress(InputError):  # the rate equations may have no steady state
         for state in steady_states(model, initial):
             largest = np.maximum(largest, state.counts)
-    return np.ceil(1.1 * largest + 6 * np.sqrt(largest) + 8).astype(np.int64)
+    return _above(largest)
+
+
+def _above(largest: Array) -> IntArray:
+    """Limits of counts that fluctuate about these."""
+    limits: IntArray = np.ceil(1.1 * largest + 6 * np.sqrt(largest) + 8).astype(np.int64)
+    return limits
 
 
 def _warn(space: StateSpace, excluded: Array) -> None:

@@ -9,7 +9,7 @@ import jumpsim as js
 
 
 def test_many_pools_and_pools_that_start_in_the_target():
-    """Legends name the first series; no warning; what is undefined is said, the rest printed."""
+    """Figures show the first pools; no warning; what is undefined is said, the rest printed."""
     names = [f"s{k}" for k in range(40)]
     pairs = zip(names, [*names[1:], names[0]], strict=True)
     ring = js.Model(

@@ -1,5 +1,6 @@
 """The rate equations' solutions, against closed forms and another solver of BM's equations."""
 
+import math
 import signal
 
 import numpy as np
@@ -192,3 +193,15 @@ def test_what_runs_off_to_infinity_is_refused(order):
     assert early == pytest.approx(
         5 * np.exp(0.3) if order == 1 else 5 / (1 - 5 * 0.3 / 2), rel=1e-8
     )
+
+
+def test_many_equal_quanta():
+    """Rates above the largest float are refused in words; products of others, above 30 factors."""
+    for quanta in (171, 1000):
+        model = Model([Pool.mass_action("X")], [Channel("all", 1.0, {"X": quanta})])
+        with pytest.raises(InputError, match="diverges or changes too fast"):
+            mean_field(model, [1.0], {"X": 10 * quanta})
+    model = Model([Pool.mass_action("X")], [Channel("all", 1.0, {"X": 40})])
+    rate = 20.0**40 / math.factorial(40)
+    slope = model.table.jacobian([20.0])[0, 0]
+    assert slope == pytest.approx(-40 * 40 * rate / 20, rel=1e-12)

@@ -19,7 +19,8 @@ from ..requirements import exact_solution, rate_model, require_record
 
 _SMALL = 20_000  # number of states up to which the master equation is solved by default
 _MOST_LINES = 40
-_MOST_COUNTS = 10_000_000
+_MOST_COUNTS = 10**6  # distance of the largest and the smallest count that are listed one by one
+_CLASSES = 1000  # of counts that are farther apart
 _LEAST_EXPECTED = 8  # expected trajectories in a class of the χ² test
 
 
@@ -35,7 +36,8 @@ class Distribution(Result):
     time : float
         Seconds.
     counts : ndarray of int, shape (n,)
-        All whole numbers from the smallest to the largest count.
+        All whole numbers from the smallest to the largest count; where these are more than 10^6
+        apart, the first count of each of at most 1000 classes of equal width.
     observed, low, high : ndarray, shape (n,)
         Fraction of trajectories with each count, and its 95 % confidence interval.
     exact : ndarray or None, shape (n,)
@@ -45,6 +47,10 @@ class Distribution(Result):
         trajectories are expected.
     no_exact : str
         Why there is no exact prediction; empty when there is one or none was wanted.
+    mean : float
+        Average count.
+    last : int
+        Largest count that is listed, or in the last class.
     """
 
     ensemble: Ensemble
@@ -56,6 +62,8 @@ class Distribution(Result):
     high: Array
     exact: Array | None
     p_value: float | None
+    mean: float
+    last: int
     no_exact: str = ""
 
     def grouped(self, most: int) -> tuple[IntArray, IntArray, Array, Array, Array, Array | None]:
@@ -82,7 +90,7 @@ class Distribution(Result):
         n = self.ensemble.ntraj
         low, high = proportion_interval(np.rint(observed * n).astype(int), n)
         exact = None if self.exact is None else np.add.reduceat(self.exact, starts)
-        return first, np.append(first[1:] - 1, self.counts[-1]), observed, low, high, exact
+        return first, np.append(first[1:] - 1, self.last), observed, low, high, exact
 
     @property
     def table(self) -> list[str]:
@@ -117,11 +125,10 @@ class Distribution(Result):
 
     def __str__(self) -> str:
         factor, unit = readable_times(self.ensemble.times)
-        mean = self.observed @ self.counts
         summary = (
             f"distribution of {self.pool} at {self.time * factor:.4g} {unit} in "
-            f"{self.ensemble.ntraj} trajectories: {self.counts[0]} to {self.counts[-1]}, mean "
-            f"{mean:.5g}; {self.verdict}"
+            f"{self.ensemble.ntraj} trajectories: {self.counts[0]} to {self.last}, mean "
+            f"{self.mean:.5g}; {self.verdict}"
         )
         return "\n".join([*self.table, "", summary])
 
@@ -157,8 +164,8 @@ def distribution(
     Raises
     ------
     InputError
-        When counts are not recorded, the pool or the time does not exist, there is no
-        trajectory, or the counts extend over more than 10⁷ values.
+        When counts are not recorded, the pool or the time does not exist, or there is no
+        trajectory.
 
     Examples
     --------
@@ -183,25 +190,31 @@ def distribution(
     )  # fmt: skip
     exact = None
     if solution is not None:
-        values, place = np.unique(solution.states[:, p], return_inverse=True)
-        probabilities = np.bincount(place, solution.probabilities[0])
-        likely = values[probabilities > 1e-12]
+        states, weights = solution.states[:, p], solution.probabilities[0]
+        likely = _likely(states, weights)
         first, last = min(first, int(likely[0])), max(last, int(likely[-1]))
-    if last - first > _MOST_COUNTS:
-        raise InputError(
-            f"the counts of pool '{pool}' extend from {first} to {last}, and a histogram has at "
-            f"most {_MOST_COUNTS} classes; use the samples themselves, `counts`"
-        )
+    width = 1 if last - first <= _MOST_COUNTS else -(-(last - first + 1) // _CLASSES)
+    number = np.bincount((samples - first) // width, minlength=(last - first) // width + 1)
     if solution is not None:
-        inside = (values >= first) & (values <= last)
-        exact = np.zeros(last - first + 1)
-        exact[values[inside] - first] = probabilities[inside]
-    number = np.bincount(samples - first, minlength=last - first + 1)
+        kept = (states >= first) & (states <= last)
+        place = (states[kept] - first) // width
+        exact = np.zeros(len(number))
+        np.add.at(exact, place, weights[kept])
     low, high = proportion_interval(number, len(samples))
     p_value = None
     if exact is not None:
         p_value = chi_square_p_value(number, exact * len(samples), _LEAST_EXPECTED)
+    observed, counts = number / len(samples), first + width * np.arange(len(number))
+    mean = float(observed @ counts) if width == 1 else float(samples.mean())
     return Distribution(
-        ensemble, pool, float(ensemble.times[k]), np.arange(first, last + 1),
-        number / len(samples), low, high, exact, p_value, no_exact,
+        ensemble, pool, float(ensemble.times[k]), counts, observed, low, high, exact, p_value,
+        mean, last, no_exact,
     )  # fmt: skip
+
+
+def _likely(counts: IntArray, weights: Array) -> IntArray:
+    """Different counts, increasing, whose total probability is above 1e-12."""
+    different, place = np.unique(counts, return_inverse=True)
+    total = np.zeros(len(different))
+    np.add.at(total, place.ravel(), weights)
+    return different[total > 1e-12]
