@@ -228,14 +228,35 @@ def exact_solution(
     if not max_states:
         return None, ""
     limits = {"truncate": truncate, "max_states": max_states, "max_seconds": _EXACT_SECONDS}
+    return optional_theory(solve, *arguments, **limits, **more)
+
+
+def optional_theory(
+    solve: Callable[..., Any], *arguments: Any, **more: Any
+) -> tuple[Any | None, str]:
+    """Call a theory without which the analysis is still useful.
+
+    Parameters
+    ----------
+    solve : callable
+    *arguments, **more
+        Arguments of `solve`.
+
+    Returns
+    -------
+    solution : object or None
+        Result of `solve`.
+    reason : str
+        Why there is none; empty when there is one.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", TruncationWarning)
-            return solve(*arguments, **limits, **more), ""
+            return solve(*arguments, **more), ""
     except (InputError, TruncationWarning) as error:
         return None, str(error)
     except Exception as error:
-        return None, f"the exact solution failed ({type(error).__name__}: {error})"
+        return None, f"the solution failed ({type(error).__name__}: {error})"
 
 
 def scaled_copies(ensembles: Sequence[Ensemble]) -> tuple[list[int], Array]:

@@ -1,6 +1,7 @@
 """Many pools and huge counts in analyses and figures."""
 
 import io
+import itertools
 import warnings
 
 import pytest
@@ -43,3 +44,26 @@ def test_distribution_of_huge_counts():
     assert found.observed.sum() == pytest.approx(1.0)
     assert found.counts[-1] <= 3_000_000_000
     assert "more than 20000 states" in found.no_exact
+
+
+def test_without_linear_noise_the_rest_of_an_analysis_is_printed():
+    """A stiff chain of 80 pools, for which linear noise is refused."""
+    names = [f"x{k}" for k in range(80)]
+    channels = [
+        channel
+        for k, (a, b) in enumerate(itertools.pairwise(names))
+        for channel in js.Channel.reversible(
+            f"{a} on", f"{a} back", 10.0 ** (k % 9), {a: 1}, {b: 1}, reverse_rate=10.0 ** (k % 7)
+        )
+    ]
+    model = js.Model([js.Pool.mass_action(name) for name in names], channels)
+    start = {name: 50 * (name == "x0") for name in names}
+    run = js.simulate(model, [0.0, 1e-3], 64, start, 1, ["counts"], progress=False)
+    compared, cumulants = js.compare(run), js.fluctuations(run)
+    study = js.typicality_study([js.typicality(run)])
+    assert compared.noise is cumulants.noise is study.tail is None
+    for result in (compared, cumulants, study):
+        assert "linear noise of model with 80 pools up to 0.001 s would take" in str(result)
+    assert "(40 of 3160)" in str(cumulants)
+    for name, result in (("compare", compared), ("fluctuations", cumulants)):
+        getattr(js.plotting, name)(result)

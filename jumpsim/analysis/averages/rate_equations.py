@@ -12,7 +12,7 @@ from ...theory.mean_field import MeanField, mean_field
 from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times, with_error
 from ...utils.typing import Array
-from ..requirements import exact_solution, rate_model
+from ..requirements import exact_solution, optional_theory, rate_model
 from .density_matrix import DensityMatrixComparison, compare_density_matrix
 from .hotelling import joint_test
 from .residuals import Residuals, require_error, standardised_residuals
@@ -43,10 +43,19 @@ class Comparison(Residuals):
     theory: MeanField
     curve: MeanField
 
+    @property
+    def noise(self) -> LinearNoise | None:
+        """Predicted spread of single trajectories: linear noise, exact for large systems.
+
+        None where it cannot be calculated.
+        """
+        return self._noise[0]
+
     @cached_property
-    def noise(self) -> LinearNoise:
-        """Predicted spread of single trajectories: linear noise, exact for large systems."""
-        return linear_noise(rate_model(self.ensemble), self.ensemble.times, self.ensemble.initial)
+    def _noise(self) -> tuple[LinearNoise | None, str]:
+        """Linear noise, or why there is none."""
+        ensemble = self.ensemble
+        return optional_theory(linear_noise, ensemble.model, ensemble.times, ensemble.initial)
 
     @cached_property
     def exact(self) -> MasterEquation | None:
@@ -120,6 +129,7 @@ class Comparison(Residuals):
         """Lines about bias and spread at the last time."""
         n, last = self.ensemble.ntraj, self.ensemble.times[-1]
         exact, bias = self.exact, self.bias
+        noise, no_noise = self._noise
         rows = []
         for p, name in enumerate(self.ensemble.model.pools):
             spread = self.spread[-1, p]
@@ -127,7 +137,7 @@ class Comparison(Residuals):
                 name,
                 with_error(self.mean[-1, p] - self.theory.counts[-1, p], self.sem[-1, p], "+.4g"),
                 with_error(spread, spread / np.sqrt(2 * (n - 1))),
-                f"{np.sqrt(self.noise.covariance[-1, p, p]):.4g}",
+                "-" if noise is None else f"{np.sqrt(noise.covariance[-1, p, p]):.4g}",
             ]
             if exact is not None and bias is not None:
                 row.insert(2, f"{bias[-1, p]:+.4g}")
@@ -140,6 +150,7 @@ class Comparison(Residuals):
             f"at {last * factor:.4g} {unit}: bias, and spread (standard deviation of single "
             "trajectories; its error is that of a normal distribution)",
             *columns(rows, head),
+            *([f"no linear noise: {no_noise}"] if no_noise else []),
         ]
 
 

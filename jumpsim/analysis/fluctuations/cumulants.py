@@ -20,9 +20,16 @@ from ...utils.results import Result
 from ...utils.tables import columns, log_spaced_rows
 from ...utils.text import readable_times, with_error
 from ...utils.typing import Array, BoolArray
-from ..requirements import exact_solution, rate_model, require_record, require_trajectories
+from ..requirements import (
+    exact_solution,
+    optional_theory,
+    rate_model,
+    require_record,
+    require_trajectories,
+)
 
 _GROUPS = 64
+_MOST_PAIRS = 40  # of pools, in the printed table
 _LEAST = 8  # trajectories, for a fourth cumulant with an error
 _SMALL = 20_000  # number of states up to which the master equation is solved by default
 
@@ -43,12 +50,14 @@ class Fluctuations(Result):
         Variance over mean, and its error; NaN where the mean is 0.
     covariance, covariance_error : ndarray, shape (n_times, n_pools, n_pools)
         Covariance of the pools at the same time (divisor n - 1), and its error.
-    noise : LinearNoise
-        Prediction of linear noise.
+    noise : LinearNoise or None
+        Prediction of linear noise, where it can be calculated.
     exact : MasterEquation or None
         Prediction of the master equation, when the system is small.
     no_exact : str
         Why there is no exact prediction; empty when there is one or none was wanted.
+    no_noise : str
+        Why there is no linear noise; empty when there is.
     """
 
     ensemble: Ensemble
@@ -58,20 +67,26 @@ class Fluctuations(Result):
     fano_error: Array
     covariance: Array
     covariance_error: Array
-    noise: LinearNoise
+    noise: LinearNoise | None
     exact: MasterEquation | None
     no_exact: str = ""
+    no_noise: str = ""
 
     @property
-    def theory(self) -> LinearNoise | MasterEquation:
-        """The master equation, or linear noise for a large system."""
+    def theory(self) -> LinearNoise | MasterEquation | None:
+        """The master equation, or linear noise for a large system; None where both are missing."""
         return self.noise if self.exact is None else self.exact
 
     @property
     def expected(self) -> Array:
-        """Cumulants from the theory, shape (4, n_times, n_pools); linear noise is Gaussian."""
+        """Cumulants from the theory, shape (4, n_times, n_pools); linear noise is Gaussian.
+
+        NaN without a theory.
+        """
         if self.exact is not None:
             return self.exact.cumulants
+        if self.noise is None:
+            return np.full(self.cumulants.shape, np.nan)
         variance = np.diagonal(self.noise.covariance, axis1=-2, axis2=-1)
         zero = np.zeros_like(variance)
         return np.stack([self.noise.mean, variance, zero, zero])
@@ -86,6 +101,8 @@ class Fluctuations(Result):
     @property
     def verdict(self) -> str:
         """Agreement of the variances in words, with its false-alarm rate."""
+        if self.theory is None:
+            return f"undecided: no theory of the variances; no linear noise: {self.no_noise}"
         scores = self.scores
         decided = np.isfinite(scores)
         if not decided.any():
@@ -121,7 +138,7 @@ class Fluctuations(Result):
                         f"{times[k] * factor:.4g}",
                         name,
                         *values[:2],
-                        f"{expected[1, k, p]:.5g}",
+                        "-" if np.isnan(expected[1, k, p]) else f"{expected[1, k, p]:.5g}",
                         with_error(self.fano[k, p], self.fano_error[k, p]),
                         *values[2:],
                     )
@@ -142,17 +159,23 @@ class Fluctuations(Result):
         )
 
     def _between_pools(self, theory: str) -> list[str]:
-        """Lines about the covariance of every pair of pools at the last time."""
-        pools = self.ensemble.model.pools
+        """Lines about the covariance of pairs of pools at the last time: the most significant."""
+        pools, value, error = self.ensemble.model.pools, self.covariance[-1], self.covariance_error
+        pairs = np.array(list(combinations(range(len(pools)), 2)), int).reshape(-1, 2)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            significance = np.nan_to_num(np.abs(value / error[-1]), posinf=0.0)[*pairs.T]
+        kept = np.sort(np.argsort(-significance, kind="stable")[:_MOST_PAIRS])
+        expected = None if self.theory is None else self.theory.covariance[-1]
         rows = [
             (
                 f"{pools[p]}, {pools[q]}",
-                with_error(self.covariance[-1, p, q], self.covariance_error[-1, p, q], ".5g"),
-                f"{self.theory.covariance[-1, p, q]:.5g}",
+                with_error(value[p, q], error[-1, p, q], ".5g"),
+                "-" if expected is None else f"{expected[p, q]:.5g}",
             )
-            for p, q in combinations(range(len(pools)), 2)
+            for p, q in pairs[kept]
         ]
-        head = ("pools", "covariance at the last time", theory)
+        some = f" ({len(kept)} of {len(pairs)})" if len(kept) < len(pairs) else ""
+        head = (f"pools{some}", "covariance at the last time", theory)
         return ["", *columns(rows, head)] if rows else []
 
 
@@ -191,8 +214,10 @@ def fluctuations(
     """
     require_record(ensemble, "counts", "fluctuations need the counts")
     require_trajectories(ensemble, _LEAST, "four cumulants need")
-    noise = linear_noise(rate_model(ensemble), ensemble.times, ensemble.initial)
-    middle = np.rint(noise.mean)
+    noise, no_noise = optional_theory(
+        linear_noise, rate_model(ensemble), ensemble.times, ensemble.initial
+    )
+    middle = np.rint(ensemble.mean() if noise is None else noise.mean)
     number = min(_GROUPS, ensemble.ntraj)
     groups = power_sums(ensemble.slabs("counts"), number, middle)
     values, errors, ratio, ratio_error = cumulants_of_groups(*groups, middle)
@@ -209,7 +234,7 @@ def fluctuations(
     )  # fmt: skip
     return Fluctuations(
         ensemble, values, errors, ratio, ratio_error, covariance, covariance_error, noise, exact,
-        no_exact,
+        no_exact, no_noise,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from ...store.ensemble import Ensemble
 from ...utils.results import Result
 from ...utils.text import with_interval
 from ..entropy.production_signs import ProductionSigns, SignScaling, production_signs, signs_scaling
+from ..requirements import optional_theory
 from .gaussian_tail import LEAST, GaussianTail, gaussian_tail
 from .typicality import Scaling, Typicality, typicality_scaling
 
@@ -32,6 +33,8 @@ class TypicalityStudy(Result):
         The same as a function of the size; None for one size.
     no_signs : str
         Why the signs are not known although events are recorded.
+    no_tail : str
+        Why the tail is not known.
     """
 
     runs: tuple[Typicality, ...]
@@ -41,6 +44,7 @@ class TypicalityStudy(Result):
     signs: tuple[ProductionSigns, ...]
     signs_scaling: SignScaling | None
     no_signs: str = ""
+    no_tail: str = ""
 
     @property
     def facts(self) -> str:
@@ -56,7 +60,7 @@ class TypicalityStudy(Result):
 
     @property
     def _no_tail(self) -> str:
-        return f"tail: undecided, {self.runs[0].ntraj} trajectories are too few"
+        return f"tail: undecided, {self.no_tail}"
 
     def __str__(self) -> str:
         parts = ["\n".join([str(run), *self._within(run)]) for run in self.runs]
@@ -106,7 +110,9 @@ def typicality_study(
     runs = tuple(sorted(runs, key=lambda run: run.sizes.max()))
     several = len(runs) > 1
     scaling = typicality_scaling(runs) if several else None
-    tail = gaussian_tail(runs[0]) if runs[0].ntraj >= LEAST else None
+    tail, no_tail = None, f"{runs[0].ntraj} trajectories are too few"
+    if runs[0].ntraj >= LEAST:
+        tail, no_tail = optional_theory(gaussian_tail, runs[0])
     found: tuple[ProductionSigns, ...] = ()
     no_signs = ""
     try:
@@ -114,7 +120,7 @@ def typicality_study(
     except InputError as error:  # no entropy is produced within the system, or none is defined
         no_signs = str(error)
     both = signs_scaling(found) if len(found) > 1 else None
-    return TypicalityStudy(runs, epsilon, tail, scaling, found, both, no_signs)
+    return TypicalityStudy(runs, epsilon, tail, scaling, found, both, no_signs, no_tail)
 
 
 def _with_events(runs: Sequence[Typicality]) -> list[Ensemble]:
