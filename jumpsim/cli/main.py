@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.simplefilter("always", StoreWarning)
         warnings.simplefilter("always", WorkersWarning)
         warnings.simplefilter("once", PhysicsWarning)
+        warnings.simplefilter("ignore", ResourceWarning)  # a file that a signal left open
         warnings.showwarning = lambda text, *_: print(prefix, f"warning: {text}", file=sys.stderr)
         try:
             with _Signals() as options.signals:
