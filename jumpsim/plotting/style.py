@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0b5394", "#c1440e", "#3d7a35", "#7b3f9e", "#8a6d00", "#444444")
 MARKERS = ("o", "s", "^", "D", "v", "P")
-MOST_POOLS = 12  # in one figure; more would take long to draw, and could not be told apart
+MOST_POOLS = 12  # in one figure; more would take long to draw, and could not be distinguished
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (1, 1)))
 
 STYLE: dict[Any, Any] = {

@@ -34,7 +34,7 @@ try:
     with h5py.File(sys.argv[1], "r") as file:
         walk("", file)
         file.visititems(walk)
-except Exception:
+except Exception:  # an error is reported by the process that opens the file next
     pass
 """
 

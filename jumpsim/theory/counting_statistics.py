@@ -27,7 +27,7 @@ from .stationary import StationaryDistribution, stationary_on
 from .truncation import lost_probability, solve_on_states
 
 _ORDERS = 4  # number of cumulants
-_TOLD = 1e-6  # leak above which it is printed
+_REPORTED = 1e-6  # leak above which it is printed
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class CountCumulants:
         return (
             f"counts in {self.windows[-1]:g} s of {self.model.name}: mean {k1:.6g}, variance "
             f"{k2:.6g}, third cumulant {k3:.6g}, fourth {k4:.6g}"
-            + (f", leak {self.leak:.2g}" if self.leak > _TOLD else "")
+            + (f", leak {self.leak:.2g}" if self.leak > _REPORTED else "")
         )
 
 

@@ -99,9 +99,9 @@ def evolve_moments(
     """
     times = np.asarray(times, float)
     n, orders = len(start), len(counted)
-    fastest = max(float(transitions.away.max(initial=0.0)), 1e-300)
+    fastest = max(float(transitions.exit_rates.max(initial=0.0)), 1e-300)
     events = fastest * float(times[-1])
-    entries = transitions.rates.nnz + n + 3 * n  # the vectors count as well
+    entries = transitions.rates.nnz + 4 * n  # the diagonal, and operations with vectors
     stepwise = events * (_CALL + entries * (orders + 1) * (orders + 2) / 2 / _ELEMENTS)
     doubled = _seconds_of_doubling(n, orders, len(times), events)
     if events > _MOST_EVENTS or (doubled < stepwise and events > _ACCURATE_EVENTS):

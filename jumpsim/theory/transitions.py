@@ -33,7 +33,7 @@ class Transitions:
         return len(self.loss)
 
     @cached_property
-    def away(self) -> Array:
+    def exit_rates(self) -> Array:
         """Total rate of leaving each state, (n,)."""
         return np.asarray(self.rates.sum(axis=0)).ravel() + self.loss
 
@@ -43,7 +43,7 @@ class Transitions:
         from scipy import sparse  # here, because it takes long to load
 
         n = len(self)
-        return (self.rates - sparse.dia_array((self.away[None, :], [0]), (n, n))).tocsc()
+        return (self.rates - sparse.dia_array((self.exit_rates[None, :], [0]), (n, n))).tocsc()
 
     def within(self, members: IntArray | BoolArray) -> "Transitions":
         """Transitions between some of the states; those to the other states remove probability."""

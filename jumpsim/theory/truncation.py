@@ -15,9 +15,9 @@ from .state_space import StateSpace, TooManyStatesError, reachable, start_states
 from .steady_states import steady_states
 
 _NEGLIGIBLE = 1e-9  # excluded probability that limits chosen here may have
-_TOLD = 1e-6  # excluded probability above which given limits lead to a warning
+_REPORTED = 1e-6  # excluded probability above which given limits lead to a warning
 _MOST_ENLARGEMENTS = 40
-_FEW = 2_000  # states up to which an endless system is searched without limits
+_FEW = 2_000  # states up to which an unbounded system is searched without limits
 
 T = TypeVar("T")
 
@@ -70,17 +70,17 @@ def solve_on_states(
         result, excluded = solve(space)
         _warn(space, excluded)
         return result
-    endless = automatic and _is_endless(model)
+    unbounded = automatic and _is_unbounded(model)
     try:
-        space = reachable(model, initial, None, min(max_states, _FEW) if endless else max_states)
+        space = reachable(model, initial, None, min(max_states, _FEW) if unbounded else max_states)
     except TooManyStatesError:
-        if not endless:
+        if not unbounded:
             raise
         return _with_own_limits(solve, model, initial, max_states)
     return solve(space)[0]
 
 
-def _is_endless(model: Model) -> bool:
+def _is_unbounded(model: Model) -> bool:
     """Whether the count of some pool may have no limit.
 
     It has one when no event increases the number of all quanta, when the pool has a capacity, and
@@ -171,7 +171,7 @@ def _above(largest: Array) -> IntArray:
 
 def _warn(space: StateSpace, excluded: Array) -> None:
     total = min(1.0, float(excluded.sum()))
-    if total <= _TOLD:
+    if total <= _REPORTED:
         return
     pools = ", ".join(
         f"'{name}'"

@@ -207,7 +207,7 @@ def test_the_figure_shows_what_was_measured():
     assert excited.get_label() == "excited: 3 dwell times"
 
 
-def test_a_run_that_is_not_in_steady_state_is_told():
+def test_a_run_that_is_not_in_steady_state_is_reported():
     """Systems that lose their quanta for ever, against pumped ones."""
     fading = js.Model([js.Pool.tls("m", 50)], [js.Channel("down", 1.0, {"m": 1})])
     lost = js.telegraph(js.simulate(fading, [4.0], 1, {"m": 50}, 1, "events"))

@@ -22,7 +22,7 @@ def late():
     return js.simulate(model, [1e11], 50, start, seed=1, record=["events"])
 
 
-def test_waits_that_are_not_resolved_are_told(late):
+def test_waits_that_are_not_resolved_are_reported(late):
     found = js.waiting_times(late, "up", following="up", max_states=0)
     zero = int((found.durations[found.ended] == 0).sum())
     assert zero > 100
@@ -63,7 +63,7 @@ def test_the_same_from_zero_needs_no_warning():
         assert "warning" not in str(result) + result.verdict
 
 
-def test_dwell_times_that_are_not_resolved_are_told(late):
+def test_dwell_times_that_are_not_resolved_are_reported(late):
     found = js.telegraph(late)
     spacing = np.spacing(found.times[-1])
     assert f"warning: recorded times are rounded to {spacing:.2g} s" in found.verdict
@@ -77,7 +77,7 @@ def test_bins_narrower_than_recorded_times_are_refused(late):
 
 
 @pytest.mark.parametrize(
-    ("waits", "spacing", "told"),
+    ("waits", "spacing", "warned"),
     [
         ([], 1.0, False),
         ([0.0, 0.5], 0.0, False),
@@ -87,5 +87,5 @@ def test_bins_narrower_than_recorded_times_are_refused(late):
         ([0.0] * 5, 1.0, True),
     ],
 )
-def test_the_rule(waits, spacing, told):
-    assert bool(describe_unresolved(np.array(waits, float), spacing)) is told
+def test_the_rule(waits, spacing, warned):
+    assert bool(describe_unresolved(np.array(waits, float), spacing)) is warned

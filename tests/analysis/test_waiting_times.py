@@ -235,7 +235,7 @@ def test_times_end_with_the_longest_wait_that_ended():
     assert found.times[-1] == found.durations[found.ended].max() < found.durations.max()
 
 
-def test_waits_of_a_run_that_is_not_in_steady_state_are_told():
+def test_waits_of_a_run_that_is_not_in_steady_state_are_reported():
     """Light that fades: waits after an event are no steady distribution, and no exact one."""
     fading = js.Model(
         [js.Pool.mass_action("m")],

@@ -73,7 +73,7 @@ def test_takes_of_many_quanta(quanta, rate):
         assert model.rates({"X": count})[0] == pytest.approx(right, rel=1e-12)
 
 
-def test_a_rate_beyond_all_floats_is_told():
+def test_a_rate_beyond_all_floats_is_refused():
     model = js.Model([js.Pool.mass_action("X")], [js.Channel("burst", 1.0, {"X": 1000})])
     assert model.rates([10**7]) == np.inf
     with pytest.raises(js.SimulationError, match="the total rate is not a finite"):

@@ -183,7 +183,7 @@ def test_errors_of_the_system_are_one_line(capsys):
     assert printed.count("\n") == 1
 
 
-def test_too_many_points_are_told_by_their_key(spec):
+def test_too_many_points_are_named_by_their_key(spec):
     text = SPEC.replace('stop = "1e-6"', "start = 1.0\nstop = 1.0000000000000004")
     (spec / "spec.toml").write_text(text)
     with pytest.raises(js.InputError, match=r"\[times\]: `points` = 3 are too many between"):

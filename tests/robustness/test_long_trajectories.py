@@ -52,7 +52,7 @@ def events(out):
 
 
 def advanced(before, after, out):
-    """Whether no trajectory is behind, and some are further or finished."""
+    """Whether no trajectory has lost events, and some have more or are finished."""
     there = indices(names(out))
     assert all(index in there or after.get(index, 0) >= n for index, n in before.items())
     return bool(there) or any(after[index] > before.get(index, 0) for index in after)

@@ -169,7 +169,7 @@ def chain(number):
 
 
 def test_more_unknowns_than_an_implicit_method_allows(monkeypatch):
-    """The law of independent quanta is multinomial."""
+    """The distribution of independent quanta is multinomial."""
     monkeypatch.setattr(ode, "MOST_UNKNOWNS", 200)
     model, start = chain(20), np.zeros(20)
     start[0] = 100
@@ -281,7 +281,7 @@ def epidemic():
 
 @pytest.mark.parametrize("susceptible", [990, 200])
 def test_a_continuum_is_one_state(susceptible):
-    """Final size of an epidemic: S = S_0 exp(-(N - S) k/γ); every state with I = 0 is at rest."""
+    """Final size of an epidemic: S = S_0 exp(-(N - S) k/γ); I = 0 is a steady state."""
     start, total = {"S": susceptible, "I": 10, "R": 0}, susceptible + 10
     (state,) = js.steady_states(epidemic(), start)
     left = brentq(

@@ -200,7 +200,7 @@ def test_doubling_and_uniformisation_agree():
     transitions, times = space.transitions(), np.array([0.0, 0.03, 1.7, 20.0])
     jumps = [space.counted(np.arange(len(model.channels)) ** float(k)) for k in (1, 2)]
     both = [
-        method(transitions, jumps, space.start, times, float(transitions.away.max()))
+        method(transitions, jumps, space.start, times, float(transitions.exit_rates.max()))
         for method in (evolution._by_uniformisation, evolution._by_doubling)
     ]
     np.testing.assert_allclose(*both, rtol=1e-10, atol=1e-13)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import jumpsim as js
+from jumpsim.analysis.events import counting
 from jumpsim.theory.counting_statistics import coincidence_rate, mean_coincidence_rate
 
 P, C = js.Pool.mass_action, js.Channel
@@ -70,7 +71,7 @@ TOO_LOW = [
 
 
 @pytest.mark.parametrize(("call", "part"), TOO_LOW)
-def test_limits_that_are_too_low_are_told(call, part):
+def test_limits_that_are_too_low_are_reported(call, part):
     match = rf"`truncate` excludes states of model .* {part}\d*; increase .* of 'X'"
     with pytest.warns(js.TruncationWarning, match=match):
         call()
@@ -151,6 +152,6 @@ def test_a_failure_of_an_exact_column_does_not_end_the_analysis(monkeypatch):
         raise MemoryError("17 GB")
 
     run = js.simulate(FLOW, [0.0, 1.0], 64, {"X": 0}, 1, ["jumps"], progress=False)
-    monkeypatch.setattr(js.analysis.events.counting, "count_cumulants", fail)
+    monkeypatch.setattr(counting, "count_cumulants", fail)
     found = js.counting(run, "out")
     assert "no exact values: the solution failed (MemoryError: 17 GB)" in str(found)

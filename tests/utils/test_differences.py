@@ -64,7 +64,7 @@ def test_another_run(path, changed, shown):
         assert first != second
 
 
-def test_equal_letters_are_told_apart():
+def test_equal_letters_are_distinguished():
     assert differences("5 \N{MICRO SIGN}s", "5 \N{GREEK SMALL LETTER MU}s", "unit") == [
         "unit: '5 \\xb5s' instead of '5 \\u03bcs'"
     ]
