@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import InputError, TruncationWarning
 from ..model.model import Model
 from ..store.ensemble import Ensemble
+from ..theory.state_space import largest_counts
 from ..utils.labels import by_name
 from ..utils.typing import Array
 
@@ -197,6 +198,7 @@ def drift_between(first: Array, second: Array, names: Sequence[str]) -> str | No
 
 def exact_solution(
     solve: Callable[..., Any],
+    model: Any,
     *arguments: Any,
     max_states: int,
     truncate: Mapping[str, int] | None = None,
@@ -210,7 +212,8 @@ def exact_solution(
     Parameters
     ----------
     solve : callable
-        Takes the arguments, `truncate`, `max_states` and `max_seconds`.
+        Takes the model, the arguments, `truncate`, `max_states` and `max_seconds`.
+    model : Model
     *arguments, **more
         Further arguments of `solve`.
     max_states : int
@@ -224,11 +227,17 @@ def exact_solution(
         Result of `solve`.
     reason : str
         Why there is none; empty when there is one, or none is wanted.
+
+    Raises
+    ------
+    InputError
+        When `truncate` names an unknown pool, or a limit is no whole number ≥ 0.
     """
+    largest_counts(model, truncate)  # raises InputError: a wrong argument is not skipped
     if not max_states:
         return None, ""
     limits = {"truncate": truncate, "max_states": max_states, "max_seconds": _EXACT_SECONDS}
-    return optional_theory(solve, *arguments, **limits, **more)
+    return optional_theory(solve, model, *arguments, **limits, **more)
 
 
 def optional_theory(

@@ -239,7 +239,7 @@ def reachable(
     [[0, 2], [1, 1], [2, 0]]
     """
     initial.check(model)
-    tops = _tops(model, truncate)
+    tops = largest_counts(model, truncate)
     max_states = whole_number(max_states, "max_states", 1, 10**8)
     first, weights = start_states(model, initial, tops, max_states)
     keep = (first <= tops).all(axis=1)
@@ -253,7 +253,14 @@ def reachable(
     return StateSpace(model, states, space.start, _edges(model, space), tops)
 
 
-def _tops(model: Model, truncate: Mapping[str, int] | None) -> IntArray:
+def largest_counts(model: Model, truncate: Mapping[str, int] | None) -> IntArray:
+    """Largest count of each pool, (n_pools,), from limits by name.
+
+    Raises
+    ------
+    InputError
+        When a pool is unknown, or a limit is no whole number ≥ 0.
+    """
     tops = np.full(len(model.pools), _UNLIMITED)
     if truncate is None:
         return tops

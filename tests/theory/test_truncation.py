@@ -145,6 +145,8 @@ def test_analyses_take_limits_and_say_why_there_is_no_exact_column():
         for found in (low, few):
             assert found.no_exact in str(found)
         assert analysis(run, *arguments, max_states=0).no_exact == ""
+        with pytest.raises(js.InputError, match="`truncate`: unknown pool 'Z'"):
+            analysis(run, *arguments, truncate={"Z": 3})
 
 
 def test_a_failure_of_an_exact_column_does_not_end_the_analysis(monkeypatch):
