@@ -26,25 +26,23 @@ class DirectMethod(Engine):
         live = np.flatnonzero(model_input.constants > 0)
         spans = [range(model_input.first[c], model_input.first[c + 1]) for c in live]
         factors = [f for span in spans for f in span]
-        changes = model_input.changes
-        moves = [np.flatnonzero(changes[c]) for c in live]
+        moves = model_input.sparse_changes
+        entries = [i for c in live for i in range(moves.first[c], moves.first[c + 1])]
         return Table(
             model_input.constants[live],
             np.cumsum([0, *map(len, spans)], dtype=np.uint64),
             model_input.pools[factors].astype(np.uint64),
             model_input.offsets[factors],
             model_input.slopes[factors],
-            np.cumsum([0, *map(len, moves)], dtype=np.uint64),
-            np.array([p for move in moves for p in move], np.uint64),
-            np.array(
-                [changes[c, p] for c, m in zip(live, moves, strict=True) for p in m], np.int64
-            ),
+            np.cumsum([0, *np.diff(moves.first)[live]], dtype=np.uint64),
+            moves.pools[entries].astype(np.uint64),
+            moves.numbers[entries],
             live.astype(np.int64),
         )
 
     def sizes(self, model_input: Any) -> Sizes:
         """Array sizes; the counts are the state and also the sample."""
-        pools = len(model_input.changes[0])
+        pools = model_input.sparse_changes.width
         return Sizes(pools, 0, pools, np.int64, len(model_input.constants))
 
     def compiled_kernel(self, table: Table, pools: int) -> Kernel:

@@ -4,8 +4,13 @@ from .codegen.cache import kernel_cache
 
 with kernel_cache():
     from .direct import DirectMethod
+    from .partial import PartialPropensities
     from .wavefunction import WaveFunction
 
 from .interface import Engine
 
-ENGINES: dict[str, Engine] = {"direct": DirectMethod(), "wavefunction": WaveFunction()}
+ENGINES: dict[str, Engine] = {
+    "direct": DirectMethod(),
+    "partial_propensities": PartialPropensities(),
+    "wavefunction": WaveFunction(),
+}

@@ -1,11 +1,12 @@
 """Common base of all models: pools, channels, checks of counts, and the sampled quantities.
 
-Every class of models names the engine that simulates it in `BaseModel.engine`; only the package
-`engine` uses that name.
+Every model names the engine that simulates it in `BaseModel.engine`, the first one of `engines`;
+only the package `engine` uses these names.
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -57,7 +58,7 @@ class BaseModel(ABC):
     name: str = field(compare=False)
     wavelength: float | None
 
-    engine: ClassVar[str]  # a key of `engine.ENGINES`
+    engines: ClassVar[tuple[str, ...]]  # keys of `engine.ENGINES` that can simulate these models
     without_rates: ClassVar[str] = ""  # reason, for models without jump rates
 
     def __init__(
@@ -70,8 +71,9 @@ class BaseModel(ABC):
                 if not isinstance(item, kind):
                     raise InputError(f"`{part}` must hold {kind.__name__}s, but holds {item!r}")
             names = [item.name for item in given]
-            if twice := [n for n in names if names.count(n) > 1]:
-                raise InputError(f"`{part}`: the name '{twice[0]}' is used more than once")
+            if len(set(names)) < len(names):
+                twice = next(n for n in names if names.count(n) > 1)
+                raise InputError(f"`{part}`: the name '{twice}' is used more than once")
         one_line(name, "a model's name")
         for attribute, value in (
             ("pool_specs", tuple(pools)),
@@ -82,6 +84,11 @@ class BaseModel(ABC):
             object.__setattr__(self, attribute, value)
         for channel in self.channel_specs:
             self._check_channel(channel)
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine that simulates this model, part of the identity of a run."""
+        return self.engines[0]
 
     @property
     @abstractmethod
@@ -97,23 +104,31 @@ class BaseModel(ABC):
     def asdict(self) -> dict[str, Any]:
         """Plain dict for JSON of everything that defines the model."""
 
-    @property
+    @cached_property
     def pools(self) -> tuple[str, ...]:
         """Names of the pools, in the order of all counts."""
         return tuple(p.name for p in self.pool_specs)
 
-    @property
+    @cached_property
     def channels(self) -> tuple[str, ...]:
         """Names of the channels, in the order of all rates and jumps."""
         return tuple(c.name for c in self.channel_specs)
 
     def pool(self, name: str) -> Pool:
         """Pool with this name; `InputError` for unknown names."""
-        return _find(self.pool_specs, name, "pool")
+        return _find(self._pools_by_name, name, "pool")
 
     def channel(self, name: str) -> Channel:
         """Channel with this name; `InputError` for unknown names."""
-        return _find(self.channel_specs, name, "channel")
+        return _find(self._channels_by_name, name, "channel")
+
+    @cached_property
+    def _pools_by_name(self) -> dict[str, Pool]:
+        return {pool.name: pool for pool in self.pool_specs}
+
+    @cached_property
+    def _channels_by_name(self) -> dict[str, Channel]:
+        return {channel.name: channel for channel in self.channel_specs}
 
     @property
     def has_rates(self) -> bool:
@@ -155,7 +170,7 @@ class BaseModel(ABC):
         where = f"channel '{channel.name}'"
         for part in ("takes", "gives", "through"):
             for name in getattr(channel, part):
-                if name not in self.pools:
+                if name not in self._pools_by_name:
                     raise InputError(
                         f"{where}: unknown pool '{name}' in `{part}`; " + choices(name, self.pools)
                     )
@@ -173,7 +188,7 @@ class BaseModel(ABC):
                 )
         if channel.reverse is None:
             return
-        if channel.reverse not in self.channels:
+        if channel.reverse not in self._channels_by_name:
             raise InputError(
                 f"{where}: unknown `reverse` '{channel.reverse}'; "
                 + choices(channel.reverse, self.channels)
@@ -247,8 +262,7 @@ class BaseModel(ABC):
         return self.as_counts(counts)
 
 
-def _find(items: tuple[Any, ...], name: str, what: str) -> Any:
-    for item in items:
-        if item.name == name:
-            return item
-    raise InputError(f"unknown {what} {name!r}; " + choices(name, [i.name for i in items]))
+def _find(items: dict[str, Any], name: str, what: str) -> Any:
+    if not isinstance(name, str) or name not in items:
+        raise InputError(f"unknown {what} {name!r}; " + choices(name, items))
+    return items[name]

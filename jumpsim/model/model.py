@@ -18,6 +18,8 @@ from .base import BaseModel, Samples
 from .declaration import Channel, Pool
 from .stoichiometry import Quanta, null_space
 
+_MOST_DIRECT = 40  # channels; the compilation of the direct method for one model takes 8 s then
+
 
 @dataclass(frozen=True, init=False)
 class Model(BaseModel):
@@ -54,7 +56,7 @@ class Model(BaseModel):
     array([5000.])
     """
 
-    engine = "direct"
+    engines = ("direct", "partial_propensities")
 
     def __init__(
         self,
@@ -64,6 +66,17 @@ class Model(BaseModel):
         wavelength: float | str | None = None,
     ) -> None:
         super().__init__(pools, channels, name, wavelength)
+
+    @property
+    def engine(self) -> str:
+        """The engine that simulates this model, chosen by the number of channels that can occur.
+
+        "direct" is Gillespie's direct method, whose work for an event grows with the number of
+        channels; above 40 channels with a rate constant > 0 it is "partial_propensities".
+        """
+        direct, partial = self.engines
+        live = sum(channel.rate > 0 for channel in self.channel_specs)
+        return direct if live <= _MOST_DIRECT else partial
 
     @property
     def samples(self) -> Samples:

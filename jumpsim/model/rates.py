@@ -12,7 +12,7 @@ factorials, which are small in large systems; the 1 of spontaneous emission rema
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -23,12 +23,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from .base import BaseModel
 from .declaration import Channel, Pool
+from .stoichiometry import Changes
 
 _MOST_QUANTA = 170  # the factorial of more is no float
 _MOST_LISTED = 30  # factors of a channel, above which products before and after each are used
 _LEAST_CONSTANT = 1e-290  # smaller constants would lose digits
 
-Factor = tuple[str, float, float, float]  # name of the pool, offset, slope, mean offset
+Factor = tuple[int, float, float, float]  # index of the pool, offset, slope, mean offset
+Places = Mapping[str, tuple[int, Pool]]  # index of each pool and the pool, by name
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +49,8 @@ class RateTable:
         The factor is offset + slope · count.
     mean_offsets : ndarray of float64, shape (F,)
         Offsets in the large-system limit, without the shifts of the factorials.
-    changes : ndarray of int64, shape (C, P)
-        Change of the counts by one event of each channel.
+    sparse_changes : Changes
+        Change of the counts by one event of each channel; `changes` has the numbers of all pools.
 
     Examples
     --------
@@ -65,7 +67,12 @@ class RateTable:
     offsets: NDArray[np.float64]
     slopes: NDArray[np.float64]
     mean_offsets: NDArray[np.float64]
-    changes: NDArray[np.int64]
+    sparse_changes: Changes
+
+    @property
+    def changes(self) -> NDArray[np.int64]:
+        """Change of the counts by one event of each channel, shape (C, P)."""
+        return self.sparse_changes.dense
 
     def jump_rates(self, counts: ArrayLike) -> NDArray[np.float64]:
         """Jump rate of each channel in events per second, shape (..., C), at counts (..., P)."""
@@ -84,13 +91,17 @@ class RateTable:
 
     def drift(self, counts: ArrayLike) -> NDArray[Any]:
         """Right-hand side of the rate equations, counts per second, shape (..., P)."""
+        rates, matrix = self.mean_rates(counts), self.sparse_changes.matrix
         with np.errstate(invalid="ignore"):  # differences of infinite rates are NaN
-            change: NDArray[Any] = self.mean_rates(counts) @ self._moves
-        return change
+            if isinstance(matrix, np.ndarray):
+                return rates @ matrix
+            flat = rates.reshape(-1, rates.shape[-1]) @ matrix
+        return flat.reshape(*rates.shape[:-1], flat.shape[-1])
 
     def diffusion(self, counts: ArrayLike) -> NDArray[Any]:
         """Diffusion matrix Σ rate · change · changeᵀ of linear noise, shape (..., P, P)."""
-        return (self.mean_rates(counts)[..., None, :] * self._moves.T) @ self._moves
+        changes = self.changes.astype(float)
+        return (self.mean_rates(counts)[..., None, :] * changes.T) @ changes
 
     def jacobian(self, counts: ArrayLike) -> NDArray[Any]:
         """Jacobian ∂drift_p/∂count_q, exact by the product rule, shape (..., P, P)."""
@@ -101,15 +112,24 @@ class RateTable:
         columns = np.zeros((counts.shape[-1], *counts.shape), factors.dtype)  # q first
         moved = np.moveaxis(slopes, -1, 0)[..., None]
         batch = [1] * (counts.ndim - 1)
-        moves = self._moves[channels].reshape(len(channels), *batch, counts.shape[-1])
+        moves = self.changes[channels].reshape(len(channels), *batch, counts.shape[-1])
         with np.errstate(invalid="ignore"):  # infinite rates times a change of 0 are NaN
             np.add.at(columns, self.pools, moved * moves)
         return np.moveaxis(columns, 0, -1)
 
-    @cached_property
-    def _moves(self) -> NDArray[np.float64]:
-        """The changes as floats, for fast products."""
-        return self.changes.astype(float)
+    def sparse_jacobian(self, counts: NDArray[Any]) -> Any:
+        """The Jacobian at one state, shape (P,), as a sparse array, (P, P)."""
+        from scipy import sparse
+
+        factors = self._factors(counts, self.mean_offsets)
+        slopes = self.constants[self._channels] * self.slopes * self._products_of_others(factors)
+        number, width = len(self.constants), len(counts)
+        by_channel = sparse.csr_array((slopes, (self._channels, self.pools)), (number, width))
+        moves = self.sparse_changes
+        changes = sparse.csr_array(
+            (moves.numbers.astype(float), (moves.pools, moves.channels)), (width, number)
+        )
+        return changes @ by_channel
 
     @cached_property
     def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -176,17 +196,19 @@ def lower(model: BaseModel) -> RateTable:
     RateTable
         With read-only arrays.
     """
-    place = {pool.name: p for p, pool in enumerate(model.pool_specs)}
-    constants, first, rows, changes = [], [0], [], []
+    place = {pool.name: (p, pool) for p, pool in enumerate(model.pool_specs)}
+    constants, first, rows = [], [0], []
+    moved: list[tuple[int, int]] = []
+    first_moved = [0]
     for channel in model.channel_specs:
-        constant, factors = channel_factors(channel, model.pool_specs)
+        constant, factors = channel_factors(channel, place)
         constants.append(constant)
-        rows += [(place[name], *factor) for name, *factor in factors]
+        rows += factors
         first.append(len(rows))
-        changes.append(
-            [channel.gives.get(p.name, 0) - channel.takes.get(p.name, 0) for p in model.pool_specs]
-        )
+        moved += _moved(channel, place)
+        first_moved.append(len(moved))
     pools, offsets, slopes, mean_offsets = zip(*rows, strict=True) if rows else ((),) * 4
+    changes = np.array(moved, np.int64).reshape(-1, 2)
     arrays = (
         np.array(constants, float),
         np.array(first, np.int64),
@@ -194,39 +216,42 @@ def lower(model: BaseModel) -> RateTable:
         np.array(offsets, float),
         np.array(slopes, float),
         np.array(mean_offsets, float),
-        np.array(changes, np.int64).reshape(len(model.channel_specs), len(model.pool_specs)),
     )
-    for array in arrays:  # all views of the model share them
+    of_events = np.array(first_moved, np.int64), *np.ascontiguousarray(changes.T)
+    for array in (*arrays, *of_events):  # all views of the model share them
         array.flags.writeable = False
-    return RateTable(*arrays)
+    return RateTable(*arrays, Changes(*of_events, len(model.pool_specs)))
 
 
-def channel_factors(
-    channel: Channel, pools: Sequence[Pool]
-) -> tuple[float, list[tuple[str, float, float, float]]]:
+def _moved(channel: Channel, place: Places) -> list[tuple[int, int]]:
+    """Pools whose count an event of a channel changes, in their order, and the changes."""
+    names = {*channel.takes, *channel.gives}
+    changes = ((n, channel.gives.get(n, 0) - channel.takes.get(n, 0)) for n in names)
+    return sorted((place[n][0], change) for n, change in changes if change)
+
+
+def channel_factors(channel: Channel, place: Places) -> tuple[float, list[Factor]]:
     """Rate constant and affine factors of one channel.
 
     Parameters
     ----------
     channel : Channel
-    pools : sequence of Pool
-        All pools of the model, in their order.
+    place : mapping of str to (int, Pool)
+        Index of each pool of the model, and the pool, by its name.
 
     Returns
     -------
     constant : float
         Events per second; divided by k! for k equal mass-action quanta (``P(P-1)/2``). For so many
         quanta that k! or the quotient is no ordinary float, powers of 2 are moved to the factors.
-    factors : list of (pool name, offset, slope, mean offset)
+    factors : list of (pool index, offset, slope, mean offset)
         First those of quanta destroyed, then created, then of modes passed through, each in the
         order of the pools.
     """
     constant = channel.rate
     factors: list[Factor] = []
-    sizes = {pool.name: cast(float, pool.size) for pool in pools}  # None only for mass action
-    for pool in pools:
-        number = channel.takes.get(pool.name, 0)
-        slope = 1 / sizes[pool.name] if pool.kind == "bosonic" else 1.0
+    for p, pool, number in _in_order(channel.takes, place):
+        slope = 1 / cast(float, pool.size) if pool.kind == "bosonic" else 1.0
         slopes = [slope] * number
         if pool.kind == "mass_action":
             divided = constant / math.factorial(min(number, _MOST_QUANTA))
@@ -234,19 +259,23 @@ def channel_factors(
                 slopes, scale = _scaled_slopes(number)
                 divided = constant * scale
             constant = divided
-        factors += [(pool.name, -j * s, s, 0.0) for j, s in enumerate(slopes)]
-    for pool in pools:
-        number = channel.gives.get(pool.name, 0)
+        factors += [(p, -j * s, s, 0.0) for j, s in enumerate(slopes)]
+    for p, pool, number in _in_order(channel.gives, place):
+        if pool.kind == "mass_action":
+            continue
+        size = cast(float, pool.size)
         if pool.kind == "bosonic":
-            size = sizes[pool.name]
-            factors += [(pool.name, 1 + j / size, 1 / size, 1.0) for j in range(number)]
-        elif pool.kind in ("tls", "fermionic"):
-            size = float(sizes[pool.name])
-            factors += [(pool.name, size - j, -1.0, size) for j in range(number)]
-    for pool in pools:
-        number = channel.through.get(pool.name, 0)
-        factors += [(pool.name, 1.0, 1 / sizes[pool.name], 1.0) for _ in range(number)]
+            factors += [(p, 1 + j / size, 1 / size, 1.0) for j in range(number)]
+        else:
+            factors += [(p, float(size) - j, -1.0, float(size)) for j in range(number)]
+    for p, pool, number in _in_order(channel.through, place):
+        factors += [(p, 1.0, 1 / cast(float, pool.size), 1.0)] * number
     return constant, factors
+
+
+def _in_order(quanta: Mapping[str, int], place: Places) -> list[tuple[int, Pool, int]]:
+    """Index, pool and number of quanta, in the order of the pools."""
+    return sorted((*place[name], number) for name, number in quanta.items())
 
 
 def _scaled_slopes(number: int) -> tuple[list[float], float]:

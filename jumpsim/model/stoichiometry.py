@@ -2,10 +2,15 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_MOST_DENSE = 10**6  # numbers in a matrix, above which a sparse one is multiplied
 
 
 class Quanta(Mapping[str, int]):
@@ -34,6 +39,68 @@ class Quanta(Mapping[str, int]):
 
     def __repr__(self) -> str:
         return repr(self._numbers)
+
+
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """What an event of each channel changes: only the numbers that are not 0.
+
+    Attributes
+    ----------
+    first : ndarray of int64, shape (C + 1,)
+        Channel c has the entries first[c] ≤ i < first[c+1] of the next two arrays.
+    pools : ndarray of int64
+        Index of a pool whose count changes; in each channel they increase.
+    numbers : ndarray of int64
+        The change of its count.
+    width : int
+        Number P of pools.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> changes = Changes.of(np.array([[0, 2, -1], [0, 0, 0]]))
+    >>> changes.pools, changes.numbers, changes.first
+    (array([1, 2]), array([ 2, -1]), array([0, 2, 2]))
+    """
+
+    first: NDArray[np.int64]
+    pools: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    width: int
+
+    @classmethod
+    def of(cls, dense: NDArray[np.int64]) -> "Changes":
+        """From the changes of all pools, shape (C, P)."""
+        channels, pools = np.nonzero(dense)
+        first = np.searchsorted(channels, np.arange(len(dense) + 1))
+        return cls(first, pools, dense[channels, pools], dense.shape[1])
+
+    @cached_property
+    def channels(self) -> NDArray[np.int64]:
+        """Channel of each entry."""
+        return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
+
+    @cached_property
+    def dense(self) -> NDArray[np.int64]:
+        """Changes of all pools, shape (C, P)."""
+        dense = np.zeros((len(self.first) - 1, self.width), np.int64)
+        dense[self.channels, self.pools] = self.numbers
+        dense.flags.writeable = False
+        return dense
+
+    @cached_property
+    def matrix(self) -> Any:
+        """The changes as floats, (C, P), for products: an array, or a sparse array when large."""
+        size = (len(self.first) - 1) * self.width
+        if size <= _MOST_DENSE:
+            return self.dense.astype(float)
+        from scipy import sparse
+
+        numbers = self.numbers.astype(float)
+        return sparse.csr_array(
+            (numbers, self.pools, self.first), (len(self.first) - 1, self.width)
+        )
 
 
 def null_space(rows: NDArray[np.int64]) -> list[list[int]]:

@@ -67,7 +67,7 @@ def run_block(
     states = streams.states(plan.seed, first, last, streams.JUMPS)
     try:
         rows = engine.run(
-            model.engine,
+            plan.method,
             model.engine_input,
             plan.times,
             starts,

@@ -38,6 +38,9 @@ class Plan:
         Names of records, in the order of `records.RECORDS`.
     versions : tuple of int
         (engine version, stream version).
+    method : str
+        Name of the engine in `engine.ENGINES`; that of the model, but for files that were written
+        before another engine was chosen for such models.
     """
 
     model: BaseModel
@@ -46,6 +49,10 @@ class Plan:
     seed: int
     record: tuple[str, ...]
     versions: tuple[int, int] = (ENGINE_VERSION, streams.STREAM_VERSION)
+    method: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "method", self.method or self.model.engine)
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -64,7 +71,7 @@ class Plan:
             "initial": self.initial.asdict(),
             "seed": self.seed,
             "record": list(self.record),
-            "method": self.model.engine,
+            "method": self.method,
             "engine_version": self.versions[0],
             "stream_version": self.versions[1],
         }
@@ -82,7 +89,7 @@ class Plan:
             model = model_fromdict(data["model"])
             initial = start.fromdict(data["initial"])
             initial.check(model)
-            if data["method"] != model.engine:
+            if data["method"] not in model.engines:
                 raise InputError(f"its engine is {data['method']!r}, not {model.engine!r}")
             return cls(
                 model,
@@ -91,6 +98,7 @@ class Plan:
                 as_seed(data["seed"]),
                 as_record(data["record"], model),
                 (int(data["engine_version"]), int(data["stream_version"])),
+                data["method"],
             )
         except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise StoreError(f"the description of the run is damaged: {error}") from None

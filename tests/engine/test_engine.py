@@ -13,6 +13,7 @@ from jumpsim.engine import kernel_state, random, trajectories
 from jumpsim.engine.status import SENTENCES, Fault
 from jumpsim.errors import SimulationError
 from jumpsim.model.rates import RateTable
+from jumpsim.model.stoichiometry import Changes
 
 RECORDS = ("counts", "jumps", "events", "moments")
 START = {"A": 9, "B": 4, "m": 2}
@@ -136,7 +137,7 @@ def table(constants, factors, changes):
         offsets,
         slopes,
         offsets,
-        np.array(changes),
+        Changes.of(np.array(changes)),
     )
 
 

@@ -10,6 +10,7 @@ from jumpsim import engine, streams
 from jumpsim.engine import compiling, direct_kernel, trajectories
 from jumpsim.engine.codegen import scalar
 from jumpsim.engine.status import Fault
+from jumpsim.model.stoichiometry import Changes
 
 ALL = {"samples", "jumps", "events"}
 TURNOVER = js.Model(
@@ -134,7 +135,7 @@ def broken(constants, offsets, slopes, changes):
     ).table
     return type(table)(
         np.array(constants), table.first, table.pools, np.array(offsets), np.array(slopes),
-        table.mean_offsets, np.array(changes)[:, None],
+        table.mean_offsets, Changes.of(np.array(changes)[:, None]),
     )  # fmt: skip
 
 

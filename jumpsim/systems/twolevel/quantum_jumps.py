@@ -125,7 +125,7 @@ class TwoLevel(BaseModel):
 
     parameters: ModeParameters | FieldParameters
 
-    engine = "wavefunction"
+    engines = ("wavefunction",)
     without_rates = (
         "with a coherent exchange the counts do not define the state; see theory.twolevel for "
         "averages, or use the golden rule (systems.two_level)"

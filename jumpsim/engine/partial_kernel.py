@@ -1,0 +1,312 @@
+"""Kernel for many channels: partial propensities in sum trees, one trajectory after the other.
+
+Channels whose rates have the same *shared* factors, those of pools that many channels depend on,
+are a group. The rate of a group is the product of these factors times the sum of its members'
+*partial propensities* (the constant times the other factors):
+
+    total = Σ_g F_g(N) Σ_{c in g} w_c(N)
+
+An event computes again what depends on the pools that it changes: few w_c, and the rates of groups.
+Sums are binary trees over the members, in the order of the channels: each sum is that of its two
+halves. Therefore it depends on the present numbers only, and no rounding error accumulates. Of the
+levels of a tree every third one is stored: a block of 8 numbers has one sum in the next level.
+
+Each event uses three numbers of the random stream: for the waiting time, the group, the member.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ..utils.compiled import njit
+from .kernel_state import (  # fmt: skip
+    BUFFER_FULL,
+    COUNT_LIMIT,
+    DONE,
+    EVENTS,
+    FAULT,
+    FILLED,
+    FRESH,
+    GRID,
+    MORE,
+    NEGATIVE_RATE,
+    NOT_FINITE,
+    OVERFLOW,
+    ROW,
+    TOO_MANY_EVENTS,
+)
+from .random import exponential, later, next_bits, uniform
+
+_U = np.uint32
+ALL = 1  # all groups are computed again after an event of the channel
+_THREE, _SEVEN, _EIGHT, _ONE = _U(3), _U(7), _U(8), _U(1)
+
+
+class Products(NamedTuple):
+    """Products of affine factors offset + slope · count; product k has those from first[k] on."""
+
+    first: np.ndarray  # uint32
+    pool: np.ndarray  # uint32
+    line: np.ndarray  # float64, (factors, 2): offset and slope
+
+
+class Table(NamedTuple):
+    """Channels with a constant > 0, sorted by group; see `partial.partial_table`.
+
+    Arrays named `first` have one more entry than there are channels, groups or pools: what belongs
+    to number k is at first[k] ... first[k + 1] - 1.
+    """
+
+    constant: np.ndarray  # float64, channels
+    own: Products  # of each channel: the factors that are not shared
+    group_first: np.ndarray  # channels of each group
+    shared: Products  # of each group
+    # Events of a channel; numbers that are used together are neighbours in memory.
+    event: np.ndarray  # uint32, (channels + 1, 3): first change, index in the model, ALL or not
+    change: np.ndarray  # int32, (changes, 3): pool, change, column of the samples
+    # What depends on a pool.
+    member_first: np.ndarray  # channels with a factor of this pool that is not shared
+    member: np.ndarray  # uint32, (members, 2): group, place in the group
+    member_constant: np.ndarray  # float64
+    member_own: Products
+    affected_first: np.ndarray  # groups with a factor of this pool
+    affected: np.ndarray  # uint32
+    most_changed: int  # largest number of groups that an event changes, with repetitions
+    # Trees of the groups, and the tree over all groups.
+    tree_first: np.ndarray  # levels of each tree
+    level: np.ndarray  # uint32: where each level begins
+    nodes: int  # size of all trees
+    column: np.ndarray  # uint32, pools: column of the samples to which a pool's count is added
+
+
+@njit(cache=True, inline="always")
+def _sum_of_block(nodes, b):
+    """Sum of the 8 numbers from b on, as three levels of a binary tree."""
+    left = (nodes[b] + nodes[b + _U(1)]) + (nodes[b + _U(2)] + nodes[b + _U(3)])
+    right = (nodes[b + _U(4)] + nodes[b + _U(5)]) + (nodes[b + _U(6)] + nodes[b + _U(7)])
+    return left + right
+
+
+@njit(cache=True)
+def _update(nodes, level, bottom, top, place, value):
+    """Set a leaf of the tree with the levels bottom ... top - 1, and the sums above it.
+
+    Returns the sum of the tree.
+    """
+    for k in range(_U(bottom), _U(top)):
+        first = _U(level[k])
+        nodes[first + place] = value
+        place >>= _THREE
+        value = _sum_of_block(nodes, first + (place << _THREE))
+    return value
+
+
+@njit(cache=True)
+def _rebuild(nodes, level, bottom, top, leaves):
+    """Compute all sums of a tree from its leaves; returns the sum of the tree."""
+    for k in range(_U(bottom), _U(top) - _ONE):
+        first, above = _U(level[k]), _U(level[k + _ONE])
+        leaves = (leaves + _SEVEN) >> _THREE
+        for b in range(leaves):
+            nodes[above + b] = _sum_of_block(nodes, first + (b << _THREE))
+    return _sum_of_block(nodes, _U(level[_U(top) - _ONE]))
+
+
+@njit(cache=True, inline="always")
+def _half(x, left, right):
+    """Whether x belongs to the right of two halves, and x less the sum of the left one if so.
+
+    Rounding can make x as large as both together: a half with the sum 0 is never taken.
+    """
+    beyond = (x >= left) & (right > 0.0)
+    return (_ONE if beyond else _U(0)), (x - left if beyond else x)
+
+
+@njit(cache=True)
+def _pick(nodes, level, bottom, top, x):
+    """Leaf at which the sum of the leaves of a tree, from the first one on, exceeds x."""
+    k = _U(top)
+    place = _U(0)
+    while k > _U(bottom):
+        k -= _ONE
+        b = _U(level[k]) + (place << _THREE)
+        p0, p1 = nodes[b] + nodes[b + _U(1)], nodes[b + _U(2)] + nodes[b + _U(3)]
+        p2, p3 = nodes[b + _U(4)] + nodes[b + _U(5)], nodes[b + _U(6)] + nodes[b + _U(7)]
+        four, x = _half(x, p0 + p1, p2 + p3)
+        two, x = _half(x, p2 if four else p0, p3 if four else p1)
+        b += (four << _U(2)) | (two << _ONE)
+        one, x = _half(x, nodes[b], nodes[b + _ONE])
+        place = (place << _THREE) | (four << _U(2)) | (two << _ONE) | one
+    return place
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _product(value, factors, k, counts):
+    """A value times product k."""
+    for f in range(_U(factors.first[k]), _U(factors.first[k + _ONE])):
+        value *= factors.line[f, 0] + factors.line[f, 1] * counts[_U(factors.pool[f])]
+    return value
+
+
+@njit(cache=True)
+def _begin(table, counts, nodes, sums):
+    """Compute everything from the counts.
+
+    Returns
+    -------
+    total : float
+        Sum of all rates.
+    fault : int
+        Channel with a rate that is not ≥ 0, or -1.
+    """
+    nodes[:] = 0.0
+    groups = _U(len(sums))
+    last_tree = table.tree_first[groups]
+    for g in range(groups):
+        first, last = _U(table.group_first[g]), _U(table.group_first[g + _ONE])
+        leaves = _U(table.level[table.tree_first[g]])
+        able = -1  # the first member with a partial propensity above 0
+        for c in range(first, last):
+            w = _product(table.constant[c], table.own, c, counts)
+            if not w >= 0.0:
+                return w, np.int64(c)
+            nodes[leaves + (c - first)] = w
+            able = np.int64(c) if able < 0 and w > 0.0 else able
+        sums[g] = _rebuild(
+            nodes, table.level, table.tree_first[g], table.tree_first[g + _ONE], last - first
+        )
+        rate = _product(sums[g], table.shared, g, counts)
+        if not rate >= 0.0:
+            return rate, able
+        nodes[_U(table.level[last_tree]) + g] = rate
+    total = _rebuild(nodes, table.level, last_tree, table.tree_first[groups + _ONE], groups)
+    return total, -1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def advance(table, grid, max_events, budget, starts, streams, cursor, out):
+    """Simulate trajectories; parameters and status codes as in `direct_kernel.advance`.
+
+    The state between two calls is that of the direct method: the trees follow from the counts.
+    """
+    place, stream, counts = cursor.place, cursor.stream, cursor.counts
+    keep_samples, keep_jumps = len(out.samples) > 0, len(out.jumps) > 0
+    capacity = len(out.event_time)
+    groups = _U(len(table.group_first) - 1)
+    nodes, sums = np.zeros(table.nodes), np.zeros(groups)
+    changed = np.zeros(table.most_changed, np.uint64)  # groups
+    columns = np.zeros(out.samples.shape[2], np.int64)
+    level, tree_first = table.level, table.tree_first
+    bottom, top = tree_first[groups], tree_first[groups + _ONE]  # the tree of the groups
+    used = 0
+    while place[ROW] < len(starts):
+        row = place[ROW]
+        if place[GRID] == FRESH:
+            place[GRID] = 0
+            place[EVENTS] = 0
+            cursor.clock[:] = 0.0
+            cursor.jumps[:] = 0
+            for p in range(len(counts)):
+                counts[p] = starts[row, p]
+            for w in range(4):
+                stream[w] = streams[row, w]
+        k, events, filled = place[GRID], place[EVENTS], place[FILLED]
+        t, late = cursor.clock[0], cursor.clock[1]
+        columns[:] = 0
+        for p in range(len(counts)):
+            columns[_U(table.column[p])] += counts[p]
+        total, fault = _begin(table, counts, nodes, sums)
+        valid = fault < 0
+        status = DONE
+        while True:
+            if used >= budget:
+                status = MORE
+                break
+            if capacity > 0 and filled == capacity:
+                status = BUFFER_FULL
+                break
+            if not (valid and total < math.inf):
+                fault = _begin(table, counts, nodes, sums)[1]
+                status = NEGATIVE_RATE if fault >= 0 else NOT_FINITE
+                place[FAULT] = np.int64(table.event[fault, 1]) if fault >= 0 else -1
+                break
+            before = stream[0], stream[1], stream[2], stream[3]
+            wait = math.inf if total == 0.0 else exponential(next_bits(stream)) / total
+            following, following_late = later(t, late, wait)
+            while k < len(grid) and grid[k] < following:
+                if keep_samples:
+                    for p in range(len(columns)):
+                        out.samples[row, k, p] = columns[p]
+                if keep_jumps:
+                    for c in range(len(cursor.jumps)):
+                        out.jumps[row, k, c] = cursor.jumps[c]
+                k += 1
+                used += 1
+            if k == len(grid):  # a later call may continue from here with later times
+                stream[0], stream[1], stream[2], stream[3] = before
+                break
+            if events == max_events:
+                status = TOO_MANY_EVENTS
+                break
+            g = _pick(nodes, level, bottom, top, uniform(next_bits(stream)) * total)
+            x = uniform(next_bits(stream)) * sums[g]
+            c = _U(table.group_first[g]) + _pick(
+                nodes, level, tree_first[g], tree_first[g + _ONE], x
+            )
+            t, late = following, following_late
+            events += 1
+            used += 1
+            first, last = _U(table.event[c, 0]), _U(table.event[c + _ONE, 0])
+            channel = _U(table.event[c, 1])
+            for i in range(first, last):
+                p, step = _U(table.change[i, 0]), table.change[i, 1]
+                counts[p] += step
+                columns[_U(table.change[i, 2])] += step
+                if counts[p] > COUNT_LIMIT:
+                    status = OVERFLOW
+                    place[FAULT] = np.int64(channel)
+            cursor.jumps[channel] += 1
+            if capacity > 0:
+                out.event_time[filled] = t
+                out.event_channel[filled] = channel
+                filled += 1
+            if status == OVERFLOW:
+                break
+            # Compute again what depends on the changed pools: partial propensities, then groups.
+            number = 0
+            for i in range(first, last):
+                p = _U(table.change[i, 0])
+                for j in range(_U(table.member_first[p]), _U(table.member_first[p + _ONE])):
+                    g = _U(table.member[j, 0])
+                    w = _product(table.member_constant[j], table.member_own, j, counts)
+                    valid &= w >= 0.0
+                    sums[g] = _update(
+                        nodes, level, tree_first[g], tree_first[g + _ONE], _U(table.member[j, 1]), w
+                    )
+                    changed[number] = g
+                    number += 1
+                for j in range(_U(table.affected_first[p]), _U(table.affected_first[p + _ONE])):
+                    changed[number] = table.affected[j]
+                    number += 1
+            if table.event[c, 2] == ALL:
+                for g in range(groups):
+                    w = _product(sums[g], table.shared, g, counts)
+                    valid &= w >= 0.0
+                    nodes[_U(level[bottom]) + g] = w
+                total = _rebuild(nodes, level, bottom, top, groups)
+            else:
+                for i in range(number):
+                    g = changed[i]
+                    w = _product(sums[g], table.shared, g, counts)
+                    valid &= w >= 0.0
+                    total = _update(nodes, level, bottom, top, g, w)
+        place[GRID], place[EVENTS], place[FILLED] = k, events, filled
+        cursor.clock[0], cursor.clock[1] = t, late
+        if status != DONE:
+            return status
+        out.event_count[row] = events
+        place[ROW] = row + 1
+        place[GRID] = FRESH
+        used += 1
+    return DONE
