@@ -178,8 +178,8 @@ def _costs(
     depth = np.array([levels(n) for n in sizes.tolist()])[group]
     leaves = np.bincount(pool, 1.0 + depth[channel], live.pools)
     touched = np.bincount(np.concatenate([pool, affected]), minlength=live.pools)
-    work = np.bincount(live.changing, touched[live.changed], len(group))
-    work *= 1.0 + levels(len(sizes))
+    each = 1.0 + levels(len(sizes))
+    work = np.bincount(live.changing, each * touched[live.changed], len(group))
     cost = np.bincount(live.changing, leaves[live.changed], len(group)) + depth
     cost += np.minimum(work, _REBUILD * len(sizes))
     return work > _REBUILD * len(sizes), float(cost.mean())

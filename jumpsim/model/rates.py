@@ -217,7 +217,7 @@ def lower(model: BaseModel) -> RateTable:
         np.array(slopes, float),
         np.array(mean_offsets, float),
     )
-    of_events = np.array(first_moved, np.int64), *np.ascontiguousarray(changes.T)
+    of_events = np.array(first_moved, np.int64), changes[:, 0].copy(), changes[:, 1].copy()
     for array in (*arrays, *of_events):  # all views of the model share them
         array.flags.writeable = False
     return RateTable(*arrays, Changes(*of_events, len(model.pool_specs)))
