@@ -19,6 +19,8 @@ SEED_LIMIT = 2**64
 # Purposes of streams. Each purpose has its own stream, so that additional draws for one purpose
 # do not change the numbers of another.
 START, JUMPS = 0, 1
+PLACES = 2  # which of the two-level systems of a pool with individual rates are excited at t = 0
+RATES = 3  # individual rates that are drawn; the seed is not that of a run
 SYSTEMS = 16  # plus the index of a pool: which of its two-level systems jumps
 
 _ROTATIONS = ((14, 16), (52, 57), (23, 40), (5, 37), (25, 33), (46, 12), (58, 22), (32, 32))
@@ -73,7 +75,7 @@ def states(seed: int, first: int, last: int, purpose: int) -> NDArray[np.uint64]
     first, last : int
         Range of trajectory indices.
     purpose : int
-        `START`, `JUMPS`, or `SYSTEMS` plus the index of a pool.
+        `START`, `JUMPS`, `PLACES`, `RATES`, or `SYSTEMS` plus the index of a pool.
 
     Returns
     -------

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .. import units
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import (
     InputError,
     choices,
@@ -15,6 +17,7 @@ from ..errors import (
     whole_number,
 )
 from ..utils.labels import by_name
+from .disorder import AnyRates, Rates, rates
 from .stoichiometry import Quanta
 
 KINDS = ("bosonic", "tls", "fermionic", "mass_action")
@@ -115,8 +118,10 @@ class Channel:
     ----------
     name : str
         One line of text, unique in the model.
-    rate : float or str
-        Rate constant in events per second, or a string such as "10 MHz"; ≥ 0.
+    rate : float, str, or sequence of these
+        Rate constant in events per second, or a string such as "10 MHz"; ≥ 0. A sequence has one
+        rate for each two-level system of the pool in `takes` or `gives`: they are then simulated
+        individually, see `Model`.
     takes, gives : mapping of str to int
         Number of quanta destroyed and created, by the name of the pool.
     through : mapping of str to int
@@ -141,19 +146,19 @@ class Channel:
     """
 
     name: str
-    rate: float
+    rate: float | Rates
     takes: Mapping[str, int] = field(default_factory=dict)
     gives: Mapping[str, int] = field(default_factory=dict)
     through: Mapping[str, int] = field(default_factory=dict)
     reverse: str | None = None
     bath: str | None = None
 
-    if TYPE_CHECKING:  # the argument `rate` may be a string with a unit, the attribute is a float
+    if TYPE_CHECKING:  # in the argument `rate` are strings with a unit, in the attribute numbers
 
         def __init__(
             self,
             name: str,
-            rate: float | str,
+            rate: AnyRates,
             takes: Mapping[str, int] = ...,
             gives: Mapping[str, int] = ...,
             through: Mapping[str, int] = ...,
@@ -164,7 +169,7 @@ class Channel:
     def __post_init__(self) -> None:
         one_line(self.name, "a channel's name")
         where = f"of channel '{self.name}'"
-        object.__setattr__(self, "rate", units.rate(self.rate, f"rate {where}"))
+        object.__setattr__(self, "rate", rates(self.rate, f"rate {where}"))
         for part in ("takes", "gives", "through"):
             given = by_name(getattr(self, part), f"{part} {where}")
             if given is None:
@@ -181,17 +186,32 @@ class Channel:
             if getattr(self, part) is not None:
                 one_line(getattr(self, part), f"`{part}` {where}")
 
+    @property
+    def individual(self) -> bool:
+        """Whether each two-level system has its own rate."""
+        return isinstance(self.rate, Rates)
+
+    @property
+    def constants(self) -> NDArray[np.float64]:
+        """Rate constant of each two-level system, or the only one, as an array."""
+        return np.atleast_1d(np.asarray(self.rate, float))
+
+    @property
+    def occurs(self) -> bool:
+        """Whether a rate constant is above 0."""
+        return bool((self.constants > 0).any())
+
     @classmethod
     def reversible(
         cls,
         name: str,
         reverse: str,
-        rate: float | str,
+        rate: AnyRates,
         takes: Mapping[str, int],
         gives: Mapping[str, int],
         through: Mapping[str, int] | None = None,
         *,
-        reverse_rate: float | str | None = None,
+        reverse_rate: AnyRates | None = None,
         bath: str | None = None,
     ) -> tuple["Channel", "Channel"]:
         """A channel and its reverse channel.
@@ -200,13 +220,13 @@ class Channel:
         ----------
         name, reverse : str
             Names of the channel and of its reverse.
-        rate : float or str
+        rate : float, str or sequence
             Rate constant of the channel.
         takes, gives : mapping of str to int
             Quanta destroyed and created by the channel; exchanged in its reverse.
         through : mapping of str to int, optional
             Bosonic modes with a factor 1 + n in both channels.
-        reverse_rate : float or str, optional
+        reverse_rate : float, str or sequence, optional
             Rate constant of the reverse; by default that of the channel.
         bath : str, optional
             Name of the bath that receives the energy of both events.
