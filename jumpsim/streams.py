@@ -93,6 +93,35 @@ def states(seed: int, first: int, last: int, purpose: int) -> NDArray[np.uint64]
     return threefry((index, zero + np.uint64(purpose), zero, zero), (seed, 0, 0, 0))
 
 
+def words(seed: int, first: int, last: int, purpose: int, number: int) -> NDArray[np.uint64]:
+    """Many random words at once for the trajectories first ... last-1, without a generator.
+
+    They are the Threefry images of the counters (index, purpose, k, 0) for k = 0, 1, ...
+
+    Parameters
+    ----------
+    seed, first, last, purpose : int
+        As for `states`; a purpose is used either here or there.
+    number : int
+        Number of words for each trajectory.
+
+    Returns
+    -------
+    ndarray of uint64, shape (last - first, number)
+
+    Examples
+    --------
+    >>> words(7, 0, 10, PLACES, 6).shape
+    (10, 6)
+    """
+    blocks = -(-number // 4)
+    index = np.repeat(np.arange(first, last, dtype=np.uint64), blocks)
+    block = np.tile(np.arange(blocks, dtype=np.uint64), last - first)
+    zero = np.zeros_like(index)
+    images = threefry((index, zero + np.uint64(purpose), block, zero), (seed, 0, 0, 0))
+    return images.reshape(last - first, 4 * blocks)[:, :number]
+
+
 def uniforms(state: NDArray[np.uint64], draws: int) -> NDArray[np.float64]:
     """Draw uniform random numbers from each of many streams.
 

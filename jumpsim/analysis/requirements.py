@@ -94,7 +94,7 @@ def require_production_record(ensemble: Ensemble) -> None:
         events within it move a pool with mass-action kinetics, which has no entropy.
     """
     model = ensemble.model
-    events = [c for c in model.channel_specs if c.rate > 0]
+    events = [c for c in model.channel_specs if c.occurs]
     within = [c for c in events if c.bath is None]
     moved = {name for c in within for name in (*c.takes, *c.gives)}
     species = [p.name for p in model.pool_specs if p.kind == "mass_action"]

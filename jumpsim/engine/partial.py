@@ -28,9 +28,16 @@ class PartialPropensities(Engine):
         return _table(model_input)
 
     def sizes(self, model_input: Any) -> Sizes:
-        """Array sizes; the counts are the state and also the sample."""
-        pools = model_input.sparse_changes.width
-        return Sizes(pools, 0, pools, np.int64, len(model_input.constants))
+        """Array sizes; a sample has the counts of the pools of the model."""
+        pools, channels = model_input.pool_index, model_input.channel_index
+        counts = model_input.sparse_changes.width
+        return Sizes(
+            counts,
+            0,
+            counts if pools is None else int(pools[-1]) + 1,
+            np.int64,
+            len(model_input.constants) if channels is None else int(channels[-1]) + 1,
+        )
 
 
 @functools.lru_cache(maxsize=8)  # runs call the engine for many blocks, and the table is large

@@ -17,7 +17,7 @@ class Live:
     Attributes
     ----------
     index : ndarray of int64, shape (C,)
-        Index of each channel in the model.
+        Index of each channel in the model; the same for all two-level systems of a pool.
     constant : ndarray of float64, shape (C,)
     channel, pool : ndarray of int64, shape (F,)
         Channel and pool of each factor.
@@ -25,8 +25,8 @@ class Live:
         Offset and slope of each factor.
     changing, changed, change : ndarray of int64
         Channel, pool and number of each change.
-    pools : int
-        Number of pools.
+    column : ndarray of int64, shape (P,)
+        Pool of the model to whose count each count is added.
     """
 
     index: NDArray[np.int64]
@@ -37,7 +37,12 @@ class Live:
     changing: NDArray[np.int64]
     changed: NDArray[np.int64]
     change: NDArray[np.int64]
-    pools: int
+    column: NDArray[np.int64]
+
+    @property
+    def pools(self) -> int:
+        """Number of counts."""
+        return len(self.column)
 
     def in_order(self, order: NDArray[np.int64]) -> "Live":
         """The same channels in another order."""
@@ -48,7 +53,7 @@ class Live:
         return Live(
             self.index[order], self.constant[order],
             place[self.channel[f]], self.pool[f], self.line[f],
-            place[self.changing[m]], self.changed[m], self.change[m], self.pools,
+            place[self.changing[m]], self.changed[m], self.change[m], self.column,
         )  # fmt: skip
 
 
@@ -90,10 +95,12 @@ def live_channels(model_input: Any) -> Live:
     """
     alive, moves = model_input.constants > 0, model_input.sparse_changes
     place = np.cumsum(alive) - 1
+    labels = model_input.channel_index
+    labels = np.arange(len(alive)) if labels is None else labels
     channel = np.repeat(np.arange(len(alive)), np.diff(model_input.first))
     factors, changes = np.flatnonzero(alive[channel]), np.flatnonzero(alive[moves.channels])
     return Live(
-        np.flatnonzero(alive),
+        labels[alive],
         model_input.constants[alive],
         place[channel[factors]],
         model_input.pools[factors],
@@ -101,7 +108,7 @@ def live_channels(model_input: Any) -> Live:
         place[moves.channels[changes]],
         moves.pools[changes],
         moves.numbers[changes],
-        moves.width,
+        np.arange(moves.width) if model_input.pool_index is None else model_input.pool_index,
     )
 
 

@@ -89,12 +89,9 @@ def _sum_of_block(nodes, b):
 
 
 @njit(cache=True)
-def _update(nodes, level, bottom, top, place, value):
-    """Set a leaf of the tree with the levels bottom ... top - 1, and the sums above it.
-
-    Returns the sum of the tree.
-    """
-    for k in range(_U(bottom), _U(top)):
+def _update(nodes, level, tree_first, tree, place, value):
+    """Set a leaf of a tree, and the sums above it; returns the sum of the tree."""
+    for k in range(_U(tree_first[tree]), _U(tree_first[tree + _ONE])):
         first = _U(level[k])
         nodes[first + place] = value
         place >>= _THREE
@@ -103,14 +100,15 @@ def _update(nodes, level, bottom, top, place, value):
 
 
 @njit(cache=True)
-def _rebuild(nodes, level, bottom, top, leaves):
+def _rebuild(nodes, level, tree_first, tree, leaves):
     """Compute all sums of a tree from its leaves; returns the sum of the tree."""
-    for k in range(_U(bottom), _U(top) - _ONE):
+    top = _U(tree_first[tree + _ONE]) - _ONE
+    for k in range(_U(tree_first[tree]), top):
         first, above = _U(level[k]), _U(level[k + _ONE])
         leaves = (leaves + _SEVEN) >> _THREE
         for b in range(leaves):
             nodes[above + b] = _sum_of_block(nodes, first + (b << _THREE))
-    return _sum_of_block(nodes, _U(level[_U(top) - _ONE]))
+    return _sum_of_block(nodes, _U(level[top]))
 
 
 @njit(cache=True, inline="always")
@@ -124,11 +122,11 @@ def _half(x, left, right):
 
 
 @njit(cache=True)
-def _pick(nodes, level, bottom, top, x):
+def _pick(nodes, level, tree_first, tree, x):
     """Leaf at which the sum of the leaves of a tree, from the first one on, exceeds x."""
-    k = _U(top)
+    k, bottom = _U(tree_first[tree + _ONE]), _U(tree_first[tree])
     place = _U(0)
-    while k > _U(bottom):
+    while k > bottom:
         k -= _ONE
         b = _U(level[k]) + (place << _THREE)
         p0, p1 = nodes[b] + nodes[b + _U(1)], nodes[b + _U(2)] + nodes[b + _U(3)]
@@ -162,7 +160,7 @@ def _begin(table, counts, nodes, sums):
     """
     nodes[:] = 0.0
     groups = _U(len(sums))
-    last_tree = table.tree_first[groups]
+    rates = _U(table.level[table.tree_first[groups]])  # those of the groups
     for g in range(groups):
         first, last = _U(table.group_first[g]), _U(table.group_first[g + _ONE])
         leaves = _U(table.level[table.tree_first[g]])
@@ -173,15 +171,12 @@ def _begin(table, counts, nodes, sums):
                 return w, np.int64(c)
             nodes[leaves + (c - first)] = w
             able = np.int64(c) if able < 0 and w > 0.0 else able
-        sums[g] = _rebuild(
-            nodes, table.level, table.tree_first[g], table.tree_first[g + _ONE], last - first
-        )
+        sums[g] = _rebuild(nodes, table.level, table.tree_first, g, last - first)
         rate = _product(sums[g], table.shared, g, counts)
         if not rate >= 0.0:
             return rate, able
-        nodes[_U(table.level[last_tree]) + g] = rate
-    total = _rebuild(nodes, table.level, last_tree, table.tree_first[groups + _ONE], groups)
-    return total, -1
+        nodes[rates + g] = rate
+    return _rebuild(nodes, table.level, table.tree_first, groups, groups), -1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -195,10 +190,10 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
     capacity = len(out.event_time)
     groups = _U(len(table.group_first) - 1)
     nodes, sums = np.zeros(table.nodes), np.zeros(groups)
-    changed = np.zeros(table.most_changed, np.uint64)  # groups
+    changed = np.zeros(_U(table.most_changed), np.uint64)  # groups
     columns = np.zeros(out.samples.shape[2], np.int64)
     level, tree_first = table.level, table.tree_first
-    bottom, top = tree_first[groups], tree_first[groups + _ONE]  # the tree of the groups
+    rates = _U(level[tree_first[groups]])  # those of the groups
     used = 0
     while place[ROW] < len(starts):
         row = place[ROW]
@@ -249,11 +244,9 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
             if events == max_events:
                 status = TOO_MANY_EVENTS
                 break
-            g = _pick(nodes, level, bottom, top, uniform(next_bits(stream)) * total)
+            g = _pick(nodes, level, tree_first, groups, uniform(next_bits(stream)) * total)
             x = uniform(next_bits(stream)) * sums[g]
-            c = _U(table.group_first[g]) + _pick(
-                nodes, level, tree_first[g], tree_first[g + _ONE], x
-            )
+            c = _U(table.group_first[g]) + _pick(nodes, level, tree_first, g, x)
             t, late = following, following_late
             events += 1
             used += 1
@@ -281,9 +274,8 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
                     g = _U(table.member[j, 0])
                     w = _product(table.member_constant[j], table.member_own, j, counts)
                     valid &= w >= 0.0
-                    sums[g] = _update(
-                        nodes, level, tree_first[g], tree_first[g + _ONE], _U(table.member[j, 1]), w
-                    )
+                    leaf = _U(table.member[j, 1])
+                    sums[g] = _update(nodes, level, tree_first, g, leaf, w)
                     changed[number] = g
                     number += 1
                 for j in range(_U(table.affected_first[p]), _U(table.affected_first[p + _ONE])):
@@ -293,14 +285,14 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
                 for g in range(groups):
                     w = _product(sums[g], table.shared, g, counts)
                     valid &= w >= 0.0
-                    nodes[_U(level[bottom]) + g] = w
-                total = _rebuild(nodes, level, bottom, top, groups)
+                    nodes[rates + g] = w
+                total = _rebuild(nodes, level, tree_first, groups, groups)
             else:
                 for i in range(number):
                     g = changed[i]
                     w = _product(sums[g], table.shared, g, counts)
                     valid &= w >= 0.0
-                    total = _update(nodes, level, bottom, top, g, w)
+                    total = _update(nodes, level, tree_first, groups, g, w)
         place[GRID], place[EVENTS], place[FILLED] = k, events, filled
         cursor.clock[0], cursor.clock[1] = t, late
         if status != DONE:

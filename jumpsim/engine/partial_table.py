@@ -41,7 +41,7 @@ def table(live: Live, groups: Groups) -> Table:
         _unsigned(group_first),
         _products(live, leader, group[live.channel], number),
         _unsigned(event),
-        np.stack([live.changed, live.change, live.changed], axis=1).astype(np.int32),
+        np.stack([live.changed, live.change, live.column[live.changed]], axis=1).astype(np.int32),
         _first(pool, live.pools),
         _unsigned(np.stack([group[channel], channel - group_first[group[channel]]], axis=1)),
         live.constant[channel],
@@ -52,7 +52,7 @@ def table(live: Live, groups: Groups) -> Table:
         tree_first,
         level,
         nodes,
-        np.arange(live.pools, dtype=np.uint32),
+        _unsigned(live.column),
     )
 
 

@@ -100,6 +100,19 @@ class BaseModel(ABC):
     def engine_input(self) -> Any:
         """Input of the engine for this model, see `engine.Engine`."""
 
+    def single_counts(
+        self,
+        counts: NDArray[np.int64],
+        seed: int,  # noqa: ARG002
+        first: int,  # noqa: ARG002
+        last: int,  # noqa: ARG002
+    ) -> NDArray[np.int64]:
+        """Counts at t = 0 for the engine, from those of the pools of trajectories first ... last-1.
+
+        They differ where a model simulates the two-level systems of a pool individually.
+        """
+        return counts
+
     @abstractmethod
     def asdict(self) -> dict[str, Any]:
         """Plain dict for JSON of everything that defines the model."""
@@ -159,11 +172,9 @@ class BaseModel(ABC):
     @property
     def irreversible(self) -> tuple[str, ...]:
         """Names of the channels with a rate > 0 and without a reverse channel of a rate > 0."""
-        rates = {channel.name: channel.rate for channel in self.channel_specs}
+        occurring = {channel.name for channel in self.channel_specs if channel.occurs}
         return tuple(
-            c.name
-            for c in self.channel_specs
-            if c.rate > 0 and not rates.get(c.reverse or "", 0) > 0
+            c.name for c in self.channel_specs if c.name in occurring and c.reverse not in occurring
         )
 
     def _check_channel(self, channel: Channel) -> None:

@@ -16,6 +16,7 @@ from ..errors import InputError, positive_number
 from . import rates
 from .base import BaseModel, Samples
 from .declaration import Channel, Pool
+from .individual import individual_pools, placed, resolved, single_table, without_counts
 from .stoichiometry import Quanta, null_space
 
 _MOST_DIRECT = 40  # channels; the compilation of the direct method for one model takes 8 s then
@@ -41,12 +42,22 @@ class Model(BaseModel):
         Names. Counts are always in the order of `pools`, rates and jumps in that of `channels`.
     pool_specs : tuple of Pool
     channel_specs : tuple of Channel
+    individual : dict of str to int
+        Pools whose two-level systems have individual rates, and their number.
 
     Raises
     ------
     InputError
-        When a name is used twice or is unknown, or when the changes of a reverse are not opposite
-        to those of its channel.
+        When a name is used twice or is unknown, when the changes of a reverse are not opposite to
+        those of its channel, or when a list of rates fits no pool.
+
+    Notes
+    -----
+    A channel whose rate is a sequence has one rate for each two-level system of a pool. All
+    two-level systems of this pool are then simulated individually: an event of a channel is an
+    event of one of them, with its own rate. Counts and jumps are those of the whole pool;
+    `resolved` is the model in which each of them is a pool. Which ones are excited at t = 0 is
+    random.
 
     Examples
     --------
@@ -66,6 +77,7 @@ class Model(BaseModel):
         wavelength: float | str | None = None,
     ) -> None:
         super().__init__(pools, channels, name, wavelength)
+        object.__setattr__(self, "individual", individual_pools(self))
 
     @property
     def engine(self) -> str:
@@ -75,8 +87,8 @@ class Model(BaseModel):
         channels; above 40 channels with a rate constant > 0 it is "partial_propensities".
         """
         direct, partial = self.engines
-        live = sum(channel.rate > 0 for channel in self.channel_specs)
-        return direct if live <= _MOST_DIRECT else partial
+        live = sum(channel.occurs for channel in self.channel_specs)
+        return partial if self.individual or live > _MOST_DIRECT else direct
 
     @property
     def samples(self) -> Samples:
@@ -86,12 +98,44 @@ class Model(BaseModel):
     @functools.cached_property
     def table(self) -> rates.RateTable:
         """Rates and changes of all channels as flat arrays."""
+        if self.individual:
+            raise InputError(without_counts(self))
         return rates.lower(self)
 
-    @property
+    @functools.cached_property
     def engine_input(self) -> rates.RateTable:
-        """Rates and changes as flat arrays, for the engine."""
+        """Rates and changes as flat arrays, for the engine; of single two-level systems if needed."""
+        if self.individual:
+            return single_table(self, rates.lower(self, self.individual))
         return self.table
+
+    def resolved(self) -> "Model":
+        """The same model with a pool for each two-level system that has its own rates.
+
+        Returns
+        -------
+        Model
+            Pools "m1", "m2", ... instead of a pool "m" with individual rates, and for each of its
+            channels one for each of them, such as "emission, m1". The model itself if no pool has
+            individual rates.
+
+        Examples
+        --------
+        >>> from jumpsim import Channel, Model, Pool
+        >>> decay = Model([Pool.tls("m", 2)], [Channel("decay", [1.0, 3.0], takes={"m": 1})])
+        >>> decay.resolved().channels, decay.resolved().rates([1, 1])
+        (('decay, m1', 'decay, m2'), array([1., 3.]))
+        """
+        if not self.individual:
+            return self
+        pools, channels = resolved(self)
+        return Model(pools, channels, self.name, self.wavelength)
+
+    def single_counts(
+        self, counts: NDArray[np.int64], seed: int, first: int, last: int
+    ) -> NDArray[np.int64]:
+        """Counts at t = 0 for the engine, from those of the pools; see `individual.placed`."""
+        return placed(self, counts, seed, first, last)
 
     def forward_and_reverse(
         self, channels: NDArray[np.int64], before: NDArray[np.int64]
@@ -168,6 +212,11 @@ class Model(BaseModel):
         factor = positive_number(factor, "factor")
         if rigid := [p.name for p in self.pool_specs if p.kind == "fermionic"]:
             raise InputError(f"a model with a fermionic pool ('{rigid[0]}') cannot be scaled")
+        if self.individual:
+            raise InputError(
+                f"a model with individual rates (pool '{next(iter(self.individual))}') cannot be "
+                "scaled; declare the larger one with its own rates"
+            )
         pools = [
             p if p.size is None else replace(p, size=_tidy(p.size * factor))
             for p in self.pool_specs
@@ -177,7 +226,8 @@ class Model(BaseModel):
         for c, channel in enumerate(self.channel_specs):
             used = self.table.pools[self.table.first[c] : self.table.first[c + 1]]
             power = 1 - sum(self.pools[p] in extensive for p in used)
-            channels.append(replace(channel, rate=channel.rate * factor**power))
+            rate = float(channel.constants[0]) * factor**power
+            channels.append(replace(channel, rate=rate))
         return Model(pools, channels, self.name, self.wavelength)
 
     @property
@@ -195,7 +245,7 @@ class Model(BaseModel):
         >>> js.systems.hohlraum(tls=20, modes=10, gamma_tilde="10 MHz").conserved
         ({'N': 1, 'm': 1},)
         """
-        changes = self.table.changes[self.table.constants > 0]
+        changes = self.changes[[channel.occurs for channel in self.channel_specs]]
         return tuple(
             {n: v for n, v in zip(self.pools, vector, strict=True) if v}
             for vector in null_space(changes)
@@ -206,11 +256,7 @@ class Model(BaseModel):
         out: dict[str, Any] = {"name": self.name, "wavelength": self.wavelength}
         for part, items in (("pools", self.pool_specs), ("channels", self.channel_specs)):
             out[part] = [
-                {
-                    f.name: dict(v) if isinstance(v := getattr(item, f.name), Quanta) else v
-                    for f in fields(item)
-                }
-                for item in items
+                {f.name: _plain(getattr(item, f.name)) for f in fields(item)} for item in items
             ]
         return out
 
@@ -244,17 +290,26 @@ class Model(BaseModel):
         return reaction_table(self)
 
 
+def _plain(value: Any) -> Any:
+    """For JSON."""
+    if isinstance(value, Quanta):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
 def _tidy(size: float) -> float:
     """Remove the rounding error of a product such as 100 * 1.1 = 110.00000000000001."""
     return round(size) if math.isclose(size, round(size), rel_tol=1e-12) else size
 
 
-def as_model(model: Any) -> Model:
-    """Return `model` when it has jump rates, or raise InputError.
+def as_model(model: Any, individual: bool = False) -> Model:
+    """Return `model` when its counts determine its jump rates, or raise InputError.
 
     Parameters
     ----------
     model : object
+    individual : bool
+        Whether pools with individual rates are accepted.
 
     Returns
     -------
@@ -266,6 +321,8 @@ def as_model(model: Any) -> Model:
         When it is not a model, or has a coherent exchange, so that counts do not define its state.
     """
     if isinstance(model, Model):
+        if model.individual and not individual:
+            raise InputError(without_counts(model))
         return model
     if isinstance(model, BaseModel):
         raise InputError(f"{model.name} has no jump rates: {model.without_rates}")

@@ -12,8 +12,8 @@ factorials, which are small in large systems; the 1 of spontaneous emission rema
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, cast
@@ -51,6 +51,9 @@ class RateTable:
         Offsets in the large-system limit, without the shifts of the factorials.
     sparse_changes : Changes
         Change of the counts by one event of each channel; `changes` has the numbers of all pools.
+    pool_index, channel_index : ndarray of int64, shape (P,) and (C,), optional
+        Where two-level systems are simulated individually: index in the model of the pool of each
+        count, and of the channel.
 
     Examples
     --------
@@ -68,6 +71,8 @@ class RateTable:
     slopes: NDArray[np.float64]
     mean_offsets: NDArray[np.float64]
     sparse_changes: Changes
+    pool_index: NDArray[np.int64] | None = None
+    channel_index: NDArray[np.int64] | None = None
 
     @property
     def changes(self) -> NDArray[np.int64]:
@@ -183,20 +188,25 @@ class RateTable:
             return np.multiply.reduceat(terms, constants, axis=-1)
 
 
-def lower(model: BaseModel) -> RateTable:
+def lower(model: BaseModel, single: Container[str] = ()) -> RateTable:
     """Convert a model to a `RateTable`.
 
     Parameters
     ----------
     model : Model
         Its pools and channels are already checked.
+    single : container of str
+        Names of pools of which the table holds one two-level system.
 
     Returns
     -------
     RateTable
         With read-only arrays.
     """
-    place = {pool.name: (p, pool) for p, pool in enumerate(model.pool_specs)}
+    place = {
+        pool.name: (p, replace(pool, size=1) if pool.name in single else pool)
+        for p, pool in enumerate(model.pool_specs)
+    }
     constants, first, rows = [], [0], []
     moved: list[tuple[int, int]] = []
     first_moved = [0]
@@ -248,7 +258,7 @@ def channel_factors(channel: Channel, place: Places) -> tuple[float, list[Factor
         First those of quanta destroyed, then created, then of modes passed through, each in the
         order of the pools.
     """
-    constant = channel.rate
+    constant = float(channel.constants[0])
     factors: list[Factor] = []
     for p, pool, number in _in_order(channel.takes, place):
         slope = 1 / cast(float, pool.size) if pool.kind == "bosonic" else 1.0

@@ -63,7 +63,9 @@ def run_block(
     began = time.perf_counter()
     model = plan.model
     keep = records.engine_keeps(model, plan.record)
-    starts = plan.initial.draw(model, plan.seed, first, last)
+    starts = model.single_counts(
+        plan.initial.draw(model, plan.seed, first, last), plan.seed, first, last
+    )
     states = streams.states(plan.seed, first, last, streams.JUMPS)
     try:
         rows = engine.run(

@@ -253,7 +253,7 @@ def _why_not(ensemble: Ensemble, weights: Array) -> str | None:
     if model.irreversible:
         return f"'{model.irreversible[0]}' has no reverse"
     for c, channel in enumerate(model.channel_specs):
-        if not channel.rate > 0 or channel.reverse is None:
+        if not channel.occurs or channel.reverse is None:
             continue
         if weights[model.channels.index(channel.reverse)] != -weights[c]:
             return (

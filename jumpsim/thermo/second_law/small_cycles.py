@@ -68,7 +68,7 @@ def closure(model: Model, channels: Collection[int], states: IntArray) -> Closur
     names, backs = model.channels, {}
     for c in channels:
         back = model.channel_specs[c].reverse
-        if back is not None and model.channel(back).rate > 0 and names.index(back) in channels:
+        if back is not None and model.channel(back).occurs and names.index(back) in channels:
             backs[c] = names.index(back)
 
     def log_ratio(c: int, at: IntArray) -> Array:

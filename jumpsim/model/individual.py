@@ -1,0 +1,204 @@
+"""Pools whose two-level systems are simulated individually, because each has its own rates."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import streams
+from ..errors import InputError
+from .declaration import Channel, Pool
+from .rates import RateTable
+from .stoichiometry import Changes
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+def individual_pools(model: "Model") -> dict[str, int]:
+    """Pools with individual rates, and their numbers of two-level systems, in the order of pools.
+
+    Raises
+    ------
+    InputError
+        When a channel with a list of rates has no pool that it is for, or when a channel of such a
+        pool would change two of its two-level systems.
+    """
+    found = {_pool_of(channel, model) for channel in model.channel_specs if channel.individual}
+    pools = {p.name: int(p.size or 0) for p in model.pool_specs if p.name in found}
+    for channel in model.channel_specs if pools else ():
+        quanta = [
+            (n, k) for part in (channel.takes, channel.gives) for n, k in part.items() if n in pools
+        ]
+        if len(quanta) > 1 or any(k > 1 for _, k in quanta):
+            names = ", ".join(f"'{n}'" for n, _ in quanta)
+            raise InputError(
+                f"channel '{channel.name}': an event can change one two-level system of a pool with "
+                f"individual rates, but this one changes several ({names})"
+            )
+    return pools
+
+
+def without_counts(model: "Model") -> str:
+    """Sentence for what needs jump rates as functions of the counts."""
+    name = next(iter(model.individual))
+    return (
+        f"{model.name}: the rates depend on which two-level systems of pool '{name}' are excited, "
+        "because each has its own; use `model.resolved()`, in which each is a pool"
+    )
+
+
+def _pool_of(channel: Channel, model: "Model") -> str:
+    """The pool that a list of rates is for."""
+    pools = [model.pool(name) for part in (channel.takes, channel.gives) for name in part]
+    fitting = [p.name for p in pools if p.kind == "tls" and p.size == len(channel.constants)]
+    if len(fitting) != 1:
+        raise InputError(
+            f"channel '{channel.name}': its list of {len(channel.constants)} rates must be for the "
+            f"two-level systems of one pool of this size, which it takes or gives"
+        )
+    return fitting[0]
+
+
+def single_index(sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of each single thing: the index of what it is part of, and its place there."""
+    whole = np.repeat(np.arange(len(sizes)), sizes)
+    return whole, np.arange(len(whole)) - (np.cumsum(sizes) - sizes)[whole]
+
+
+def single_table(model: "Model", whole: RateTable) -> RateTable:
+    """Rates of single two-level systems, from a table in which each pool has one of them.
+
+    Parameters
+    ----------
+    model : Model
+    whole : RateTable
+        Pools and channels as declared; the constants of individual rates are not used.
+
+    Returns
+    -------
+    RateTable
+        With a pool for each two-level system, and a channel for each of those of a pool that a
+        channel takes or gives.
+    """
+    many = np.array([model.individual.get(name, 1) for name in model.pools])
+    is_many = np.isin(model.pools, list(model.individual))
+    moves = whole.sparse_changes
+    copies = np.ones(len(whole.constants), np.int64)
+    copies[moves.channels] = np.maximum(copies[moves.channels], many[moves.pools])
+    channel, place = single_index(copies)
+    pool_of, _ = single_index(many)
+    begin = np.cumsum(many) - many
+
+    def repeated(first: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Entry, and place of the two-level system, of everything that belongs to a channel."""
+        entry, inside = single_index(np.diff(first)[channel])
+        return first[channel][entry] + inside, place[entry]
+
+    def chosen(pools: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+        return begin[pools] + np.where(is_many[pools], places, 0)
+
+    def starts(first: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.concatenate([[0], np.cumsum(np.diff(first)[channel])])
+
+    f, f_place = repeated(whole.first)
+    m, m_place = repeated(moves.first)
+    constants = [
+        np.broadcast_to(c.constants, n) for c, n in zip(model.channel_specs, copies, strict=True)
+    ]
+    return RateTable(
+        np.concatenate(constants),
+        starts(whole.first),
+        chosen(whole.pools[f], f_place),
+        whole.offsets[f],
+        whole.slopes[f],
+        whole.mean_offsets[f],
+        Changes(
+            starts(moves.first),
+            chosen(moves.pools[m], m_place),
+            moves.numbers[m],
+            len(pool_of),
+        ),
+        pool_of,
+        channel,
+    )
+
+
+def placed(
+    model: "Model", counts: NDArray[np.int64], seed: int, first: int, last: int
+) -> NDArray[np.int64]:
+    """State of each two-level system at t = 0, if the counts of the pools are given.
+
+    Which ones of a pool are excited is random, all choices with the same probability.
+
+    Parameters
+    ----------
+    model : Model
+    counts : ndarray of int64, shape (last - first, n_pools)
+    seed, first, last : int
+        The trajectories first ... last - 1 of this seed.
+
+    Returns
+    -------
+    ndarray of int64, shape (last - first, n)
+        Counts of the pools; instead of the count of a pool with individual rates a 1 for each of
+        its two-level systems that is excited, else a 0.
+    """
+    if not model.individual:
+        return counts
+    words = streams.words(seed, first, last, streams.PLACES, sum(model.individual.values()))
+    columns, used = [], 0
+    for p, name in enumerate(model.pools):
+        if name not in model.individual:
+            columns.append(counts[:, p : p + 1])
+            continue
+        size = model.individual[name]
+        columns.append(_smallest(words[:, used : used + size], counts[:, p]))
+        used += size
+    return np.concatenate(columns, axis=1)
+
+
+def _smallest(words: NDArray[np.uint64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """1 for so many of the smallest words of each row, else 0."""
+    size = words.shape[1]
+    bits = np.uint64(max(1, (size - 1).bit_length()))
+    keys = (words >> bits << bits) | np.arange(size, dtype=np.uint64)  # all different
+    limits = np.take_along_axis(np.sort(keys, axis=1), np.maximum(numbers - 1, 0)[:, None], axis=1)
+    return ((keys <= limits) & (numbers > 0)[:, None]).astype(np.int64)
+
+
+def resolved(model: "Model") -> tuple[list[Pool], list[Channel]]:
+    """Pools and channels of single two-level systems, as `Model.resolved` declares them."""
+    pools = [single for pool in model.pool_specs for single in _singles(pool, model)]
+    channels = []
+    for channel in model.channel_specs:
+        parts = channel.takes, channel.gives
+        name = next((n for part in parts for n in part if n in model.individual), None)
+        if name is None:
+            channels.append(channel)
+            continue
+        rates = np.broadcast_to(channel.constants, model.individual[name])
+        for k, rate in enumerate(rates.tolist()):
+            single = f"{name}{k + 1}"
+            takes, gives = (
+                {single if n == name else n: number for n, number in part.items()} for part in parts
+            )
+            channels.append(
+                replace(
+                    channel,
+                    name=f"{channel.name}, {single}",
+                    rate=rate,
+                    takes=takes,
+                    gives=gives,
+                    reverse=None if channel.reverse is None else f"{channel.reverse}, {single}",
+                )
+            )
+    return pools, channels
+
+
+def _singles(pool: Pool, model: "Model") -> list[Pool]:
+    size = model.individual.get(pool.name)
+    if size is None:
+        return [pool]
+    return [replace(pool, name=f"{pool.name}{k + 1}", size=1) for k in range(size)]
