@@ -38,7 +38,7 @@ from .kernel_state import (  # fmt: skip
 )
 from .random import exponential, later, next_bits, uniform
 
-_U = np.uint32
+_U = np.uint64
 ALL = 1  # all groups are computed again after an event of the channel
 _THREE, _SEVEN, _EIGHT, _ONE = _U(3), _U(7), _U(8), _U(1)
 
