@@ -18,6 +18,7 @@ _HOME = {
     "Thermal": "model.initial",
     "Fixed": "model.initial",
     "Mixture": "model.initial",
+    "lognormal_rates": "model.disorder",
     "simulate": "run.simulate",
     "long_run": "run.long_run",
     "open_long": "run.long_run",
@@ -108,6 +109,7 @@ if TYPE_CHECKING:  # for editors; a test compares these with the names that load
     from .errors import WorkersWarning as WorkersWarning
     from .model.declaration import Channel as Channel
     from .model.declaration import Pool as Pool
+    from .model.disorder import lognormal_rates as lognormal_rates
     from .model.initial import Fixed as Fixed
     from .model.initial import Mixture as Mixture
     from .model.initial import Thermal as Thermal

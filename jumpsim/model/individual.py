@@ -34,8 +34,8 @@ def individual_pools(model: "Model") -> dict[str, int]:
         if len(quanta) > 1 or any(k > 1 for _, k in quanta):
             names = ", ".join(f"'{n}'" for n, _ in quanta)
             raise InputError(
-                f"channel '{channel.name}': an event can change one two-level system of a pool with "
-                f"individual rates, but this one changes several ({names})"
+                f"channel '{channel.name}': an event can change one two-level system of a pool "
+                f"with individual rates, but this one changes several ({names})"
             )
     return pools
 
@@ -104,9 +104,8 @@ def single_table(model: "Model", whole: RateTable) -> RateTable:
 
     f, f_place = repeated(whole.first)
     m, m_place = repeated(moves.first)
-    constants = [
-        np.broadcast_to(c.constants, n) for c, n in zip(model.channel_specs, copies, strict=True)
-    ]
+    numbers = zip(model.channel_specs, copies.tolist(), strict=True)
+    constants = [np.broadcast_to(channel.constants, (n,)) for channel, n in numbers]
     return RateTable(
         np.concatenate(constants),
         starts(whole.first),

@@ -42,8 +42,6 @@ class Model(BaseModel):
         Names. Counts are always in the order of `pools`, rates and jumps in that of `channels`.
     pool_specs : tuple of Pool
     channel_specs : tuple of Channel
-    individual : dict of str to int
-        Pools whose two-level systems have individual rates, and their number.
 
     Raises
     ------
@@ -77,7 +75,12 @@ class Model(BaseModel):
         wavelength: float | str | None = None,
     ) -> None:
         super().__init__(pools, channels, name, wavelength)
-        object.__setattr__(self, "individual", individual_pools(self))
+        self.individual  # noqa: B018 - checks the lists of rates
+
+    @functools.cached_property
+    def individual(self) -> dict[str, int]:
+        """Pools whose two-level systems have individual rates, and how many they have."""
+        return individual_pools(self)
 
     @property
     def engine(self) -> str:
@@ -104,7 +107,7 @@ class Model(BaseModel):
 
     @functools.cached_property
     def engine_input(self) -> rates.RateTable:
-        """Rates and changes as flat arrays, for the engine; of single two-level systems if needed."""
+        """Rates and changes as flat arrays, for the engine; of single two-level systems if any."""
         if self.individual:
             return single_table(self, rates.lower(self, self.individual))
         return self.table

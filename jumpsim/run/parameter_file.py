@@ -3,7 +3,7 @@
 import inspect
 import os
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from .. import units
 from ..errors import InputError, choices, positive_number, whole_number
 from ..model.base import BaseModel
 from ..model.declaration import Channel, Pool
+from ..model.disorder import rates
 from ..model.initial import Fixed, Initial, Mixture, Thermal
 from ..model.model import Model, as_model
 from ..store.plan import as_record, as_seed
@@ -239,10 +240,22 @@ def _own_model(data: Mapping[str, Any]) -> Model:
         if not isinstance(kind, str) or kind not in _POOL_KINDS:
             raise InputError(f"[[pools]]: unknown `kind` {kind!r}; " + choices(kind, _POOL_KINDS))
         pools.append(_call(_POOL_KINDS[kind], item, f"[[pools]] of kind {kind}"))
-    channels = [_call(Channel, item, "[[channels]]") for item in several_tables(data, "channels")]
+    channels = [_channel(item, pools) for item in several_tables(data, "channels")]
     extra = one_table(data, "parameters", needed=False)
     known_names(extra, ("name", "wavelength"), "[parameters]")
     return Model(pools, channels, **extra)
+
+
+def _channel(item: Mapping[str, Any], pools: Sequence[Pool]) -> Channel:
+    """A channel; a distribution of rates is drawn for the two-level systems of its pool."""
+    given, sides = dict(item), (item.get("takes"), item.get("gives"))
+    if isinstance(given.get("rate"), dict):
+        names = {name for side in sides if isinstance(side, dict) for name in side}
+        sizes = [int(p.size or 0) for p in pools if p.kind == "tls" and p.name in names]
+        number = sizes[0] if len(sizes) == 1 else None
+        given["rate"] = rates(given["rate"], f"rate of channel '{given.get('name')}'", number)
+    channel: Channel = _call(Channel, given, "[[channels]]")
+    return channel
 
 
 def _start(data: Mapping[str, Any]) -> Initial:

@@ -1,10 +1,60 @@
-"""Groups of two-level systems with different couplings."""
+"""Groups of two-level systems with different couplings, and individual ones."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from ..errors import InputError, whole_number
 from ..model.declaration import Pool
+from ..model.disorder import AnyRates, Rates, rates
+
+GroupRates = AnyRates | Sequence[AnyRates]  # of all TLS, of each group, or of each TLS
+
+
+def group_rates(values: GroupRates, name: str, tls: int | Sequence[int]) -> list[float | Rates]:
+    """Rate of each group of two-level systems.
+
+    Parameters
+    ----------
+    values : float, str, mapping, or list of these
+        A rate for all; or one for each group of the list `tls`; or, for a number `tls`, one for
+        each two-level system, as a list or a distribution.
+    name : str
+        Name of the rates in an error message.
+    tls : int or list of int
+        Number of two-level systems, or the number in each group.
+
+    Returns
+    -------
+    list of float or Rates
+        One entry for each group.
+
+    Examples
+    --------
+    >>> group_rates([1.0, 2.0], "gamma", [5, 5]), group_rates([1.0, 2.0], "gamma", 2)
+    ([1.0, 2.0], [(1, 2,)])
+    """
+    whole = not is_list(values) or isinstance(values, Rates) or individual(values, tls)
+    many = [values] if whole else list(values)  # type: ignore[arg-type]
+    named = [name] if len(many) == 1 else [f"{name}[{k}]" for k in range(len(many))]
+    return list(map(rates, cast("list[AnyRates]", many), named, sizes_of(tls, len(many))))
+
+
+def individual(values: Any, tls: Any) -> bool:
+    """Whether a list has an entry for each two-level system of a single group."""
+    return tls is not None and not is_list(tls) and len(values) == tls != 1
+
+
+def is_list(value: object) -> bool:
+    """Whether an argument has several entries."""
+    return isinstance(value, list | tuple) or type(value).__name__ == "ndarray"
+
+
+def sizes_of(tls: int | Sequence[int] | None, groups: int) -> list[int | None]:
+    """Number of two-level systems in each of the groups; None where it is not known."""
+    sizes = list(tls) if is_list(tls) else [tls]  # type: ignore[arg-type]
+    if len(sizes) != groups:  # an error of `tls_groups`
+        return [None] * groups
+    return [size if isinstance(size, int) and size > 0 else None for size in sizes]
 
 
 def tls_groups(

@@ -50,7 +50,7 @@ def chiral_loop(model: Model) -> ChiralLoop:
     absorptions = [c for c in model.channel_specs if _absorbs_by_way_of_a_mode(model, c)]
     for channel in absorptions:
         (reservoir,) = channel.takes
-        rates[reservoir] += channel.rate
+        rates[reservoir] += float(channel.constants.mean())
     found = {name for channel in absorptions for name in channel.takes}
     reservoirs = [name for name in model.pools if name in found]
     open_to = [c.name for c in model.channel_specs if c.bath is not None]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from .. import units
 from ..errors import InputError, PhysicsWarning, positive_number
 from ..model.declaration import Channel, Pool
+from ..model.disorder import Rates
 from ..model.model import Model
 from ._groups import group_suffix, tls_groups
 from .couplings import RatePairs, rate_pairs, warn_unless_derivable
@@ -68,7 +69,8 @@ def closed_waveguide(
     gamma_3 : float or str
         Transfer between the channels through a reservoir, per channel mode (BM 89).
     gamma_tilde : pair of float or str, or a list of pairs
-        (γ̃_1, γ̃_2): second-order exchange of one TLS with the reservoirs (BM 68), for each group.
+        (γ̃_1, γ̃_2): second-order exchange of one TLS with the reservoirs (BM 68), for each group,
+        or for each TLS as in `open_waveguide`.
     gamma_tilde_wg : pair of float or str, or a list of pairs
         (γ̃_11, γ̃_12): exchange of one TLS with the channels (BM 84).
     long_path : bool
@@ -108,8 +110,8 @@ def closed_waveguide(
     gamma_dec = units.rate(gamma_dec, "gamma_dec")
     gamma_0 = units.rate(gamma_0, "gamma_0")
     gamma_3 = units.rate(gamma_3, "gamma_3")
-    second = rate_pairs(gamma_tilde, "gamma_tilde")
-    first = rate_pairs(gamma_tilde_wg, "gamma_tilde_wg")
+    second = rate_pairs(gamma_tilde, "gamma_tilde", tls)
+    first = rate_pairs(gamma_tilde_wg, "gamma_tilde_wg", tls)
     groups = tls_groups(tls, gamma_tilde=second, gamma_tilde_wg=first)
     if not isinstance(long_path, bool):
         raise InputError(f"`long_path` must be True or False, but is {long_path!r}")
@@ -144,14 +146,19 @@ def closed_waveguide(
 
 
 def _pair(
-    name: str, back: str, constant: float, source: str, sink: str, through: str | None = None
+    name: str,
+    back: str,
+    constant: float | Rates,
+    source: str,
+    sink: str,
+    through: str | None = None,
 ) -> tuple[Channel, Channel]:
     """Transfer of one quantum and its reverse event, through the same channel."""
     passed = {through: 1} if through else {}
     return Channel.reversible(name, back, constant, {source: 1}, {sink: 1}, passed)
 
 
-def _exchange(pool: Pool, r: int, constant: float, long_path: bool) -> list[Channel]:
+def _exchange(pool: Pool, r: int, constant: float | Rates, long_path: bool) -> list[Channel]:
     """Second-order events between the TLS and a reservoir through channel r."""
     m, suffix, passed = pool.name, group_suffix(pool), {str(r): 1}
     if long_path:

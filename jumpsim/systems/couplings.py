@@ -8,17 +8,22 @@ seconds), so that the rates contain no ħ.
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from .. import units
 from ..errors import InputError, PhysicsWarning, positive_number
+from ..model.disorder import AnyRates, Rates, rates
+from ._groups import individual, is_list, sizes_of
 
 _TOLERANCE = 0.01  # relative; rates are usually given with two or three digits
 _MUCH_LARGER = 10
+_MOST_LISTED = 8  # ratios in a sentence; of more, the smallest and the largest
 
-RatePair = Sequence[float | str]  # for channels 1 and 2
+RatePair = Sequence[AnyRates]  # for channels 1 and 2
 RatePairs = RatePair | Sequence[RatePair]  # one pair, or one for each group of TLS
 
 
@@ -232,6 +237,8 @@ class Validity:
         for ratios, equation in ((self.ratios, "BM 57"), (self.mode_ratios, "BM 70, 86, 89")):
             known = {name: r for name, r in ratios.items() if not math.isnan(r)}
             if known and not _all_close(known.values()):
+                if len(known) > _MOST_LISTED:
+                    known = {name: known[name] for name in _extremes(known)}
                 values = ", ".join(f"{name} = {r:.4g}" for name, r in known.items())
                 sentences.append(
                     f"no couplings give these rates, because {values} differ ({equation})"
@@ -320,14 +327,16 @@ def validity(
     for k, (tilde, tilde_wg) in enumerate(zip(second, first, strict=True), 1):
         group = f" (group {k})" if len(second) > 1 else ""
         for r in (0, 1):
-            ratios[f"γ̃_{r + 1}/γ̃_1{r + 1}{group}"] = _ratio(tilde[r], tilde_wg[r])
+            found = _ratios(tilde[r], tilde_wg[r])
+            for which, ratio in found.items():
+                ratios[f"γ̃_{r + 1}/γ̃_1{r + 1}{group}{which}"] = ratio
     mode_ratios = {}
     if modes_wg is not None:
         modes_wg = positive_number(modes_wg, "modes_wg")
         mode_ratios["γ_3/γ_0"] = _ratio(units.rate(gamma_3, "gamma_3"), gamma_0)
         mode_ratios["𝒩/𝒩'"] = positive_number(modes, "modes") / modes_wg
     rho = density_of_states(gamma_dec, gamma_0) if gamma_dec and gamma_0 else math.nan
-    return Validity(ratios, mode_ratios, _ratio(modes, rho), max(map(sum, first)))
+    return Validity(ratios, mode_ratios, _ratio(modes, rho), _linewidth(first))
 
 
 def warn_unless_derivable(*rates: Any, **more_rates: Any) -> None:
@@ -341,36 +350,65 @@ def density_of_states(gamma_dec: float, gamma_0: float) -> float:
     return 2 * gamma_0 / (math.pi * gamma_dec) / gamma_dec
 
 
-def rate_pair(values: RatePair, name: str) -> tuple[float, float]:
-    """Check a pair of rates for channels 1 and 2; returns floats per second."""
-    if isinstance(values, str) or not hasattr(values, "__len__") or len(values) != 2:
+def rate_pair(
+    values: RatePair, name: str, tls: int | None = None
+) -> tuple[float | Rates, float | Rates]:
+    """Check a pair of rates for channels 1 and 2, per second; each can be one for each of `tls`."""
+    if isinstance(values, str | Mapping) or not hasattr(values, "__len__") or len(values) != 2:
         raise InputError(
             f"`{name}` must be a pair of rates, for channels 1 and 2, but is {values!r}"
         )
-    first, second = (units.rate(v, f"{name}[{r}]") for r, v in enumerate(values))
+    first, second = (rates(v, f"{name}[{r}]", tls) for r, v in enumerate(values))
     return first, second
 
 
-def rate_pairs(values: RatePairs, name: str) -> list[tuple[float, float]]:
-    """Check a pair of rates for each group of TLS; a single pair stands for a single group."""
-    if isinstance(values, list | tuple) and values and all(map(_is_list, values)):
-        pairs = cast("Sequence[RatePair]", values)
-        return [rate_pair(pair, f"{name}[{k}]") for k, pair in enumerate(pairs)]
-    return [rate_pair(cast("RatePair", values), name)]
+def rate_pairs(
+    values: RatePairs, name: str, tls: int | Sequence[int] | None = None
+) -> list[tuple[float | Rates, float | Rates]]:
+    """Check a pair of rates for each group of TLS, or, for a number `tls`, for each TLS.
 
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, list | tuple)
+    A single pair stands for a single group. Rates that are 0 for all TLS of a group are one number.
+    """
+    several = is_list(values) and len(values) and all(map(is_list, values))
+    if not several or any(isinstance(v, Rates) for v in values):
+        return [rate_pair(cast("RatePair", values), name, sizes_of(tls, 1)[0])]
+    pairs = cast("Sequence[RatePair]", values)
+    named = [f"{name}[{k}]" for k in range(len(pairs))]
+    if not individual(pairs, tls):
+        return list(map(rate_pair, pairs, named, sizes_of(tls, len(pairs))))
+    columns = zip(*map(rate_pair, pairs, named), strict=True)
+    first, second = (Rates(column) if any(column) else 0.0 for column in columns)  # type: ignore[arg-type]
+    return [(first, second)]
 
 
 def _density(value: float | str, name: str) -> float:
     return units.time(value, name)
 
 
+def _ratios(second_order: float | Rates, first_order: float | Rates) -> dict[str, float]:
+    """Ratio of two rates; of individual ones the smallest and the largest if they differ."""
+    pairs = np.broadcast(np.asarray(second_order, float), np.asarray(first_order, float))
+    known = [ratio for ratio in (_ratio(float(x), float(y)) for x, y in pairs) if ratio == ratio]
+    if not known:
+        return {"": math.nan}
+    if _all_close(known):
+        return {"": known[0]}
+    return {" (smallest)": min(known), " (largest)": max(known)}
+
+
+def _linewidth(first: Sequence[tuple[float | Rates, float | Rates]]) -> float:
+    """Largest sum of the rates of a TLS."""
+    return max(float(np.max(np.add(*map(np.asarray, pair)))) for pair in first)
+
+
 def _ratio(x: float, y: float) -> float:
     if y == 0:
         return math.nan if x == 0 else math.inf
     return x / y
+
+
+def _extremes(values: dict[str, float]) -> list[str]:
+    return [min(values, key=values.__getitem__), max(values, key=values.__getitem__)]
 
 
 def _all_close(values: Iterable[float]) -> bool:

@@ -5,15 +5,13 @@ Eqs. (100)-(109), Fig. 9; below "BM".
 """
 
 from collections.abc import Sequence
-from typing import cast
 
 from .. import units
 from ..errors import positive_number
 from ..model.declaration import Channel, Pool
+from ..model.disorder import times
 from ..model.model import Model
-from ._groups import group_suffix, tls_groups
-
-Rates = float | str | Sequence[float | str]  # one rate, or one for each group of TLS
+from ._groups import GroupRates, group_rates, group_suffix, tls_groups
 
 
 def embedded_cavity(
@@ -21,8 +19,8 @@ def embedded_cavity(
     modes_a: float,
     modes_c: float,
     gamma_4: float | str,
-    gamma_5: Rates,
-    gamma_6: Rates,
+    gamma_5: GroupRates,
+    gamma_6: GroupRates,
     wavelength: float | str | None = None,
 ) -> Model:
     """Embedded cavity: cavity A inside cavity C, and M two-level systems m in C.
@@ -50,7 +48,7 @@ def embedded_cavity(
         Exchange between A and C, per mode of A (BM 104).
     gamma_5, gamma_6 : float or str, or a list of them
         Exchange of one TLS with C per mode of C (BM 106), and with A per mode of A (BM 107), for
-        each group.
+        each group, or for each TLS as in `open_waveguide`.
     wavelength : float or str, optional
         Vacuum wavelength of the transition.
 
@@ -74,21 +72,19 @@ def embedded_cavity(
     ({'A': 1, 'C': 1, 'm': 1},)
     """
     modes_a, modes_c = positive_number(modes_a, "modes_a"), positive_number(modes_c, "modes_c")
-    groups = tls_groups(tls, gamma_5=_rates(gamma_5, "gamma_5"), gamma_6=_rates(gamma_6, "gamma_6"))
+    given = {"gamma_5": gamma_5, "gamma_6": gamma_6}
+    groups = tls_groups(tls, **{name: group_rates(g, name, tls) for name, g in given.items()})
     constant = modes_a * units.rate(gamma_4, "gamma_4")
     channels = [*Channel.reversible("A→C", "C→A", constant, {"A": 1}, {"C": 1})]
     for pool, (rate_c, rate_a) in groups:
-        for q, constant, passed in (("C", modes_c * rate_c, {}), ("A", modes_a * rate_a, {"C": 2})):
+        into = ("C", modes_c, rate_c, {}), ("A", modes_a, rate_a, {"C": 2})
+        for q, modes, rate, passed in into:
             emit, absorb = f"emit {q}{group_suffix(pool)}", f"absorb {q}{group_suffix(pool)}"
-            channels += Channel.reversible(emit, absorb, constant, {pool.name: 1}, {q: 1}, passed)
+            each = times(rate, modes)
+            channels += Channel.reversible(emit, absorb, each, {pool.name: 1}, {q: 1}, passed)
     return Model(
         [Pool.bosonic("A", modes_a), Pool.bosonic("C", modes_c), *(pool for pool, _ in groups)],
         channels,
         name="embedded_cavity",
         wavelength=wavelength,
     )
-
-
-def _rates(given: Rates, name: str) -> list[float]:
-    rates = given if isinstance(given, list | tuple) else [cast("float | str", given)]
-    return [units.rate(rate, name) for rate in rates]

@@ -6,17 +6,16 @@ Eqs. (1)-(7), (30)-(33); below "BM".
 
 from collections.abc import Sequence
 
-from .. import units
 from ..errors import positive_number
 from ..model.declaration import Channel, Pool
 from ..model.model import Model
-from ._groups import group_suffix, tls_groups
+from ._groups import GroupRates, group_rates, group_suffix, tls_groups
 
 
 def hohlraum(
     tls: int | Sequence[int],
     modes: float,
-    gamma_tilde: float | str | Sequence[float | str],
+    gamma_tilde: GroupRates,
     wavelength: float | str | None = None,
 ) -> Model:
     """Hohlraum: a reservoir N and M two-level systems m that exchange single photons.
@@ -35,8 +34,8 @@ def hohlraum(
     modes : float
         Number of modes 𝒩 of the reservoir in the resonant window; n = N/𝒩.
     gamma_tilde : float or str, or a list of them
-        Rate γ̃ per two-level system (γ' in BM), for each group; γ = γ̃/𝒩 is the rate per mode
-        (BM 70).
+        Rate γ̃ per two-level system (γ' in BM), for each group or for each of them, as in
+        `open_waveguide`; γ = γ̃/𝒩 is the rate per mode (BM 70).
     wavelength : float or str, optional
         Vacuum wavelength of the transition.
 
@@ -59,8 +58,7 @@ def hohlraum(
     array([ 6.6, 20.4])
     """
     modes = positive_number(modes, "modes")
-    given = gamma_tilde if isinstance(gamma_tilde, list | tuple) else [gamma_tilde]
-    groups = tls_groups(tls, gamma_tilde=[units.rate(g, "gamma_tilde") for g in given])
+    groups = tls_groups(tls, gamma_tilde=group_rates(gamma_tilde, "gamma_tilde", tls))
     channels: list[Channel] = []
     for pool, (rate,) in groups:
         m, emission, absorption = (

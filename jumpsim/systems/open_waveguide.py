@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from .. import units
 from ..errors import InputError, finite_number, positive_number
 from ..model.declaration import Channel, Pool
+from ..model.disorder import Rates, times
 from ..model.model import Model
 from ._groups import group_suffix, tls_groups
 from .couplings import RatePairs, rate_pairs, warn_unless_derivable
@@ -59,6 +60,9 @@ def open_waveguide(
         Transfer between the reservoirs, per mode (BM 56).
     gamma_tilde : pair of float or str, or a list of pairs
         (γ̃_1, γ̃_2): second-order exchange of one TLS with the reservoirs (BM 68), for each group.
+        With a number `tls` = M, a list of M pairs gives each TLS its own rates; each rate of a pair
+        can also be a distribution, ``{"lognormal": "10 MHz", "sigma": 0.3, "seed": 1}``, as of
+        `lognormal_rates`. The TLS are then simulated individually (`Model`).
     gamma_tilde_wg : pair of float or str, or a list of pairs
         (γ̃_11, γ̃_12): emission of one TLS into the waveguide, lost through its ends (BM 42).
     wavelength : float or str, optional
@@ -95,8 +99,8 @@ def open_waveguide(
     modes = positive_number(modes, "modes")
     gamma_dec = units.rate(gamma_dec, "gamma_dec")
     gamma_0 = units.rate(gamma_0, "gamma_0")
-    second = rate_pairs(gamma_tilde, "gamma_tilde")
-    first = rate_pairs(gamma_tilde_wg, "gamma_tilde_wg")
+    second = rate_pairs(gamma_tilde, "gamma_tilde", tls)
+    first = rate_pairs(gamma_tilde_wg, "gamma_tilde_wg", tls)
     groups = tls_groups(tls, gamma_tilde=second, gamma_tilde_wg=first)
     n = dict(zip((1, 2), _occupations(n_env), strict=True))
     warn_unless_derivable(gamma_dec, gamma_0, second, first, modes)
@@ -117,7 +121,7 @@ def open_waveguide(
     ]
     for pool, (rates, _) in groups:
         for r, source, sink in _PATHS:
-            channels += _exchange(pool, r, source, sink, rates[r - 1] * (1 + n[r]))
+            channels += _exchange(pool, r, source, sink, times(rates[r - 1], 1 + n[r]))
     channels += [_loss(q, rate, r, n, open_to_light) for q, rate, r in tls_losses]
     if open_to_light:
         channels += [_gain(q, rate, r, n) for q, rate, r in losses + tls_losses]
@@ -127,27 +131,29 @@ def open_waveguide(
 _PATHS = ((1, "A", "B"), (2, "B", "A"))  # channel, reservoirs at its start and at its end
 
 
-def _loss(pool: str, constant: float, r: int, n: Mapping[int, float], reversible: bool) -> Channel:
+def _loss(
+    pool: str, constant: float | Rates, r: int, n: Mapping[int, float], reversible: bool
+) -> Channel:
     return Channel(
         f"loss {pool} via {r}",
-        constant * (1 + n[r]),
+        times(constant, 1 + n[r]),
         takes={pool: 1},
         reverse=f"gain {pool} via {r}" if reversible else None,
         bath=f"end {r}",
     )
 
 
-def _gain(pool: str, constant: float, r: int, n: Mapping[int, float]) -> Channel:
+def _gain(pool: str, constant: float | Rates, r: int, n: Mapping[int, float]) -> Channel:
     return Channel(
         f"gain {pool} via {r}",
-        constant * n[r],
+        times(constant, n[r]),
         gives={pool: 1},
         reverse=f"loss {pool} via {r}",
         bath=f"end {r}",
     )
 
 
-def _exchange(pool: Pool, r: int, source: str, sink: str, constant: float) -> list[Channel]:
+def _exchange(pool: Pool, r: int, source: str, sink: str, constant: float | Rates) -> list[Channel]:
     """Absorption from the reservoir at the start of channel r, emission to that at its end.
 
     The reverse event of each one uses the other channel, because the waveguide is chiral.
