@@ -1,7 +1,7 @@
 """Pools whose two-level systems are simulated individually, because each has its own rates."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,6 +156,51 @@ def placed(
         columns.append(_smallest(words[:, used : used + size], counts[:, p]))
         used += size
     return np.concatenate(columns, axis=1)
+
+
+def spread(
+    model: "Model", mean: NDArray[np.float64], covariance: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and covariance of the state of `placed` counts, from those of the counts of the pools.
+
+    Two different two-level systems of a pool of M, of which n are excited, are both excited with
+    the probability n(n-1)/M(M-1).
+
+    Parameters
+    ----------
+    model : Model
+    mean : ndarray, shape (n_pools,)
+    covariance : ndarray, shape (n_pools, n_pools)
+
+    Returns
+    -------
+    mean : ndarray, shape (n,)
+    covariance : ndarray, shape (n, n)
+    """
+    sizes = np.array([model.individual.get(name, 1) for name in model.pools])
+    pool, _ = single_index(sizes)
+    each = spread_mean(model, mean)
+    full = (covariance / np.outer(sizes, sizes))[np.ix_(pool, pool)]
+    for p in np.flatnonzero(sizes > 1):
+        size, own = sizes[p], pool == p
+        pairs = covariance[p, p] + mean[p] ** 2 - mean[p]  # mean of n(n-1)
+        block = np.full((size, size), pairs / (size * (size - 1)) - (mean[p] / size) ** 2)
+        np.fill_diagonal(block, each[own] * (1 - each[own]))
+        full[np.ix_(own, own)] = block
+    return each, full
+
+
+def spread_mean(model: "Model", mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the state of `placed` counts, from that of the counts of the pools."""
+    sizes = np.array([model.individual.get(name, 1) for name in model.pools])
+    each: NDArray[np.float64] = (mean / sizes)[single_index(sizes)[0]]
+    return each
+
+
+def totals(model: "Model", values: NDArray[Any], axis: int = -1) -> NDArray[Any]:
+    """Sums over the two-level systems of each pool, along one axis of an array."""
+    sizes = [model.individual.get(name, 1) for name in model.pools]
+    return np.add.reduceat(values, np.cumsum([0, *sizes[:-1]]), axis=axis)
 
 
 def _smallest(words: NDArray[np.uint64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:

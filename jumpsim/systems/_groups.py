@@ -1,12 +1,14 @@
 """Groups of two-level systems with different couplings, and individual ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ..errors import InputError, whole_number
 from ..model.declaration import Pool
 from ..model.disorder import AnyRates, Rates, rates
 
+RatePair = Sequence[AnyRates]  # for channels 1 and 2
+RatePairs = RatePair | Sequence[RatePair]  # one pair, or one for each group of TLS
 GroupRates = AnyRates | Sequence[AnyRates]  # of all TLS, of each group, or of each TLS
 
 
@@ -55,6 +57,37 @@ def sizes_of(tls: int | Sequence[int] | None, groups: int) -> list[int | None]:
     if len(sizes) != groups:  # an error of `tls_groups`
         return [None] * groups
     return [size if isinstance(size, int) and size > 0 else None for size in sizes]
+
+
+def rate_pair(
+    values: RatePair, name: str, tls: int | None = None
+) -> tuple[float | Rates, float | Rates]:
+    """Check a pair of rates for channels 1 and 2, per second; each can be one for each of `tls`."""
+    if isinstance(values, str | Mapping) or not hasattr(values, "__len__") or len(values) != 2:
+        raise InputError(
+            f"`{name}` must be a pair of rates, for channels 1 and 2, but is {values!r}"
+        )
+    first, second = (rates(v, f"{name}[{r}]", tls) for r, v in enumerate(values))
+    return first, second
+
+
+def rate_pairs(
+    values: RatePairs, name: str, tls: int | Sequence[int] | None = None
+) -> list[tuple[float | Rates, float | Rates]]:
+    """Check a pair of rates for each group of TLS, or, for a number `tls`, for each TLS.
+
+    A single pair stands for a single group. Rates that are 0 for all TLS of a group are one number.
+    """
+    several = is_list(values) and len(values) and all(map(is_list, values))
+    if not several or any(isinstance(v, Rates) for v in values):
+        return [rate_pair(cast("RatePair", values), name, sizes_of(tls, 1)[0])]
+    pairs = cast("Sequence[RatePair]", values)
+    named = [f"{name}[{k}]" for k in range(len(pairs))]
+    if not individual(pairs, tls):
+        return list(map(rate_pair, pairs, named, sizes_of(tls, len(pairs))))
+    columns = zip(*map(rate_pair, pairs, named), strict=True)
+    first, second = (Rates(column) if any(column) else 0.0 for column in columns)
+    return [(first, second)]
 
 
 def tls_groups(

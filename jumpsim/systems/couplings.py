@@ -8,23 +8,20 @@ seconds), so that the rates contain no ħ.
 
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import units
 from ..errors import InputError, PhysicsWarning, positive_number
-from ..model.disorder import AnyRates, Rates, rates
-from ._groups import individual, is_list, sizes_of
+from ..model.disorder import Rates
+from ._groups import RatePair, RatePairs, rate_pair, rate_pairs
 
 _TOLERANCE = 0.01  # relative; rates are usually given with two or three digits
 _MUCH_LARGER = 10
 _MOST_LISTED = 8  # ratios in a sentence; of more, the smallest and the largest
-
-RatePair = Sequence[AnyRates]  # for channels 1 and 2
-RatePairs = RatePair | Sequence[RatePair]  # one pair, or one for each group of TLS
 
 
 @dataclass(frozen=True)
@@ -348,37 +345,6 @@ def warn_unless_derivable(*rates: Any, **more_rates: Any) -> None:
 def density_of_states(gamma_dec: float, gamma_0: float) -> float:
     """Density of states ħρ = 2 γ_0/(π γ_dec²) of a reservoir in seconds (BM 40, 57)."""
     return 2 * gamma_0 / (math.pi * gamma_dec) / gamma_dec
-
-
-def rate_pair(
-    values: RatePair, name: str, tls: int | None = None
-) -> tuple[float | Rates, float | Rates]:
-    """Check a pair of rates for channels 1 and 2, per second; each can be one for each of `tls`."""
-    if isinstance(values, str | Mapping) or not hasattr(values, "__len__") or len(values) != 2:
-        raise InputError(
-            f"`{name}` must be a pair of rates, for channels 1 and 2, but is {values!r}"
-        )
-    first, second = (rates(v, f"{name}[{r}]", tls) for r, v in enumerate(values))
-    return first, second
-
-
-def rate_pairs(
-    values: RatePairs, name: str, tls: int | Sequence[int] | None = None
-) -> list[tuple[float | Rates, float | Rates]]:
-    """Check a pair of rates for each group of TLS, or, for a number `tls`, for each TLS.
-
-    A single pair stands for a single group. Rates that are 0 for all TLS of a group are one number.
-    """
-    several = is_list(values) and len(values) and all(map(is_list, values))
-    if not several or any(isinstance(v, Rates) for v in values):
-        return [rate_pair(cast("RatePair", values), name, sizes_of(tls, 1)[0])]
-    pairs = cast("Sequence[RatePair]", values)
-    named = [f"{name}[{k}]" for k in range(len(pairs))]
-    if not individual(pairs, tls):
-        return list(map(rate_pair, pairs, named, sizes_of(tls, len(pairs))))
-    columns = zip(*map(rate_pair, pairs, named), strict=True)
-    first, second = (Rates(column) if any(column) else 0.0 for column in columns)  # type: ignore[arg-type]
-    return [(first, second)]
 
 
 def _density(value: float | str, name: str) -> float:

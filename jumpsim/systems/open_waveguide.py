@@ -11,8 +11,8 @@ from ..errors import InputError, finite_number, positive_number
 from ..model.declaration import Channel, Pool
 from ..model.disorder import Rates, times
 from ..model.model import Model
-from ._groups import group_suffix, tls_groups
-from .couplings import RatePairs, rate_pairs, warn_unless_derivable
+from ._groups import RatePairs, group_suffix, rate_pairs, tls_groups
+from .couplings import warn_unless_derivable
 
 
 def open_waveguide(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import InputError
+from ..model import individual
 from ..model.initial import Start, as_initial
 from ..model.model import Model, as_model
 from ..units import as_times
@@ -155,9 +156,19 @@ def linear_noise(model: Model, times: Times, initial: Start) -> LinearNoise:
      [-3.415  3.415]]
     """
     times = as_times(times)
-    initial = as_initial(initial, as_model(model))
-    table, start, covariance = model.table, initial.mean(model), initial.covariance(model)
-    scale = Scale.of(model, start, np.diagonal(covariance))
+    initial = as_initial(initial, as_model(model, individual=True))
+    start, covariance = initial.mean(model), initial.covariance(model)
+    if not model.individual:
+        return LinearNoise(model, times, *_solved(model, times, start, covariance))
+    single = individual.spread(model, start, covariance)
+    mean, covariance = _solved(model.resolved(), times, *single)
+    covariance = individual.totals(model, individual.totals(model, covariance), axis=1)
+    return LinearNoise(model, times, individual.totals(model, mean), covariance)
+
+
+def _solved(model: Model, times: Array, start: Array, covariance: Array) -> tuple[Array, Array]:
+    """Mean, (n_times, n_pools), and covariance, (n_times, n_pools, n_pools), from their start."""
+    table, scale = model.table, Scale.of(model, start, np.diagonal(covariance))
 
     def derivative(counts: Array, scaled: Array) -> Array:
         matrix, unit = scale.jacobian(counts), scale.at(counts)
@@ -173,7 +184,7 @@ def linear_noise(model: Model, times: Times, initial: Start) -> LinearNoise:
     )
     units = scale.at(mean)
     covariance = scaled * units[:, :, None] * units[:, None, :]
-    return LinearNoise(model, times, mean, (covariance + covariance.transpose(0, 2, 1)) / 2)
+    return mean, (covariance + covariance.transpose(0, 2, 1)) / 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,8 @@
 """The rate equations, which are the mean-field approximation of a model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ..model import individual
 from ..model.initial import Start, as_initial
 from ..model.model import Model, as_model
 from ..units import as_times
@@ -20,11 +21,14 @@ class MeanField:
         Seconds.
     counts : ndarray, shape (n_times, n_pools)
         Mean-field counts of the pools.
+    excitations : dict of str to ndarray, shape (n_times, M)
+        For each pool with individual rates the mean excitation of each two-level system.
     """
 
     model: Model
     times: Array
     counts: Array
+    excitations: dict[str, Array] = field(default_factory=dict)
 
     def __str__(self) -> str:
         last = ", ".join(
@@ -41,7 +45,8 @@ def mean_field(model: Model, times: Times, initial: Start) -> MeanField:
 
     For the systems of BM these are Eqs. (2)-(3), (17)-(19), in counts instead of occupations.
     Their solution is not the exact mean, because correlations between pools are neglected; the
-    error is of order one in the counts.
+    error is of order one in the counts. Of a pool with individual rates each two-level system has
+    an equation of its own; all begin with the same mean.
 
     Parameters
     ----------
@@ -70,6 +75,16 @@ def mean_field(model: Model, times: Times, initial: Start) -> MeanField:
      [ 8.6603  6.3397]]
     """
     times = as_times(times)
-    start = as_initial(initial, as_model(model)).mean(model)
-    counts = solve(model, times, start, model.table.drift, model.table.jacobian)
-    return MeanField(model, times, counts)
+    start = as_initial(initial, as_model(model, individual=True)).mean(model)
+    table = model.engine_input
+    if model.individual:
+        start = individual.spread_mean(model, start)
+    counts = solve(
+        model, times, start, table.drift, table.jacobian, sparse_jacobian=table.sparse_jacobian
+    )
+    excitations = {
+        name: counts[:, table.pool_index == model.pools.index(name)] for name in model.individual
+    }
+    if model.individual:
+        counts = individual.totals(model, counts)
+    return MeanField(model, times, counts, excitations)

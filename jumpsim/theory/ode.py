@@ -29,6 +29,7 @@ def solve(
     jacobian: Callable[[Array], Array] | None = None,
     *,
     smallest: ArrayLike = SMALLEST,
+    sparse_jacobian: Callable[[Array], Any] | None = None,
 ) -> Array:
     """Solve dy/dt = derivative(y) from t = 0 with a relative tolerance of 1e-11 for each unknown.
 
@@ -46,6 +47,8 @@ def solve(
         Absolute tolerance of each unknown. It must be far below the values that matter, because
         unknowns that begin at 0 give no scale; but above the rounding errors of an unknown whose
         value is a difference of large terms.
+    sparse_jacobian : callable, optional
+        Like `jacobian`, but returns a sparse array; it is used for many unknowns.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def solve(
     implicit ones. From a state in which the fast changes are over it may not notice that implicit
     steps would be larger; after many evaluations BDF is tried, and the faster one goes on. With
     more than 3000 unknowns an explicit method is used, for which stiff equations take too many
-    steps.
+    steps, or, if there is a sparse Jacobian, whichever of it and BDF is faster.
     """
     if times[-1] == 0:
         return start[None, :].copy()
@@ -80,7 +83,9 @@ def solve(
     out[0] = start  # for a first time of 0
     done = int(times[0] == 0)
     try:
-        for step in steps(bounded, start, float(times[-1]), jacobian, smallest):
+        many = len(start) > MOST_UNKNOWNS
+        matrix = sparse_jacobian if many else jacobian
+        for step in steps(bounded, start, float(times[-1]), matrix, smallest, many):
             reached = int(np.searchsorted(times, step.t, side="right"))
             if reached > done:
                 out[done:reached] = step.dense_output()(times[done:reached]).T
@@ -106,6 +111,7 @@ def steps(
     end: float,
     jacobian: Callable[[Array], Array] | None = None,
     smallest: ArrayLike = SMALLEST,
+    is_sparse: bool = False,
 ) -> Iterator[Any]:
     """Steps of the integration of dy/dt = derivative(t, y) from t = 0, as for `solve`.
 
@@ -119,6 +125,8 @@ def steps(
         Last time, seconds.
     jacobian, smallest
         As for `solve`.
+    is_sparse : bool
+        Whether `jacobian` returns a sparse array.
 
     Yields
     ------
@@ -134,7 +142,7 @@ def steps(
 
     calls, time, y = 0, 0.0, start
     speeds: dict[Any, float] = {}  # seconds of the solution per evaluation; -1 after a failure
-    implicit = len(start) <= MOST_UNKNOWNS
+    implicit = len(start) <= MOST_UNKNOWNS and not is_sparse
 
     def counted(time: float, y: Array) -> Array:
         nonlocal calls
@@ -142,9 +150,10 @@ def steps(
         return derivative(time, y)
 
     options: dict[str, Any] = {"rtol": RELATIVE, "atol": smallest}
-    if implicit and jacobian is not None:
-        options["jac"] = lambda _, y: jacobian(y)
     trials = {LSODA: _LSODA_TRIAL, BDF: _BDF_TRIAL} if implicit else {DOP853: np.inf}
+    if is_sparse and jacobian is not None:
+        trials = {DOP853: _LSODA_TRIAL, BDF: _BDF_TRIAL}
+    matrix = {} if jacobian is None else {"jac": lambda _, y: jacobian(y)}
     while time < end:
         untried = [m for m in trials if m not in speeds]
         method = untried[0] if untried else max(speeds, key=lambda m: speeds[m])
@@ -153,7 +162,8 @@ def steps(
             raise ArithmeticError
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             try:
-                solver = method(counted, time, y, end, **options)
+                more = {} if method is DOP853 else matrix
+                solver = method(counted, time, y, end, **options, **more)
             except ValueError:  # derivatives that are not finite
                 raise ArithmeticError from None
         first = calls
