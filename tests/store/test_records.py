@@ -277,6 +277,20 @@ def test_a_run_file_of_an_earlier_version_is_read(tmp_path):
     assert paths.RunInfo.read(tmp_path) is None
 
 
+@pytest.mark.parametrize(
+    ("names", "keep"),
+    [
+        (("variances",), {"samples", "squares"}),
+        (("jumps", "variances"), {"samples", "jumps", "squares"}),
+        (("moments",), {"samples", "sums"}),
+        (("moments", "variances"), {"samples", "sums"}),
+        (("counts", "variances"), {"samples"}),
+    ],
+)
+def test_an_engine_sums_no_more_than_is_recorded(names, keep):
+    assert records.engine_keeps(MODELS["counts"][0], names) == keep
+
+
 @pytest.mark.parametrize("kind", MODELS)
 def test_declarations_fit_the_engine_and_the_file(kind, tmp_path):
     model, start = MODELS[kind]
