@@ -43,7 +43,7 @@ ANALYSES = (
         "Do averages agree with the rate equations, or with the density matrix?",
         "averages compared with the rate equations, or with the density matrix",
         "analysis.averages.rate_equations",
-        "counts, moments or expect",
+        "counts, moments, variances or expect",
         sections=(
             Section(
                 "Averages",

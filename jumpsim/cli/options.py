@@ -325,7 +325,7 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     add("--seed", metavar="S", type=_whole(0), help="0 ≤ S < 2^64")
     add(
         "--record", metavar="WHAT", type=lambda text: text.split(","),
-        help="counts (expect), jumps, events, moments; separated by commas",
+        help="counts (expect), jumps, events, moments, variances; separated by commas",
     )  # fmt: skip
     add("--workers", metavar="N", type=_whole(1), help="number of threads (default: all cores)")
     add(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..statistics.exact_sums import zero_sums
 from .codegen import lockstep, scalar
 from .direct_kernel import Table, advance
 from .interface import Batch, Engine, Kernel, OneByOne, Proceed, Rows, Sizes
@@ -93,17 +94,17 @@ class DirectMethod(Engine):
             return alone.samples[0], alone.event_count[0]
 
         shape = len(times), starts.shape[1]
-        sums = np.zeros((*shape, 2), np.int64), np.zeros((*shape, shape[1], 2), np.int64)
+        sums = zero_sums(*shape, "sums" in keep) if {"sums", "squares"} & set(keep) else None
         samples, event_count = lockstep.run(
             self.table(model_input), times, starts, batch.streams, jumps,
             max(1, slice_events // lockstep.LANES), proceed, repair,
-            sums if "sums" in keep else None,
+            sums,
         )  # fmt: skip
         return Rows(
-            samples if "samples" in keep and "sums" not in keep else None,
+            samples if "samples" in keep and sums is None else None,
             jumps[: len(event_count)] if "jumps" in keep else None,
             event_count,
             None,
             None,
-            sums if "sums" in keep else None,
+            sums,
         )

@@ -63,7 +63,7 @@ class Rows:
     event_channel : ndarray of int32, shape (events,)
         Index of the channel of each event.
     sums : tuple of ndarray
-        Sums over all samples as in `statistics.exact_sums.word_sums`, instead of `samples`.
+        Sums over all samples as in `statistics.exact_sums.add_sums`, instead of `samples`.
     unfinished : Unfinished or None
         The trajectory after these, at which the simulation ended early, to be continued later; None
         when it was not begun or only just begun, or when many are simulated at the same time.
@@ -91,7 +91,8 @@ class Batch(NamedTuple):
         State of the random stream of each trajectory.
     keep : collection of str
         Results to return: any of "samples", "jumps", "events". With "samples" and "sums", only the
-        sums of the samples are needed, and an engine may return `Rows.sums` instead of `samples`.
+        sums of the samples and of their products are needed, and with "squares" those of the
+        samples and of their squares: an engine may return `Rows.sums` instead of `samples`.
     max_events : int or None
         Largest number of events of a trajectory; one more raises `Fault`.
     """
@@ -119,7 +120,7 @@ class Engine(ABC):
     """
 
     keeps: frozenset[str] = frozenset({"samples", "jumps", "events"})
-    compiled_keeps: frozenset[str] = frozenset({"samples", "sums", "jumps", "events"})
+    compiled_keeps: frozenset[str] = frozenset({"samples", "sums", "squares", "jumps", "events"})
 
     @abstractmethod
     def table(self, model_input: Any) -> Any:

@@ -3,16 +3,12 @@
 import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from .. import engine, streams
 from ..statistics.moments import Moments
 from ..store import records
 from ..store.block import Block, sample_moments
 from ..store.plan import Plan
-
-if TYPE_CHECKING:
-    from ..model.base import BaseModel
 
 BLOCK_BYTES = 2**24  # memory for the trajectories that a worker simulates together
 
@@ -90,22 +86,22 @@ def run_block(
         first + len(rows.event_count),
         int(rows.event_count.sum()),
         arrays,
-        _moments(model, rows) if _needs_sums(plan) else None,
+        _moments(plan, rows),
         rows.unfinished,
     )
     block = block.packed(chunk_rows) if chunk_rows else block.narrowed()
     return block, time.perf_counter() - began
 
 
-def _needs_sums(plan: Plan) -> bool:
-    return any(records.RECORDS[name].sums for name in plan.record)
-
-
-def _moments(model: "BaseModel", rows: engine.Rows) -> Moments:
+def _moments(plan: Plan, rows: engine.Rows) -> Moments | None:
+    """Moments of the samples; None when no sums are recorded."""
+    record = records.sums(plan.record)
+    if record is None:
+        return None
     if rows.sums is not None:
         return Moments.of_sums(len(rows.event_count), *rows.sums)
     assert rows.samples is not None  # the engine returns either sums or samples
-    return sample_moments(model, rows.samples)
+    return sample_moments(plan.model, rows.samples, record.pairs)
 
 
 def bytes_per_row(plan: Plan) -> int:

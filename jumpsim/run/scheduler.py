@@ -109,7 +109,7 @@ class Batch:
             if stopped:
                 return Outcome(stopped, ntraj)
             if self.limits.target_sem is not None and goal >= FIRST_CHECK:
-                reached = achieved_sem(self.store.moments(goal), self.plan)
+                reached = achieved_sem(self.store.moments(goal, pairs=False), self.plan)
                 if (reached <= self.limits.target_sem).all():
                     largest = reached[:, np.isfinite(self.limits.target_sem)].max()
                     return Outcome(Kind.TARGET_SEM, goal, sem=float(largest))

@@ -83,8 +83,9 @@ def simulate(
         `Ensemble.seed`. Trajectory i of a seed does not depend on the other options.
     record : str or list of str, optional
         Quantities to store: "counts" (for wave functions expectation values, "expect") and
-        cumulative "jumps" per channel at `times`, all "events" (time and channel), and "moments"
-        (mean and covariance) of the samples. Default only the samples.
+        cumulative "jumps" per channel at `times`, all "events" (time and channel), and of the
+        samples "moments" (mean and covariance) or, for many pools, "variances" (mean and
+        variance). Default only the samples.
 
     Other Parameters
     ----------------
@@ -237,8 +238,7 @@ def _target(target: Any, plan: Plan) -> Array | None:
     if target is None:
         return None
     model = plan.model
-    if not {model.samples.record, "moments"} & set(plan.record):
-        raise InputError(f'`target_sem` needs record "{model.samples.record}" or "moments"')
+    records.check_averages(model, plan.record, "`target_sem` needs")
     names = model.samples.names
     what = records.RECORDS[model.samples.record].dimension
     by_pool = by_name(target, "target_sem")

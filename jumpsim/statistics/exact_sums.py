@@ -124,3 +124,28 @@ def word_sums(samples: _Integers, first: _Integers, second: _Integers) -> None:
             _small_sums(group, first, second)
         else:
             _large_sums(group, first, second)
+
+
+def zero_sums(times: int, columns: int, pairs: bool) -> tuple[_Integers, _Integers]:
+    """Sums of no samples, for `add_sums`: of products of all pairs of columns, or of squares."""
+    second = (times, columns, columns, 2) if pairs else (times, columns, 2)
+    return np.zeros((times, columns, 2), np.int64), np.zeros(second, np.int64)
+
+
+def add_sums(samples: NDArray[Any], first: _Integers, second: _Integers) -> None:
+    """Add samples to the sums of `zero_sums`.
+
+    Parameters
+    ----------
+    samples : ndarray of int32 or int64, shape (n, T, P), in C order
+        |sample| ≤ 2⁵³.
+    first : ndarray of int64, shape (T, P, 2)
+        Sums Σ x_p, changed in place.
+    second : ndarray of int64, shape (T, P, P, 2) or (T, P, 2)
+        Sums Σ x_p x_q for p ≤ q, or Σ x_p², changed in place.
+    """
+    if second.ndim == first.ndim:  # every number as a column of its own: there are no pairs
+        size = second[..., 0].size
+        samples, first = samples.reshape(len(samples), size, 1), first.reshape(size, 1, 2)
+        second = second.reshape(size, 1, 1, 2)
+    word_sums(samples, first, second)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..errors import InputError
+
 _WORD = 2**64
 
 
@@ -22,8 +24,9 @@ class Moments:
         Number of samples (trajectories).
     first : ndarray of Python int, shape (..., P)
         Σ x_p.
-    second : ndarray of Python int, shape (..., P, P)
-        Σ x_p x_q.
+    second : ndarray of Python int, shape (..., P, P) or (..., P)
+        Σ x_p x_q; or Σ x_p² alone, for which time and memory do not grow with P². Moments that are
+        added must be of the same kind.
 
     Examples
     --------
@@ -37,61 +40,69 @@ class Moments:
     first: NDArray[np.float64]
     second: NDArray[np.float64]
 
-    @classmethod
-    def zero(cls, shape: tuple[int, ...]) -> "Moments":
-        """Moments of zero samples, whose shape would be `shape` = (..., P)."""
-        first = np.full(shape, 0, object)
-        return cls(0, first, np.full((*shape, shape[-1]), 0, object))
+    @property
+    def pairs(self) -> bool:
+        """Whether there are products of different columns, and not only squares."""
+        return self.second.ndim > self.first.ndim
 
     @classmethod
-    def of(cls, samples: ArrayLike) -> "Moments":
+    def zero(cls, shape: tuple[int, ...], pairs: bool = True) -> "Moments":
+        """Moments of zero samples, whose shape would be `shape` = (..., P)."""
+        second = (*shape, shape[-1]) if pairs else shape
+        return cls(0, np.full(shape, 0, object), np.full(second, 0, object))
+
+    @classmethod
+    def of(cls, samples: ArrayLike, pairs: bool = True) -> "Moments":
         """Moments of integer samples.
 
         Parameters
         ----------
         samples : array_like of int, shape (n, ..., P)
             |sample| ≤ 2⁵³.
+        pairs : bool
+            Whether to sum products of different columns, and not only squares.
 
         Returns
         -------
         Moments
         """
-        from .exact_sums import word_sums  # here, because numba takes long to load
+        from .exact_sums import add_sums, zero_sums  # here, because numba takes long to load
 
         samples = np.asarray(samples)
         samples = np.ascontiguousarray(samples, np.int32 if samples.dtype == np.int32 else np.int64)
         shape = samples.shape[1:]
         flat = samples.reshape(len(samples), int(np.prod(shape[:-1])), shape[-1])
-        first = np.zeros((*flat.shape[1:], 2), np.int64)
-        second = np.zeros((*flat.shape[1:], shape[-1], 2), np.int64)
-        word_sums(flat, first, second)
-        first, second = first.reshape(*shape, 2), second.reshape(*shape, shape[-1], 2)
-        return cls.of_sums(len(samples), first, second)
+        first, second = zero_sums(*flat.shape[1:], pairs)
+        add_sums(flat, first, second)
+        second = second.reshape(*shape, *second.shape[2:])
+        return cls.of_sums(len(samples), first.reshape(*shape, 2), second)
 
     @classmethod
     def of_sums(cls, n: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> "Moments":
-        """Moments from the sums of `exact_sums.word_sums`.
+        """Moments from the sums of `exact_sums.add_sums`.
 
         Parameters
         ----------
         n : int
             Number of samples.
         first : ndarray of int64, shape (..., P, 2)
-        second : ndarray of int64, shape (..., P, P, 2)
-            Only entries with p ≤ q are used; the others are overwritten.
+        second : ndarray of int64, shape (..., P, P, 2) or (..., P, 2)
+            Of products, only entries with p ≤ q are used; the others are overwritten.
 
         Returns
         -------
         Moments
         """
-        below = np.tril_indices(second.shape[-2], -1)
-        second[..., below[0], below[1], :] = second[..., below[1], below[0], :]
+        if second.ndim > first.ndim:
+            below = np.tril_indices(second.shape[-2], -1)
+            second[..., below[0], below[1], :] = second[..., below[1], below[0], :]
         return cls.from_words(n, first, second)
 
-    def single(self) -> "Moments":
-        """The same moments without those of pairs, shapes (..., P, 1) and (..., P, 1, 1)."""
-        squares = np.diagonal(self.second, axis1=-2, axis2=-1)
-        return Moments(self.n, self.first[..., None], squares[..., None, None])
+    def squares(self) -> "Moments":
+        """The same moments with squares alone."""
+        if not self.pairs:
+            return self
+        return Moments(self.n, self.first, np.diagonal(self.second, axis1=-2, axis2=-1))
 
     def __add__(self, other: "Moments") -> "Moments":
         return Moments(self.n + other.n, self.first + other.first, self.second + other.second)
@@ -103,15 +114,26 @@ class Moments:
         return (self.first / self.n).astype(float)
 
     def cov(self) -> NDArray[np.float64]:
-        """Sample covariance with divisor n-1, shape (..., P, P), rounded once; NaN for n < 2."""
-        if self.n < 2:
-            return np.full(self.second.shape, np.nan)
-        outer = self.first[..., :, None] * self.first[..., None, :]
-        return ((self.n * self.second - outer) / (self.n * (self.n - 1))).astype(float)
+        """Sample covariance with divisor n-1, shape (..., P, P), rounded once; NaN for n < 2.
+
+        Raises
+        ------
+        InputError
+            When there are only squares.
+        """
+        if not self.pairs:
+            raise InputError("covariances need sums of products, but there are only squares")
+        return self._central(self.first[..., :, None] * self.first[..., None, :])
 
     def var(self) -> NDArray[np.float64]:
-        """Sample variance with divisor n-1, shape (..., P)."""
-        return np.diagonal(self.cov(), axis1=-2, axis2=-1).copy()
+        """Sample variance with divisor n-1, shape (..., P), rounded once; NaN for n < 2."""
+        return self.squares()._central(self.first**2)
+
+    def _central(self, products: NDArray[Any]) -> NDArray[np.float64]:
+        """Σ (x_p - ⟨x_p⟩)(x_q - ⟨x_q⟩)/(n - 1) with the products Σ x_p Σ x_q."""
+        if self.n < 2:
+            return np.full(products.shape, np.nan)
+        return ((self.n * self.second - products) / (self.n * (self.n - 1))).astype(float)
 
     def sem(self) -> NDArray[np.float64]:
         """Standard error of the mean, shape (..., P)."""
@@ -123,7 +145,7 @@ class Moments:
         Returns
         -------
         first : ndarray of int64, shape (..., P, 2)
-        second : ndarray of int64, shape (..., P, P, 2)
+        second : ndarray of int64, shape (..., P, P, 2) or (..., P, 2)
         """
         return _to_words(self.first), _to_words(self.second)
 

@@ -33,11 +33,11 @@ def narrowest(array: NDArray[Any] | PackedRows) -> np.dtype[Any]:
     return np.result_type(np.int16, np.min_scalar_type(low), np.min_scalar_type(-1 - high))
 
 
-def sample_moments(model: "BaseModel", samples: NDArray[Any]) -> Moments:
+def sample_moments(model: "BaseModel", samples: NDArray[Any], pairs: bool) -> Moments:
     """Exact moments of samples, in integer multiples of `model.samples.unit`."""
     if model.samples.unit != 1:
         samples = np.rint(samples * (1 / model.samples.unit)).astype(np.int64)
-    return Moments.of(samples)
+    return Moments.of(samples, pairs)
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Ensemble:
         self.seed, self.record = plan.seed, plan.record
         self.outcome = outcome or store.outcome
         self._sums: tuple[list[Span], Moments] | None = None  # averaged ranges, their moments
-        self._single: tuple[list[Span], Moments] | None = None
+        self._square_sums: tuple[list[Span], Moments] | None = None
 
     @property
     def stop_reason(self) -> str | None:
@@ -121,7 +121,7 @@ class Ensemble:
 
     @property
     def event_count(self) -> IntArray:
-        """Number of events of each trajectory, (ntraj,); not with record "moments" alone."""
+        """Number of events of each trajectory, (ntraj,); not with records of sums alone."""
         return self._all("event_count")
 
     def events(self, i: int) -> tuple[Array, IntArray]:
@@ -215,36 +215,45 @@ class Ensemble:
 
     def mean(self) -> Array:
         """Average samples (counts) over the trajectories, (n_times, n_pools)."""
-        return self._single_moments().mean()[..., 0] * self.model.samples.unit
+        return self._squares().mean() * self.model.samples.unit
 
     def var(self) -> Array:
         """Variance over the trajectories with divisor n-1, (n_times, n_pools)."""
-        return self._single_moments().var()[..., 0] * self.model.samples.unit**2
+        return self._squares().var() * self.model.samples.unit**2
 
     def cov(self) -> Array:
-        """Covariance between pools, divisor n-1, (n_times, n_pools, n_pools)."""
+        """Covariance between pools, divisor n-1, (n_times, n_pools, n_pools).
+
+        Raises
+        ------
+        InputError
+            When it was not recorded: the record "variances" contains variances alone.
+        """
         return self.moments.cov() * self.model.samples.unit**2
 
     def sem(self) -> Array:
         """Standard error of `mean`, (n_times, n_pools)."""
-        return self._single_moments().sem()[..., 0] * self.model.samples.unit
+        return self._squares().sem() * self.model.samples.unit
 
     @property
     def moments(self) -> Moments:
-        """Exact sums of the samples and of their products, in units of `model.samples.unit`."""
+        """Exact sums of the samples and of their products, in units of `model.samples.unit`.
+
+        Raises `InputError` when they were not recorded, as in `cov`.
+        """
         ranges = self._store.ranges()
         if self._sums is None or self._sums[0] != ranges:
             self._sums = (ranges, self._store.moments())
         return self._sums[1]
 
-    def _single_moments(self) -> Moments:
+    def _squares(self) -> Moments:
         """Exact sums without those of pairs of columns, which need much more time and memory."""
         ranges = self._store.ranges()
         if self._sums is not None and self._sums[0] == ranges:
-            return self._sums[1].single()
-        if self._single is None or self._single[0] != ranges:
-            self._single = (ranges, self._store.moments(pairs=False))
-        return self._single[1]
+            return self._sums[1].squares()
+        if self._square_sums is None or self._square_sums[0] != ranges:
+            self._square_sums = (ranges, self._store.moments(pairs=False))
+        return self._square_sums[1]
 
     def to_xarray(self) -> "xarray.Dataset":
         """Labelled data: named dimensions, units, and all data needed to repeat the run."""
@@ -275,7 +284,7 @@ class Ensemble:
         if name != "event_count":
             self._need(name)
         elif not self._store.plan.keeps_trajectories:
-            raise InputError('`event_count` is not kept with record="moments" alone')
+            raise InputError(f"`event_count` is not kept with {', '.join(self.record)} alone")
         number = len(columns(self.model, name)) if name in RECORDS else 0
         need = 8 * self.ntraj * len(self.times) * number
         # Twice, because the numbers on disk are narrower and are converted; a store in memory

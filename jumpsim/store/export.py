@@ -1,13 +1,15 @@
 """An ensemble as labelled data (xarray), and as a printed summary."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import units
 from ..errors import InputError
 from ..utils import provenance
 from ..utils.text import readable_bytes
+from ..utils.typing import Array
 from . import records
+from .variables import Variable
 
 if TYPE_CHECKING:
     import xarray
@@ -32,13 +34,13 @@ def dataset(ensemble: "Ensemble") -> "xarray.Dataset":
     model = ensemble.model
     chosen = [v for v in ensemble._store.plan.variables if "word" not in v.dimensions]
     events = iter(_events(ensemble, chosen))
-    averages = iter((ensemble.mean, ensemble.cov))
+    averages = _averages(ensemble)
     variables = {}
     for variable in chosen:
         if variable.per_trajectory:
             values = ensemble._all(variable.name)
         else:
-            values = next(events) if variable.per_event else next(averages)()
+            values = next(events) if variable.per_event else averages[variable.name]()
         attributes = {"units": variable.units, "long_name": variable.long_name}
         variables[variable.name] = (variable.dimensions, values, attributes)
     used = {d for variable in chosen for d in variable.dimensions} | {"time"}
@@ -58,7 +60,18 @@ def dataset(ensemble: "Ensemble") -> "xarray.Dataset":
     )
 
 
-def _events(ensemble: "Ensemble", chosen: Sequence[records.Variable]) -> tuple[Any, ...]:
+def _averages(ensemble: "Ensemble") -> dict[str, Callable[[], Array]]:
+    """Functions that return averages and covariances or variances, by names of variables."""
+    found: dict[str, Callable[[], Array]] = {}
+    for record in (records.RECORDS[name] for name in ensemble.record):
+        if record.sums:
+            _, _, mean, spread = records.averages(ensemble.model, record.name)
+            found[mean.name] = ensemble.mean
+            found[spread.name] = ensemble.cov if record.pairs else ensemble.var
+    return found
+
+
+def _events(ensemble: "Ensemble", chosen: Sequence[Variable]) -> tuple[Any, ...]:
     """Times and channels of all events; empty when they were not recorded."""
     if any(variable.per_event for variable in chosen):
         return ensemble._store.read_events(0, ensemble.ntraj)

@@ -202,12 +202,13 @@ class FilePart:
     @property
     def sums(self) -> Moments | None:
         """Moments of the samples; None when they are not stored."""
-        averages = records.averages(self.plan.model)
-        if averages[0] not in self.plan.variables:
+        record = records.sums(self.plan.record)
+        if record is None:
             return None
         self._verify_once()
+        names = [v.name for v in records.averages(self.plan.model, record.name)]
         with self._open() as file:
-            first, second = (self._variable(file, v.name)[()] for v in averages[:2])
+            first, second = (self._variable(file, name)[()] for name in names[:2])
             return Moments.from_words(self.rows, first, second)
 
     @property

@@ -29,7 +29,7 @@ from .index_ranges import ranges as covered
 from .outcome import Outcome
 from .part import P, Part, Piece
 from .plan import Plan
-from .records import Variable
+from .variables import EVENT_COUNT, Variable
 
 FORMAT = "jumpsim trajectories"
 FORMAT_VERSION = 2
@@ -196,17 +196,17 @@ def _contents(
 
 
 def _averages(plan: Plan, pieces: Sequence[Piece[P]]) -> dict[str, NDArray[Any]]:
-    """Arrays of the record "moments", by the names of their variables."""
-    if not any(records.RECORDS[name].sums for name in plan.record):
-        return {}
-    sums, unit = moments(plan, pieces), plan.model.samples.unit
-    arrays: tuple[NDArray[Any], ...] = (
-        *sums.words(),
-        sums.mean() * unit,
-        sums.cov() * unit**2,
-    )
-    names = (variable.name for variable in records.averages(plan.model))
-    return dict(zip(names, arrays, strict=True))
+    """Arrays of the records of sums, by the names of their variables."""
+    found: dict[str, NDArray[Any]] = {}
+    unit = plan.model.samples.unit
+    for record in (records.RECORDS[name] for name in plan.record):
+        if record.sums:
+            sums = moments(plan, pieces, pairs=record.pairs)
+            spread = sums.cov() if record.pairs else sums.var()
+            arrays = (*sums.words(), sums.mean() * unit, spread * unit**2)
+            names = (variable.name for variable in records.averages(plan.model, record.name))
+            found |= zip(names, arrays, strict=True)
+    return found
 
 
 def _aligned(
@@ -307,7 +307,7 @@ def _write_variable(
     dataset = file.create_dataset(name, shape, content.dtype, **filters)
     dataset.attrs["long_name"] = variable.long_name
     dataset.attrs["units"] = variable.units
-    if variable is records.EVENT_COUNT and "event" in sizes:
+    if variable is EVENT_COUNT and "event" in sizes:
         dataset.attrs["sample_dimension"] = "event"
     for axis, dimension in enumerate(dimensions):
         dataset.dims[axis].attach_scale(file[dimension])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..statistics.moments import Moments
+from . import records
 from .block import sample_moments
 from .part import P, Part, Piece, Span
 
@@ -96,25 +97,23 @@ def moments(
 ) -> Moments:
     """Exact moments of the samples of all trajectories, or of those with index < `below`.
 
-    Without `pairs` they are those of `Moments.single`: for 200 pools the products of all pairs take
-    200 times the time and the memory.
+    Without `pairs` only squares are summed: for 200 pools the products of all pairs take 200 times
+    the time and the memory.
 
     Raises
     ------
     InputError
-        When neither sums nor samples were recorded, or when only sums were recorded and some of
+        When neither the sums nor samples were recorded, or when only sums were recorded and some of
         the trajectories in a sum would have to be excluded.
     """
-    sampled = plan.model.samples.record
-    if not {sampled, "moments"} & set(plan.record):
-        raise InputError(
-            f"averages need {sampled} or moments, but the record is {', '.join(plan.record)}"
-        )
+    what, sampled = "covariances need" if pairs else "averages need", plan.model.samples.record
+    records.check_averages(plan.model, plan.record, what, pairs)
     shape = (len(plan.times), len(plan.model.samples.names))
-    total = Moments.zero(shape if pairs else (*shape, 1))
+    total = Moments.zero(shape, pairs)
     for part, spans in by_part(pieces, below):
-        if part.sums is not None and is_complete(part, spans):
-            total += part.sums if pairs else part.sums.single()
+        sums = part.sums if is_complete(part, spans) else None
+        if sums is not None and sums.pairs >= pairs:
+            total += sums if pairs else sums.squares()
         elif sampled in plan.record:
             total += _sums_of_samples(plan.model, part, spans, shape, pairs)
         else:
@@ -128,10 +127,10 @@ def moments(
 def _sums_of_samples(
     model: "BaseModel", part: Part, spans: Sequence[Span], shape: tuple[int, int], pairs: bool
 ) -> Moments:
-    total = Moments.zero(shape if pairs else (*shape, 1))
+    total = Moments.zero(shape, pairs)
     step = max(1, 2**19 // (shape[0] * shape[1]))
     for first, last in spans:
         for a in range(first, last, step):
             samples = part.read(model.samples.record, a, min(a + step, last))
-            total += sample_moments(model, samples if pairs else samples[..., None])
+            total += sample_moments(model, samples, pairs)
     return total

@@ -16,7 +16,8 @@ from ..units import as_times
 from ..utils.differences import differences
 from ..utils.typing import Array
 from . import records
-from .records import RECORDS, Variable
+from .records import RECORDS
+from .variables import Variable
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,68 +14,15 @@ To add a record, declare it in `RECORDS`, and make the kernels fill its buffer.
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import InputError
+from .variables import EVENT_COUNT, OF_COUNTS, OF_EXPECT, Averages, Variable
+
 if TYPE_CHECKING:
     from ..model.base import BaseModel
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One variable of a file.
-
-    Attributes
-    ----------
-    name : str
-    dimensions : tuple of str
-        The first one determines how the variable is stored, see the text of this module.
-    dtype : type or None
-        Type in a file; None stands for the narrowest signed integer type that can represent the
-        numbers.
-    long_name : str
-        Description of the variable in the file.
-    units : str
-    buffer : str
-        Attribute of `engine.Rows` that contains it; "" for sums and averages.
-    index_into : str
-        Dimension that the numbers are indices into; "" if they are no indices.
-    """
-
-    name: str
-    dimensions: tuple[str, ...]
-    dtype: type | None
-    long_name: str
-    units: str = "1"
-    buffer: str = ""
-    index_into: str = ""
-
-    @property
-    def per_trajectory(self) -> bool:
-        """Whether there is one row for each trajectory."""
-        return self.dimensions[0] == "trajectory"
-
-    @property
-    def per_event(self) -> bool:
-        """Whether there is one entry for each event."""
-        return self.dimensions[0] == "event"
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether it is stored in the narrowest type that can represent the numbers."""
-        return self.dtype is None and not self.index_into
-
-    @property
-    def file_types(self) -> tuple[np.dtype[Any], ...]:
-        """Types that the variable can have in a file."""
-        real = self.dtype is np.float64
-        return tuple(map(np.dtype, (np.float64,) if real else (np.int16, np.int32, np.int64)))
-
-    @property
-    def memory_type(self) -> type:
-        """Type of the array that `Ensemble` returns."""
-        return self.dtype or np.int64
 
 
 @dataclass(frozen=True)
@@ -92,9 +39,11 @@ class Record:
     shown : str
         Format of the printed description; {ntraj}, {times}, {columns}, {events} are replaced.
     variables : tuple of Variable
-        Variables of a file. The record "moments" has none here: see `averages`.
-    averages : tuple of Variable
-        For samples: their sums, sums of products, averages and covariances, in this order.
+        Variables of a file. Records of sums have none here: see `averages`.
+    averages : Averages or None
+        For samples: the variables of the records of their sums.
+    pairs : bool
+        For sums: whether products of two columns are summed, and not only squares.
     of : str
         The record exists only for models whose samples are "counts" or "expect"; "" for all.
     """
@@ -104,7 +53,8 @@ class Record:
     keep: str
     shown: str
     variables: tuple[Variable, ...] = ()
-    averages: tuple[Variable, ...] = ()
+    averages: Averages | None = None
+    pairs: bool = False
     of: str = ""
 
     @property
@@ -125,13 +75,6 @@ class Record:
 
 
 _ARRAY = "({ntraj}, {times}, {columns})"
-EVENT_COUNT = Variable(
-    "event_count",
-    ("trajectory",),
-    np.int64,
-    "number of events of the trajectory",
-    buffer="event_count",
-)
 RECORDS = {
     record.name: record
     for record in (
@@ -149,27 +92,7 @@ RECORDS = {
                     buffer="samples",
                 ),
             ),
-            (
-                Variable(
-                    "count_sum",
-                    ("time", "pool", "word"),
-                    np.int64,
-                    "sum of the counts over trajectories, as two 64-bit words (high, low)",
-                ),
-                Variable(
-                    "count_product_sum",
-                    ("time", "pool", "other_pool", "word"),
-                    np.int64,
-                    "sum of the products of two pools' counts, as two 64-bit words (high, low)",
-                ),
-                Variable("mean", ("time", "pool"), np.float64, "average count over trajectories"),
-                Variable(
-                    "covariance",
-                    ("time", "pool", "other_pool"),
-                    np.float64,
-                    "covariance of two pools' counts, divisor n - 1",
-                ),
-            ),
+            averages=OF_COUNTS,
             of="counts",
         ),
         Record(
@@ -186,33 +109,7 @@ RECORDS = {
                     buffer="samples",
                 ),
             ),
-            (
-                Variable(
-                    "expect_sum",
-                    ("time", "observable", "word"),
-                    np.int64,
-                    "sum of the expectation values in whole multiples of 2^-32, as two 64-bit "
-                    "words",
-                ),
-                Variable(
-                    "expect_product_sum",
-                    ("time", "observable", "other_observable", "word"),
-                    np.int64,
-                    "sum of their products in multiples of 2^-64, as two 64-bit words (high, low)",
-                ),
-                Variable(
-                    "expect_mean",
-                    ("time", "observable"),
-                    np.float64,
-                    "average over trajectories",
-                ),
-                Variable(
-                    "expect_covariance",
-                    ("time", "observable", "other_observable"),
-                    np.float64,
-                    "covariance of two expectation values between trajectories, divisor n - 1",
-                ),
-            ),
+            averages=OF_EXPECT,
             of="expect",
         ),
         Record(
@@ -255,7 +152,14 @@ RECORDS = {
             ),
         ),
         Record(
-            "moments", "m", "samples", "mean and covariance, {times} times of {columns} columns"
+            "moments",
+            "m",
+            "samples",
+            "mean and covariance, {times} times of {columns} columns",
+            pairs=True,
+        ),
+        Record(
+            "variances", "v", "samples", "mean and variance, {times} times of {columns} columns"
         ),
     )
 }
@@ -303,9 +207,34 @@ def columns(model: "BaseModel", name: str) -> tuple[str, ...]:
     return labels(model, dimension) if dimension else ()
 
 
-def averages(model: "BaseModel") -> tuple[Variable, ...]:
-    """Variables of the record "moments" for a model: sums, products, averages, covariances."""
-    return RECORDS[model.samples.record].averages
+def averages(model: "BaseModel", name: str) -> tuple[Variable, Variable, Variable, Variable]:
+    """Variables of a record of sums for a model, see `Averages.kept`."""
+    declared = RECORDS[model.samples.record].averages
+    assert declared is not None  # samples are numbers, which can be averaged
+    return declared.kept(RECORDS[name].pairs)
+
+
+def sums(names: Collection[str]) -> Record | None:
+    """The record of sums that contains all others among these records; None without sums."""
+    kept = [RECORDS[name] for name in in_order(names) if RECORDS[name].sums]
+    return max(kept, key=lambda record: record.pairs, default=None)
+
+
+def check_averages(
+    model: "BaseModel", names: Collection[str], what: str, pairs: bool = False
+) -> None:
+    """Raise `InputError` unless averages, or with `pairs` covariances, follow from the records.
+
+    The message begins with `what`, such as "averages need".
+    """
+    enough = [
+        name
+        for name, record in RECORDS.items()
+        if name == model.samples.record or (record.sums and record.pairs >= pairs)
+    ]
+    if not set(enough) & set(names):
+        known = f"{', '.join(enough[:-1])} or {enough[-1]}"
+        raise InputError(f"{what} {known}, but the record is {', '.join(names)}")
 
 
 def variables(model: "BaseModel", names: Iterable[str]) -> tuple[Variable, ...]:
@@ -313,8 +242,8 @@ def variables(model: "BaseModel", names: Iterable[str]) -> tuple[Variable, ...]:
     names = in_order(set(names))
     found: tuple[Variable, ...] = (EVENT_COUNT,) if of_trajectories(names) else ()
     for name in names:
-        found += RECORDS[name].variables or averages(model)
-    return found
+        found += RECORDS[name].variables or averages(model, name)
+    return tuple(dict.fromkeys(found))  # records of sums have some in common
 
 
 def of_trajectories(names: Iterable[str]) -> bool:
@@ -332,8 +261,9 @@ def engine_keeps(model: "BaseModel", names: Iterable[str]) -> set[str]:
     names = set(names)
     keep = {RECORDS[name].keep for name in names}
     # Sums of integers are exact in any order, so the engine can add samples that are not stored.
-    if any(RECORDS[name].sums for name in names) and model.samples.record not in names:
-        keep |= {"sums"} if model.samples.unit == 1 else set()
+    summed = sums(names)
+    if summed and model.samples.record not in names and model.samples.unit == 1:
+        keep.add("sums" if summed.pairs else "squares")
     return keep
 
 

@@ -113,7 +113,7 @@ def _check_sums(part: "FilePart", store: "Store[Any]", complete: bool) -> None:
     try:
         if not complete:
             raise InputError
-        theirs = index_ranges.moments(store.plan, same)
+        theirs = index_ranges.moments(store.plan, same, pairs=sums.pairs)
     except InputError:
         raise StoreError(
             f"{part.path}: only sums were kept, and some of its trajectories are also in another "

@@ -31,6 +31,23 @@ def test_agrees_where_the_rate_equations_are_exact():
     assert np.allclose(result.residuals, (result.mean - result.theory.counts) / result.sem)
 
 
+def test_variances_are_enough():
+    """All that is shown is the same as with the record "moments", to the last bit."""
+    model, start = independent_decay()
+    times = np.linspace(0, 2e-5, 9)
+    sums, squares = (
+        js.compare(js.simulate(model, times, 300, start, 1, record))
+        for record in ("moments", "variances")
+    )
+    assert str(squares) == str(sums)
+    for name in ("mean", "sem", "residuals", "spread"):
+        np.testing.assert_array_equal(getattr(squares, name), getattr(sums, name))
+    drawn = [js.plotting.compare(result) for result in (sums, squares)]
+    for one, other in zip(*(figure.axes for figure in drawn), strict=True):
+        for a, b in zip(one.lines, other.lines, strict=True):
+            np.testing.assert_array_equal(a.get_xydata(), b.get_xydata())
+
+
 def test_residuals_are_standard_normal():
     """The mean square of the residuals over 400 seeds: 1 within 4.5 of its errors (alarm 7e-6)."""
     model, start = independent_decay()

@@ -52,11 +52,12 @@ def test_all_trajectories_equal(analysis, model, start):
         printed(analysis, ensemble)
 
 
+@pytest.mark.parametrize("record", ["moments", "variances"])
 @pytest.mark.parametrize("analysis", ANALYSES)
-def test_what_was_not_kept(analysis):
-    ensemble = js.simulate(HOHLRAUM, TIMES, 64, START, 1, "moments")
+def test_what_was_not_kept(analysis, record):
+    ensemble = js.simulate(HOHLRAUM, TIMES, 64, START, 1, record)
     if analysis == "compare":
         printed(analysis, ensemble)
     else:
-        with pytest.raises(js.InputError, match="moments"):
+        with pytest.raises(js.InputError, match=record):
             printed(analysis, ensemble)

@@ -35,8 +35,11 @@ def test_averages_against_the_density_matrix():
     few = js.simulate(MODE, times, 2, start, 3)
     assert js.compare(few).agrees is None
     assert "undecided" in str(js.compare(few))
-    sums = js.simulate(MODE, times, 2000, start, 3, record="moments")
-    assert js.compare(sums).agrees
+    sums = js.compare(js.simulate(MODE, times, 2000, start, 3, record="moments"))
+    assert sums.agrees
+    squares = js.compare(js.simulate(MODE, times, 2000, start, 3, record="variances"))
+    assert str(squares) == str(sums)
+    np.testing.assert_array_equal(squares.residuals, sums.residuals)
     with pytest.raises(js.InputError, match="2 trajectories"):
         js.compare(js.simulate(MODE, times, 1, start, 3))
 

@@ -239,7 +239,7 @@ def test_missing_files(folder):
 def test_compare_refuses_what_cannot_be_compared(folder):
     for n, record, message in (
         (1, "counts", "needs 2 trajectories"),
-        (5, "events", "averages need counts or moments"),
+        (5, "events", "averages need counts, moments or variances, but the record is events"),
     ):
         jumpsim("run", "spec.toml", "-o", f"{record}.h5", "-n", n, "--record", record, cwd=folder)
         printed = jumpsim("compare", f"{record}.h5", cwd=folder)

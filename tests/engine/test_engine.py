@@ -15,7 +15,7 @@ from jumpsim.errors import SimulationError
 from jumpsim.model.rates import RateTable
 from jumpsim.model.stoichiometry import Changes
 
-RECORDS = ("counts", "jumps", "events", "moments")
+RECORDS = ("counts", "jumps", "events", "moments", "variances")
 START = {"A": 9, "B": 4, "m": 2}
 TIMES = np.linspace(0, 2, 9)
 
@@ -32,10 +32,12 @@ def arrays(ensemble):
         lists = [ensemble.events(i) for i in range(ensemble.ntraj)]
         out["event_time"] = np.concatenate([times for times, _ in lists])
         out["event_channel"] = np.concatenate([channels for _, channels in lists])
-    if ensemble.record != ("moments",):
+    if {"counts", "jumps", "events"} & set(ensemble.record):
         out["event_count"] = ensemble.event_count
     if {"counts", "moments"} & set(ensemble.record):
-        out["mean"], out["cov"] = ensemble.mean(), ensemble.cov()
+        out["cov"] = ensemble.cov()
+    if {"counts", "moments", "variances"} & set(ensemble.record):
+        out["mean"], out["var"] = ensemble.mean(), ensemble.var()
     return out
 
 
@@ -64,7 +66,7 @@ def test_event_buffer_changes_nothing(size, whole, monkeypatch):
     assert_same(arrays(run()), whole)
 
 
-SUBSETS = list(chain.from_iterable(combinations(RECORDS, k) for k in range(1, 5)))
+SUBSETS = list(chain.from_iterable(combinations(RECORDS, k) for k in range(1, 6)))
 
 
 @pytest.mark.parametrize("record", SUBSETS, ids="+".join)

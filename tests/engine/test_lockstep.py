@@ -184,8 +184,9 @@ def test_a_count_that_lanes_cannot_keep():
     assert alone.samples.max() > 2**31
 
 
+@pytest.mark.parametrize("sums", ["sums", "squares"])
 @pytest.mark.parametrize("ring", [64, 100, 1000])
-def test_sums_alone(ring, monkeypatch):
+def test_sums_alone(ring, sums, monkeypatch):
     """Rows are added up as they end, in any order, and those that lanes do not judge too."""
     monkeypatch.setattr(lockstep, "_RING_ROWS", ring)
     grows = js.Model(
@@ -194,13 +195,15 @@ def test_sums_alone(ring, monkeypatch):
     )
     for model, initial in (SYSTEMS["waveguide"], (grows, js.Fixed({"X": 2**30 - 2, "Y": 3}))):
         arguments = model, initial, GRIDS["even"]
-        alone, lanes = both(*arguments, keep={"sums"})
+        alone, lanes = both(*arguments, keep={sums})
         assert lanes.samples is None
-        expected, found = Moments.of(alone.samples), Moments.of_sums(200, *lanes.sums)
+        expected = Moments.of(alone.samples, pairs=sums == "sums")
+        found = Moments.of_sums(200, *lanes.sums)
+        assert expected.second.shape == found.second.shape
         assert (expected.first == found.first).all()
         assert (expected.second == found.second).all()
         np.testing.assert_array_equal(alone.event_count, lanes.event_count)
-        counted = both(*arguments, keep={"sums", "jumps"})
+        counted = both(*arguments, keep={sums, "jumps"})
         np.testing.assert_array_equal(counted[0].jumps, counted[1].jumps)
     # Ended early nothing is given out, because the sums hold rows in the order of their ends.
     counted = []
@@ -210,7 +213,7 @@ def test_sums_alone(ring, monkeypatch):
         return sum(counted) < 150
 
     more = {"slice_events": 700, "proceed": stop}
-    ended = both(*SYSTEMS["waveguide"], GRIDS["even"], keep={"sums"}, **more)[1]
+    ended = both(*SYSTEMS["waveguide"], GRIDS["even"], keep={sums}, **more)[1]
     assert 150 <= sum(counted) < 200
     assert len(ended.event_count) == 0
 

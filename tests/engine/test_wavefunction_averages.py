@@ -20,9 +20,15 @@ def test_sums_are_those_of_the_samples():
     np.testing.assert_allclose(alone.mean(), kept.expect.mean(axis=0), atol=2**-32)
     np.testing.assert_allclose(alone.var(), kept.expect.var(axis=0, ddof=1), atol=1e-8)
     np.testing.assert_allclose(alone.cov()[2], np.cov(kept.expect[:, 2].T), atol=1e-8)
-    enough = wave(ntraj=10**6, target_sem={"photon": 0.05}, record="moments")
-    assert enough.ntraj < 5000
-    assert enough.sem()[:, 2].max() <= 0.05
+    squares = wave(ntraj=200, record="variances", block_size=13)
+    np.testing.assert_array_equal(squares.mean(), alone.mean())
+    np.testing.assert_array_equal(squares.var(), alone.var())
+    with pytest.raises(js.InputError, match="covariances need expect or moments, but the record"):
+        squares.cov()
+    for record in ("moments", "variances"):
+        enough = wave(ntraj=10**6, target_sem={"photon": 0.05}, record=record)
+        assert enough.ntraj < 5000
+        assert enough.sem()[:, 2].max() <= 0.05
 
 
 def test_stores_go_on_and_are_run_again(tmp_path):
@@ -167,7 +173,7 @@ def test_a_classical_field():
 def test_sums_and_what_a_file_says_of_them(tmp_path):
     """Of the nearest whole multiples of 2⁻³²; averages and covariances in the file are in 1."""
     path = tmp_path / "w.h5"
-    run = wave(ntraj=300, record=["expect", "moments"], store=path)
+    run = wave(ntraj=300, record=["expect", "moments", "variances"], store=path)
     exactly = Moments.of(np.rint(run.expect * 2.0**32).astype(np.int64))
     assert run.moments.first.tolist() == exactly.first.tolist()
     assert run.moments.second.tolist() == exactly.second.tolist()
@@ -177,12 +183,17 @@ def test_sums_and_what_a_file_says_of_them(tmp_path):
     with h5py.File(path) as file:
         np.testing.assert_array_equal(file["expect_mean"], run.mean())
         np.testing.assert_array_equal(file["expect_covariance"], run.cov())
+        np.testing.assert_array_equal(file["expect_variance"], run.var())
+        squares = file["expect_square_sum"][()]
         first, second = file["expect_sum"][()], file["expect_product_sum"][()]
         names = [name.decode() for name in file["observable"]]
     assert names == ["u", "l", "photon", "Re c", "Im c"]
     stored = Moments.from_words(300, first, second)
     assert stored.first.tolist() == exactly.first.tolist()
     assert stored.second.tolist() == exactly.second.tolist()
+    assert Moments.from_words(300, first, squares).second.tolist() == (
+        exactly.squares().second.tolist()
+    )
 
 
 @pytest.mark.parametrize("kind", ["<f4", ">f8", "<i8"])

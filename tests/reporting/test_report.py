@@ -223,7 +223,8 @@ def test_a_store_whose_numbers_were_changed_still_has_a_page(tmp_path):
             "run again with more trajectories",
             "Fluctuations": "four cumulants need 8 trajectories at least, but there are 1",
         }),
-        (20, ["events"], {"Entropy of the whole run"}, {"Averages": "averages need counts or"}),
+        (20, ["events"], {"Entropy of the whole run"}, {"Averages": "averages need counts, "}),
+        (60, ["variances"], {"Averages"}, {"Fluctuations": "this run recorded variances; run it"}),
     ],
 )  # fmt: skip
 def test_what_cannot_be_answered_is_named(tmp_path, ntraj, record, shown, refused):

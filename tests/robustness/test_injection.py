@@ -20,7 +20,7 @@ from jumpsim.store import WritableStore, hdf5_layout, seals
 from jumpsim.store.file_part import FilePart
 from jumpsim.store.plan import Plan
 
-RECORDS = ("counts", "jumps", "events", "moments")
+RECORDS = ("counts", "jumps", "events", "moments", "variances")
 
 NTRAJ, BLOCK = 8, 2  # two blocks, because two at a time are handed out, and the finished file
 TIMES = np.linspace(0, 1e-6, 5)

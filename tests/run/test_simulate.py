@@ -16,7 +16,7 @@ from jumpsim.store.plan import Plan
 
 TIMES = [0.0, 0.3, 1.0]
 THERMAL = js.Thermal(1.0)
-RECORD = ["counts", "jumps", "events", "moments"]
+RECORD = ["counts", "jumps", "events", "moments", "variances"]
 # One decay in ten thousand trajectories: a small sample sees no difference at all.
 RARE = js.Model([js.Pool.tls("m", 1)], [js.Channel("decay", 1e-4, {"m": 1})])
 
@@ -81,7 +81,7 @@ def test_any_trajectory_alone(whole):
         np.testing.assert_array_equal(block.arrays["counts"][0], whole.counts[i])
 
 
-def test_averages_are_those_of_the_counts(whole):
+def test_averages_are_those_of_the_counts(whole, tmp_path):
     counts = whole.counts.astype(float)
     np.testing.assert_allclose(whole.mean(), counts.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(whole.var(), counts.var(axis=0, ddof=1), rtol=1e-12)
@@ -90,6 +90,14 @@ def test_averages_are_those_of_the_counts(whole):
         np.testing.assert_allclose(whole.cov()[k], np.cov(counts[:, k].T), rtol=1e-12, atol=1e-12)
     for record in ("counts", "moments"):
         np.testing.assert_array_equal(run(record=record, block_size=13).cov(), whole.cov())
+    squares = run(record="variances", block_size=13)
+    for found in (squares, run(record=["jumps", "variances"], store=tmp_path / "a.h5", workers=2)):
+        for name in ("mean", "var", "sem"):
+            np.testing.assert_array_equal(getattr(found, name)(), getattr(whole, name)())
+    exact = Moments.of(whole.counts, pairs=False)
+    stored = js.open(tmp_path / "a.h5")._store.moments(pairs=False)
+    assert stored.first.tolist() == exact.first.tolist()
+    assert stored.second.tolist() == exact.second.tolist()
 
 
 @pytest.mark.parametrize("top", [10, 2**20, 2**28 - 1, 2**53])
@@ -135,6 +143,9 @@ def test_target_sem_stops_at_a_look():
         np.testing.assert_array_equal(ensemble.counts, ensembles[0].counts)
     sums = run(10**6, target_sem=target, record="moments", workers=2)
     np.testing.assert_array_equal(sums.cov(), ensembles[0].cov())
+    squares = run(10**6, target_sem=target, record="variances", workers=2)
+    np.testing.assert_array_equal(squares.sem(), ensembles[0].sem())
+    assert squares.stop_reason == ensembles[0].stop_reason
 
 
 def test_target_sem_that_is_not_reached():
@@ -216,7 +227,7 @@ REFUSALS = [
     ({"seed": 1.5}, "`seed` must be a whole number .*, but is 1.5"),
     ({"record": "count"}, "`record`: unknown 'count'; did you mean 'counts'"),
     ({"record": ["counts", "event"]}, "`record`: unknown 'event'; did you mean 'events'"),
-    ({"record": []}, "`record` must name one or several of counts, expect, jumps, events, moments"),
+    ({"record": []}, "`record` must name one or several of counts, .*, moments, variances"),
     ({"workers": 0}, "`workers` must be a whole number .*, but is 0"),
     ({"executor": 4}, r"`executor` must be a concurrent\.futures\.Executor, but is int"),
     ({"timeout": -1}, "`timeout` must be a finite time ≥ 0, but is -1"),
@@ -225,7 +236,10 @@ REFUSALS = [
     ({"target_sem": float("nan")}, "`target_sem` must be a count > 0, but is nan"),
     ({"target_sem": {"C": 1.0}}, f"`target_sem`: unknown pool 'C'; {POOLS}"),
     ({"target_sem": {}}, "`target_sem`"),
-    ({"target_sem": 1.0, "record": "jumps"}, '`target_sem` needs record "counts" or "moments"'),
+    (
+        {"target_sem": 1.0, "record": "jumps"},
+        "`target_sem` needs counts, moments or variances, but the record is jumps",
+    ),
     ({"max_events": 0}, "`max_events` must be a whole number .*, but is 0"),
     ({"block_size": 0}, "`block_size` must be a whole number .*, but is 0"),
 ]
@@ -245,7 +259,8 @@ def test_too_much_for_the_memory_is_refused(record):
 
 
 def test_what_was_not_kept_is_refused():
-    for record, others in [("counts", ("jumps",)), ("moments", ("counts", "jumps"))]:
+    sums = ("counts", "jumps")
+    for record, others in [("counts", ("jumps",)), ("moments", sums), ("variances", sums)]:
         ensemble = run(3, record=record)
         for name in others:
             text = f'recorded with {record}; simulate with record="{name}" to have `{name}`'
@@ -253,9 +268,18 @@ def test_what_was_not_kept_is_refused():
                 getattr(ensemble, name)
         with pytest.raises(js.InputError, match='record="events" to have `events`'):
             ensemble.events(0)
-    with pytest.raises(js.InputError, match="`event_count` is not kept"):
+    with pytest.raises(js.InputError, match="`event_count` is not kept with variances alone"):
         _ = ensemble.event_count
-    with pytest.raises(js.InputError, match="averages need counts or moments, but the record is"):
+    text = "covariances need counts or moments, but the record is variances"
+    for refused in (
+        ensemble.cov,
+        lambda: ensemble.moments,
+        lambda: js.thermo.of_averages(ensemble),
+    ):
+        with pytest.raises(js.InputError, match=text):
+            refused()
+    text = "averages need counts, moments or variances, but the record is jumps, events"
+    with pytest.raises(js.InputError, match=text):
         run(3, record=["jumps", "events"]).mean()
 
 
@@ -286,6 +310,9 @@ def test_xarray_names_every_dimension(whole):
     assert data["event_count"].dims == ("trajectory",)
     assert data["mean"].dims == ("time", "pool")
     assert data["covariance"].dims == ("time", "pool", "other_pool")
+    assert data["variance"].dims == ("time", "pool")
+    np.testing.assert_array_equal(data["variance"], whole.var())
+    np.testing.assert_array_equal(data["covariance"], whole.cov())
     assert data["event_time"].dims == data["event_channel"].dims
     assert not any(name.startswith("dim_") for name in data.dims)
     np.testing.assert_array_equal(data["counts"].sel(pool="B"), whole.counts[:, :, 1])
@@ -302,9 +329,10 @@ def test_only_pools_with_a_target_are_reported():
     assert largest <= 0.05 < ensemble.sem().max()
 
 
-def test_a_target_goes_on_from_stored_sums(tmp_path):
+@pytest.mark.parametrize("record", ["moments", "variances"])
+def test_a_target_goes_on_from_stored_sums(record, tmp_path):
     model = LARGER_HOHLRAUM
-    run = {"initial": {"N": 10, "m": 5}, "seed": 1, "record": "moments", "store": tmp_path / "a.h5"}
+    run = {"initial": {"N": 10, "m": 5}, "seed": 1, "record": record, "store": tmp_path / "a.h5"}
     js.simulate(model, [1.0], 1000, **run)
     ensemble = js.simulate(model, [1.0], 5000, **run, target_sem=0.05)
     assert ensemble.ntraj in (1024, 2048, 4096, 5000)

@@ -5,7 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from jumpsim.statistics.exact_sums import word_sums
+from jumpsim.errors import InputError
+from jumpsim.statistics.exact_sums import add_sums, word_sums
 from jumpsim.statistics.moments import Moments
 
 
@@ -47,6 +48,26 @@ def test_against_fractions(top):
             assert cov[p, q] == float(exact_covariance(samples, p, q))
     assert moments.var().tolist() == np.diagonal(cov).tolist()
     np.testing.assert_allclose(moments.sem(), np.sqrt(np.diagonal(cov) / 200), rtol=1e-15)
+
+
+@pytest.mark.parametrize("top", [3, 2**22, 2**31, 2**53])
+@pytest.mark.parametrize("shape", [(200, 3), (300, 4, 3), (1, 2, 2), (0, 4, 2), (257, 1, 1)])
+def test_squares_alone_are_those_of_all_pairs(shape, top):
+    """The same integers and bits, without any product of different columns."""
+    samples = np.random.default_rng(37).integers(-top, top, shape, endpoint=True)
+    every, squares = Moments.of(samples), Moments.of(samples, pairs=False)
+    assert squares.second.shape == shape[1:]
+    assert_same(squares, every.squares())
+    assert_same(squares, squares.squares())
+    assert squares.var().tobytes() == every.var().tobytes()
+    assert squares.sem().tobytes() == every.sem().tobytes()
+    halves = [Moments.of(half, pairs=False) for half in np.split(samples, [shape[0] // 3])]
+    assert_same(Moments.zero(shape[1:], pairs=False) + halves[1] + halves[0], squares)
+    first, second = squares.words()
+    assert first.shape == second.shape == (*shape[1:], 2)
+    assert_same(Moments.from_words(squares.n, first, second), squares)
+    with pytest.raises(InputError, match="covariances need sums of products"):
+        squares.cov()
 
 
 def test_against_numpy_with_leading_axes():
@@ -176,7 +197,11 @@ def test_word_sums_at_the_edges_of_groups(n, top):
         first, second = rng.integers(-(2**62), 2**62, (2, 3, 2)), np.zeros((2, 3, 3, 2), np.int64)
         second[...] = rng.integers(-(2**62), 2**62, second.shape)
         before = first.copy(), second.copy()
+        squares = before[0].copy(), np.diagonal(before[1], axis1=1, axis2=2).swapaxes(1, 2).copy()
         word_sums(samples, first, second)
+        add_sums(samples, *squares)
+        assert (squares[0] == first).all()
+        assert (squares[1].swapaxes(1, 2) == np.diagonal(second, axis1=1, axis2=2)).all()
         for t in range(2):
             sums, products = exact_sums(samples[:, t]) if n else ([0] * 3, [[0] * 3] * 3)
             for p in range(3):

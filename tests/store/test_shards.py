@@ -62,6 +62,16 @@ def test_seven_shards_in_any_order_are_the_run(folder, reference, capsys):
     assert shards("out.h5") == []
 
 
+@pytest.mark.parametrize("record", ["moments", "variances"])
+def test_shards_of_sums_are_joined(folder, record):
+    for number in (2, 3, 1):
+        assert run(f"{number}/3", f"--record={record}") == 0
+    js.compact("out.h5")
+    assert main(["run", "spec.toml", "-o", "whole.h5", "-q", f"--record={record}"]) == 0
+    assert js.open("out.h5").record == (record,)
+    assert_same(folder / "out.h5", folder / "whole.h5")
+
+
 def test_nothing_is_simulated_twice(folder, reference, monkeypatch):
     for number in (1, 2):
         assert run(f"{number}/3") == 0

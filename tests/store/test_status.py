@@ -19,7 +19,7 @@ from jumpsim.store import WritableStore, hdf5_layout
 from jumpsim.store.outcome import Kind, Outcome
 from jumpsim.store.plan import Plan
 
-RECORDS = ("counts", "jumps", "events", "moments")
+RECORDS = ("counts", "jumps", "events", "moments", "variances")
 
 ALL = list(RECORDS)
 
@@ -92,7 +92,9 @@ def test_status_of_nothing(tmp_path):
         js.status(tmp_path / "a.h5")
 
 
-@pytest.mark.parametrize("record", [["counts"], ["jumps"], ["events"], ["moments"], ALL])
+@pytest.mark.parametrize(
+    "record", [["counts"], ["jumps"], ["events"], ["moments"], ["variances"], ALL]
+)
 def test_rerun_makes_the_stored_trajectory_again(tmp_path, run, record):
     stored = run(tmp_path / "a.h5", record=record)
     again = js.rerun(tmp_path / "a.h5", 17)
@@ -210,9 +212,10 @@ def test_merging_a_file_with_itself_or_twice_changes_nothing(tmp_path, run):
         assert path.read_bytes() == before
 
 
-def test_merge_of_sums_alone(tmp_path, run):
-    run(tmp_path / "whole.h5", ntraj=60, record="moments")
-    run(tmp_path / "a.h5", ntraj=25, record="moments")
+@pytest.mark.parametrize("record", ["moments", "variances"])
+def test_merge_of_sums_alone(tmp_path, run, record):
+    run(tmp_path / "whole.h5", ntraj=60, record=record)
+    run(tmp_path / "a.h5", ntraj=25, record=record)
     _cut(tmp_path / "whole.h5", tmp_path / "b.h5", 25, 60)
     js.merge(tmp_path / "m.h5", [tmp_path / "a.h5", tmp_path / "b.h5"])
     assert_same_content(tmp_path / "m.h5", tmp_path / "whole.h5")
@@ -249,7 +252,21 @@ def test_merge_refuses_what_does_not_belong_together(tmp_path, run):
         assert not (tmp_path / "m.h5.blocks").exists()
 
 
-@pytest.mark.parametrize("first", [["counts"], ["moments"], ["events"]])
+@pytest.mark.parametrize("name", ["count_sum", "count_square_sum"])
+@pytest.mark.parametrize("added", ["jumps", "moments", "counts"])
+def test_adding_to_variances_finds_a_sum_that_is_wrong(tmp_path, run, plan, name, added):
+    path, alone = tmp_path / "a.h5", dataclasses.replace(plan, record=("variances",))
+    block = run_block(alone, 0, 20)[0]
+    sums = block.sums.first if name == "count_sum" else block.sums.second
+    sums[2, 1] += 1
+    hdf5_layout.write(path, alone, [(0, 20, block, 0)])  # with a checksum that fits
+    before = path.read_bytes()
+    with pytest.raises(js.StoreError, match="its sums differ from those of the same trajectories"):
+        run(path, ntraj=20, record=[added])
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("first", [["counts"], ["moments"], ["variances"], ["events"]])
 def test_adding_to_a_record_replays_and_checks(tmp_path, run, monkeypatch, first):
     run(tmp_path / "whole.h5", ntraj=40, record=ALL)
     path = tmp_path / "a.h5"

@@ -19,7 +19,7 @@ from jumpsim.store.file_part import FilePart
 from jumpsim.store.outcome import Kind, Outcome
 from jumpsim.store.plan import Plan
 
-RECORDS = ("counts", "jumps", "events", "moments")
+RECORDS = ("counts", "jumps", "events", "moments", "variances")
 
 ALL = list(RECORDS)
 
@@ -79,7 +79,9 @@ def test_a_finished_store_reads_as_before(store, plan):
     assert len(store._parts) == 1
 
 
-@pytest.mark.parametrize("record", [["counts"], ["jumps"], ["events"], ["moments"], ALL])
+@pytest.mark.parametrize(
+    "record", [["counts"], ["jumps"], ["events"], ["moments"], ["variances"], ALL]
+)
 def test_memory_and_file_hold_the_same(tmp_path, waveguide, microseconds, record):
     arguments = (waveguide, microseconds, 30, js.Thermal(1.0), 5, record)
     kept = js.simulate(*arguments)
@@ -95,8 +97,10 @@ def test_memory_and_file_hold_the_same(tmp_path, waveguide, microseconds, record
             for a, b in zip(read.events(i), kept.events(i), strict=True):
                 assert np.array_equal(a, b)
                 assert a.dtype == b.dtype
-    if {"counts", "moments"} & set(record):
+    if {"counts", "moments", "variances"} & set(record):
         assert np.array_equal(read.mean(), kept.mean())
+        assert np.array_equal(read.var(), kept.var())
+    if {"counts", "moments"} & set(record):
         assert np.array_equal(read.cov(), kept.cov())
     assert_equal_datasets(read.to_xarray(), kept.to_xarray())
 

@@ -23,7 +23,7 @@ TURNOVER = js.Model(
 )
 START = {"X": 20}
 TIMES = np.linspace(0.0, 12000.0, 13)  # 600,000 events
-RECORDS = ("counts", "jumps", "events", "moments")
+RECORDS = ("counts", "jumps", "events", "moments", "variances")
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +91,9 @@ def begun(path, *indices, **more):
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-@pytest.mark.parametrize("record", [*((name,) for name in RECORDS), RECORDS, ("jumps", "moments")])
+@pytest.mark.parametrize(
+    "record", [*((name,) for name in RECORDS), RECORDS, ("jumps", "variances")]
+)
 def test_time_limits_change_no_bit(record, workers, tmp_path, whole):
     path = tmp_path / "a.h5"
     seen = until_complete(limited, path, slices=15, record=record, workers=workers)
@@ -103,7 +105,7 @@ def test_time_limits_change_no_bit(record, workers, tmp_path, whole):
 
 
 @pytest.mark.parametrize("shared", [False, True])
-@pytest.mark.parametrize("record", [("counts", "jumps", "moments"), ("moments",)])
+@pytest.mark.parametrize("record", [("counts", "jumps", "moments"), ("moments",), ("variances",)])
 def test_executors_continue_too(record, shared, tmp_path, monkeypatch):
     monkeypatch.setattr("jumpsim.run.workers._PAUSE_SECONDS", 0.02)
     path = tmp_path / "a.h5"

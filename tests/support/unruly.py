@@ -10,7 +10,7 @@ from support.systems import SMALL_WAVEGUIDE
 
 TIMES = [0.0, 0.3, 1.0]
 THERMAL = js.Thermal(1.0)
-RECORD = ["counts", "jumps", "events", "moments"]
+RECORD = ["counts", "jumps", "events", "moments", "variances"]
 NTRAJ = 300
 
 

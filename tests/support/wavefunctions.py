@@ -33,4 +33,4 @@ def wave(times=(0.0, 0.5, 2.0), ntraj=40, start=None, seed=3, model=None, **more
     return js.simulate(model or mode_model(), times, ntraj, start, seed, **more)
 
 
-ALL = ["expect", "jumps", "events", "moments"]
+ALL = ["expect", "jumps", "events", "moments", "variances"]

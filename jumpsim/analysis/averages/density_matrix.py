@@ -62,7 +62,7 @@ def compare_density_matrix(ensemble: Ensemble) -> DensityMatrixComparison:
     Parameters
     ----------
     ensemble : Ensemble
-        Of a model with quantum jumps, recorded with "expect" or "moments".
+        Of a model with quantum jumps, recorded with "expect", "moments" or "variances".
 
     Returns
     -------

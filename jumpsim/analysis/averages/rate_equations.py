@@ -160,7 +160,7 @@ def compare(ensemble: Ensemble) -> Comparison | DensityMatrixComparison:
     Parameters
     ----------
     ensemble : Ensemble
-        Recorded with "counts" ("expect") or "moments"; at least two trajectories.
+        Recorded with "counts" ("expect"), "moments" or "variances"; at least two trajectories.
 
     Returns
     -------

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...statistics.exact_sums import word_sums
+from ...statistics.exact_sums import add_sums
 from ..interface import Batch, Proceed
 from . import templates
 from .lockstep_source import DONE, LANES, LARGE, NEAR, UNDECIDED, source
@@ -79,7 +79,7 @@ def run(
         in its jumps, or raises its fault. For lanes with a rate, a total or a count outside of what
         this code can decide.
     sums : tuple of ndarray, optional
-        Two arrays, to which the samples of all rows are added (`exact_sums.word_sums`) as soon as a
+        Two arrays, to which the samples of all rows are added (`exact_sums.add_sums`) as soon as a
         row has ended. Then samples are not kept, and no row when the run is ended early.
 
     Returns
@@ -115,7 +115,7 @@ def run(
             place, samples, jumps, table.label, event_count,
         )  # fmt: skip
         if sums is not None:
-            word_sums(samples[: place[1]], *sums)
+            add_sums(samples[: place[1]], *sums)
             place[1] = 0
         if status == UNDECIDED:
             for lane in np.flatnonzero(lanes >= 0):
@@ -126,7 +126,7 @@ def run(
                 if sums is None:
                     samples[row] = alone
                 else:
-                    word_sums(alone[None], *sums)
+                    add_sums(alone[None], *sums)
             lanes[:] = -1
             state[: columns * LANES] = np.repeat(starts[0], LANES)
             state[columns * LANES :] = np.inf
