@@ -167,7 +167,9 @@ def test_emitters_of_different_couplings_are_microcanonical():
         [
             channel
             for k, rate in enumerate(rates)
-            for channel in js.Channel.reversible(f"up {k}", f"down {k}", rate, {"N": 1}, {f"m{k}": 1})
+            for channel in js.Channel.reversible(
+                f"up {k}", f"down {k}", rate, {"N": 1}, {f"m{k}": 1}
+            )
         ],
     )
     assert model.engine == ENGINE
@@ -176,7 +178,10 @@ def test_emitters_of_different_couplings_are_microcanonical():
     excited = samples[:, 1:].sum(axis=1)
     np.testing.assert_array_equal(samples.sum(axis=1), energy)
     law = np.array(
-        [math.comb(tls, m) * math.comb(energy - m + modes - 1, modes - 1) for m in range(energy + 1)]
+        [
+            math.comb(tls, m) * math.comb(energy - m + modes - 1, modes - 1)
+            for m in range(energy + 1)
+        ]
     )
     assert fits(excited, law / law.sum()) > ALARM
     # Given their number, all choices have the same probability; scores of single emitters.

@@ -86,9 +86,7 @@ def test_individual_rates_give_the_events_of_single_pools():
     times = np.linspace(0, 3, 7)
     arguments = np.array([start]), streams.states(5, 0, 1, streams.JUMPS)
     one, other = (
-        engine.run(
-            "partial_propensities", data, times, *arguments, {"samples", "jumps", "events"}
-        )
+        engine.run("partial_propensities", data, times, *arguments, {"samples", "jumps", "events"})
         for data in (model.engine_input, single.table)
     )
     np.testing.assert_array_equal(one.event_time, other.event_time)
@@ -120,5 +118,3 @@ def test_golden_events():
     assert [t.hex() for t in found["event_time"][:3].tolist()] == GOLDEN_TIMES
     assert [model.channels[c] for c in found["event_channel"][:6]] == GOLDEN_CHANNELS
     assert (len(found["event_time"]), found["event_time"][-1].hex()) == GOLDEN_END
-
-

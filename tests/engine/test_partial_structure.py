@@ -129,6 +129,7 @@ def test_what_an_event_computes_again_is_all_that_depends_on_it(name):
 
 def emitters(number):
     """Disordered waveguide of emitters with individual rates, as the engine sees it."""
+
     def rates(k):
         return np.round(np.random.default_rng(k).uniform(0.5, 2, number), 3).tolist()
 

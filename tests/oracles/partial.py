@@ -81,7 +81,7 @@ def _changes(width, *moves):
 
 
 def disordered_waveguide(modes, gamma_dec, gamma_0, g, g_wg, n=None):
-    """Open waveguide with emitters of different couplings: pools A, B, m1, m2, ...; each m is 0 or 1.
+    """Open waveguide with emitters of different couplings: pools A, B, m1, m2, ... (each 0 or 1).
 
     BM (41), (53), (54), (62), (69), (63), (67), (42), with n = (n_1, n_2) also (81), (84). Both
     couplings of each emitter are > 0.

@@ -4,6 +4,7 @@ import numpy as np
 from oracles import partial
 
 import jumpsim as js
+from jumpsim import engine, streams
 
 Channel, Pool = js.Channel, js.Pool
 
@@ -119,3 +120,29 @@ def random_network(seed, number=300):
         rate = 10.0 ** rng.uniform(-2, 0) / 5 ** (many - 1)
         channels.append(Channel(f"c{c}", rate, takes, gives, through))
     return js.Model(pools, channels, "random network"), np.array(start)
+
+
+def run(model, start, times, keep=(), method="partial_propensities", rows=1, seed=1, **more):
+    """Trajectories of a model, or of a table of rates, from one start."""
+    starts = np.tile(np.array(start, np.int64), (rows, 1))
+    states = streams.states(seed, 0, rows, streams.JUMPS)
+    data = getattr(model, "engine_input", model)
+    return engine.run(method, data, np.array(times, float), starts, states, keep, **more)
+
+
+def assert_same(one, other):
+    """Assert that two results of `run` are equal, bit for bit."""
+    for name in ("samples", "jumps", "event_count", "event_time", "event_channel"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def many(rates, factors, changes=None):
+    """Channels c0, c1, ... that take quanta of pools X0, X1, ... and, if given, give others."""
+    pools = sorted({p for names in factors for p in names})
+    return js.Model(
+        [Pool.mass_action(p) for p in pools],
+        [
+            Channel(f"c{k}", rate, dict.fromkeys(names, 1), changes[k] if changes else {})
+            for k, (rate, names) in enumerate(zip(rates, factors, strict=True))
+        ],
+    )
