@@ -5,6 +5,7 @@ from itertools import chain, combinations
 
 import numpy as np
 import pytest
+from support.random_words import state_with
 from support.systems import SMALL_WAVEGUIDE
 
 import jumpsim as js
@@ -104,17 +105,6 @@ def test_waiting_time_is_a_logarithm():
         assert random.exponential(word) == pytest.approx(expected, rel=4e-16, abs=0)
 
 
-def state_before(n0, n1, n2, n3):
-    """Invert one step of xoshiro256++."""
-    mask = 2**64 - 1
-    s3 = (n3 >> 45) | (n3 << 19) & mask  # after the first two lines of the step
-    s1 = 0
-    for _ in range(4):
-        s1 = n1 ^ n2 ^ (s1 << 17) & mask
-    s0 = n0 ^ s3
-    return np.array([s0, s1, n1 ^ s1 ^ s0, s3 ^ s1], np.uint64)
-
-
 @pytest.mark.parametrize(
     ("word", "constants", "channel"),
     [
@@ -127,8 +117,7 @@ def state_before(n0, n1, n2, n3):
 def test_selection_at_its_borders(word, constants, channel, method):
     if method != "direct" and word == 1 << 63:
         pytest.skip("the group and its member are chosen by two numbers")
-    turned = (word >> 23) | (word << 41) % 2**64  # the output of the state (0, x, y, turned)
-    state = state_before(0, 3, 5, turned)
+    state = state_with(word, 2)
     # The first channel needs a quantum of the empty pool, the others need nothing.
     hand_made = table(constants, [[(0, 0.0, 1.0)], [], []], [[-1], [0], [0]])
     out = engine.run(

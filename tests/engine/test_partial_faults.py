@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.many_channels import assert_same, many, run, waveguide
+from support.random_words import state_with
 
 import jumpsim as js
-from jumpsim.engine import kernel_state
+from jumpsim.engine import ENGINES, kernel_state
+from jumpsim.engine.partial_groups import chosen_groups, live_channels
 from jumpsim.engine.status import Fault
+from jumpsim.engine.trajectories import prepared
 
 SPECIES, Channel = js.Pool.mass_action, js.Channel
 ENGINE = "partial_propensities"
@@ -45,6 +48,49 @@ def test_a_channel_with_a_subnormal_rate_between_others_is_not_taken_for_them():
     found = js.simulate(model, [1e3], 50, [20], 1, ["counts", "jumps"])
     assert (found.counts == 0).all()
     assert (found.jumps[:, 0, [0, 50]] == 0).all()
+
+
+SMALLEST, LARGEST = 0, 2**64 - 1
+
+
+@pytest.mark.parametrize(("word", "channel"), [(SMALLEST, 20), (1 << 63, 30), (LARGEST, 39)])
+@pytest.mark.parametrize("parts", ["groups", "members"])
+def test_numbers_at_their_borders(parts, word, channel):
+    """u = 0, 1/2 and the largest below 1: of 60 channels the first and last 20 have the rate 0.
+
+    Each is a group, chosen by the second number, or all are members of one, by the third. Half of
+    the sum belongs to the later of two channels.
+    """
+    pools = [SPECIES(f"Y{k}") for k in range(60)] + [SPECIES("X")]
+    shared = {"X": 1} if parts == "members" else {}
+    model = js.Model(pools, [Channel(f"c{k}", 1.0, {f"Y{k}": 1, **shared}) for k in range(60)])
+    data = model.table
+    groups = chosen_groups(live_channels(data))
+    assert len(groups.sizes) == (1 if parts == "members" else 60)
+    start = [int(20 <= k < 40) for k in range(60)] + [1]
+    states = state_with(word, 3 if parts == "members" else 2)[None]
+    out = js.engine.run(ENGINE, data, np.array([1e3]), np.array([start]), states, ("events",), 1000)
+    assert out.event_channel[0] == channel
+
+
+@pytest.mark.parametrize("draw", [2, 3])
+@pytest.mark.parametrize("word", [SMALLEST, LARGEST])
+@pytest.mark.parametrize("rate", [5e-324, 1e-320, 2.2e-308, 1.7e308 / 60])
+def test_numbers_at_their_borders_with_extreme_rates(rate, word, draw):
+    """Products are rounded to the whole sum or to 0; the rates of the odd channels are 0."""
+    pools = [SPECIES(name) for name in "XY"]
+    channels = [Channel(f"c{k}", rate, {"XY"[k % 2]: 1}) for k in range(60)]
+    table, starts = js.Model(pools, channels).table, np.array([[1, 0]])
+    made = ENGINES[ENGINE]
+    cursor, out = prepared(made, table, 1, 1, ("events",))
+    streams = state_with(word, draw)[None]
+    # The time of the event may be infinite; its channel is chosen all the same.
+    made.kernel(made.table(table), np.array([np.inf]), 1, 10, starts, streams, cursor, out)
+    assert cursor.place[kernel_state.EVENTS] == 1
+    if draw == 3:
+        assert out.event_channel[0] == (0 if word == SMALLEST else 58)
+    else:
+        assert out.event_channel[0] % 2 == 0
 
 
 def test_absorbing_states_are_those_in_which_every_rate_is_exactly_0():
