@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.many_channels import assert_same, many, run, waveguide
+from support.many_channels import assert_same, many, network, run, waveguide
 from support.random_words import state_with
 
 import jumpsim as js
@@ -157,6 +157,26 @@ def test_a_rate_that_becomes_negative_or_undefined(sixty, bad):
         first = np.flatnonzero(found.event_channel == 7)[0]
         assert caught.value.events == first + 1
         assert caught.value.time == found.event_time[first]
+
+
+def test_a_negative_member_of_a_group_with_a_positive_sum():
+    """Noticed at the event after which it is negative, also without a return to Python."""
+    model, start = network()[0], (9, 60, 3, *[3, 1] * 20)
+    table, wrong = model.table, model.channels.index("give 5")
+    offsets, slopes = table.offsets.copy(), table.slopes.copy()
+    f = table.first[wrong]
+    offsets[f], slopes[f] = 6.0, -1.0  # below 0 for more than six X5
+    table = replace(table, offsets=offsets, slopes=slopes)
+    groups = chosen_groups(live_channels(table))
+    assert groups.sizes[groups.group[wrong]] > 20
+    found = []
+    for budget in (1, 2**20):
+        with pytest.raises(Fault) as caught:
+            run(table, start, [1e9], slice_events=budget)
+        found.append(vars(caught.value))
+    assert found[0] == found[1]
+    assert (found[0]["status"], found[0]["channel"]) == (kernel_state.NEGATIVE_RATE, wrong)
+    assert found[0]["events"] > 10
 
 
 def test_a_shared_factor_that_becomes_negative():
