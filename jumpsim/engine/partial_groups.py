@@ -187,6 +187,6 @@ def _costs(
     touched = np.bincount(np.concatenate([pool, affected]), minlength=live.pools)
     each = 1.0 + levels(len(sizes))
     work = np.bincount(live.changing, each * touched[live.changed], len(group))
-    cost = np.bincount(live.changing, leaves[live.changed], len(group)) + depth
-    cost += np.minimum(work, _REBUILD * len(sizes))
+    cost = depth + np.bincount(live.changing, leaves[live.changed], len(group))
+    cost = cost + np.minimum(work, _REBUILD * len(sizes))  # integers when nothing ever changes
     return work > _REBUILD * len(sizes), float(cost.mean())

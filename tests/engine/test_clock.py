@@ -36,6 +36,13 @@ EXCHANGE = js.Model(
 BIRTH_DEATH = js.Model(
     [SPECIES("X")], [Channel("birth", 1e8, {}, {"X": 1}), Channel("death", 1e7, {"X": 1})]
 )
+MANY = js.Model(
+    [SPECIES("X")],
+    [
+        *(Channel(f"birth {k}", 2e6, {}, {"X": 1}) for k in range(50)),
+        *(Channel(f"death {k}", 2e5, {"X": 1}) for k in range(50)),
+    ],
+)
 TWO_LEVELS = js.systems.two_level_mode(
     E_u=1e7, E_l=0.0, omega_cav=1e7, g=2e7, gamma_u=3e7, gamma_l=5e7, gamma_b=2e7, f_u=0.9,
     f_l=0.2, n_b=0.3,
@@ -132,6 +139,7 @@ KERNELS = [
     (BIRTH_DEATH, (3,), False),
     (BIRTH_DEATH, (3,), True),
     (TWO_LEVELS, (1, 0, 2), False),
+    (MANY, (3,), False),
 ]
 
 

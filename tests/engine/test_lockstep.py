@@ -130,7 +130,7 @@ def test_faults_are_those_of_the_direct_method():
     table = dies = js.Model([js.Pool.mass_action("X")], [js.Channel("gone", 3.0, {"X": 1})]).table
     table = type(dies)(
         dies.constants, dies.first, dies.pools, np.array([-2.5]), dies.slopes, dies.mean_offsets,
-        dies.changes,
+        dies.sparse_changes,
     )  # fmt: skip
     # Two channels, so that the total stays positive where one rate is not.
     pair = js.Model(
@@ -139,7 +139,7 @@ def test_faults_are_those_of_the_direct_method():
     ).table
     pair = type(pair)(
         pair.constants, pair.first, pair.pools, np.array([20.0]), np.array([-1.0]),
-        pair.mean_offsets, pair.changes,
+        pair.mean_offsets, pair.sparse_changes,
     )  # fmt: skip
     grows = js.Model([js.Pool.mass_action("X")], [js.Channel("more", 1.0, {"X": 1}, {"X": 2})])
     for broken, start, end in ((table, 6, 9.0), (pair, 3, 0.1), (grows.table, 2**53 - 1, 9.0)):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.many_channels import waveguide
 from support.networks import random_counts, random_model
 from support.systems import GRIDS, SYSTEMS
 from support.wavefunctions import mode_model
@@ -20,6 +21,12 @@ KEEPS = [
 ]  # fmt: skip
 WAVE = mode_model(), js.Fixed({"u": 1, "l": 0, "photon": 2})
 GRID = np.linspace(0, 60, 9)
+MANY = waveguide(7)[0]
+SIMULATED = {
+    "waveguide": SYSTEMS["waveguide"],
+    "wave function": WAVE,
+    "many channels": (MANY, js.Fixed(dict.fromkeys(MANY.pools, 1))),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -63,10 +70,10 @@ def assert_same(one, other):
 
 
 @pytest.mark.parametrize("keep", KEEPS, ids=lambda keep: "+".join(sorted(keep)))
-@pytest.mark.parametrize("system", ["waveguide", "wave function"])
+@pytest.mark.parametrize("system", SIMULATED)
 def test_stops_change_no_bit(system, keep):
     rng = np.random.default_rng(1)
-    model, start = WAVE if system == "wave function" else SYSTEMS["waveguide"]
+    model, start = SIMULATED[system]
     whole = simulate(model, start, GRID, keep, (3, 28))
     pieces, stops = in_pieces(model, start, GRID, keep, (3, 28), rng, compiled=True)
     assert stops > 20

@@ -39,14 +39,15 @@ def equal(one, other):
 
 
 @pytest.mark.parametrize("patience", [3.0, 0.0])  # with 0 the code written for the model
-def test_a_path_goes_on_where_it_was(patience, monkeypatch):
+@pytest.mark.parametrize("method", ["direct", "partial_propensities"])
+def test_a_path_goes_on_where_it_was(method, patience, monkeypatch):
     model, initial = SYSTEMS["waveguide"]
     starts, states = initial.draw(model, 5, 0, 1), streams.states(5, 0, 1, streams.JUMPS)
     times = np.concatenate([[0.0], np.geomspace(1e-3, 40, 60)])
-    whole = engine.run("direct", model.table, times, starts, states, {"samples", "jumps"})
+    whole = engine.run(method, model.table, times, starts, states, {"samples", "jumps"})
     monkeypatch.setattr(compiling, "PAYS_SECONDS", patience)
     for cuts in ([], [1], [30], [1, 2, 3, 50], range(1, 61)):
-        path = engine.Path("direct", model.table, starts[0], states[0])
+        path = engine.Path(method, model.table, starts[0], states[0])
         heard = []
 
         def proceed(number, heard=heard):
@@ -59,12 +60,13 @@ def test_a_path_goes_on_where_it_was(patience, monkeypatch):
         assert path.events == sum(heard) == whole.event_count[0]
 
 
-def test_a_state_is_not_that_of_what_was_ended_later():
+@pytest.mark.parametrize("method", ["direct", "partial_propensities"])
+def test_a_state_is_not_that_of_what_was_ended_later(method):
     model, initial = SYSTEMS["waveguide"]
     starts, states = initial.draw(model, 5, 0, 1), streams.states(5, 0, 1, streams.JUMPS)
     times = np.linspace(0, 9, 19)
-    whole = engine.run("direct", model.table, times, starts, states, {"samples", "jumps"})
-    path, again = (engine.Path("direct", model.table, starts[0], states[0]) for _ in range(2))
+    whole = engine.run(method, model.table, times, starts, states, {"samples", "jumps"})
+    path, again = (engine.Path(method, model.table, starts[0], states[0]) for _ in range(2))
     _, jumps = path.sample(times[:4])
     state = path.state()
     path.sample(times[4:10])

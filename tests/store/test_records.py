@@ -27,8 +27,22 @@ MODELS = {
         js.systems.two_level_mode(10.0, 0.0, 11.3, 0.7, 1.0, 1.5, 0.5, f_u=0.9, f_l=0.2, n_b=0.3),
         {"u": 1, "l": 0, "photon": 1},
     ),
+    # Two-level systems with individual rates: partial propensities.
+    "individual": (
+        js.Model(
+            [js.Pool.bosonic("N", 2), js.Pool.tls("m", 3)],
+            js.Channel.reversible("up", "down", [0.5, 1.0, 2.0], {"N": 1}, {"m": 1}),
+        ),
+        {"N": 2, "m": 1},
+    ),
 }
-KERNELS = ("counts plain", "counts one by one", "counts lockstep", "expect plain")
+KERNELS = (
+    "counts plain",
+    "counts one by one",
+    "counts lockstep",
+    "expect plain",
+    "individual plain",
+)
 
 
 def test_letters_of_records_are_not_ambiguous():
@@ -214,7 +228,7 @@ def test_added_records_are_resumed(
     assert_resumed(path, simulate(kernel, path, added), kept, reference(kernel, larger))
 
 
-@pytest.mark.parametrize("kernel", ["counts plain", "expect plain"])
+@pytest.mark.parametrize("kernel", ["counts plain", "expect plain", "individual plain"])
 def test_blocks_that_workers_write_are_resumed(kernel, simulate, reference, tmp_path):
     path, everything = tmp_path / "a.h5", offered(kernel)
     simulate(kernel, path, everything[:1])

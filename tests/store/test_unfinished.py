@@ -128,13 +128,26 @@ def test_memory_is_not_given_up_at_a_pause(whole, monkeypatch):
     assert not run._store.unfinished
 
 
-def test_wave_functions_continue_too(tmp_path):
-    model, start = mode_model(), {"u": 1, "l": 0, "photon": 2}
-    times = np.linspace(0, 1e5, 11)
+MANY = js.Model(
+    [js.Pool.mass_action("X")],
+    [
+        *(js.Channel(f"come {k}", 0.5, {}, {"X": 1}) for k in range(50)),
+        *(js.Channel(f"gone {k}", 0.02, {"X": 1}) for k in range(50)),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "start", "end"),
+    [(mode_model(), {"u": 1, "l": 0, "photon": 2}, 1e5), (MANY, START, 12000.0)],
+    ids=["wave function", "many channels"],
+)
+def test_other_engines_continue_too(model, start, end, tmp_path):
+    times = np.linspace(0, end, 11)
+    record = [model.samples.record, "jumps", "events", "moments"]
 
     def run(store=None, **more):
-        return js.simulate(model, times, 2, start, 3, ["expect", "jumps", "events", "moments"],
-                           store=store, **more)  # fmt: skip
+        return js.simulate(model, times, 2, start, 3, record, store=store, **more)
 
     run(tmp_path / "whole.h5")
     assert until_complete(limited, tmp_path / "a.h5", run=run)
