@@ -1,4 +1,4 @@
-"""numba's `njit` with a cache on disk that cannot stop a run."""
+"""numba's `njit` with a cache on disk that cannot stop a run, and loading without compiling."""
 
 import contextlib
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
+from numba.core.compiler_lock import global_compiler_lock
 
 
 class _Cache(FunctionCache):
@@ -61,3 +62,42 @@ def njit(*, cache: bool = False, **options: Any) -> Callable[[Callable[..., Any]
         return dispatcher
 
     return compiled
+
+
+def load(function: Any, signature: tuple[Any, ...]) -> bool:
+    """Load the machine code of a function from its cache; nothing is compiled.
+
+    numba's own index of the cache decides whether the code is that of this source text, of this
+    version of numba and Python and of this processor.
+
+    Parameters
+    ----------
+    function : numba dispatcher
+        A function that is declared by `njit`.
+    signature : tuple of numba types
+        Types of its arguments.
+
+    Returns
+    -------
+    bool
+        Whether the function can now be called with such arguments without being compiled.
+
+    Examples
+    --------
+    >>> import numba
+    >>> @njit()  # without a cache
+    ... def triple(x):
+    ...     return 3 * x
+    >>> load(triple, (numba.int64,))
+    False
+    """
+    with global_compiler_lock:
+        if signature in function.overloads:
+            return True
+        found = function._cache.load_overload(signature, function.targetctx)
+        if found is None:
+            return False
+        # As in numba's `Dispatcher.compile`, which compiles when nothing is found.
+        function.targetctx.insert_user_function(found.entry_point, found.fndesc, [found.library])
+        function.add_overload(found)
+        return True

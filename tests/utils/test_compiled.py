@@ -9,7 +9,7 @@ from numba.core import caching
 
 import jumpsim as js
 from jumpsim import engine, streams
-from jumpsim.engine.codegen import templates
+from jumpsim.engine.codegen import background, templates
 from jumpsim.utils import files
 from jumpsim.utils.compiled import njit
 
@@ -74,22 +74,25 @@ def test_no_hard_links(tmp_path, monkeypatch, number):
         assert file.read_text() == "one"
 
 
-def test_generated_code_in_memory(monkeypatch):
-    """The same samples as from code that is written to a file."""
+def test_no_code_for_a_model_without_a_folder(monkeypatch, compiled_at_once):  # noqa: ARG001
+    """Then the general kernel is used: nothing is compiled, and no other process is started."""
     model = js.systems.hohlraum(7, 3, 1.0)
     rows = (
         "direct", model.table, np.linspace(0, 1, 3), np.tile([3, 2], (4, 1)),
         streams.states(1, 0, 4, streams.JUMPS), {"events"},
     )  # fmt: skip
     usual = engine.run(*rows)
+    tried = []
 
     def refused(*_):
+        tried.append(1)
         raise js.StoreError("read-only file system")
 
     monkeypatch.setattr(templates, "written", refused)
-    templates._loaded.cache_clear()
-    try:
-        alone = engine.run(*rows, compiled=True)
-    finally:
-        templates._loaded.cache_clear()
-    assert np.array_equal(alone.event_time, usual.event_time)
+    monkeypatch.setattr(background, "begin", None)
+    monkeypatch.setattr(background, "_known", {})
+    templates.module.cache_clear()
+    for _ in range(2):
+        again = engine.run(*rows, left=np.inf)
+        assert np.array_equal(again.event_time, usual.event_time)
+    assert len(tried) == 1
