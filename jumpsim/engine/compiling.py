@@ -88,7 +88,7 @@ def switching_kernel(engine: Engine, table: Any, pools: int, left: float = 0.0) 
     began = time.monotonic()
     found: Kernel | None = None
 
-    def advance(table: Any, *arguments: Any) -> int:
+    def advance(_: Any, *arguments: Any) -> int:
         nonlocal found
         if found is None:
             expected = max(left, time.monotonic() - began)

@@ -95,8 +95,9 @@ def run(
 
 
 def plain(array: NDArray[Any], kind: type) -> NDArray[Any]:
-    """The array as kernels need it: each other type, order of elements or read-only array would be
-    compiled for separately.
+    """The array as kernels need it.
+
+    For another type or order of elements, and for a read-only array, they would be compiled again.
     """
     return np.require(array, kind, ["C_CONTIGUOUS", "WRITEABLE"])
 

@@ -69,6 +69,7 @@ def begin(file: Path, signature: tuple[Any, ...]) -> "subprocess.Popen[bytes]":
     paths = {"PYTHONPATH": os.pathsep.join(sys.path), "NUMBA_CACHE_DIR": config.CACHE_DIR}
     process = subprocess.Popen(
         command,
+        bufsize=0,  # so that nothing is written when the pipe is closed
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -78,7 +79,6 @@ def begin(file: Path, signature: tuple[Any, ...]) -> "subprocess.Popen[bytes]":
     assert process.stdin is not None  # it is a pipe
     with contextlib.suppress(OSError):  # the process has ended already
         process.stdin.write(pickle.dumps((file, signature)))
-        process.stdin.flush()
     return process
 
 
