@@ -1,6 +1,7 @@
 """numba's `njit` with a cache on disk that cannot stop a run, and loading without compiling."""
 
 import contextlib
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ class _Cache(FunctionCache):
 
     def load_overload(self, *arguments: Any) -> Any:
         """Machine code of a signature; None when it is not there or its file is damaged."""
+        _import_array_functions()
         try:
             return super().load_overload(*arguments)
         except Exception:  # unpickling damaged bytes can raise any of them
@@ -25,6 +27,24 @@ class _Cache(FunctionCache):
         """Keep machine code, unless the disk is full or the folder can no longer be written to."""
         with contextlib.suppress(OSError):
             super().save_overload(*arguments)
+
+
+@functools.cache
+def _import_array_functions() -> None:
+    """Import what numba needs for arrays, but not scipy.linalg, which takes 0.3 s.
+
+    numba imports scipy.linalg only to see whether it is there (jumpsim requires it), and again
+    where a function calls it.
+    """
+    with contextlib.suppress(ImportError, AttributeError):  # another version of numba
+        from numba.np import linalg
+
+        real, linalg.ensure_blas = linalg.ensure_blas, lambda: None
+        try:
+            from numba.np import arraymath
+        finally:
+            linalg.ensure_blas = real
+        arraymath.ensure_blas = real
 
 
 def njit(*, cache: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
