@@ -48,7 +48,7 @@ def test_time_strings_are_the_nearest_float(text, value):
 
 def test_common_units_are_those_of_the_unit_library(monkeypatch):
     common = units._COMMON
-    monkeypatch.setattr(units, "_COMMON", dict.fromkeys(common, {}))
+    monkeypatch.setattr(units, "_COMMON", {name: {} for name in common})
     units._unit_factor.cache_clear()
     for dimension, values in common.items():
         for unit, value in values.items():
