@@ -130,7 +130,7 @@ def prepare(plan: Plan, proceed: Callable[[], bool] = lambda: True) -> bool:
 def _prepare(plan: Plan) -> None:
     model = plan.model
     nothing = np.zeros((0, len(model.pools)), np.int64), np.zeros((0, 4), np.uint64)
-    engine.run(model.engine, model.engine_input, plan.times, *nothing, ())
+    engine.run(plan.method, model.engine_input, plan.times, *nothing, ())
     if _needs_sums(plan):
         exact_sums.prepare()
 
