@@ -34,6 +34,12 @@ _DIMENSIONS = {
     "time": ("second", "'0.75 us', or a plain number in seconds"),
     "length": ("metre", "'10 um', or a plain number in metres"),
 }
+# Common units with the values that the unit library gives: importing it takes 0.15 to 0.3 s.
+_COMMON = {
+    "rate": {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9, "/s": 1.0, "/us": 1e6, "/µs": 1e6},
+    "time": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9, "ps": 1e-12},
+    "length": {"m": 1.0, "cm": 1e-2, "mm": 1e-3, "um": 1e-6, "µm": 1e-6, "μm": 1e-6, "nm": 1e-9},
+}
 
 
 @functools.cache
@@ -46,10 +52,12 @@ def _registry() -> Any:
 @functools.lru_cache(maxsize=256)
 def _unit_factor(unit: str, dimension: str) -> float | None:
     """Value of one `unit` in SI units, or None when it is not a unit of this dimension."""
-    import pint
-
+    if unit in _COMMON[dimension]:
+        return _COMMON[dimension][unit]
     if not _UNIT_TEXT.fullmatch(unit):
         return None
+    import pint
+
     ureg = _registry()
     try:
         parsed = ureg.parse_units(f"1{unit}" if unit.startswith("/") else unit)

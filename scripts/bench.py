@@ -32,11 +32,29 @@ def waveguide(tls):
     )
 
 
+def use_generated_code():
+    """Simulate with code for one model from the beginning, as long runs do.
+
+    It is compiled at the first call, which must not be measured.
+    """
+    from jumpsim.engine.codegen import background
+    from jumpsim.run import scheduler
+
+    begin = background.begin
+
+    def begin_and_wait(*arguments):
+        process = begin(*arguments)
+        process.wait()
+        return process
+
+    background.begin = begin_and_wait
+    scheduler.Batch._seconds_left = lambda *_: np.inf
+
+
 def measure(tls, keep, repeats):
     """Events per trajectory, and 10⁶ events per CPU second of each repeat."""
     model, times = waveguide(tls), np.linspace(0, 10e-6, 101)
     start = js.Fixed({"A": 58, "B": 58, "m": round(0.269 * tls)})
-    engine.warm("direct", model.table, len(model.pools))
 
     def run(first, last):
         begin = resource.getrusage(resource.RUSAGE_SELF).ru_utime
@@ -51,7 +69,7 @@ def measure(tls, keep, repeats):
         seconds = resource.getrusage(resource.RUSAGE_SELF).ru_utime - begin
         return int(rows.event_count.sum()), seconds
 
-    probe, _ = run(0, 200)
+    probe, _ = run(0, 200)  # also compiles
     ntraj = EVENTS_PER_RUN * 200 // probe
     runs = [run(r * ntraj, (r + 1) * ntraj) for r in range(repeats)]
     speeds = [events / seconds / 1e6 for events, seconds in runs]

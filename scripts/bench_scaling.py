@@ -61,7 +61,7 @@ def simulate(tls, ntraj, workers, record, store):
     """Print times, events and bytes of one run as JSON; called in a separate process."""
     # Imported here, because peak memory of a child process is at least the memory of its parent.
     import numpy as np
-    from bench import waveguide
+    from bench import use_generated_code, waveguide
 
     import jumpsim as js
     from jumpsim import engine, streams
@@ -69,9 +69,10 @@ def simulate(tls, ntraj, workers, record, store):
     def starting(tls):
         return js.Fixed({"A": 58, "B": 58, "m": round(0.269 * tls)})
 
+    use_generated_code()
     times, small = np.linspace(0, 10e-6, 101), waveguide(10)
     starts, states = starting(10).draw(small, 1, 0, 64), streams.states(1, 0, 64, streams.JUMPS)
-    engine.run("direct", small.table, times, starts, states, {"samples"}, compiled=True)
+    engine.run("direct", small.table, times, starts, states, {"samples"}, left=np.inf)
     js.simulate(small, times, 5000, starting(10), 1, record)
     model, start = waveguide(tls), starting(tls)
     wall, cpu = time.perf_counter(), time.process_time()
@@ -96,20 +97,19 @@ def measured(repeats, tls, ntraj, workers=1, record="moments", stored=False):
 def against_kernel(ntraj, repeats):
     """Print the ratios of CPU times of complete runs and of the kernel as JSON."""
     import numpy as np
-    from bench import waveguide
+    from bench import use_generated_code, waveguide
 
     import jumpsim as js
     from jumpsim import engine, streams
-    from jumpsim.engine import compiling
 
-    compiling.PAYS_SECONDS = 0.0  # always use the compiled kernel, as long runs do
+    use_generated_code()
     model, times, counts = waveguide(100), np.linspace(0, 10e-6, 101), [58, 58, 27]
 
     def kernel(number):
         for first in range(0, number, 6000):
             states = streams.states(1, first, first + 6000, streams.JUMPS)
             starts = np.tile(counts, (6000, 1))
-            engine.run("direct", model.table, times, starts, states, {"samples"}, compiled=True)
+            engine.run("direct", model.table, times, starts, states, {"samples"}, left=np.inf)
 
     def run(number, record, path):
         start = dict(zip("ABm", counts, strict=True))
@@ -135,25 +135,27 @@ def against_kernel(ntraj, repeats):
 def engines(repeats):
     """Print events per CPU second of each kernel as JSON; called in a separate process."""
     import numpy as np
+    from bench import use_generated_code
 
     import jumpsim as js
     from jumpsim import engine, streams
 
+    use_generated_code()
     found = {}
     for name, (stop, *_) in STATIONARY.items():
         model = js.load_spec(SPEC.parent / f"{name}.toml").model
         start = js.load_spec(SPEC.parent / f"{name}.toml").initial
-        for way, rows, compiled in (
-            ("plain", 1, False), ("one", 1, True), ("lanes", 2000, True)
+        for way, rows, left in (
+            ("plain", 1, 0.0), ("one", 1, np.inf), ("lanes", 2000, np.inf)
         ):  # fmt: skip
             starts = start.draw(model, 1, 0, rows)
             states = streams.states(1, 0, rows, streams.JUMPS)
             times = np.linspace(0, stop if rows == 1 else stop / 500, 11)
             arguments = "direct", model.table, times, starts, states, {"samples"}
-            engine.run(*arguments, compiled=compiled)
+            engine.run(*arguments, left=left)
             for _ in range(repeats):
                 began = time.process_time()
-                events = engine.run(*arguments, compiled=compiled).event_count.sum()
+                events = engine.run(*arguments, left=left).event_count.sum()
                 speed = float(events) / (time.process_time() - began) / 1e6
                 found.setdefault(name, {}).setdefault(way, []).append({"speed": speed})
     print(json.dumps(found))

@@ -13,6 +13,7 @@ import argparse
 from dataclasses import replace
 
 import numpy as np
+from bench import use_generated_code
 from bench_peers import cpu, gillespy_solver, waveguide
 from numba import njit
 
@@ -100,15 +101,13 @@ def by_leaps(case, rows, seed):
     return leap(constants, taken, given - taken, start, case.times, rows, rng)[:, :, :3]
 
 
-def exactly(case, rows, seed, compiled):
-    """Counts by the direct method of the package, in sequence or in lockstep (compiled)."""
+def exactly(case, rows, seed, left):
+    """Counts by the direct method of the package, in sequence or in lockstep (left > 0)."""
     starts = np.tile([*case.counts.values()], (rows, 1))
     states = streams.states(seed, 0, rows, streams.JUMPS)
     times = case.times * case.unit
     keep = {"samples"}
-    return engine.run(
-        "direct", case.model.table, times, starts, states, keep, compiled=compiled
-    ).samples
+    return engine.run("direct", case.model.table, times, starts, states, keep, left=left).samples
 
 
 def by_gillespy(case, rows, seed, kind, solvers={}):  # noqa: B006 - compiled once for each
@@ -120,8 +119,8 @@ def by_gillespy(case, rows, seed, kind, solvers={}):  # noqa: B006 - compiled on
 
 
 WAYS = {
-    "lockstep": lambda *run: exactly(*run, compiled=True),
-    "direct": lambda *run: exactly(*run, compiled=False),
+    "lockstep": lambda *run: exactly(*run, left=np.inf),
+    "direct": lambda *run: exactly(*run, left=0.0),
     "tau-leaping": by_leaps,
     "SSACSolver": lambda *run: by_gillespy(*run, "SSACSolver"),
     "TauLeapingCSolver": lambda *run: by_gillespy(*run, "TauLeapingCSolver"),
@@ -158,6 +157,7 @@ def main():
     parser.add_argument("--factors", type=int, nargs="+", default=[1, 10, 100, 1000, 10_000])
     parser.add_argument("--seconds", type=float, default=10, help="of each measurement")
     options = parser.parse_args()
+    use_generated_code()
     own, others = tuple(WAYS)[:3], tuple(WAYS)[3:]
     rows = [row for f in options.factors for row in measure(f, own, options.seconds)]
     try:

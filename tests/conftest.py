@@ -36,6 +36,32 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def compiled_at_once(monkeypatch):
+    """Use code for one model where infinite work is left, and compile it in this process."""
+    from jumpsim.engine import compiling
+    from jumpsim.engine.codegen import background, compile_file
+
+    class Ended:
+        def __init__(self, file, signature):
+            compile_file.compile_file(file, signature)
+
+        def poll(self):
+            return 0
+
+        def kill(self):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr(background, "begin", Ended)
+    monkeypatch.setattr(compiling, "LOADING_PAYS", 1e9)
+
+
+@pytest.fixture
 def every_block_at_once(monkeypatch):
     """Let the calling thread commit each block as it comes."""
     from jumpsim.run import scheduler

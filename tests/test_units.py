@@ -46,6 +46,16 @@ def test_time_strings_are_the_nearest_float(text, value):
     assert units.time(text) == value
 
 
+def test_common_units_are_those_of_the_unit_library(monkeypatch):
+    common = units._COMMON
+    monkeypatch.setattr(units, "_COMMON", {name: {} for name in common})
+    units._unit_factor.cache_clear()
+    for dimension, values in common.items():
+        for unit, value in values.items():
+            assert units._unit_factor(unit, dimension) == value
+    units._unit_factor.cache_clear()
+
+
 @pytest.mark.parametrize("number", [7, 0.3, 0.1, 123.456, 9.99])
 @pytest.mark.parametrize(("unit", "power"), [("ms", 3), ("us", 6), ("ns", 9), ("ps", 12)])
 def test_a_decimal_prefix_does_not_round_twice(number, unit, power):

@@ -1,12 +1,12 @@
 """The engines: they simulate trajectories from arrays, independent of models, files and workers."""
 
-from .compiling import compiling_pays
+from .codegen.background import compiling_now, ended_with_runs
 from .engines import ENGINES
 from .interface import Engine, Rows, Sizes
 from .kernel_state import ENGINE_VERSION
 from .path import Path
 from .status import Fault
-from .trajectories import run, warm
+from .trajectories import run
 from .unfinished import Unfinished
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "Rows",
     "Sizes",
     "Unfinished",
-    "compiling_pays",
+    "compiling_now",
+    "ended_with_runs",
     "run",
-    "warm",
 ]

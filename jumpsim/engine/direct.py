@@ -46,9 +46,11 @@ class DirectMethod(Engine):
         pools = model_input.sparse_changes.width
         return Sizes(pools, 0, pools, np.int64, len(model_input.constants))
 
-    def compiled_kernel(self, table: Table, pools: int) -> Kernel:
+    def compiled_kernel(
+        self, table: Table, pools: int, arguments: tuple[Any, ...], left: float
+    ) -> Kernel | None:
         """Kernel whose code contains the rate expressions of this model."""
-        return scalar.kernel(table, pools)
+        return scalar.kernel(table, pools, arguments, left)
 
     def run_together(
         self,
@@ -57,6 +59,7 @@ class DirectMethod(Engine):
         slice_events: int,
         proceed: Proceed | None,
         one_by_one: OneByOne,
+        left: float,
     ) -> Rows | None:
         """Simulate 64 trajectories at a time.
 
@@ -65,7 +68,7 @@ class DirectMethod(Engine):
         if not lockstep.fits(model_input, batch):
             return None
         with contextlib.suppress(lockstep.TooLarge):
-            return self._in_lockstep(model_input, batch, slice_events, proceed, one_by_one)
+            return self._in_lockstep(model_input, batch, slice_events, proceed, one_by_one, left)
         return None
 
     def _in_lockstep(
@@ -75,6 +78,7 @@ class DirectMethod(Engine):
         slice_events: int,
         proceed: Proceed | None,
         one_by_one: OneByOne,
+        left: float,
     ) -> Rows:
         keep, times, starts = batch.keep, batch.times, batch.starts
         counted = len(starts) if "jumps" in keep else 0
@@ -98,7 +102,7 @@ class DirectMethod(Engine):
         samples, event_count = lockstep.run(
             self.table(model_input), times, starts, batch.streams, jumps,
             max(1, slice_events // lockstep.LANES), proceed, repair,
-            sums,
+            sums, left,
         )  # fmt: skip
         return Rows(
             samples if "samples" in keep and sums is None else None,

@@ -108,6 +108,10 @@ class Batch(NamedTuple):
 OneByOne = Callable[[Batch], Rows]
 
 
+class NotCompiledError(Exception):
+    """Code for a model is needed that is not there, or not yet."""
+
+
 class Engine(ABC):
     """One way to simulate trajectories.
 
@@ -135,8 +139,30 @@ class Engine(ABC):
     def kernel(self) -> Kernel:
         """The function that simulates trajectories, see `direct_kernel.advance`."""
 
-    def compiled_kernel(self, table: Any, pools: int) -> Kernel | None:  # noqa: ARG002
-        """Kernel with code for one model, with identical results; None when there is none."""
+    def compiled_kernel(
+        self,
+        table: Any,  # noqa: ARG002
+        pools: int,  # noqa: ARG002
+        arguments: tuple[Any, ...],  # noqa: ARG002
+        left: float,  # noqa: ARG002
+    ) -> Kernel | None:
+        """Kernel with code for one model, with identical results.
+
+        Parameters
+        ----------
+        table : object
+        pools : int
+            Number of pools.
+        arguments : tuple
+            Arguments of the kernel after the table, of which the types are used.
+        left : float
+            Expected seconds of remaining work, from which it follows whether code is compiled.
+
+        Returns
+        -------
+        callable or None
+            None when there is no such code, or not yet: it is compiled in a separate process.
+        """
         return None
 
     def run_together(
@@ -146,6 +172,7 @@ class Engine(ABC):
         slice_events: int,  # noqa: ARG002
         proceed: Proceed | None,  # noqa: ARG002
         one_by_one: OneByOne,  # noqa: ARG002
+        left: float,  # noqa: ARG002
     ) -> Rows | None:
         """Simulate a batch with code that advances many trajectories at the same time.
 
@@ -161,11 +188,19 @@ class Engine(ABC):
         proceed : callable or None
         one_by_one : callable
             Simulates rows for which this code cannot be used.
+        left : float
+            As for `compiled_kernel`.
 
         Returns
         -------
         Rows or None
             None when the engine has no such code or it is not applicable to the batch; the
             trajectories are then simulated one after the other.
+
+        Raises
+        ------
+        NotCompiledError
+            When the code is not there. The trajectories are then simulated one after the other, and
+            no other code is compiled for them.
         """
         return None

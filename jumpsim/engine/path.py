@@ -38,7 +38,8 @@ class Path:
     ) -> None:
         self._engine, self._input = ENGINES[engine], model_input
         self._table = self._engine.table(model_input)
-        self._start, self._stream = start[None], stream[None]
+        self._start = trajectories.plain(start[None], np.int64)
+        self._stream = trajectories.plain(stream[None], np.uint64)
         self.cursor, _ = trajectories.prepared(self._engine, model_input, 1, 1, ())
         self._advance = switching_kernel(self._engine, self._table, len(start))
 
@@ -106,7 +107,7 @@ class Path:
         _, out = trajectories.prepared(
             self._engine, self._input, 1, len(times), ("samples", "jumps")
         )
-        place = self.cursor.place
+        place, times = self.cursor.place, trajectories.plain(times, np.float64)
         seen = self.events if place[kernel_state.GRID] != kernel_state.FRESH else 0
         while True:
             status = self._advance(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from . import kernel_state, unfinished
 from .compiling import switching_kernel
 from .engines import ENGINES
-from .interface import Batch, Engine, Proceed, Rows
+from .interface import Batch, Engine, NotCompiledError, Proceed, Rows
 from .kernel_state import Cursor, Output
 from .status import Fault
 from .unfinished import Unfinished
@@ -32,7 +32,7 @@ def run(
     max_events: int | None = None,
     slice_events: int | None = None,
     proceed: Proceed | None = None,
-    compiled: bool = False,
+    left: float = 0.0,
     begun: Unfinished | None = None,
     seconds: float = math.inf,
 ) -> Rows:
@@ -51,9 +51,9 @@ def run(
     proceed : callable, optional
         Called with the numbers of finished rows and of events since the last call; returns False to
         end the simulation early.
-    compiled : bool
-        Whether code for this model is compiled from the beginning, because the remaining work is
-        large; it does not change results.
+    left : float
+        Expected seconds of work that is left, of which these trajectories may be a small part. It
+        decides whether code for this model is used (`compiling.py`) and does not change results.
     begun : Unfinished, optional
         `Rows.unfinished` of an earlier call, which ended during the trajectory of the first row.
         The row is continued there, or simulated from its beginning if this is not possible.
@@ -72,17 +72,34 @@ def run(
         When the simulation of a trajectory fails.
     """
     made = ENGINES[engine]
-    batch = Batch(times, starts, streams, keep, max_events)
+    batch = Batch(
+        plain(times, np.float64),
+        plain(starts, np.int64),
+        plain(streams, np.uint64),
+        keep,
+        max_events,
+    )
     budget = SLICE_EVENTS if slice_events is None else slice_events
-    if compiled and begun is None and made.compiled_keeps.issuperset(keep):
+    if left > 0 and begun is None and made.compiled_keeps.issuperset(keep):
 
         def alone(single: Batch) -> Rows:
-            return _OneByOne(made, model_input, single, False, None).run(SLICE_EVENTS, None)
+            return _OneByOne(made, model_input, single, 0.0, None).run(SLICE_EVENTS, None)
 
-        rows = made.run_together(model_input, batch, budget, proceed, alone)
-        if rows is not None:
-            return rows
-    return _OneByOne(made, model_input, batch, compiled, begun).run(budget, proceed, seconds)
+        try:
+            rows = made.run_together(model_input, batch, budget, proceed, alone, left)
+            if rows is not None:
+                return rows
+        except NotCompiledError:
+            left = 0.0
+    return _OneByOne(made, model_input, batch, left, begun).run(budget, proceed, seconds)
+
+
+def plain(array: NDArray[Any], kind: type) -> NDArray[Any]:
+    """The array as kernels need it.
+
+    For another type or order of elements, and for a read-only array, they would be compiled again.
+    """
+    return np.require(array, kind, ["C_CONTIGUOUS", "WRITEABLE"])
 
 
 class _OneByOne:
@@ -93,13 +110,13 @@ class _OneByOne:
         engine: Engine,
         model_input: Any,
         batch: Batch,
-        compiled: bool,
+        left: float,
         begun: Unfinished | None,
     ) -> None:
         self.batch, self.table, self.advance = batch, engine.table(model_input), engine.kernel
         keep, starts = batch.keep, batch.starts
         if engine.compiled_keeps.issuperset(keep):
-            self.advance = switching_kernel(engine, self.table, starts.shape[1], compiled)
+            self.advance = switching_kernel(engine, self.table, starts.shape[1], left)
         self.cursor, self.out = prepared(engine, model_input, len(starts), len(batch.times), keep)
         self.limit = np.iinfo(np.int64).max if batch.max_events is None else batch.max_events
         self.event_times: list[NDArray[np.float64]] = []
@@ -204,19 +221,3 @@ def prepared(
         np.empty(buffer, np.int32),
     )
     return cursor, out
-
-
-def warm(engine: str, model_input: Any, pools: int) -> None:
-    """Compile the kernel, or load it from the cache, before workers start.
-
-    Parameters
-    ----------
-    engine : str
-        Name of an engine in `ENGINES`.
-    model_input : object
-        Input of the engine for a model.
-    pools : int
-        Number of pools.
-    """
-    nothing = np.zeros((0, pools), np.int64), np.zeros((0, 4), np.uint64)
-    run(engine, model_input, np.zeros(1), *nothing, ())

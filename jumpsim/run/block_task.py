@@ -3,13 +3,18 @@
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import numpy as np
 
 from .. import engine, streams
+from ..statistics import exact_sums
 from ..statistics.moments import Moments
 from ..store import records
 from ..store.block import Block, sample_moments
 from ..store.plan import Plan
 
+_POLL_SECONDS = 0.1
 BLOCK_BYTES = 2**24  # memory for the trajectories that a worker simulates together
 
 
@@ -19,7 +24,7 @@ def run_block(
     last: int,
     max_events: int | None = None,
     proceed: Callable[[int, int], bool] | None = None,
-    compiled: bool = False,
+    left: float = 0.0,
     chunk_rows: int | None = None,
     begun: engine.Unfinished | None = None,
     seconds: float = math.inf,
@@ -35,8 +40,8 @@ def run_block(
         Largest number of events of a trajectory.
     proceed : callable, optional
         Called with (finished rows, events) since the last call; False ends the block early.
-    compiled : bool
-        Whether to compile code for the model; changes no number.
+    left : float
+        Expected seconds of work that is left for each worker, see `engine.run`; changes no number.
     chunk_rows : int, optional
         Number of rows in a chunk: the rows are compressed in chunks as in a file.
     begun : engine.Unfinished, optional
@@ -74,7 +79,7 @@ def run_block(
             max_events,
             None,
             proceed,
-            compiled,
+            left,
             begun,
             seconds,
         )
@@ -91,6 +96,39 @@ def run_block(
     )
     block = block.packed(chunk_rows) if chunk_rows else block.narrowed()
     return block, time.perf_counter() - began
+
+
+def prepare(plan: Plan, proceed: Callable[[], bool] = lambda: True) -> bool:
+    """Compile what the blocks of a plan need, or load it from the cache.
+
+    Parameters
+    ----------
+    plan : Plan
+    proceed : callable, optional
+        Called ten times per second; False ends the call. The compilation then goes on in its
+        thread, because it cannot be interrupted.
+
+    Returns
+    -------
+    bool
+        Whether all is ready.
+    """
+    thread = ThreadPoolExecutor(1)
+    ready = thread.submit(_prepare, plan)
+    thread.shutdown(wait=False)
+    while proceed():
+        if wait([ready], _POLL_SECONDS).done:
+            ready.result()  # or its error
+            return True
+    return False
+
+
+def _prepare(plan: Plan) -> None:
+    model = plan.model
+    nothing = np.zeros((0, len(model.pools)), np.int64), np.zeros((0, 4), np.uint64)
+    engine.run(plan.method, model.engine_input, plan.times, *nothing, ())
+    if records.sums(plan.record) is not None:
+        exact_sums.prepare()
 
 
 def _moments(plan: Plan, rows: engine.Rows) -> Moments | None:

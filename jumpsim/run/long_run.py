@@ -25,6 +25,7 @@ from ..store.plan import Plan, as_seed
 from ..utils.differences import in_short
 from ..utils.files import AnyPath, as_path
 from ..utils.progress import Progress
+from . import block_task
 from .simulate import new_seed
 from .stopping import stop_on_signals
 from .time_averages import LongRun
@@ -177,6 +178,7 @@ class _Continuation:
         run.outcome = None
         with (
             stop_on_signals(self._stop),
+            engine.ended_with_runs(),
             Progress(blocks, [(min(before, blocks), blocks)], show, "block") as bar,
         ):
 
@@ -185,9 +187,11 @@ class _Continuation:
 
             def proceed(events: int) -> bool:
                 bar.count(0, events)
+                bar.note = "compiling, once; " if engine.compiling_now() else ""
                 bar.refresh()
                 return may_continue()
 
+            block_task.prepare(run.plan, may_continue)
             written = time.monotonic()
             while len(run) < blocks:
                 number = max(1, min(blocks - len(run), _MOST_SAMPLES // run.samples))

@@ -32,6 +32,8 @@ _MOST_LOSSES = 3  # times that the worker of one block can be lost before the ru
 _COMMIT_SECONDS = 2.0
 _COMMIT_BYTES = 2**25
 _POLL_SECONDS = 0.1
+# Computing time from which speed is known; the blocks are then large enough for any kind of code.
+_LEAST_SECONDS = 0.3
 # The state of a trajectory with recorded events can be large: writing it takes about a tenth of the
 # time if the disk takes 200 MB per second.
 _SECONDS_PER_BYTE = 5e-8
@@ -65,8 +67,6 @@ class Batch:
     bytes: int = 0  # size of these trajectories
     largest: int = 1  # size of the largest block so far, in trajectories
     interrupted: bool = False
-    compiled: bool = False
-    first_compiled: Future[Any] | None = None  # the first task that compiles code
     worker_count: int = 1
     losses: Counter[int] = field(default_factory=Counter)  # by first index of the block
 
@@ -95,13 +95,15 @@ class Batch:
             self.shared.shared() if self.shared else None,
         )
         try:
-            with stop_on_signals(self._interrupt):
-                # Also during compilation: a KeyboardInterrupt inside LLVM would be lost.
-                model = self.plan.model
-                engine.warm(model.engine, model.engine_input, len(model.pools))
+            with stop_on_signals(self._interrupt), engine.ended_with_runs():
+                if not block_task.prepare(self.plan, self._may_continue):
+                    self.stop.set()
                 return self._run(ntraj)
         finally:
             self.workers.end()
+
+    def _may_continue(self) -> bool:
+        return not self.interrupted and self._allowed() > 0
 
     def _run(self, ntraj: int) -> Outcome:
         for goal in self._goals(ntraj):
@@ -142,9 +144,9 @@ class Batch:
                 except Exception as failure:  # of a task, or of the workers
                     error = error or failure
                 self._commit_when_due()
+                self.bar.note = "compiling, once; " if engine.compiling_now() else ""
                 self.bar.refresh()
-                timed_out = time.monotonic() - self.began > self.limits.timeout
-                if error or timed_out or self.interrupted:
+                if error or not self._may_continue():
                     self.stop.set()
                     gaps = []
                     _cancel(pending)
@@ -182,17 +184,15 @@ class Batch:
             if middle < last:
                 gaps.append((middle, last))
             name = self.shared.block_name(first, middle) if self.shared else None
-            compiled = self._worth_compiling(gaps, begun)
+            left = self._seconds_left([(first, middle), *gaps], begun)
             future = self.workers.submit(
-                first, middle, compiled, self._proceed, name, begun, self._pause(begun)
+                first, middle, left, self._proceed, name, begun, self._pause(begun)
             )
             if future is None:
                 gaps.append((first, middle))
                 self.workers.recover()
                 return
             pending[future] = first, middle, begun.events if begun else 0
-            if compiled and self.first_compiled is None:
-                self.first_compiled, self.bar.note = future, "compiling, once; "
 
     def _collect_blocks(self, gaps: list[Span], pending: dict[Future[Any], _Task]) -> None:
         """Wait for blocks and receive them; what they lack becomes a gap again."""
@@ -201,8 +201,6 @@ class Batch:
         lost = None
         for future in wait(pending, _POLL_SECONDS, FIRST_COMPLETED).done:
             first, last, before = pending.pop(future)
-            if future is self.first_compiled:
-                self.bar.note = ""
             if self.stop.is_set() and future.cancelled():
                 continue
             why = self.workers.loss(future)
@@ -225,15 +223,15 @@ class Batch:
         if lost and not self.stop.is_set():
             self.workers.recover()
 
-    def _worth_compiling(self, gaps: list[Span], begun: engine.Unfinished | None) -> bool:
-        """Whether enough is left to simulate that compiled code for the model saves time."""
+    def _seconds_left(self, gaps: list[Span], begun: engine.Unfinished | None) -> float:
+        """Expected time until all of this is simulated; 0 while too little is done to know it."""
+        if self.seconds < _LEAST_SECONDS and not begun:
+            return 0.0
         left = sum(last - first for first, last in gaps) / self.worker_count
         left *= self.seconds / max(self.done, 1)
         if begun:
             left += seconds_left(self.plan, begun)
-        expected = min(left, self._allowed())
-        self.compiled = self.compiled or engine.compiling_pays(self.seconds, expected)
-        return self.compiled
+        return min(left, self._allowed())
 
     def _allowed(self) -> float:
         """Seconds until the time limit."""

@@ -84,7 +84,7 @@ def simulate_task(
     run: RunDescription,
     first: int,
     last: int,
-    compiled: bool,
+    left: float,
     name: str | None = None,
     begun: "Unfinished | None" = None,
     seconds: float = math.inf,
@@ -96,8 +96,8 @@ def simulate_task(
     run : RunDescription
     first, last : int
         First index, and last index + 1.
-    compiled : bool
-        Whether to compile code for the model.
+    left : float
+        Expected seconds of work that is left for each worker, see `engine.run`.
     name : str, optional
         Name of the file to write; needed when the run has a folder. A block that ends early is not
         written.
@@ -132,7 +132,7 @@ def simulate_task(
     blocks, used = [], 0.0
     for a, b in itertools.pairwise(cuts):
         block, took = run_block(
-            plan, a, b, run.max_events, None, compiled, run.chunk_rows, begun, seconds - used
+            plan, a, b, run.max_events, None, left, run.chunk_rows, begun, seconds - used
         )
         blocks.append(block)
         used, begun = used + took, None
@@ -154,11 +154,10 @@ def process_name() -> str:
 @functools.lru_cache(maxsize=2)
 def _prepared(pickled: bytes) -> "Plan":
     """Unpickle a plan and compile its kernel, outside of the measured time of a block."""
-    from .. import engine
+    from .block_task import prepare
 
     plan: Plan = pickle.loads(pickled)
-    model = plan.model
-    engine.warm(model.engine, model.engine_input, len(model.pools))
+    prepare(plan)
     return plan
 
 

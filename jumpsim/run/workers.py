@@ -77,7 +77,7 @@ class ThreadWorkers:
         self,
         first: int,
         last: int,
-        compiled: bool,
+        left: float,
         proceed: Callable[[int, int], bool],
         name: str | None,  # noqa: ARG002 - threads write no files
         begun: Unfinished | None = None,
@@ -91,7 +91,7 @@ class ThreadWorkers:
             last,
             self.max_events,
             proceed,
-            compiled,
+            left,
             self.chunk_rows,
             begun,
             seconds,
@@ -170,14 +170,14 @@ class ExecutorWorkers:
         self,
         first: int,
         last: int,
-        compiled: bool,
+        left: float,
         proceed: Callable[[int, int], bool],  # noqa: ARG002 - cannot be called from there
         name: str | None,
         begun: Unfinished | None = None,
         seconds: float = math.inf,
     ) -> Future[Any] | None:
         """Start the simulation of a range of indices; returns a future, None if the pool broke."""
-        arguments = self._run, first, last, compiled, name, begun, seconds
+        arguments = self._run, first, last, left, name, begun, seconds
         task = pickle.dumps(SimulationTask(arguments))
         try:
             future = self._send(pickle.loads, task)

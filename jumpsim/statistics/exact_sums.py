@@ -1,4 +1,4 @@
-"""Exact sums of integers and of their products as pairs of 64-bit words, in compiled code."""
+"""Exact sums of integers and of their products as pairs of 64-bit words."""
 
 from typing import Any
 
@@ -11,102 +11,86 @@ _HALF = 26  # bits of the low half of a sample
 _LOW = 2**_HALF - 1
 _GROUP = 256  # number of samples for which sums of products of halves fit into one word
 _SMALL = 22  # bits of samples for which sums of products over a group are exact as float64
-_U = np.uint64
+_MOST_ROWS = 2**18  # of small samples, for which sums of products fit into one word
+_FEW = 2**17  # products that are computed without compiled code, which takes long to load
 _Integers = NDArray[np.int64]
 
-
-@njit(cache=True, inline="always")
-def _add(words: Any, high: Any, low: Any) -> None:
-    """Add high·2⁶⁴ + low to a number that consists of two words."""
-    total = _U(words[1]) + _U(low)
-    words[0] += high + (1 if total < _U(low) else 0)
-    words[1] = np.int64(total)
-
-
-@njit(cache=True)
-def _all_small(samples: _Integers) -> bool:
-    """Whether the absolute values of all samples are below 2^_SMALL, as for most counts."""
-    found: Any = 0
-    for x in samples.ravel():
-        found |= np.int64(x) ^ (np.int64(x) >> 63)
-    return found < 2**_SMALL
-
-
-@njit(cache=True)
-def _small_sums(samples: _Integers, first: _Integers, second: _Integers) -> None:
-    """Sums over a group in float64, computed together for all pairs of equal column distance."""
-    n, times, columns = samples.shape
-    size = times * columns
-    flat = samples.reshape(n, size)
-    # Four rows at a time, so that each sum is read and written less often.
-    a, b, c, d = np.zeros((4, size + columns))
-    single, products = np.zeros(size), np.zeros((columns, size))
-    for r in range(0, n, 4):
-        for row, k in ((a, r), (b, r + 1), (c, r + 2), (d, r + 3)):
-            if k < n:
-                for i in range(size):
-                    row[i] = flat[k, i]
-            else:
-                row[:] = 0.0
-        for i in range(size):
-            single[i] += (a[i] + b[i]) + (c[i] + d[i])
-        for p in range(columns):
-            product = products[p]
-            for i in range(size):
-                j = i + p
-                product[i] += (a[i] * a[j] + b[i] * b[j]) + (c[i] * c[j] + d[i] * d[j])
-    for t in range(times):
-        for p in range(columns):
-            _add_whole(first[t, p], single[t * columns + p])
-            for q in range(p, columns):
-                _add_whole(second[t, p, q], products[q - p, t * columns + p])
-
-
-@njit(cache=True, inline="always")
-def _add_whole(words: Any, number: Any) -> None:
-    whole = np.int64(number)
-    _add(words, whole >> 63, whole)
-
-
-@njit(cache=True)
-def _multiply(h: Any, low: Any, i: Any, j: Any, parts: Any) -> None:
-    squares, mixed, small = parts[0], parts[1], parts[2]
-    for t in range(len(h)):
-        squares[t] += h[t] * i[t]
-        mixed[t] += h[t] * j[t] + low[t] * i[t]
-        small[t] += low[t] * j[t]
-
-
-@njit(cache=True)
-def _large_sums(samples: _Integers, first: _Integers, second: _Integers) -> None:
-    """Sums over a group, from the products of the high and the low halves of the samples."""
-    n, times, columns = samples.shape
-    single = np.zeros((columns, times), np.int64)
-    # The products h h, h l + l h and l l of x = 2^26 h + l; the last axis is the time, so that the
-    # compiler can use vector instructions.
-    parts = np.zeros((3, columns, columns, times), np.int64)
-    high, low = np.zeros((2, columns, times), np.int64)
-    for row in range(n):
-        for t in range(times):
-            for p in range(columns):
-                x = np.int64(samples[row, t, p])
-                single[p, t] += x
-                high[p, t], low[p, t] = x >> _HALF, x & _LOW
-        for p in range(columns):
-            for q in range(p, columns):
-                _multiply(high[p], low[p], high[q], low[q], parts[:, p, q])
-    for t in range(times):
-        for p in range(columns):
-            _add(first[t, p], single[p, t] >> 63, single[p, t])
-            for q in range(p, columns):
-                a, b, c = parts[0, p, q, t], parts[1, p, q, t], parts[2, p, q, t]
-                _add(second[t, p, q], a >> (64 - 2 * _HALF), a << (2 * _HALF))
-                _add(second[t, p, q], b >> (64 - _HALF), b << _HALF)
-                _add(second[t, p, q], 0, c)
+# Arrays are made inside of the compiled functions, because the compiler uses vector instructions
+# only for arrays that cannot overlap.
 
 
 @njit(cache=True, nogil=True)
-def word_sums(samples: _Integers, first: _Integers, second: _Integers) -> None:
+def _small_sums(samples: Any, columns: int, sums: Any, products: Any) -> bool:
+    """Add sums over all rows, if the absolute values of all samples are below 2^_SMALL.
+
+    The sums over a group are computed in float64, together for all pairs of equal column distance,
+    and for four rows at a time, so that each sum is read and written less often.
+    """
+    n, size = samples.shape
+    a, b = np.zeros(size + columns), np.zeros(size + columns)
+    c, d = np.zeros(size + columns), np.zeros(size + columns)
+    single, pairs = np.zeros(size), np.zeros(columns * size)
+    found: Any = 0
+    for begin in range(0, n, _GROUP):
+        single[:] = 0.0
+        pairs[:] = 0.0
+        end = min(begin + _GROUP, n)
+        for r in range(begin, end, 4):
+            for row, k in ((a, r), (b, r + 1), (c, r + 2), (d, r + 3)):
+                if k < end:
+                    for i in range(size):
+                        x = np.int64(samples[k, i])
+                        found |= x ^ (x >> 63)
+                        row[i] = x
+                else:
+                    row[:] = 0.0
+            for i in range(size):
+                single[i] += (a[i] + b[i]) + (c[i] + d[i])
+            for p in range(columns):
+                pair = pairs[p * size : (p + 1) * size]
+                for i in range(size):
+                    j = i + p
+                    pair[i] += (a[i] * a[j] + b[i] * b[j]) + (c[i] * c[j] + d[i] * d[j])
+        if found >= 2**_SMALL:
+            return False
+        for i in range(size):
+            sums[i] += np.int64(single[i])
+        for i in range(columns * size):
+            products[i] += np.int64(pairs[i])
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _large_sums(samples: Any, columns: int) -> Any:
+    """Sums over a group: of samples, and of the products of their high and low halves.
+
+    For x = 2^26 h + l and y = 2^26 i + k these are h i, h k + l i and l k.
+    """
+    n, size = samples.shape
+    high, low = np.zeros(size + columns, np.int64), np.zeros(size + columns, np.int64)
+    sums, squares = np.zeros(size, np.int64), np.zeros(columns * size, np.int64)
+    mixed, small = np.zeros(columns * size, np.int64), np.zeros(columns * size, np.int64)
+    for row in range(n):
+        for i in range(size):
+            x = np.int64(samples[row, i])
+            sums[i] += x
+            high[i], low[i] = x >> _HALF, x & _LOW
+        for p in range(columns):
+            for i in range(size):
+                j, k = i + p, p * size + i
+                squares[k] += high[i] * high[j]
+                mixed[k] += high[i] * low[j] + low[i] * high[j]
+                small[k] += low[i] * low[j]
+    return sums, squares, mixed, small
+
+
+def prepare() -> None:
+    """Compile what `word_sums` needs for many small samples, or load it from the cache."""
+    for kind in (np.int32, np.int64):
+        _small_sums(np.zeros((1, 1), kind), 1, np.zeros(1, np.int64), np.zeros(1, np.int64))
+
+
+def word_sums(samples: NDArray[np.signedinteger[Any]], first: _Integers, second: _Integers) -> None:
     """Add Σ x_p and, for p ≤ q, Σ x_p x_q over the first axis to sums of two words (high, low).
 
     Parameters
@@ -118,12 +102,49 @@ def word_sums(samples: _Integers, first: _Integers, second: _Integers) -> None:
     second : ndarray of int64, shape (T, P, P, 2)
         Sums Σ x_p x_q, changed in place.
     """
-    for begin in range(0, len(samples), _GROUP):
-        group = samples[begin : begin + _GROUP]
-        if _all_small(group):
-            _small_sums(group, first, second)
-        else:
-            _large_sums(group, first, second)
+    whole = samples.astype(np.int64) if samples.size * samples.shape[2] <= _FEW else None
+    if whole is not None and (np.abs(whole) < 2**_SMALL).all():
+        sums, products = whole.sum(axis=0), np.triu(np.einsum("ntp,ntq->tpq", whole, whole))
+        _add(first, sums >> 63, sums)
+        _add(second, products >> 63, products)
+        return
+    for begin in range(0, len(samples), _MOST_ROWS):
+        _add_sums(samples[begin : begin + _MOST_ROWS], first, second)
+
+
+def _add_sums(samples: NDArray[np.signedinteger[Any]], first: _Integers, second: _Integers) -> None:
+    n, times, columns = samples.shape
+    flat = samples.reshape(n, times * columns)
+    sums = np.zeros(times * columns, np.int64)
+    products = np.zeros(columns * times * columns, np.int64)
+    if _small_sums(flat, columns, sums, products):
+        _add(first, sums.reshape(times, columns) >> 63, sums.reshape(times, columns))
+        _add_pairs(second, products, 0)
+        return
+    for begin in range(0, n, _GROUP):
+        sums, squares, mixed, small = _large_sums(flat[begin : begin + _GROUP], columns)
+        _add(first, sums.reshape(times, columns) >> 63, sums.reshape(times, columns))
+        _add_pairs(second, squares, 2 * _HALF)
+        _add_pairs(second, mixed, _HALF)
+        _add_pairs(second, small, 0)
+
+
+def _add_pairs(second: _Integers, products: _Integers, bits: int) -> None:
+    """Add 2^bits times the products of columns p and p + distance, by distance, time and p."""
+    times, columns = second.shape[:2]
+    p, q = np.triu_indices(columns)
+    numbers = products.reshape(columns, times, columns)[q - p, :, p].T
+    words = second[:, p, q]
+    _add(words, numbers >> 63 if bits == 0 else numbers >> (64 - bits), numbers << bits)
+    second[:, p, q] = words
+
+
+def _add(words: _Integers, high: _Integers, low: _Integers) -> None:
+    """Add high·2⁶⁴ + low to numbers that consist of two words."""
+    before = np.ascontiguousarray(low).view(np.uint64)
+    total = words[..., 1].view(np.uint64) + before
+    words[..., 0] += high + (total < before)
+    words[..., 1] = total.view(np.int64)
 
 
 def zero_sums(times: int, columns: int, pairs: bool) -> tuple[_Integers, _Integers]:

@@ -1,11 +1,13 @@
-"""numba's `njit` with a cache on disk that cannot stop a run."""
+"""numba's `njit` with a cache on disk that cannot stop a run, and loading without compiling."""
 
 import contextlib
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
+from numba.core.compiler_lock import global_compiler_lock
 
 
 class _Cache(FunctionCache):
@@ -13,6 +15,7 @@ class _Cache(FunctionCache):
 
     def load_overload(self, *arguments: Any) -> Any:
         """Machine code of a signature; None when it is not there or its file is damaged."""
+        _import_array_functions()
         try:
             return super().load_overload(*arguments)
         except Exception:  # unpickling damaged bytes can raise any of them
@@ -24,6 +27,24 @@ class _Cache(FunctionCache):
         """Keep machine code, unless the disk is full or the folder can no longer be written to."""
         with contextlib.suppress(OSError):
             super().save_overload(*arguments)
+
+
+@functools.cache
+def _import_array_functions() -> None:
+    """Import what numba needs for arrays, but not scipy.linalg, which takes 0.3 s.
+
+    numba imports scipy.linalg only to see whether it is there (jumpsim requires it), and again
+    where a function calls it.
+    """
+    with contextlib.suppress(ImportError, AttributeError):  # another version of numba
+        from numba.np import linalg
+
+        real, linalg.ensure_blas = linalg.ensure_blas, lambda: None
+        try:
+            from numba.np import arraymath
+        finally:
+            linalg.ensure_blas = real
+        arraymath.ensure_blas = real
 
 
 def njit(*, cache: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -61,3 +82,42 @@ def njit(*, cache: bool = False, **options: Any) -> Callable[[Callable[..., Any]
         return dispatcher
 
     return compiled
+
+
+def load(function: Any, signature: tuple[Any, ...]) -> bool:
+    """Load the machine code of a function from its cache; nothing is compiled.
+
+    numba's own index of the cache decides whether the code is that of this source text, of this
+    version of numba and Python and of this processor.
+
+    Parameters
+    ----------
+    function : numba dispatcher
+        A function that is declared by `njit`.
+    signature : tuple of numba types
+        Types of its arguments.
+
+    Returns
+    -------
+    bool
+        Whether the function can now be called with such arguments without being compiled.
+
+    Examples
+    --------
+    >>> import numba
+    >>> @njit()  # without a cache
+    ... def triple(x):
+    ...     return 3 * x
+    >>> load(triple, (numba.int64,))
+    False
+    """
+    with global_compiler_lock:
+        if signature in function.overloads:
+            return True
+        found = function._cache.load_overload(signature, function.targetctx)
+        if found is None:
+            return False
+        # As in numba's `Dispatcher.compile`, which compiles when nothing is found.
+        function.targetctx.insert_user_function(found.entry_point, found.fndesc, [found.library])
+        function.add_overload(found)
+        return True

@@ -103,15 +103,13 @@ def test_every_kernel_has_the_same_bits_after_a_long_time():
     trigger = first.event_time[at]
     for grid in (np.linspace(0, 4e9, 31), np.unique(first.event_time[:2000])):
         plain, lanes = (
-            engine.run(
-                "direct", model.table, grid, starts, states, {"samples", "jumps"}, compiled=made
-            )
-            for made in (False, True)
+            engine.run("direct", model.table, grid, starts, states, {"samples", "jumps"}, left=left)
+            for left in (0.0, np.inf)
         )
         np.testing.assert_array_equal(plain.samples, lanes.samples)
         np.testing.assert_array_equal(plain.jumps, lanes.jumps)
     again = engine.run(
-        "direct", model.table, np.array([1e11]), starts, states, {"events"}, compiled=True
+        "direct", model.table, np.array([1e11]), starts, states, {"events"}, left=np.inf
     )
     np.testing.assert_array_equal(first.event_time, again.event_time)
     assert np.ptp(trigger) > 1e8
@@ -121,13 +119,16 @@ def begun(model, start, clock, generated):
     """Kernel of a model with a trajectory that begins at the time `clock`, by its cursor."""
     made, data = ENGINES[model.engine], model.engine_input
     table = made.table(data)
-    kernel = made.compiled_kernel(table, len(start)) if generated else made.kernel
     starts = np.array([start]), streams.states(7, 0, 1, streams.JUMPS)
     cursor, _ = trajectories.prepared(made, data, 1, 1, ())
 
     def advance(grid, budget=2**62):
         _, out = trajectories.prepared(made, data, 1, len(grid), ("samples", "jumps"))
-        status = kernel(table, grid, 10**7, budget, *starts, cursor, out)
+        arguments = grid, 10**7, budget, *starts, cursor, out
+        kernel = made.kernel
+        if generated:
+            kernel = made.compiled_kernel(table, len(start), arguments, np.inf)
+        status = kernel(table, *arguments)
         return status, out.samples[0], out.jumps[0]
 
     advance(np.array([np.inf]), 0)  # sets the start

@@ -13,10 +13,10 @@ from support.systems import GRIDS, SYSTEMS, WAVEGUIDE
 
 import jumpsim as js
 from jumpsim import engine, streams
-from jumpsim.engine import compiling
 from jumpsim.engine.codegen import cache, lockstep, templates
 from jumpsim.engine.interface import Batch
 from jumpsim.engine.status import Fault
+from jumpsim.run import scheduler
 from jumpsim.statistics.moments import Moments
 
 
@@ -24,7 +24,7 @@ def both(model, initial, grid, rows=200, seed=5, keep=(), **more):
     starts = initial.draw(model, seed, 0, rows)
     states = streams.states(seed, 0, rows, streams.JUMPS)
     arguments = "direct", model.table, grid, starts, states, {"samples", *keep}
-    return engine.run(*arguments), engine.run(*arguments, compiled=True, **more)
+    return engine.run(*arguments), engine.run(*arguments, left=np.inf, **more)
 
 
 def fits(table, starts, times, keep, most):
@@ -66,7 +66,7 @@ def test_random_networks(seed):
         alone = engine.run(*arguments, max_events=10_000)
     except Fault:
         pytest.skip("grows without bound")
-    same(alone, engine.run(*arguments, compiled=True))
+    same(alone, engine.run(*arguments, left=np.inf))
 
 
 def test_times_of_events_are_kept_exactly():
@@ -146,7 +146,7 @@ def test_faults_are_those_of_the_direct_method():
         starts = np.full((90, 1), start)
         states = streams.states(1, 0, 90, streams.JUMPS)
         faults = []
-        for compiled in (False, True):
+        for left in (0.0, np.inf):
             with pytest.raises(Fault) as caught:
                 engine.run(
                     "direct",
@@ -155,7 +155,7 @@ def test_faults_are_those_of_the_direct_method():
                     starts,
                     states,
                     {"samples"},
-                    compiled=compiled,
+                    left=left,
                 )
             faults.append(vars(caught.value))
         assert faults[0] == faults[1]
@@ -218,8 +218,18 @@ def test_sums_alone(ring, sums, monkeypatch):
     assert len(ended.event_count) == 0
 
 
-def test_moments_of_a_run_that_is_ended_early(monkeypatch):
-    monkeypatch.setattr(compiling, "PAYS_SECONDS", 0.0)
+@pytest.fixture
+def expected(monkeypatch):
+    """Function that sets the expected work of runs, in seconds for each worker."""
+
+    def work(seconds):
+        monkeypatch.setattr(scheduler.Batch, "_seconds_left", lambda *_: seconds)
+
+    return work
+
+
+def test_moments_of_a_run_that_is_ended_early(expected):
+    expected(np.inf)
     model, initial = SYSTEMS["waveguide"]
     # With several workers a block may be missing before the last one at the end.
     run = js.simulate(model, GRIDS["even"], 10**9, initial, 8, "moments", timeout=2.0, workers=1)
@@ -229,7 +239,7 @@ def test_moments_of_a_run_that_is_ended_early(monkeypatch):
     assert run.n_events == again.n_events
 
 
-def test_a_whole_run_uses_them_when_it_pays(monkeypatch, tmp_path):
+def test_a_whole_run_uses_them_when_it_pays(monkeypatch, tmp_path, expected):
     calls, real = [], lockstep.run
 
     def run(*arguments):
@@ -240,12 +250,12 @@ def test_a_whole_run_uses_them_when_it_pays(monkeypatch, tmp_path):
     model, initial = SYSTEMS["waveguide"]
 
     def simulate(seconds, **more):
-        monkeypatch.setattr(compiling, "PAYS_SECONDS", seconds)
+        expected(seconds)
         return js.simulate(model, GRIDS["even"], 3000, initial, 8, ["counts", "moments"], **more)
 
-    alone = simulate(1e9)
+    alone = simulate(0.0)
     assert not calls
-    lanes = simulate(0.0, store=tmp_path / "a.h5", workers=2)
+    lanes = simulate(np.inf, store=tmp_path / "a.h5", workers=2)
     assert sum(calls) > 2000
     np.testing.assert_array_equal(alone.counts, lanes.counts)
     np.testing.assert_array_equal(alone.event_count, lanes.event_count)
@@ -256,18 +266,11 @@ def test_a_whole_run_uses_them_when_it_pays(monkeypatch, tmp_path):
     np.testing.assert_array_equal(again.event_count[:3000], alone.event_count)
 
 
-def test_a_short_time_limit_is_not_spent_on_compiling(monkeypatch):
-    monkeypatch.setattr(lockstep, "run", None)
-    model, initial = SYSTEMS["waveguide"]
-    run = js.simulate(model, GRIDS["even"], 10**9, initial, 8, "moments", timeout=1.0)
-    assert run.stop_reason == "timeout"
-    assert run.ntraj > 100
-
-
-def test_worker_processes_use_them_too(monkeypatch):
-    monkeypatch.setattr(compiling, "PAYS_SECONDS", 0.0)
+def test_worker_processes_use_them_too(expected):
     model, initial = SYSTEMS["two levels"]
     alone = js.simulate(model, GRIDS["even"], 600, initial, 8, max_events=10**6)
+    both(model, initial, GRIDS["even"])  # which compiles
+    expected(np.inf)
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         there = js.simulate(model, GRIDS["even"], 600, initial, 8, executor=pool, block_size=200)
     np.testing.assert_array_equal(alone.counts, there.counts)
@@ -306,14 +309,16 @@ def test_where_nobody_may_write(monkeypatch, tmp_path):
 START = """
 import hashlib, numpy as np, jumpsim as js, sys
 from jumpsim import engine, streams
+from jumpsim.engine.codegen import background
 model = js.systems.hohlraum(9, 4, 1.0)
 starts = np.tile([3, 2], (100, 1))
-rows = engine.run("direct", model.table, np.linspace(0, 2, 9), starts,
-                  streams.states(1, 0, 100, 1), {"samples"}, compiled=True)
-print(hashlib.sha256(rows.samples.tobytes()).hexdigest(), int(rows.event_count.sum()))
-rows = engine.run("direct", model.table, np.linspace(0, 2, 9), starts,
-                  streams.states(1, 0, 100, 1), {"events"}, compiled=True)
-print(hashlib.sha256(rows.event_time.tobytes()).hexdigest())
+for name, keep in (("samples", "samples"), ("event_time", "events")):
+    for _ in range(2):  # the first call lets a process compile, the second one uses its code
+        rows = engine.run("direct", model.table, np.linspace(0, 2, 9), starts,
+                          streams.states(1, 0, 100, 1), {keep}, left=np.inf)
+        background.wait()
+    print(hashlib.sha256(getattr(rows, name).tobytes()).hexdigest(), rows.event_count.sum())
+assert [code.loaded for code in background._known.values()] == [True, True]
 """
 
 

@@ -28,7 +28,7 @@ def both(model, initial, times, rows=40, keep=ALL, seed=5, **more):
     starts = initial.draw(model, seed, 0, rows)
     states = streams.states(seed, 0, rows, streams.JUMPS)
     arguments = "direct", model.table, times, starts, states, keep
-    return engine.run(*arguments), engine.run(*arguments, compiled=True, **more)
+    return engine.run(*arguments), engine.run(*arguments, left=np.inf, **more)
 
 
 def same(one, other):
@@ -43,9 +43,9 @@ def used(monkeypatch):
     """Calls of kernels that were written for a model."""
     calls, real = [], scalar.kernel
 
-    def kernel(table, pools):
-        advance = real(table, pools)
-        return lambda *given: calls.append(advance) or advance(*given)
+    def kernel(*arguments):
+        advance = real(*arguments)
+        return advance and (lambda *given: calls.append(advance) or advance(*given))
 
     monkeypatch.setattr(scalar, "kernel", kernel)
     return calls
@@ -104,7 +104,8 @@ def test_a_long_run_changes_over_midway(monkeypatch, used):
     def proceed(_, number):
         events.append(number)
         if len(events) == 4:
-            monkeypatch.setattr(compiling, "PAYS_SECONDS", 0.0)
+            monkeypatch.setattr(compiling, "LOADING_PAYS", 0.0)
+            monkeypatch.setattr(compiling, "COMPILING_PAYS", 0.0)
         return True
 
     same(plain, engine.run(*arguments, slice_events=2, proceed=proceed))
@@ -117,11 +118,11 @@ def test_most_events_of_a_trajectory():
     starts, states = initial.draw(model, 5, 0, 30), streams.states(5, 0, 30, streams.JUMPS)
     arguments = "direct", model.table, GRIDS["even"], starts, states, ALL
     most = int(engine.run(*arguments).event_count.max())
-    same(engine.run(*arguments, most), engine.run(*arguments, most, compiled=True))
+    same(engine.run(*arguments, most), engine.run(*arguments, most, left=np.inf))
     faults = []
-    for compiled in (False, True):
+    for left in (0.0, np.inf):
         with pytest.raises(Fault) as caught:
-            engine.run(*arguments, most - 1, compiled=compiled)
+            engine.run(*arguments, most - 1, left=left)
         faults.append(vars(caught.value))
     assert faults[0] == faults[1]
     assert faults[0]["events"] == most - 1
@@ -154,9 +155,9 @@ def test_faults_are_those_of_the_plain_kernel(name):
     starts, states = np.array([[start]]), streams.states(1, 0, 1, streams.JUMPS)
     arguments = "direct", table, np.array([9.0]), starts, states, ALL
     faults = []
-    for compiled in (False, True):
+    for left in (0.0, np.inf):
         with pytest.raises(Fault) as caught:
-            engine.run(*arguments, compiled=compiled)
+            engine.run(*arguments, left=left)
         faults.append(vars(caught.value))
     assert faults[0] == faults[1]
 
@@ -168,7 +169,7 @@ def test_counts_near_their_limit_are_left_to_the_plain_kernel(monkeypatch):
     arguments = "direct", table, np.array([0.0, 20.0]), starts, states, ALL
     alone = engine.run(*arguments)
     monkeypatch.setattr(direct_kernel, "advance", lambda *given: plain.append(1) or real(*given))
-    same(alone, engine.run(*arguments, compiled=True))
+    same(alone, engine.run(*arguments, left=np.inf))
     assert alone.samples[0, 1, 0] > 2**52
     assert plain
 

@@ -35,22 +35,22 @@ def every_state_is_kept(monkeypatch):
     monkeypatch.setattr(trajectories, "EVENT_BUFFER", 13)
 
 
-def simulate(model, start, grid, keep, rows, compiled=False, **more):
+def simulate(model, start, grid, keep, rows, left=0.0, **more):
     """Simulate the rows `rows` of a seed."""
     arguments = (
         model.engine, model.engine_input, grid, start.draw(model, 5, *rows),
         streams.states(5, *rows, streams.JUMPS), keep,
     )  # fmt: skip
-    return engine.run(*arguments, compiled=compiled, **more)
+    return engine.run(*arguments, left=left, **more)
 
 
-def in_pieces(model, start, grid, keep, rows, rng, compiled=False):
+def in_pieces(model, start, grid, keep, rows, rng, left=0.0):
     """Rows that are simulated with many stops; returns them and the number of states."""
     found, begun, (first, last), stops = [], None, rows, 0
     while first < last:
         calls = iter(range(int(rng.integers(1, 4))))
         piece = simulate(
-            model, start, grid, keep, (first, last), compiled and rng.random() < 0.5,
+            model, start, grid, keep, (first, last), left * (rng.random() < 0.5),
             slice_events=int(rng.integers(1, 30)), begun=begun,
             proceed=lambda *_, calls=calls: next(calls, None) is not None,
         )  # fmt: skip
@@ -75,7 +75,7 @@ def test_stops_change_no_bit(system, keep):
     rng = np.random.default_rng(1)
     model, start = SIMULATED[system]
     whole = simulate(model, start, GRID, keep, (3, 28))
-    pieces, stops = in_pieces(model, start, GRID, keep, (3, 28), rng, compiled=True)
+    pieces, stops = in_pieces(model, start, GRID, keep, (3, 28), rng, left=1e12)
     assert stops > 20
     assert_same(whole, pieces)
 

@@ -38,14 +38,16 @@ def equal(one, other):
         np.testing.assert_array_equal(value, other.state[name])
 
 
-@pytest.mark.parametrize("patience", [3.0, 0.0])  # with 0 the code written for the model
+@pytest.mark.usefixtures("compiled_at_once")
 @pytest.mark.parametrize("method", ["direct", "partial_propensities"])
+@pytest.mark.parametrize("patience", [1e9, 0.0])  # with 0 the code written for the model
 def test_a_path_goes_on_where_it_was(method, patience, monkeypatch):
     model, initial = SYSTEMS["waveguide"]
     starts, states = initial.draw(model, 5, 0, 1), streams.states(5, 0, 1, streams.JUMPS)
     times = np.concatenate([[0.0], np.geomspace(1e-3, 40, 60)])
     whole = engine.run(method, model.table, times, starts, states, {"samples", "jumps"})
-    monkeypatch.setattr(compiling, "PAYS_SECONDS", patience)
+    monkeypatch.setattr(compiling, "LOADING_PAYS", patience)
+    monkeypatch.setattr(compiling, "COMPILING_PAYS", 0.0)
     for cuts in ([], [1], [30], [1, 2, 3, 50], range(1, 61)):
         path = engine.Path(method, model.table, starts[0], states[0])
         heard = []

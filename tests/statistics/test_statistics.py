@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jumpsim.errors import InputError
+from jumpsim.statistics import exact_sums as exact_sums_module
 from jumpsim.statistics.exact_sums import add_sums, word_sums
 from jumpsim.statistics.moments import Moments
 
@@ -177,12 +178,15 @@ def signed(words):
     return high * 2**64 + low % 2**64
 
 
+@pytest.mark.parametrize("few", [0, exact_sums_module._FEW])
 @pytest.mark.parametrize("n", [0, 1, 255, 256, 257, 511, 512, 513])
 @pytest.mark.parametrize(
     "top", [5, 2**22 - 1, 2**22, 2**22 + 1, 2**26 - 1, 2**26, 2**26 + 1, 2**31, 2**53]
 )
-def test_word_sums_at_the_edges_of_groups(n, top):
+def test_word_sums_at_the_edges_of_groups(n, top, few, monkeypatch):
     """Two words each, also when they go on from sums of either sign; rows are summed in groups."""
+    monkeypatch.setattr(exact_sums_module, "_FEW", few)  # products without compiled code
+    monkeypatch.setattr(exact_sums_module, "_MOST_ROWS", 2 * exact_sums_module._GROUP)
     rng = np.random.default_rng(36)
     alone = np.zeros((n, 2, 3), np.int64)
     alone[n // 2 :, 1, 2] = -top

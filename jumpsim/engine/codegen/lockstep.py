@@ -11,6 +11,7 @@ Samples are kept in slots, one for each stored time: every event overwrites the 
 stored time that is not before it, and slots without an event are filled when the trajectory ends.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...statistics.exact_sums import add_sums
-from ..interface import Batch, Proceed
-from . import templates
+from .. import compiling
+from ..interface import Batch, NotCompiledError, Proceed
+from . import background, templates
 from .lockstep_source import DONE, LANES, LARGE, NEAR, UNDECIDED, source
 
 _MOST_SLOT_BYTES = 2**26
@@ -58,6 +60,7 @@ def run(
     proceed: Proceed | None,
     repair: Callable[[int], tuple[Any, Any]],
     sums: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+    left: float = math.inf,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Simulate trajectories in lanes.
 
@@ -81,6 +84,8 @@ def run(
     sums : tuple of ndarray, optional
         Two arrays, to which the samples of all rows are added (`exact_sums.add_sums`) as soon as a
         row has ended. Then samples are not kept, and no row when the run is ended early.
+    left : float
+        Expected seconds of remaining work.
 
     Returns
     -------
@@ -91,14 +96,18 @@ def run(
     Raises
     ------
     TooLarge
+    NotCompiledError
+        When the code for this structure is not there, see `background.find`.
     """
     rows, pools = starts.shape
+    size = templates.size(table, pools + len(table.constant) * (len(jumps) > 0))
+    if not compiling.loading_pays(left, size):
+        raise NotCompiledError
     factors, changes = templates.structure(table)
     if len(jumps):
         changes = tuple((*change, (pools + c, 1)) for c, change in enumerate(changes))
         starts = np.hstack([starts, np.zeros((rows, len(changes)), np.int64)])
     columns = starts.shape[1]
-    module = templates.load("lockstep", source, pools, columns, factors, changes)
     numbers = templates.numbers(table)
     state = np.full((columns + 3) * LANES, np.inf)  # counts, time, its correction, events
     state[: columns * LANES] = np.repeat(starts[0], LANES) if rows else 0.0
@@ -108,12 +117,17 @@ def run(
     kept = np.full(LANES * (len(grid) + 1) * columns, -1.0)
     samples = np.empty((rows if sums is None else _RING_ROWS, len(grid), pools), np.int32)
     event_count = np.full(rows, -1)
-    spacing, seen = _spacing(grid), (0, 0)
+    arguments = (
+        numbers, grid, _spacing(grid), budget, starts, streams, state, stream, lanes, slots, kept,
+        place, samples, jumps, table.label, event_count,
+    )  # fmt: skip
+    structure = pools, columns, factors, changes
+    advance = background.find("lockstep", source, structure, arguments, size, left)
+    if advance is None:
+        raise NotCompiledError
+    seen = 0, 0
     while True:
-        status = module.advance(
-            numbers, grid, spacing, budget, starts, streams, state, stream, lanes, slots, kept,
-            place, samples, jumps, table.label, event_count,
-        )  # fmt: skip
+        status = advance(*arguments)
         if sums is not None:
             add_sums(samples[: place[1]], *sums)
             place[1] = 0

@@ -7,7 +7,6 @@ stay arguments. With a known structure the rates are computed without loops and 
 import functools
 import hashlib
 import sys
-import threading
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +21,6 @@ from .cache import cache_folder
 # For each channel: the pools of its factors; and pairs (pool, change).
 Factors = tuple[tuple[int, ...], ...]
 Changes = tuple[tuple[tuple[int, int], ...], ...]
-
-_compiling = threading.Lock()
 
 HEAD = '''"""Written by jumpsim.engine for one structure of a model; may be removed."""
 
@@ -109,6 +106,11 @@ def structure(table: Any) -> tuple[Factors, Changes]:
     return factors, changes
 
 
+def size(table: Any, columns: int) -> int:
+    """Number of terms in the code for a structure, from which the time to compile it follows."""
+    return columns + len(table.constant) + len(table.pool) + len(table.change)
+
+
 def numbers(table: Any) -> NDArray[np.float64]:
     """Constant, offsets and slopes of each channel, one after the other."""
     found = []
@@ -162,24 +164,27 @@ def indented(spaces: int, lines: str | list[str]) -> str:
     return "\n".join(" " * spaces + line for line in lines)
 
 
-def load(prefix: str, write: Callable[..., str], *arguments: Any) -> Any:
-    """Module with the source code `write(*arguments)`, in a file that is named by its content."""
-    with _compiling:
-        return _loaded(prefix, write, *arguments)
-
-
 @functools.lru_cache(maxsize=64)
-def _loaded(prefix: str, write: Callable[..., str], *arguments: Any) -> Any:
-    text = write(*arguments)
+def module(prefix: str, write: Callable[..., str], *structure: Any) -> types.ModuleType:
+    """Module with the source code `write(*structure)`, in a file that is named by its content.
+
+    Raises
+    ------
+    OSError
+        When the folder of compiled code cannot be written to.
+    """
+    text = write(*structure)
     name = f"{prefix}_{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
-    try:
-        file = str(written(cache_folder() / f"{name}.py", text))
-    except OSError:  # no folder can be written to: compiled in memory
-        file = f"<{name}>"
-    module = types.ModuleType(name)
-    sys.modules[name] = module  # where numba looks when it loads from its cache
-    exec(compile(text, file, "exec"), vars(module))
-    return module
+    return executed(written(cache_folder() / f"{name}.py", text))
+
+
+def executed(file: Path) -> types.ModuleType:
+    """Module of a file that `module` has written; its functions are declared, not yet compiled."""
+    made = types.ModuleType(file.stem)
+    made.__file__ = str(file)
+    sys.modules[file.stem] = made  # where numba looks when it loads from its cache
+    exec(compile(file.read_text("utf-8"), file, "exec"), vars(made))
+    return made
 
 
 def written(file: Path, text: str) -> Path:
