@@ -1,7 +1,7 @@
 """Reaction table of a model, as text."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from ..utils.tables import columns
 from .declaration import Channel, Pool
@@ -9,11 +9,16 @@ from .declaration import Channel, Pool
 if TYPE_CHECKING:
     from .model import Model
 
+_MOST_ROWS = 60  # of pools, and of channels
+_MOST_POOLS = 1000  # whose conserved totals are found by exact elimination
+
 
 def reaction_table(model: "Model") -> str:
     """Table of pools, channels and conserved totals, as printed by `print(model)`.
 
-    In the column of factors, n_q = N_q/𝒩_q is the occupation per mode of a bosonic pool q.
+    In the column of factors, n_q = N_q/𝒩_q is the occupation per mode of a bosonic pool q. Of many
+    pools or channels the first and the last ones are shown. For a list of rates the column of
+    constants contains the smallest and the largest one.
 
     Parameters
     ----------
@@ -39,16 +44,22 @@ def reaction_table(model: "Model") -> str:
     absorption  N → m           1e+07  n_N (20-m)  emission    -
     <BLANKLINE>
     conserved: N + m
+    method: direct
     """
-    pools = [(p.name, p.kind, _size(p), f"{p.energy:g}") for p in model.pool_specs]
-    channels = [
-        (c.name, _event(c), f"{c.rate:.6g}", _factors(c, model), c.reverse or "-", c.bath or "-")
-        for c in model.channel_specs
-    ]
-    head = f"{model.name}: {len(pools)} pools, {len(channels)} channels"
+    pools = _shortened(model.pool_specs, lambda p: (p.name, p.kind, _size(p), f"{p.energy:g}"))
+    channels = _shortened(
+        model.channel_specs,
+        lambda c: (
+            c.name, _event(c), _constant(c), _factors(c, model), c.reverse or "-", c.bath or "-"
+        ),
+    )  # fmt: skip
+    head = f"{model.name}: {len(model.pools)} pools, {len(model.channels)} channels"
     if model.wavelength is not None:
         head += f", wavelength {model.wavelength * 1e6:g} µm"
-    conserved = [_total(total) for total in model.conserved] or ["nothing"]
+    head += "".join(
+        f"; {number:,} two-level systems of '{name}' individually"
+        for name, number in model.individual.items()
+    )
     return "\n".join(
         [
             head,
@@ -59,9 +70,34 @@ def reaction_table(model: "Model") -> str:
                 channels, ("channel", "event", "constant (1/s)", "factors", "reverse", "bath"), (2,)
             ),
             "",
-            f"conserved: {'; '.join(conserved)}",
+            f"conserved: {_conserved(model)}",
+            f"method: {model.engine.replace('_', ' ')}",
         ]
     )
+
+
+def _shortened(
+    items: Sequence[Any], row: Callable[[Any], tuple[str, ...]]
+) -> list[tuple[str, ...]]:
+    """A row for each item; of many items for the first and the last ones."""
+    if len(items) <= _MOST_ROWS:
+        return [row(item) for item in items]
+    half = _MOST_ROWS // 2
+    first, last = ([row(item) for item in part] for part in (items[:half], items[-half:]))
+    between = (f"... {len(items) - 2 * half:,} more", *[""] * (len(first[0]) - 1))
+    return [*first, between, *last]
+
+
+def _constant(channel: Channel) -> str:
+    """Rate constant, or the smallest and the largest one."""
+    ends = channel.constants.min(), channel.constants.max()
+    return " ... ".join(f"{x:.6g}" for x in dict.fromkeys(ends))
+
+
+def _conserved(model: "Model") -> str:
+    if len(model.pools) > _MOST_POOLS:
+        return f"not determined for more than {_MOST_POOLS} pools"
+    return "; ".join(map(_total, model.conserved)) or "nothing"
 
 
 def _size(pool: Pool) -> str:
