@@ -80,13 +80,14 @@ def single_table(model: "Model", whole: RateTable) -> RateTable:
     -------
     RateTable
         With a pool for each two-level system, and a channel for each of those of a pool that a
-        channel takes or gives.
+        channel takes or gives, if its rate is not always 0.
     """
     many = np.array([model.individual.get(name, 1) for name in model.pools])
     is_many = np.isin(model.pools, list(model.individual))
     moves = whole.sparse_changes
     copies = np.ones(len(whole.constants), np.int64)
     copies[moves.channels] = np.maximum(copies[moves.channels], many[moves.pools])
+    copies[[not channel.occurs for channel in model.channel_specs]] = 1  # they need no work
     channel, place = single_index(copies)
     pool_of, _ = single_index(many)
     begin = np.cumsum(many) - many
@@ -105,7 +106,7 @@ def single_table(model: "Model", whole: RateTable) -> RateTable:
     f, f_place = repeated(whole.first)
     m, m_place = repeated(moves.first)
     numbers = zip(model.channel_specs, copies.tolist(), strict=True)
-    constants = [np.broadcast_to(channel.constants, (n,)) for channel, n in numbers]
+    constants = [np.broadcast_to(channel.constants[:n], (n,)) for channel, n in numbers]
     return RateTable(
         np.concatenate(constants),
         starts(whole.first),
