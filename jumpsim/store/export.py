@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from .. import units
 from ..errors import InputError
 from ..utils import provenance
-from ..utils.text import readable_bytes
+from ..utils.text import readable_bytes, some_of
 from ..utils.typing import Array
 from . import records
 from .variables import Variable
@@ -84,9 +84,10 @@ def summary(ensemble: "Ensemble") -> str:
     samples = model.samples.names
     sizes = {"ntraj": ensemble.ntraj, "times": len(times), "events": ensemble.n_events}
     rows = [
-        ("pools", ", ".join(model.pools)),
-        *([("samples", ", ".join(samples))] if samples != model.pools else []),
+        ("pools", some_of(model.pools)),
+        *([("samples", some_of(samples))] if samples != model.pools else []),
         ("channels", f"{len(model.channels)}"),
+        ("method", ensemble._store.plan.method.replace("_", " ")),
         ("times", f"{len(times)} from {times[0]:g} s to {times[-1]:g} s"),
         ("start", describe_start(ensemble.initial, model)),
         *(("kept", f"{name} {records.shown(name, model, **sizes)}") for name in ensemble.record),
@@ -103,7 +104,7 @@ def describe_start(initial: "Thermal | Fixed | Mixture", model: "BaseModel") -> 
     """Describe an initial state in one phrase."""
     data = initial.asdict()
     if "counts" in data:
-        return "counts " + ", ".join(f"{n} = {v}" for n, v in data["counts"].items())
+        return "counts " + some_of([f"{n} = {v}" for n, v in data["counts"].items()])
     if "mixture" in data:
         return f"a mixture of {len(data['mixture'])} states, drawn for each trajectory"
     x = data["thermal"]

@@ -87,3 +87,16 @@ def with_interval(value: float, low: float, high: float, digits: str = ".4g") ->
     """Value and interval, such as "0.12 [0.1, 0.15]"; "undecided" for an unknown interval."""
     interval = f"{low:{digits}}, {high:{digits}}" if np.isfinite(low) else "undecided"
     return f"{value:{digits}} [{interval}]"
+
+
+def some_of(items: Sequence[str], most: int = 12) -> str:
+    """Texts separated by commas; of many the first ones, the last one and their number.
+
+    Examples
+    --------
+    >>> some_of(["A", "B", "m"]), some_of(["a", "b", "c", "d", "e"], most=3)
+    ('A, B, m', 'a, b, ..., e (5)')
+    """
+    if len(items) <= most:
+        return ", ".join(items)
+    return ", ".join([*items[: most - 1], "...", items[-1]]) + f" ({len(items)})"
