@@ -215,10 +215,12 @@ def test_a_negative_group_beside_others(again):
 
 
 def test_a_shared_factor_that_becomes_negative():
-    """All 50 rates of the group change their sign; the first one that could occur is named."""
-    model = many([0.0, *[1.0] * 50], [["X"]] * 51)
-    offsets = np.full(51, -2.5)
-    error = faults(replace(model.table, offsets=offsets), [6])
+    """All rates of the group change their sign; named is the first one that is not 0: no Y."""
+    model = many([1.0] * 51, [["X", "Y"], *[["X"]] * 50])
+    groups = chosen_groups(live_channels(model.table))
+    assert groups.sizes.tolist() == [51]
+    offsets = np.where(model.table.pools == 0, -2.5, 0.0)
+    error = faults(replace(model.table, offsets=offsets), [6, 0])
     assert (error.status, error.channel, error.events) == (kernel_state.NEGATIVE_RATE, 1, 4)
 
 
