@@ -148,7 +148,12 @@ def test_a_rate_that_becomes_negative_or_undefined(sixty, bad):
     slopes[67] = bad
     offsets[67] = 0.0
     with pytest.raises(Fault) as caught:
-        run(replace(sixty.table, offsets=offsets, slopes=slopes), [500, *[0] * 60], [1e9])
+        run(
+            replace(sixty.table, offsets=offsets, slopes=slopes),
+            [500, *[0] * 60],
+            [1e9],
+            max_events=10**4,
+        )
     assert caught.value.status == kernel_state.NEGATIVE_RATE
     assert caught.value.channel == 67
     if bad < 0:  # else it is undefined even for a count of 0
@@ -159,31 +164,63 @@ def test_a_rate_that_becomes_negative_or_undefined(sixty, bad):
         assert caught.value.time == found.event_time[first]
 
 
-def test_a_negative_member_of_a_group_with_a_positive_sum():
-    """Noticed at the event after which it is negative, also without a return to Python."""
-    model, start = network()[0], (9, 60, 3, *[3, 1] * 20)
-    table, wrong = model.table, model.channels.index("give 5")
-    offsets, slopes = table.offsets.copy(), table.slopes.copy()
-    f = table.first[wrong]
-    offsets[f], slopes[f] = 6.0, -1.0  # below 0 for more than six X5
-    table = replace(table, offsets=offsets, slopes=slopes)
-    groups = chosen_groups(live_channels(table))
-    assert groups.sizes[groups.group[wrong]] > 20
+def assert_noticed_at_once(table, start):
+    """Assert that a fault is found at the same event with and without a return to Python after it.
+
+    After a return all rates are computed, and each of them is compared with 0.
+    """
     found = []
     for budget in (1, 2**20):
         with pytest.raises(Fault) as caught:
-            run(table, start, [1e9], slice_events=budget)
+            run(table, start, [1e9], max_events=10**4, slice_events=budget)
         found.append(vars(caught.value))
     assert found[0] == found[1]
-    assert (found[0]["status"], found[0]["channel"]) == (kernel_state.NEGATIVE_RATE, wrong)
+    assert found[0]["status"] == kernel_state.NEGATIVE_RATE
     assert found[0]["events"] > 10
+    return found[0]["channel"]
+
+
+def with_factor(table, factors, offset):
+    """The table in which some factors are offset - count."""
+    offsets, slopes = table.offsets.copy(), table.slopes.copy()
+    offsets[factors], slopes[factors] = offset, -1.0
+    return replace(table, offsets=offsets, slopes=slopes)
+
+
+def test_a_negative_member_of_a_group_with_a_positive_sum():
+    model, wrong = network()[0], 4 * 5 + 3
+    table = with_factor(model.table, model.table.first[wrong], 6.0)  # < 0 for more than six X5
+    groups = chosen_groups(live_channels(table))
+    assert groups.sizes[groups.group[wrong]] > 20
+    assert model.channels[wrong] == "give 5"
+    assert assert_noticed_at_once(table, (9, 60, 3, *[3, 1] * 20)) == wrong
+
+
+@pytest.mark.parametrize("again", ["all groups", "some groups"])
+def test_a_negative_group_beside_others(again):
+    """Noticed where all groups are computed again after an event, and where some are."""
+    model = waveguide(20)[0] if again == "all groups" else network()[0]
+    name = "emit B" if again == "all groups" else "feed"
+    wrong = [c for c, channel in enumerate(model.channels) if channel.startswith(name)]
+    pool = model.pools.index("B" if again == "all groups" else "S")
+    table = model.table
+    factors = [f for c in wrong for f in range(table.first[c], table.first[c + 1])]
+    factors = [f for f in factors if table.pools[f] == pool]
+    assert len(factors) == 20
+    start = (60, 2, *[1] * 20) if again == "all groups" else (9, 60, 3, *[100, 1] * 20)
+    table = with_factor(table, factors, 9.0 if again == "all groups" else 80.0)
+    groups = chosen_groups(live_channels(table))
+    assert groups.all_groups.any() == (again == "all groups")
+    assert assert_noticed_at_once(table, start) in wrong
 
 
 def test_a_shared_factor_that_becomes_negative():
-    """All 50 rates of the group change their sign; the first one that could occur is named."""
-    model = many([0.0, *[1.0] * 50], [["X"]] * 51)
-    offsets = np.full(51, -2.5)
-    error = faults(replace(model.table, offsets=offsets), [6])
+    """All rates of the group change their sign; named is the first one that is not 0: no Y."""
+    model = many([1.0] * 51, [["X", "Y"], *[["X"]] * 50])
+    groups = chosen_groups(live_channels(model.table))
+    assert groups.sizes.tolist() == [51]
+    offsets = np.where(model.table.pools == 0, -2.5, 0.0)
+    error = faults(replace(model.table, offsets=offsets), [6, 0])
     assert (error.status, error.channel, error.events) == (kernel_state.NEGATIVE_RATE, 1, 4)
 
 
@@ -197,7 +234,7 @@ def test_an_infinite_total(rates):
 def test_a_count_beyond_2_to_the_53():
     model = many([1e-18] * 50, [["X"]] * 50, [{"X": 2}] * 50)
     with pytest.raises(Fault) as caught:
-        run(model, [2**53 - 7], [1e9])
+        run(model, [2**53 - 7], [1e9], max_events=10**4)
     error = caught.value
     assert (error.status, error.events) == (kernel_state.OVERFLOW, 8)
     text = rf"trajectory 0, t = .* 'c{error.channel}' increased a count above 2\^53"
