@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+from numba import config
 from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
 
@@ -111,6 +112,8 @@ def load(function: Any, signature: tuple[Any, ...]) -> bool:
     >>> load(triple, (numba.int64,))
     False
     """
+    if config.DISABLE_JIT:  # for debugging: functions stay those of Python
+        return False
     with global_compiler_lock:
         if signature in function.overloads:
             return True

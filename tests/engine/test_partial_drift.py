@@ -79,4 +79,4 @@ def test_compiled_or_not_the_kernel_is_the_same():
     """There is no code for one model; a run with much work left has that of the general kernel."""
     model, start = random_network(1)
     arguments = model, start, [0.0, 0.1], {"samples", "jumps", "events"}
-    assert_same(run(*arguments, rows=80), run(*arguments, rows=80, left=1e9))
+    assert_same(run(*arguments, rows=80), run(*arguments, rows=80, left=np.inf))

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import jumpsim as js
-from jumpsim.engine import compiling
 from jumpsim.model.stoichiometry import null_space
 from jumpsim.statistics import exact_sums
 from jumpsim.statistics.exact_sums import word_sums
@@ -67,7 +66,6 @@ def test_variances_of_400_pools_need_no_array_of_pairs(tmp_path, monkeypatch):
     start["x0"] = 100
     model = wide(400)
     options = {"times": times, "initial": start, "seed": 1, "workers": 1, "block_size": 64}
-    monkeypatch.setattr(compiling, "PAYS_SECONDS", math.inf)
     counts = js.simulate(model, ntraj=128, **options).counts.astype(float)
     shapes = []
     monkeypatch.setattr(

@@ -180,6 +180,20 @@ def test_what_is_never_compiled(begun):
     assert not begun
 
 
+@pytest.mark.usefixtures("nothing_compiled")
+def test_where_numba_compiles_nothing(monkeypatch):
+    """With NUMBA_DISABLE_JIT, for debugging, the general kernel is used."""
+    from numba import config
+
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    monkeypatch.setattr(config, "DISABLE_JIT", 1)
+    usual = one_row(0.0)
+    for _ in range(2):
+        np.testing.assert_array_equal(usual.event_time, one_row(np.inf).event_time)
+        background.wait()
+    assert [code.failed for code in background._known.values()] == [True]
+
+
 def test_the_rule():
     """Three seconds for a few channels, at most ten; longer work than this is left."""
     assert compiling.expected_seconds(15) == 3.0
