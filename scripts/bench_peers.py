@@ -2,301 +2,242 @@
 
     pip install 'jumpsim[bench]'
     python scripts/bench_peers.py
-    python scripts/bench_peers.py --models waveguide-100 vilar --repeats 5
+    python scripts/bench_peers.py --cases waveguide-100 vilar --tools "jumpsim, kernel" BNGsim
 
-Models are the open waveguide of BM Fig. 2 with M two-level systems (10 µs, 101 stored times), and
-Vilar's genetic oscillator as other simulators publish it (200 hours, 201 stored times). All
-trajectories are stored; one core, CPU time, medians of several alternating runs with their range.
-The other simulators use the same model with mass-action rates; in the waveguide the ground states
-are an additional species. The number of events is that of jumpsim for the same model; averages over
-the stored times are compared to verify the results. Absolute values depend on the machine; compare
-ratios.
+Cases (`peers/cases.py`): the open waveguide of BM Fig. 2 with M equal two-level systems, and with
+M emitters that are all different (10 µs, 101 stored times); Vilar's genetic oscillator (200 hours,
+201 stored times); one long stationary trajectory of an embedded cavity (101 stored times). All
+counts at the stored times are kept and returned as arrays. Each simulator (`peers/tools.py`) runs
+in a process of its own on one core; the measurements of all simulators alternate.
+
+Printed are Markdown tables: medians and ranges of the speeds in CPU time; the number of events is
+that of jumpsim for the same model. "Deviation" verifies the results: the averages at the stored
+times are compared with those of the first simulator of the table, and the largest difference is
+given in standard errors. With hundreds of averages 3 to 4 is expected; 6 or more is an error.
+Absolute values depend on the machine; compare ratios.
 """
 
 import argparse
+import multiprocessing
 import os
 import platform
-import resource
-from dataclasses import dataclass
+import sys
+import time
+from importlib import metadata
 from pathlib import Path
 
+# Each simulator uses one thread.
 os.environ.update({f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "NUMBA", "RAYON")})
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+os.environ["JAX_ENABLE_X64"] = "1"
 
 import numpy as np
 from bench import use_generated_code
+from peers.cases import CASES
+from peers.tools import TOOLS, cpu
 
-import jumpsim as js
-from jumpsim import engine, streams
-from jumpsim.utils.tables import columns
+NUMBERS = 3 * 10**7  # counts in memory at the same time
+HEAD = (
+    "tool", "trajectories per CPU second", "10⁶ events per CPU second", "kernel is faster by",
+    "deviation",
+)  # fmt: skip
+PACKAGES = (
+    "jumpsim", "bngsim", "rebop", "gillespy2", "libroadrunner", "python-copasi", "crn-jax",
+    "stochastix", "jax", "numba", "numpy",
+)  # fmt: skip
 
-BLOCK = 6000  # trajectories
 
-
-@dataclass(frozen=True)
-class Case:
-    """One model in the form used by all simulators.
+class Simulator:
+    """A simulator of one case in a process of its own.
 
     Attributes
     ----------
-    name : str
-    model : jumpsim.Model
-    pools : dict
-        Recorded species of the other simulators -> pools of jumpsim.
-    start : dict
-        Species -> count.
-    reactions : tuple
-        (constant, species taken, species given) with names separated by blanks.
-    unit : float
-        Seconds in a unit of the constants' time.
-    stop, steps : int
-        Last time in these units; stored times after t = 0.
-    share : float
-        Trajectories, relative to those of the smallest model.
+    speeds : list of float
+        Trajectories per CPU second.
+    sums : list
+        Number of trajectories, sum of counts and of their squares at each stored time.
+    error : str
+        Why there is no result, if there is none.
     """
 
-    name: str
-    model: js.Model
-    pools: dict
-    start: dict
-    reactions: tuple
-    unit: float
-    stop: int
-    steps: int
-    share: float
+    def __init__(self, tool, case, seconds, limit):
+        self.speeds, self.sums, self.error, self.limit = [], [], "", limit
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        arguments = theirs, tool, case, seconds
+        self.process = context.Process(target=serve, args=arguments, daemon=True)
+        self.process.start()
+        theirs.close()
 
-    @property
-    def times(self):
-        """Stored times in the model's units."""
-        return np.linspace(0, self.stop, self.steps + 1)
+    def measure(self, seed):
+        """Simulate for some seconds, unless there was an error before."""
+        if self.error:
+            return
+        try:
+            self.pipe.send(seed)
+            if not self.pipe.poll(self.limit):
+                self.error = f"not ready after {self.limit:.0f} s"
+                return
+            answer = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join(1)
+            self.error = f"its process ended with status {self.process.exitcode}"
+            return
+        if isinstance(answer, str):
+            self.error = answer
+        elif seed:
+            self.speeds.append(answer[0])
+            self.sums.append(answer[1:])
 
-    @property
-    def counts(self):
-        """Start of jumpsim's pools."""
-        return {pool: self.start[species] for species, pool in self.pools.items()}
+    def end(self):
+        """End the process."""
+        self.pipe.close()
+        self.process.join(1)
+        self.process.kill()
 
-
-def waveguide(tls, share, modes=100):
-    """The open waveguide: A and B photons, E excited, G ground; per µs."""
-    model = js.systems.open_waveguide(
-        tls=tls, modes=modes, gamma_dec="10 kHz", gamma_0="10 kHz", gamma_tilde=("10 MHz", 0),
-        gamma_tilde_wg=("10 MHz", 0),
-    )  # fmt: skip
-    excited = round(0.268941 * tls)
-    photons = round(0.58 * modes)
-    start = {"A": photons, "B": photons, "E": excited, "G": tls - excited}
-    reactions = (
-        (10 / modes, "A G", "E"), (10.0, "E", "B G"), (10 / modes, "E B", "B B G"),
-        (10.0, "E", "G"), (0.02, "B", ""), (0.02, "A", ""), (0.01, "B", "A"), (0.01, "A", "B"),
-        (0.01 / modes, "A B", "A A"), (0.01 / modes, "A B", "B B"),
-    )  # fmt: skip
-    pools = {"A": "A", "B": "B", "E": "m"}
-    return Case(f"waveguide-{tls}", model, pools, start, reactions, 1e-6, 10, 100, share)
-
-
-def vilar(share):
-    """Vilar's oscillator: the reactions are those of the parameter file; per hour."""
-    spec = js.load_spec(Path(__file__).parent.parent / "data" / "vilar.toml")
-    reactions = tuple(
-        (channel.rate * 3600, *(" ".join(side) for side in (channel.takes, channel.gives)))
-        for channel in spec.model.channel_specs  # at most one of each species on a side
-    )
-    counts = spec.initial.draw(spec.model, 0, 0, 1)[0].tolist()
-    start = dict(zip(spec.model.pools, counts, strict=True))
-    pools = dict(zip(start, start, strict=True))
-    return Case("vilar", spec.model, pools, start, reactions, 3600.0, 200, 200, share)
+    def average(self):
+        """Number of samples, averages and variances at the stored times."""
+        number, total, squares = (sum(part) for part in zip(*self.sums, strict=True))
+        mean = total / number
+        return number, mean, squares / number - mean**2
 
 
-CASES = (waveguide(100, 1), waveguide(1000, 0.4), waveguide(10_000, 0.08), vilar(0.03))
+def serve(pipe, tool, name, seconds):
+    """Prepare at the first request; answer each later one with speed and sums of the counts."""
+    use_generated_code()
+    try:
+        case, began = CASES[name](), time.monotonic()
+        pipe.recv()
+        simulate = TOOLS[tool](case)
+        most = NUMBERS // ((case.steps + 1) * len(case.counts))
+        ntraj = 1 if case.long else getattr(simulate, "together", 2)
+        list(simulate(ntraj, 0))  # compiles
+        spent = 0.0
+        while not case.long and spent < seconds / 4 and 2 * ntraj <= most:
+            spent = cpu()
+            simulate(ntraj, 0)
+            spent = cpu() - spent
+            ntraj *= 2
+        pipe.send(time.monotonic() - began)
+        while True:
+            pipe.send(measurement(case, simulate, ntraj, pipe.recv(), seconds))
+    except (EOFError, ConnectionError):
+        return
+    except Exception as error:  # missing, or fails for this case
+        pipe.send(f"{type(error).__name__}: {error}".splitlines()[0][:120])
 
 
-def kernel(case, ntraj, seed):
-    """Kernel of jumpsim with counts stored, in blocks as in a run."""
-    total, events = 0, 0
-    for first in range(0, ntraj, BLOCK):
-        number = min(BLOCK, ntraj - first)
-        starts = np.tile(list(case.counts.values()), (number, 1))
-        states = streams.states(seed, first, first + number, streams.JUMPS)
-        rows = engine.run(
-            "direct", case.model.table, case.times * case.unit, starts, states, {"samples"},
-            left=np.inf,
-        )  # fmt: skip
-        total += rows.samples.mean(axis=1).sum(axis=0)
-        events += rows.event_count.sum()
-    return total / ntraj, events / ntraj
+def measurement(case, simulate, ntraj, seed, seconds):
+    """Speed, and number, sum and sum of squares of the samples; simulates for some seconds."""
+    columns, used, calls, number, total, squares = case.columns().values(), 0.0, 0, 0, 0, 0
+    while used < seconds:
+        began = cpu()
+        blocks = simulate(ntraj, 100 * seed + calls)
+        used += cpu() - began
+        calls += 1
+        for block in blocks:
+            counts = np.stack([block[:, :, some].sum(axis=2) for some in columns], axis=-1)
+            if case.long:  # stored times are independent samples of the stationary state
+                counts = counts[:, 1:].swapaxes(0, 1)
+            number += len(counts)
+            total = total + counts.sum(axis=0)
+            squares = squares + (counts.astype(float) ** 2).sum(axis=0)
+    return ntraj * calls / used, number, total, squares
 
 
-def public(case, ntraj, seed):
-    """Public function `simulate` of jumpsim with counts stored."""
-    run = js.simulate(case.model, case.times * case.unit, ntraj, case.counts, seed, workers=1)
-    return run.mean().mean(axis=0), None
+def deviation(simulator, first):
+    """Largest difference of the averages in standard errors, with the variance of both together.
+
+    The variance of one of them alone may be much too small where rare events dominate it.
+    """
+    (n, mean, variance), (reference, expected, spread) = simulator.average(), first.average()
+    variance = (n * variance + reference * spread) / (n + reference)
+    error = np.sqrt(np.maximum(variance, 1e-12) * (1 / n + 1 / reference))
+    return np.max(np.abs(mean - expected) / error)
 
 
-def rebop_run(case, ntraj, seed):
-    """rebop (Rust)."""
-    import rebop
-
-    total = 0
-    for k in range(ntraj):
-        model = rebop.Gillespie()
-        for rate, takes, gives in case.reactions:
-            model.add_reaction(rate, takes.split(), gives.split())
-        found = model.run(case.start, case.stop, case.steps, rng=seed * 10**6 + k)
-        total += np.array([found[s].values.mean() for s in case.pools])
-    return total / ntraj, None
-
-
-def gillespy_solver(case, kind="SSACSolver"):
-    """One of GillesPy2's C++ solvers of a model."""
-    import gillespy2
-
-    model = gillespy2.Model(name="model")
-    species = {n: gillespy2.Species(name=n, initial_value=v) for n, v in case.start.items()}
-    model.add_species(list(species.values()))
-    for r, (rate, takes, gives) in enumerate(case.reactions):
-        constant = gillespy2.Parameter(name=f"k{r}", expression=rate)
-        model.add_parameter(constant)
-        sides = [{n: side.split().count(n) for n in set(side.split())} for side in (takes, gives)]
-        model.add_reaction(
-            gillespy2.Reaction(name=f"r{r}", reactants=sides[0], products=sides[1], rate=constant)
+def table(family, names, tools, options):
+    """Lines of the table of one family of cases."""
+    yield f"### {family}\n"
+    notes = []
+    yield "| " + " | ".join(("M" if family in ("waveguide", "emitters") else "case", *HEAD)) + " |"
+    yield "|---" * (len(HEAD) + 1) + "|"
+    for name in names:
+        case = CASES[name]()
+        events = case.events().mean()
+        channels = sum(channel.rate > 0 for channel in case.model.channel_specs)
+        notes.append(
+            f"{case.label}: {channels:,} channels, {len(case.reactions):,} reactions by mass "
+            f"action, {events:,.0f} events in a trajectory"
         )
-    model.timespan(gillespy2.TimeSpan(case.times))
-    return getattr(gillespy2, kind)(model=model)
+        made = {tool: Simulator(tool, name, options.seconds, options.limit) for tool in tools}
+        for repeat in range(options.repeats + 1):
+            for tool, simulator in made.items():
+                print(f"{name}, {tool}, {repeat}", file=sys.stderr, flush=True)
+                simulator.measure(repeat)
+        yield from (row(case, events, tool, made) for tool in made)
+        for simulator in made.values():
+            simulator.end()
+    yield "\n" + ".\n".join(notes) + "."
 
 
-def gillespy_run(case, ntraj, seed, solvers={}):  # noqa: B006 - compiled once for each model
-    """GillesPy2's C++ solver."""
-    if case.name not in solvers:
-        solvers[case.name] = gillespy_solver(case)
-    found = solvers[case.name].run(number_of_trajectories=ntraj, seed=seed + 1)
-    return np.array([np.mean([one[n] for one in found]) for n in case.pools]), None
-
-
-def sbml(case):
-    """The model as SBML."""
-    species = "".join(
-        f'<species id="{n}" compartment="c" initialAmount="{v}" hasOnlySubstanceUnits="true" '
-        'boundaryCondition="false" constant="false"/>' for n, v in case.start.items()
-    )  # fmt: skip
-    reactions = ""
-    for r, (rate, takes, gives) in enumerate(case.reactions):
-        sides = "".join(
-            f"<listOf{role}>" + "".join(
-                f'<speciesReference species="{n}" stoichiometry="{side.split().count(n)}" '
-                'constant="true"/>' for n in sorted(set(side.split()))
-            ) + f"</listOf{role}>" if side else ""
-            for role, side in (("Reactants", takes), ("Products", gives))
-        )  # fmt: skip
-        rate_law = "".join(f"<ci>{n}</ci>" for n in takes.split())
-        reactions += (
-            f'<reaction id="r{r}" reversible="false" fast="false">{sides}<kineticLaw><math '
-            'xmlns="http://www.w3.org/1998/Math/MathML"><apply><times/>'
-            f"<cn>{rate}</cn>{rate_law}</apply></math></kineticLaw></reaction>"
-        )
+def row(case, events, tool, made):
+    """A line of the table."""
+    simulator = made[tool]
+    if simulator.error:
+        return f"| {case.label} | {tool} | {simulator.error} | | | |"
+    middle, low, high = (f(simulator.speeds) for f in (np.median, min, max))
+    best = made.get("jumpsim, kernel")
+    ratio = f"{np.median(best.speeds) / middle:.3g}" if best and not best.error else ""
+    first = next(one for one in made.values() if not one.error)
+    apart = "" if first is simulator else f"{deviation(simulator, first):.1f}"
     return (
-        '<?xml version="1.0"?><sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" '
-        'level="3" version="1"><model id="m" substanceUnits="item" '
-        'extentUnits="item" timeUnits="second"><listOfCompartments><compartment id="c" size="1" '
-        f'constant="true"/></listOfCompartments><listOfSpecies>{species}</listOfSpecies>'
-        f"<listOfReactions>{reactions}</listOfReactions></model></sbml>"
+        f"| {case.label} | {tool} | {significant(middle)} ({significant(low)}-{significant(high)}) "
+        f"| {middle * events / 1e6:.3g} | {ratio} | {apart} |"
     )
 
 
-def roadrunner_run(case, ntraj, seed, models={}):  # noqa: B006 - compiled once for each model
-    """libRoadRunner's direct method."""
-    import roadrunner
-
-    if case.name not in models:
-        models[case.name] = roadrunner.RoadRunner(sbml(case))
-        models[case.name].integrator = "gillespie"
-        models[case.name].integrator.variable_step_size = False
-    model, total = models[case.name], 0
-    model.integrator.seed = seed + 1
-    for _ in range(ntraj):
-        model.reset()
-        found = model.simulate(0, case.stop, case.steps + 1, ["time", *case.pools])
-        total += found[:, 1:].mean(axis=0)
-    return total / ntraj, None
+def significant(number):
+    """A number with three significant digits, without exponent."""
+    return f"{float(f'{number:.3g}'):,.10g}"
 
 
-def copasi_run(case, ntraj, seed, models={}):  # noqa: B006 - loaded once for each model
-    """COPASI's direct method, by basico."""
-    import basico
-
-    if case.name not in models:
-        models[case.name] = basico.load_model_from_string(sbml(case))
-    total = 0
-    for k in range(ntraj):
-        found = basico.run_time_course(
-            duration=case.stop, intervals=case.steps, method="directMethod", use_numbers=True,
-            model=models[case.name], use_seed=True, seed=seed * 10**5 + k + 1, max_steps=10**9,
-        )  # fmt: skip
-        total += np.array([found[n].mean() for n in case.pools])
-    return total / ntraj, None
-
-
-# Name, function, and trajectories in a run of the smallest model.
-TOOLS = (
-    ("jumpsim, kernel", kernel, 60_000),
-    ("jumpsim, public call", public, 60_000),
-    ("rebop", rebop_run, 2000),
-    ("GillesPy2 (C++)", gillespy_run, 2000),
-    ("libRoadRunner", roadrunner_run, 3000),
-    ("COPASI", copasi_run, 400),
-)
-
-
-def cpu():
-    """CPU seconds of this process and its children."""
-    return sum(
-        part.ru_utime + part.ru_stime
-        for part in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    )
-
-
-def measure(case, repeats):
-    """Rows of the table for one model."""
-    speeds, means, events = {}, {}, None
-    for k in range(repeats + 1):  # the first repeat compiles and is not counted
-        for name, function, number in TOOLS:
-            ntraj = max(20, int(number * case.share))
-            ntraj = (
-                ntraj if k else min(64, ntraj)
-            )  # 64 trajectories are enough for the lockstep kernel
-            began = cpu()
-            try:
-                mean, counted = function(case, ntraj, k)
-            except Exception as error:  # a missing or failing simulator is omitted
-                if not k:
-                    print(f"  {name}: {type(error).__name__}: {str(error).splitlines()[0][:90]}")
-                continue
-            if k:
-                speeds.setdefault(name, []).append(ntraj / (cpu() - began))
-                means[name] = mean
-                events = counted or events
-    best = np.median(speeds["jumpsim, kernel"])
-    for name, values in speeds.items():
-        middle = np.median(values)
-        yield (
-            case.name, name, f"{middle:.4g} ({min(values):.3g}-{max(values):.3g})",
-            f"{middle * events / 1e6:.3g}", f"{best / middle:.3g}",
-            ", ".join(f"{m:.4g}" for m in means[name]),
-        )  # fmt: skip
+def versions():
+    """Processor and versions."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    found = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    yield f"{found[0] if found else platform.machine()}, Python {platform.python_version()}"
+    for package in PACKAGES:
+        try:
+            yield f"{package} {metadata.version(package)}"
+        except metadata.PackageNotFoundError:
+            yield f"{package} not installed"
 
 
 def main():
-    """Measure and print the table."""
+    """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    known = [case.name for case in CASES]
-    parser.add_argument("--models", nargs="+", choices=known, default=known, metavar="MODEL")
+    for option, known in (("cases", CASES), ("tools", TOOLS)):
+        parser.add_argument(
+            f"--{option}", nargs="+", default=list(known), metavar="NAME",
+            help=", ".join(f'"{name}"' for name in known),
+        )  # fmt: skip
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2, help="of each measurement (CPU)")
+    parser.add_argument("--limit", type=float, default=120, help="seconds to prepare a simulator")
     options = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, numpy {np.__version__}")
-    use_generated_code()
-    chosen = [case for case in CASES if case.name in options.models]
-    rows = [row for case in chosen for row in measure(case, options.repeats)]
-    head = ("model", "tool", "trajectories per CPU s", "10⁶ events per CPU s",
-            "speed ratio of the kernel", "averages over the stored times")  # fmt: skip
-    print("\n".join(["", *columns(rows, head, right=(3, 4))]))
+    for chosen, known in ((options.cases, CASES), (options.tools, TOOLS)):
+        if unknown := set(chosen) - set(known):
+            parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+    print("; ".join(versions()), flush=True)
+    families = {}
+    for name in options.cases:
+        families.setdefault(name.rpartition("-")[0], []).append(name)
+    for family, names in families.items():
+        print()
+        for line in table(family, names, options.tools, options):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 from bench import use_generated_code
-from bench_peers import cpu, gillespy_solver, waveguide
 from numba import njit
+from peers.cases import waveguide
+from peers.tools import cpu, gillespy_solver
 
 from jumpsim import engine, streams
 from jumpsim.utils.tables import columns
@@ -115,7 +116,7 @@ def by_gillespy(case, rows, seed, kind, solvers={}):  # noqa: B006 - compiled on
     if (case.name, kind) not in solvers:
         solvers[case.name, kind] = gillespy_solver(case, kind)
     found = solvers[case.name, kind].run(number_of_trajectories=rows, seed=seed)
-    return np.array([np.stack([one[n] for n in case.pools], axis=-1) for one in found])
+    return np.array([np.stack([one[n] for n in case.model.pools], axis=-1) for one in found])
 
 
 WAYS = {
@@ -129,7 +130,7 @@ WAYS = {
 
 def measure(factor, ways, seconds):
     """Rows of the table for one size."""
-    case = replace(waveguide(100 * factor, 1, 100 * factor), steps=5)
+    case = replace(waveguide(100 * factor, 100 * factor), steps=5)
     block = max(256, 10_000 // factor)  # trajectories, enough for the lockstep kernel
     exact = None
     for way in ways:
