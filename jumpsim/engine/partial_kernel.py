@@ -40,7 +40,7 @@ from .random import exponential, later, next_bits, uniform
 
 _U = np.uint64
 ALL = 1  # all groups are computed again after an event of the channel
-_THREE, _SEVEN, _EIGHT, _ONE = _U(3), _U(7), _U(8), _U(1)
+_THREE, _SEVEN, _ONE = _U(3), _U(7), _U(1)
 
 
 class Products(NamedTuple):
