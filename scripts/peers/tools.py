@@ -16,9 +16,7 @@ from jumpsim import engine, streams
 
 BLOCK = 6000  # trajectories of a block of jumpsim's kernel
 LANES = 64  # trajectories that jumpsim simulates together
-VECTOR = (
-    256  # simulators with JAX; of 16, 64, 256 and 1024 the best in most cases, but not at M = 10⁴
-)
+VECTOR = 256  # of the simulators with JAX; 1024 was faster at M = 10⁴, but not in most cases
 LARGEST = 5 * 10**7  # numbers in an array that keeps all events
 
 
