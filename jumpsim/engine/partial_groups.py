@@ -129,9 +129,7 @@ def chosen_groups(live: Live) -> Groups:
     degree = np.bincount(pairs(live.pool, live.channel)[0], minlength=live.pools)
     most = int(degree.max(initial=0))
     limits = [0, *(4**k for k in range(1, 12) if 4**k < most), most]
-    values = np.zeros(len(live.pool), np.int64)
-    for column in (live.pool, *live.line.T):
-        values = _numbered(values, column)
+    values = numbered(live.pool, *live.line.T)
     return min((_grouped(live, values, degree > limit) for limit in limits), key=lambda g: g.cost)
 
 
@@ -149,23 +147,41 @@ def levels(leaves: int) -> int:
     return number
 
 
-def _numbered(before: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.int64]:
-    """Numbers from 0 on that are equal for equal pairs (before, value)."""
-    number = np.unique(values, return_inverse=True)[1]
-    joined = before * (number.max(initial=0) + 1) + number
-    return np.unique(joined, return_inverse=True)[1]
+def numbered(*columns: NDArray[Any]) -> NDArray[np.int64]:
+    """Number of each row, from 0 on; it is equal for equal rows."""
+    found = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        number = np.unique(column, return_inverse=True)[1]
+        joined = found * (number.max(initial=0) + 1) + number
+        found = np.unique(joined, return_inverse=True)[1]
+    return found
+
+
+def kinds(owner: NDArray[np.int64], values: NDArray[np.int64], owners: int) -> NDArray[np.int64]:
+    """Number of each owner, from 0 on; it is equal for owners of the same sequence of values.
+
+    Parameters
+    ----------
+    owner : ndarray of int64
+        Sorted: owner of each value.
+    values : ndarray of int64
+    owners : int
+        Number of owners; some may have no values.
+    """
+    found = np.zeros(owners, np.int64)
+    position = np.arange(len(owner)) - np.searchsorted(owner, owner)
+    for k in range(position.max(initial=-1) + 1):
+        value = np.full(owners, -1)
+        at = position == k
+        value[owner[at]] = values[at]
+        found = numbered(found, value)
+    return found
 
 
 def _grouped(live: Live, values: NDArray[np.int64], often: NDArray[np.bool_]) -> Groups:
     """Group the channels, if the factors of the pools `often` are shared."""
     chosen = np.flatnonzero(often[live.pool])
-    owner, group = live.channel[chosen], np.zeros(len(live.index), np.int64)
-    position = np.arange(len(chosen)) - np.searchsorted(owner, owner)  # in the channel
-    for k in range(position.max(initial=-1) + 1):
-        value = np.full(len(group), -1)
-        at = position == k
-        value[owner[at]] = values[chosen[at]]
-        group = _numbered(group, value)
+    group = kinds(live.channel[chosen], values[chosen], len(live.index))
     _, first, group = np.unique(group, return_index=True, return_inverse=True)
     group = np.argsort(np.argsort(first))[group]
     sizes = np.bincount(group)

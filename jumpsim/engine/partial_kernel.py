@@ -40,6 +40,7 @@ from .random import exponential, later, next_bits, uniform
 
 _U = np.uint64
 ALL = 1  # all groups are computed again after an event of the channel
+OWN = 2**32 - 1  # in place of the pool of a factor
 _THREE, _SEVEN, _ONE = _U(3), _U(7), _U(1)
 
 
@@ -47,31 +48,31 @@ class Products(NamedTuple):
     """Products of affine factors offset + slope · count; product k has those from first[k] on."""
 
     first: np.ndarray  # uint32
-    pool: np.ndarray  # uint32
+    pool: np.ndarray  # uint32; OWN for the pool of the channel or of the member
     line: np.ndarray  # float64, (factors, 2): offset and slope
 
 
 class Table(NamedTuple):
-    """Channels with a constant > 0, sorted by group; see `partial.partial_table`.
+    """Channels with a constant > 0, sorted by group; see `partial_table.table`.
 
-    Arrays named `first` have one more entry than there are channels, groups or pools: what belongs
-    to number k is at first[k] ... first[k + 1] - 1.
+    What equals for many channels is stored once, so that the numbers that an event needs stay in
+    the processor's cache: two-level systems with individual rates differ in a pool and a constant.
+    Number k of an array named `first` is where what belongs to k begins; it ends at first[k + 1].
     """
 
     constant: np.ndarray  # float64, channels
-    own: Products  # of each channel: the factors that are not shared
+    channel: np.ndarray  # uint32, (channels, 3): own pool, product, kind
     group_first: np.ndarray  # channels of each group
     shared: Products  # of each group
-    # Events of a channel; numbers that are used together are neighbours in memory.
-    event: np.ndarray  # uint32, (channels + 1, 3): first change, index in the model, ALL or not
-    change: np.ndarray  # int32, (changes, 3): pool, change, column of the samples
+    product: Products  # of factors that are not shared
+    # Kinds of events.
+    kind: np.ndarray  # uint32, (kinds + 1, 3): first change, index in the model, ALL or not
+    change: np.ndarray  # int32, (changes, 3): pool or -1 for the own one, step, column of samples
     # What depends on a pool.
-    member_first: np.ndarray  # channels with a factor of this pool that is not shared
-    member: np.ndarray  # uint32, (members, 2): group, place in the group
+    pool: np.ndarray  # uint32, (pools + 1, 2): first member, first affected group
+    member: np.ndarray  # uint32, (members, 3): group, place in the group, product
     member_constant: np.ndarray  # float64
-    member_own: Products
-    affected_first: np.ndarray  # groups with a factor of this pool
-    affected: np.ndarray  # uint32
+    affected: np.ndarray  # uint32: groups whose shared factors depend on a pool
     most_changed: int  # largest number of groups that an event changes, with repetitions
     # Trees of the groups, and the tree over all groups.
     tree_first: np.ndarray  # levels of each tree
@@ -140,10 +141,11 @@ def _pick(nodes, level, tree_first, tree, x):
 
 
 @njit(cache=True, inline="always", error_model="numpy")
-def _product(value, factors, k, counts):
-    """A value times product k."""
+def _product(value, factors, k, counts, own):
+    """A value times product k, in which the pool OWN is the pool `own`."""
     for f in range(_U(factors.first[k]), _U(factors.first[k + _ONE])):
-        value *= factors.line[f, 0] + factors.line[f, 1] * counts[_U(factors.pool[f])]
+        p = _U(factors.pool[f])
+        value *= factors.line[f, 0] + factors.line[f, 1] * counts[own if p == OWN else p]
     return value
 
 
@@ -166,13 +168,14 @@ def _begin(table, counts, nodes, sums):
         leaves = _U(table.level[table.tree_first[g]])
         able = -1  # the first member with a partial propensity above 0
         for c in range(first, last):
-            w = _product(table.constant[c], table.own, c, counts)
+            own, k = _U(table.channel[c, 0]), _U(table.channel[c, 1])
+            w = _product(table.constant[c], table.product, k, counts, own)
             if not w >= 0.0:
                 return w, np.int64(c)
             nodes[leaves + (c - first)] = w
             able = np.int64(c) if able < 0 and w > 0.0 else able
         sums[g] = _rebuild(nodes, table.level, table.tree_first, g, last - first)
-        rate = _product(sums[g], table.shared, g, counts)
+        rate = _product(sums[g], table.shared, g, counts, _U(0))
         if not rate >= 0.0:
             return rate, able
         nodes[rates + g] = rate
@@ -224,7 +227,9 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
             if not (valid and total < math.inf):
                 fault = _begin(table, counts, nodes, sums)[1]
                 status = NEGATIVE_RATE if fault >= 0 else NOT_FINITE
-                place[FAULT] = np.int64(table.event[fault, 1]) if fault >= 0 else -1
+                place[FAULT] = (
+                    np.int64(table.kind[table.channel[fault, 2], 1]) if fault >= 0 else -1
+                )
                 break
             before = stream[0], stream[1], stream[2], stream[3]
             wait = math.inf if total == 0.0 else exponential(next_bits(stream)) / total
@@ -250,10 +255,12 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
             t, late = following, following_late
             events += 1
             used += 1
-            first, last = _U(table.event[c, 0]), _U(table.event[c + _ONE, 0])
-            channel = _U(table.event[c, 1])
+            own, kind = _U(table.channel[c, 0]), _U(table.channel[c, 2])
+            first, last = _U(table.kind[kind, 0]), _U(table.kind[kind + _ONE, 0])
+            channel = _U(table.kind[kind, 1])
             for i in range(first, last):
-                p, step = _U(table.change[i, 0]), table.change[i, 1]
+                q, step = table.change[i, 0], table.change[i, 1]
+                p = own if q < 0 else _U(q)
                 counts[p] += step
                 columns[_U(table.change[i, 2])] += step
                 if counts[p] > COUNT_LIMIT:
@@ -269,28 +276,29 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
             # Compute again what depends on the changed pools: partial propensities, then groups.
             number = 0
             for i in range(first, last):
-                p = _U(table.change[i, 0])
-                for j in range(_U(table.member_first[p]), _U(table.member_first[p + _ONE])):
-                    g = _U(table.member[j, 0])
-                    w = _product(table.member_constant[j], table.member_own, j, counts)
+                q = table.change[i, 0]
+                p = own if q < 0 else _U(q)
+                for j in range(_U(table.pool[p, 0]), _U(table.pool[p + _ONE, 0])):
+                    g, leaf = _U(table.member[j, 0]), _U(table.member[j, 1])
+                    w = table.member_constant[j]
+                    w = _product(w, table.product, _U(table.member[j, 2]), counts, p)
                     valid &= w >= 0.0
-                    leaf = _U(table.member[j, 1])
                     sums[g] = _update(nodes, level, tree_first, g, leaf, w)
                     changed[number] = g
                     number += 1
-                for j in range(_U(table.affected_first[p]), _U(table.affected_first[p + _ONE])):
+                for j in range(_U(table.pool[p, 1]), _U(table.pool[p + _ONE, 1])):
                     changed[number] = table.affected[j]
                     number += 1
-            if table.event[c, 2] == ALL:
+            if table.kind[kind, 2] == ALL:
                 for g in range(groups):
-                    w = _product(sums[g], table.shared, g, counts)
+                    w = _product(sums[g], table.shared, g, counts, _U(0))
                     valid &= w >= 0.0
                     nodes[rates + g] = w
                 total = _rebuild(nodes, level, tree_first, groups, groups)
             else:
                 for i in range(number):
                     g = changed[i]
-                    w = _product(sums[g], table.shared, g, counts)
+                    w = _product(sums[g], table.shared, g, counts, _U(0))
                     valid &= w >= 0.0
                     total = _update(nodes, level, tree_first, groups, g, w)
         place[GRID], place[EVENTS], place[FILLED] = k, events, filled

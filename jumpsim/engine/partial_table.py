@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from .partial_groups import BLOCK, Groups, Live, levels, pairs
-from .partial_kernel import Products, Table
+from .partial_groups import BLOCK, Groups, Live, kinds, levels, numbered, pairs
+from .partial_kernel import OWN, Products, Table
 
 
 def table(live: Live, groups: Groups) -> Table:
@@ -23,30 +23,35 @@ def table(live: Live, groups: Groups) -> Table:
     """
     order = np.argsort(groups.group, kind="stable")
     group, channels, number = groups.group[order], len(order), len(groups.sizes)
-    live = live.in_order(order)
+    live, all_groups = live.in_order(order), groups.all_groups[order]
     group_first = np.concatenate([[0], np.cumsum(groups.sizes)])
     shared = groups.shared[live.pool]
     # The shared factors of a group are those of its first channel.
     leader = np.isin(live.channel, group_first[:-1]) & shared
-    own = _products(live, ~shared, live.channel, channels)
-    pool, channel = pairs(live.pool[~shared], live.channel[~shared])
+    pool, member = pairs(live.pool[~shared], live.channel[~shared])
     of_pool, affected = pairs(live.pool[shared], group[live.channel[shared]])
+    own = _own_pools(live, shared)
+    product, products = _distinct_products(
+        live, ~shared, np.concatenate([np.arange(channels), member]), np.concatenate([own, pool])
+    )
+    kind, kind_table, change = _kinds_of_events(live, own, all_groups)
     touched = np.bincount(np.concatenate([pool, of_pool]), minlength=live.pools)
     tree_first, level, nodes = _trees([*groups.sizes.tolist(), number])
-    first_change = _first(live.changing, channels)
-    event = np.stack([first_change, [*live.index, 0], [*groups.all_groups[order], False]], axis=1)
     return Table(
         live.constant,
-        own,
+        _unsigned(np.stack([own, product[:channels], kind], axis=1)),
         _unsigned(group_first),
         _products(live, leader, group[live.channel], number),
-        _unsigned(event),
-        np.stack([live.changed, live.change, live.column[live.changed]], axis=1).astype(np.int32),
-        _first(pool, live.pools),
-        _unsigned(np.stack([group[channel], channel - group_first[group[channel]]], axis=1)),
-        live.constant[channel],
-        _chosen(own, channel),
-        _first(of_pool, live.pools),
+        products,
+        kind_table,
+        change,
+        np.stack([_first(pool, live.pools), _first(of_pool, live.pools)], axis=1),
+        _unsigned(
+            np.stack(
+                [group[member], member - group_first[group[member]], product[channels:]], axis=1
+            )
+        ),
+        live.constant[member],
         _unsigned(affected),
         int(np.bincount(live.changing, touched[live.changed], channels).max(initial=0)),
         tree_first,
@@ -54,6 +59,59 @@ def table(live: Live, groups: Groups) -> Table:
         nodes,
         _unsigned(live.column),
     )
+
+
+def _own_pools(live: Live, shared: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """A pool of each channel: of its first factor that is not shared, or of its first change."""
+    own = np.zeros(len(live.index), np.int64)
+    for channel, pool in (
+        (live.changing, live.changed),
+        (live.channel[~shared], live.pool[~shared]),
+    ):
+        own[channel[::-1]] = pool[::-1]
+    return own
+
+
+def _distinct_products(
+    live: Live,
+    factors: NDArray[np.bool_],
+    channel: NDArray[np.int64],
+    own: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], Products]:
+    """Products of some factors of channels, with their own pools; equal ones are stored once.
+
+    Returns
+    -------
+    number : ndarray of int64
+        Product of each of the channels.
+    products : Products
+    """
+    chosen = np.flatnonzero(factors)
+    owner, inside = _spans(_starts(live.channel[chosen], len(live.index)), channel)
+    entry = chosen[inside]
+    pool = np.where(live.pool[entry] == own[owner], OWN, live.pool[entry])
+    number = kinds(owner, numbered(pool, *live.line[entry].T), len(channel))
+    _, example = np.unique(number, return_index=True)
+    kept = np.isin(owner, example)
+    order = np.argsort(number[owner[kept]], kind="stable")
+    first = _first(np.sort(number[owner[kept]]), len(example))
+    return number, Products(first, _unsigned(pool[kept][order]), live.line[entry[kept][order]])
+
+
+def _kinds_of_events(
+    live: Live, own: NDArray[np.int64], all_groups: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int32]]:
+    """Kind of the events of each channel; index in the model and changes of each kind."""
+    pool = np.where(live.changed == own[live.changing], -1, live.changed)
+    rows = np.stack([pool, live.change, live.column[live.changed]], axis=1)
+    of_changes = kinds(live.changing, numbered(*rows.T), len(own))
+    kind = numbered(live.index, all_groups, of_changes)
+    _, example = np.unique(kind, return_index=True)
+    kept = np.isin(live.changing, example)
+    order = np.argsort(kind[live.changing[kept]], kind="stable")
+    first = _first(np.sort(kind[live.changing[kept]]), len(example))
+    table = np.stack([first, [*live.index[example], 0], [*all_groups[example], 0]], axis=1)
+    return kind, _unsigned(table), rows[kept][order].astype(np.int32)
 
 
 def _products(
@@ -65,18 +123,23 @@ def _products(
     )
 
 
-def _chosen(products: Products, chosen: NDArray[np.int64]) -> Products:
-    """Copies of products, in the order in which they are used."""
-    first = products.first.astype(np.int64)
+def _starts(numbers: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Where the entries of 0 ... size - 1 begin in sorted numbers, and where the last ones end."""
+    return np.searchsorted(numbers, np.arange(size + 1))
+
+
+def _spans(
+    first: NDArray[np.int64], chosen: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Entries of the chosen numbers, one after the other: place in `chosen`, and index."""
     lengths = np.diff(first)[chosen]
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    factors = np.arange(starts[-1]) + np.repeat(first[chosen] - starts[:-1], lengths)
-    return Products(_unsigned(starts), products.pool[factors], products.line[factors])
+    owner = np.repeat(np.arange(len(chosen)), lengths)
+    return owner, np.arange(len(owner)) + (first[chosen] - (np.cumsum(lengths) - lengths))[owner]
 
 
 def _first(numbers: NDArray[np.int64], size: int) -> NDArray[np.uint32]:
-    """Where the entries of 0 ... size - 1 begin in sorted numbers, and where the last ones end."""
-    return _unsigned(np.searchsorted(numbers, np.arange(size + 1)))
+    """`_starts` for the kernel."""
+    return _unsigned(_starts(numbers, size))
 
 
 def _unsigned(numbers: NDArray[np.int64]) -> NDArray[np.uint32]:
