@@ -21,6 +21,7 @@ class DirectMethod(Engine):
     """Gillespie's direct method; the model input is a `model.rates.RateTable`."""
 
     kernel = staticmethod(advance)
+    together = lockstep.LANES
 
     def table(self, model_input: Any) -> Table:
         """Table for the kernel, without the channels whose constant is 0."""

@@ -121,10 +121,14 @@ class Engine(ABC):
         Results that the general kernel can return; records that need others are refused.
     compiled_keeps : frozenset of str
         Results that the code for one model can return; for others the general kernel is used.
+    together : int
+        Number of trajectories that the code for one model advances at the same time: multiples of
+        it need the least time for each.
     """
 
     keeps: frozenset[str] = frozenset({"samples", "jumps", "events"})
     compiled_keeps: frozenset[str] = frozenset({"samples", "sums", "squares", "jumps", "events"})
+    together: int = 1
 
     @abstractmethod
     def table(self, model_input: Any) -> Any:

@@ -253,9 +253,16 @@ class Batch:
         seconds = self.workers.block_seconds
         by_time = self.done / self.seconds * seconds if self.seconds else 1
         self.largest = int(min(16 * self.largest, max(by_time, 1)))
-        share = math.ceil(left / (2 * self.worker_count))
+        # Smaller blocks towards the end keep all workers busy, but take more time in total.
+        shares = 1 if self.worker_count == 1 else 2 * self.worker_count
+        share = max(math.ceil(left / shares), int(by_time / 4))
         most = min(block_task.BLOCK_BYTES, _IN_FLIGHT_BYTES // (2 * self.worker_count))
-        return max(1, min(self.largest, share, most // max(1, per_row)))
+        room = max(1, most // max(1, per_row))
+        size = max(1, min(self.largest, share, room))
+        together = engine.ENGINES[self.plan.model.engine].together
+        if size >= together:
+            return size - size % together
+        return together if together <= min(4 * size, room) else size
 
     def _proceed(self, rows: int, events: int) -> bool:
         """Count progress; returns whether to continue. Called by worker threads."""

@@ -298,8 +298,7 @@ def _check_memory(plan: Plan, ntraj: int) -> None:
     columns = sum(len(records.columns(plan.model, name)) for name in plan.record)
     per_row = 8 * len(plan.times) * columns
     per_row += 8 if plan.keeps_trajectories else 0  # the number of events
-    # Twice: for the blocks, and for the array in which they are joined.
-    need, have = 2 * ntraj * per_row, available_memory()
+    need, have = ntraj * per_row, available_memory()
     if have is not None and need > have:
         raise InputError(
             f"`ntraj` = {ntraj} trajectories need {need / 1e9:.1f} GB of memory, but "

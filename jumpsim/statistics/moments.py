@@ -69,7 +69,8 @@ class Moments:
         from .exact_sums import add_sums, zero_sums  # here, because numba takes long to load
 
         samples = np.asarray(samples)
-        samples = np.ascontiguousarray(samples, np.int32 if samples.dtype == np.int32 else np.int64)
+        small = np.can_cast(samples.dtype, np.int32)
+        samples = np.ascontiguousarray(samples, np.int32 if small else np.int64)
         shape = samples.shape[1:]
         flat = samples.reshape(len(samples), int(np.prod(shape[:-1])), shape[-1])
         first, second = zero_sums(*flat.shape[1:], pairs)

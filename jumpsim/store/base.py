@@ -70,12 +70,23 @@ class Store(Generic[P]):
         """Ranges of the indices below `ntraj` that are not stored."""
         return index_ranges.gaps(self.ranges(), ntraj)
 
-    def read(self, name: str, first: int, last: int) -> NDArray[Any]:
-        """Rows first ... last-1 of a variable, in the order of the trajectory indices."""
+    def read(self, name: str, first: int, last: int, dtype: Any = None) -> NDArray[Any]:
+        """Rows first ... last-1 of a variable, in the order of the trajectory indices.
+
+        By default in the narrowest type in which they are all stored.
+        """
         found = [part.read(name, a, b) for part, a, b in self._rows(first, last)]
         if len(found) == 1:
-            return found[0]
-        return np.concatenate(found) if found else self._empty(name)
+            return found[0] if dtype is None else found[0].astype(dtype, copy=False)
+        return np.concatenate(found, dtype=dtype) if found else self._empty(name)
+
+    def in_memory(self, name: str) -> NDArray[Any] | None:  # noqa: ARG002
+        """Result of an earlier call of `whole`, if the store keeps it."""
+        return None
+
+    def whole(self, name: str, dtype: Any) -> NDArray[Any]:
+        """All rows of a variable as this type."""
+        return self.read(name, 0, sum(last - first for first, last in self.ranges()), dtype)
 
     def read_events(self, first: int, last: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """Times and channels of the events of rows first ... last-1, concatenated."""

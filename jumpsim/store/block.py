@@ -152,12 +152,12 @@ def neighbours(blocks: Iterable[Block]) -> list[list[Block]]:
 
 
 def join_blocks(blocks: Sequence[Block]) -> Block:
-    """Join blocks with adjacent ranges of indices; integers of variable width become int64."""
+    """Join blocks with adjacent ranges of indices."""
+    if len(blocks) == 1:
+        return blocks[0]
 
     def joined(name: str) -> NDArray[Any]:
-        arrays = [block.arrays[name][:] for block in blocks]
-        dtype = np.int64 if name in _NARROWED else arrays[0].dtype
-        return np.concatenate(arrays, dtype=dtype)
+        return np.concatenate([block.arrays[name][:] for block in blocks])
 
     sums = [block.sums for block in blocks if block.sums is not None]
     return Block(

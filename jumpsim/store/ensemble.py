@@ -100,7 +100,11 @@ class Ensemble:
 
     @property
     def counts(self) -> IntArray:
-        """Counts at `times`, (ntraj, n_times, n_pools) int64; needs record "counts"."""
+        """Counts at `times`, (ntraj, n_times, n_pools) int64; needs record "counts".
+
+        They are stored in the narrowest integer type, and converted when this is used; those in
+        memory are kept converted.
+        """
         return self._all("counts")
 
     @property
@@ -205,13 +209,13 @@ class Ensemble:
         with reading(ntraj, name, self._progress) as bar:
             for row in range(0, ntraj, step):
                 last = min(row + step, ntraj)
-                yield self._store.read(name, row, last)
+                yield self._store.read(name, row, last, RECORDS[name].dtype)
                 bar.update(last - row)
 
     def row(self, name: str, i: int) -> NDArray[Any]:
         """Array of a record for the i-th trajectory alone, (n_times, n_columns)."""
         self._need(name)
-        return self._store.read(name, i, i + 1)[0]
+        return self._store.read(name, i, i + 1, RECORDS[name].dtype)[0]
 
     def mean(self) -> Array:
         """Average samples (counts) over the trajectories, (n_times, n_pools)."""
@@ -285,18 +289,21 @@ class Ensemble:
             self._need(name)
         elif not self._store.plan.keeps_trajectories:
             raise InputError(f"`event_count` is not kept with {', '.join(self.record)} alone")
+        kept = self._store.in_memory(name)
+        if kept is not None:
+            return kept
         number = len(columns(self.model, name)) if name in RECORDS else 0
         need = 8 * self.ntraj * len(self.times) * number
-        # Twice, because the numbers on disk are narrower and are converted; a store in memory
-        # needs no check.
-        have = available_memory() if self.path else None
-        if have is not None and 2 * need > have:
+        # The stored numbers have narrower types and are converted; those of a file are read first.
+        need *= 2 if self.path else 1
+        have = available_memory()
+        if have is not None and need > have:
             raise InputError(
-                f"`{name}` of {self.ntraj} trajectories needs {2 * need / 1e9:.1f} GB of memory, "
+                f"`{name}` of {self.ntraj} trajectories needs {need / 1e9:.1f} GB of memory, "
                 f"but {have / 1e9:.1f} GB are free; read it in groups with `slabs('{name}')`"
             )
         dtype = RECORDS[name].dtype if name in RECORDS else np.int64
-        return self._store.read(name, 0, self.ntraj).astype(dtype, copy=False)
+        return self._store.whole(name, dtype)
 
 
 def open(path: AnyPath, progress: bool | None = None) -> Ensemble:

@@ -6,6 +6,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+import numba
 import numpy as np
 import pytest
 from support.networks import random_counts, random_model
@@ -123,6 +124,10 @@ def test_absorbed_and_frozen():
     frozen = js.Model([js.Pool.mass_action("X")], [js.Channel("gone", 0.0, {"X": 1})])
     assert not fits(frozen.table, np.zeros((200, 1)), 9, {"samples"}, None)
     same(*both(frozen, js.Fixed({"X": 4}), np.linspace(0, 2, 9)))
+    pairs = js.Model([js.Pool.mass_action("X")], [js.Channel("pair", 3.0, {"X": 2})])
+    alone, lanes = both(pairs, js.Fixed({"X": 6}), np.linspace(0, 5, 6))  # the last rate is -0.0
+    same(alone, lanes)
+    assert (lanes.event_count == 3).all()
 
 
 def test_faults_are_those_of_the_direct_method():
@@ -172,6 +177,45 @@ def test_a_doubtful_lane_that_is_right_goes_on():
         alone, lanes = both(model, start, np.linspace(0, 3, 7), rows=150, keep=keep)
         same(alone, lanes)
         assert alone.samples.max() > 2**30
+
+
+def test_samples_are_as_wide_as_needed(monkeypatch):
+    """16 bits until a count does not fit, in the lanes or in a row that is repaired."""
+    model = js.Model(
+        [js.Pool.mass_action("X"), js.Pool.mass_action("Y")],
+        [js.Channel("leave", 0.5, {"Y": 1}), js.Channel("come", 0.5, {"Y": 1}, {"X": 1})],
+    )
+    for most, width in ((100, np.int16), (2**15 - 1, np.int16), (2**15, np.int32)):
+        start = js.Fixed({"X": most - 3, "Y": 3})
+        alone, lanes = both(model, start, np.linspace(0, 9, 7), rows=150)
+        same(alone, lanes)
+        assert alone.samples.max() == most
+        assert lanes.samples.dtype == width
+    # The numbers of jumps are kept as 32 bits: rows that could need more are done alone.
+    monkeypatch.setattr(lockstep, "_MOST_PASSES", 2)
+    alone, lanes = both(model, start, np.linspace(0, 9, 7), 150, keep={"jumps"}, slice_events=64)
+    same(alone, lanes)
+
+
+def test_full_vectors_are_requested_for_generated_functions_only():
+    code = {}
+    exec(templates.HEAD, code)
+    wide = code["wide_vectors"]
+
+    def half(x):
+        wide()
+        for i in range(64):
+            x[i] *= 0.5
+
+    def third(x):
+        for i in range(64):
+            x[i] /= 3.0
+
+    for function, wanted in ((half, True), (third, False)):
+        compiled = numba.njit(function)
+        compiled(np.ones(64))
+        (text,) = compiled.inspect_llvm().values()
+        assert ('"prefer-vector-width"="512"' in text) == wanted
 
 
 @pytest.mark.slow
@@ -260,6 +304,10 @@ def test_a_whole_run_uses_them_when_it_pays(monkeypatch, tmp_path, expected):
     np.testing.assert_array_equal(alone.counts, lanes.counts)
     np.testing.assert_array_equal(alone.event_count, lanes.event_count)
     np.testing.assert_array_equal(alone.cov(), lanes.cov())
+    calls.clear()
+    simulate(np.inf, workers=1)
+    assert len(calls) > 1
+    assert not any(rows % lockstep.LANES for rows in calls[:-1])  # no lane without a row
     calls.clear()
     again = js.simulate(model, GRIDS["even"], 3100, initial, 8, "events", max_events=10**6)
     assert not calls

@@ -8,9 +8,9 @@ import functools
 import hashlib
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,30 @@ from numpy.typing import NDArray
 from ...utils.files import new_file
 from .cache import cache_folder
 
-# For each channel: the pools of its factors; and pairs (pool, change).
-Factors = tuple[tuple[int, ...], ...]
+
+class Factor(NamedTuple):
+    """A factor offset + slope x of a rate.
+
+    Attributes
+    ----------
+    pool : int
+        Pool with the count x.
+    number : int
+        Place among the factors of all channels; that of the first of several equal factors.
+    expression : str
+        The fewest operations that give the same bits.
+    rising : bool
+        Whether offset and slope are ≥ 0, so that the factor is ≥ 0 for a count ≥ 0.
+    """
+
+    pool: int
+    number: int
+    expression: str
+    rising: bool
+
+
+# For each channel: its factors; and pairs (pool, change).
+Factors = tuple[tuple[Factor, ...], ...]
 Changes = tuple[tuple[tuple[int, int], ...], ...]
 
 HEAD = '''"""Written by jumpsim.engine for one structure of a model; may be removed."""
@@ -53,6 +75,19 @@ def as_bits(context, number):
     return types.uint64(types.float64), code
 
 
+@intrinsic
+def wide_vectors(context):
+    def code(context, builder, signature, arguments):
+        # For this function alone: LLVM otherwise uses only half of the vector units of many
+        # processors with AVX-512, and puts variables of 64 bytes across two lines of the cache.
+        # llvmlite refuses attributes with a value in `add`, but writes them.
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        builder.function.attributes.alignstack = 64
+        return context.get_dummy_value()
+
+    return types.none(), code
+
+
 '''
 
 # One output of xoshiro256++.
@@ -69,17 +104,16 @@ d = (d << U(45)) | (d >> U(19))
 
 # Waiting time for a rate of 1 from the bits `first`. The same operations as in random.py; the
 # exponent becomes a float through its bits, which is exact and compiles to vector code.
-WAIT = """y = 2.0 - as_float(({first} >> U(12)) | ONE)
-pattern = as_bits(y)
+UNIFORM = "y = 2.0 - as_float(({first} >> U(12)) | ONE)\n"
+REDUCE = """pattern = as_bits(y)
 e = U(np.int64(pattern - ROOT_HALF) >> np.int64(52))
 exponent = as_float(e + MAGIC) - 6755399441055744.0
 f = as_float(pattern - (e << U(52)))
 s = (f - 1.0) / (f + 1.0)
-z = s * s
-p = 2.0 / 21
-""" + "".join(f"p = p * z + 2.0 / {n}\n" for n in range(19, 1, -2)) + """p = p * z + 2.0
-{wait} = -(exponent * 0.6931471805599453 + s * p)
-"""  # fmt: skip
+"""
+SERIES = ["p = 2.0 / 21", *(f"p = p * z + 2.0 / {n}" for n in range(19, 0, -2))]
+SCALED = "{wait} = -(exponent * 0.6931471805599453 + s * p)\n"
+WAIT = UNIFORM + REDUCE + "\n".join(["z = s * s", *SERIES, SCALED])
 
 # Time of the next event and by how much it is too late, as in random.py.
 LATER = """step = {wait} - late
@@ -90,10 +124,14 @@ following_late = ((following - taken) - t) + (taken - step)
 
 
 def structure(table: Any) -> tuple[Factors, Changes]:
-    """Pools of each channel's factors, and what each channel changes, as tuples."""
+    """Each channel's factors, and what each channel changes, as tuples."""
     channels = range(len(table.constant))
+    numbers: dict[tuple[int, float, float], int] = {}
     factors = tuple(
-        tuple(int(p) for p in table.pool[int(table.first[c]) : int(table.first[c + 1])])
+        tuple(
+            _factor(numbers, int(table.pool[f]), float(table.offset[f]), float(table.slope[f]))
+            for f in range(int(table.first[c]), int(table.first[c + 1]))
+        )
         for c in channels
     )
     changes = tuple(
@@ -106,30 +144,37 @@ def structure(table: Any) -> tuple[Factors, Changes]:
     return factors, changes
 
 
+def _factor(
+    numbers: dict[tuple[int, float, float], int], pool: int, offset: float, slope: float
+) -> Factor:
+    number = numbers.setdefault((pool, offset, slope), len(numbers))
+    rising = offset >= 0.0 and slope >= 0.0
+    o, s, x = f"o{number}", f"s{number}", f"x{pool}"
+    product = {1.0: x}.get(slope, f"{s} * {x}")
+    if offset == 0.0 and rising:  # else the product could be -0.0
+        expression = product
+    else:
+        expression = f"{o} - {x}" if slope == -1.0 else f"{o} + {product}"
+    return Factor(pool, number, expression, rising)
+
+
 def size(table: Any, columns: int) -> int:
     """Number of terms in the code for a structure, from which the time to compile it follows."""
     return columns + len(table.constant) + len(table.pool) + len(table.change)
 
 
 def numbers(table: Any) -> NDArray[np.float64]:
-    """Constant, offsets and slopes of each channel, one after the other."""
-    found = []
-    for c in range(len(table.constant)):
-        found.append(table.constant[c])
-        for f in range(int(table.first[c]), int(table.first[c + 1])):
-            found += [table.offset[f], table.slope[f]]
-    return np.array(found)
+    """Constants of the channels, then offset and slope of each different factor."""
+    distinct = dict.fromkeys(zip(table.pool, table.offset, table.slope, strict=True))
+    return np.array([*table.constant, *(x for _, *both in distinct for x in both)])
 
 
 def unpacked(factors: Factors) -> list[str]:
     """Lines that assign the `numbers` to variables."""
-    lines, first = [], 0
-    for c, used in enumerate(factors):
-        lines.append(f"k{c} = numbers[{first}]")
-        for f in range(len(used)):
-            at = first + 1 + 2 * f
-            lines.append(f"o{c}_{f}, s{c}_{f} = numbers[{at}], numbers[{at + 1}]")
-        first += 1 + 2 * len(used)
+    first = len(factors)
+    lines = [f"k{c} = numbers[{c}]" for c in range(first)]
+    for f in range(1 + max((f.number for used in factors for f in used), default=-1)):
+        lines.append(f"o{f}, s{f} = numbers[{first + 2 * f}], numbers[{first + 2 * f + 1}]")
     return lines
 
 
@@ -138,14 +183,30 @@ def rates(factors: Factors, bounds: dict[int, int]) -> list[str]:
 
     `bounds` holds the largest acceptable count of each pool that needs one.
     """
-    lines = []
+    distinct = {f.number: f.expression for used in factors for f in used}
+    lines = [f"f{number} = {expression}" for number, expression in distinct.items()]
     for c, used in enumerate(factors):
-        product = "".join(f" * (o{c}_{f} + s{c}_{f} * x{p})" for f, p in enumerate(used))
-        lines.append(f"r{c} = k{c}{product}")
-        lines.append(f"c{c} = c{c - 1} + r{c}" if c else "c0 = r0")
-    valid = [f"(r{c} >= 0.0)" for c in range(len(factors))]
-    valid += [f"(x{p} < {float(bound)})" for p, bound in bounds.items()]
-    return [*lines, "valid = " + " & ".join(valid)]
+        lines.append(f"r{c} = " + " * ".join([f"k{c}", *(f"f{f.number}" for f in used)]))
+        # From 0.0 on: a rate x (x - 1) is -0.0 at x = 0, and division by -0.0 gives -inf.
+        lines.append(f"c{c} = {f'c{c - 1}' if c else '0.0'} + r{c}")
+    return [*lines, "valid = " + " & ".join([*_checks(factors, bounds), "True"])]
+
+
+def _checks(factors: Factors, bounds: dict[int, int]) -> Iterator[str]:
+    """Conditions for valid rates: of the counts of rising factors, and of rates with others.
+
+    Floats ≥ 0 are ordered as their bits, and those below 0 have larger bits: one comparison of bits
+    finds out whether a count is in bounds and not negative.
+    """
+    rising = {f.pool for used in factors for f in used if f.rising}
+    for p in sorted(rising | set(bounds)):
+        if p in bounds:
+            yield f"(as_bits(x{p}) < U({np.float64(bounds[p]).view(np.uint64)}))"
+        else:
+            yield f"(x{p} >= 0.0)"
+    for c, used in enumerate(factors):
+        if not all(f.rising for f in used):
+            yield f"(r{c} >= 0.0)"
 
 
 def by_pool(changes: Changes, columns: int) -> list[list[int]]:
