@@ -6,6 +6,7 @@ The signals are sent to real processes, at moments at which the other process co
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -219,6 +220,23 @@ def test_processes_compile_the_same_file_once(nothing_compiled):
     assert len(list(nothing_compiled.rglob("*advance*.nbc"))) == 1
     np.testing.assert_array_equal(one_row(np.inf).event_time, usual.event_time)
     assert code.loaded
+
+
+def test_a_process_waits_for_the_one_that_compiles(tmp_path):
+    file, order = tmp_path / "x.py", []
+    file.touch()
+
+    def second():
+        with compile_file._alone(file):
+            order.append("second")
+
+    with compile_file._alone(file):
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.2)
+        order.append("first")
+    thread.join(10)
+    assert order == ["first", "second"]
 
 
 def test_nothing_is_compiled_when_the_code_is_not_there(nothing_compiled):
