@@ -49,7 +49,8 @@ class Products(NamedTuple):
 
     first: np.ndarray  # uint32
     pool: np.ndarray  # uint32; OWN for the pool of the channel or of the member
-    line: np.ndarray  # float64, (factors, 2): offset and slope
+    offset: np.ndarray  # float64
+    slope: np.ndarray  # float64
 
 
 class Table(NamedTuple):
@@ -141,11 +142,11 @@ def _pick(nodes, level, tree_first, tree, x):
 
 
 @njit(cache=True, inline="always", error_model="numpy")
-def _product(value, factors, k, counts, own):
+def _product(value, k, counts, own, first, pool, offset, slope):
     """A value times product k, in which the pool OWN is the pool `own`."""
-    for f in range(_U(factors.first[k]), _U(factors.first[k + _ONE])):
-        p = _U(factors.pool[f])
-        value *= factors.line[f, 0] + factors.line[f, 1] * counts[own if p == OWN else p]
+    for f in range(_U(first[k]), _U(first[k + _ONE])):
+        p = _U(pool[f])
+        value *= offset[f] + slope[f] * counts[own if p == OWN else p]
     return value
 
 
@@ -162,24 +163,28 @@ def _begin(table, counts, nodes, sums):
     """
     nodes[:] = 0.0
     groups = _U(len(sums))
-    rates = _U(table.level[table.tree_first[groups]])  # those of the groups
+    level, tree_first, group_first = table.level, table.tree_first, table.group_first
+    constant, channel = table.constant, table.channel
+    p_first, p_pool, p_offset, p_slope = table.product
+    s_first, s_pool, s_offset, s_slope = table.shared
+    rates = _U(level[tree_first[groups]])  # those of the groups
     for g in range(groups):
-        first, last = _U(table.group_first[g]), _U(table.group_first[g + _ONE])
-        leaves = _U(table.level[table.tree_first[g]])
+        first, last = _U(group_first[g]), _U(group_first[g + _ONE])
+        leaves = _U(level[tree_first[g]])
         able = -1  # the first member with a partial propensity above 0
         for c in range(first, last):
-            own, k = _U(table.channel[c, 0]), _U(table.channel[c, 1])
-            w = _product(table.constant[c], table.product, k, counts, own)
+            own, k = _U(channel[c, 0]), _U(channel[c, 1])
+            w = _product(constant[c], k, counts, own, p_first, p_pool, p_offset, p_slope)
             if not w >= 0.0:
                 return w, np.int64(c)
             nodes[leaves + (c - first)] = w
             able = np.int64(c) if able < 0 and w > 0.0 else able
-        sums[g] = _rebuild(nodes, table.level, table.tree_first, g, last - first)
-        rate = _product(sums[g], table.shared, g, counts, _U(0))
+        sums[g] = _rebuild(nodes, level, tree_first, g, last - first)
+        rate = _product(sums[g], g, counts, _U(0), s_first, s_pool, s_offset, s_slope)
         if not rate >= 0.0:
             return rate, able
         nodes[rates + g] = rate
-    return _rebuild(nodes, table.level, table.tree_first, groups, groups), -1
+    return _rebuild(nodes, level, tree_first, groups, groups), -1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -195,7 +200,12 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
     nodes, sums = np.zeros(table.nodes), np.zeros(groups)
     changed = np.zeros(_U(table.most_changed), np.uint64)  # groups
     columns = np.zeros(out.samples.shape[2], np.int64)
-    level, tree_first = table.level, table.tree_first
+    # Attributes of a tuple that are read in a loop would be counted as references each time.
+    level, tree_first, group_first = table.level, table.tree_first, table.group_first
+    origin, kinds, change, affected = table.channel, table.kind, table.change, table.affected
+    of_pool, member, member_constant = table.pool, table.member, table.member_constant
+    p_first, p_pool, p_offset, p_slope = table.product
+    s_first, s_pool, s_offset, s_slope = table.shared
     rates = _U(level[tree_first[groups]])  # those of the groups
     used = 0
     while place[ROW] < len(starts):
@@ -251,18 +261,18 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
                 break
             g = _pick(nodes, level, tree_first, groups, uniform(next_bits(stream)) * total)
             x = uniform(next_bits(stream)) * sums[g]
-            c = _U(table.group_first[g]) + _pick(nodes, level, tree_first, g, x)
+            c = _U(group_first[g]) + _pick(nodes, level, tree_first, g, x)
             t, late = following, following_late
             events += 1
             used += 1
-            own, kind = _U(table.channel[c, 0]), _U(table.channel[c, 2])
-            first, last = _U(table.kind[kind, 0]), _U(table.kind[kind + _ONE, 0])
-            channel = _U(table.kind[kind, 1])
+            own, kind = _U(origin[c, 0]), _U(origin[c, 2])
+            first, last = _U(kinds[kind, 0]), _U(kinds[kind + _ONE, 0])
+            channel = _U(kinds[kind, 1])
             for i in range(first, last):
-                q, step = table.change[i, 0], table.change[i, 1]
+                q, step = change[i, 0], change[i, 1]
                 p = own if q < 0 else _U(q)
                 counts[p] += step
-                columns[_U(table.change[i, 2])] += step
+                columns[_U(change[i, 2])] += step
                 if counts[p] > COUNT_LIMIT:
                     status = OVERFLOW
                     place[FAULT] = np.int64(channel)
@@ -276,29 +286,29 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
             # Compute again what depends on the changed pools: partial propensities, then groups.
             number = 0
             for i in range(first, last):
-                q = table.change[i, 0]
+                q = change[i, 0]
                 p = own if q < 0 else _U(q)
-                for j in range(_U(table.pool[p, 0]), _U(table.pool[p + _ONE, 0])):
-                    g, leaf = _U(table.member[j, 0]), _U(table.member[j, 1])
-                    w = table.member_constant[j]
-                    w = _product(w, table.product, _U(table.member[j, 2]), counts, p)
+                for j in range(_U(of_pool[p, 0]), _U(of_pool[p + _ONE, 0])):
+                    g, leaf, product = _U(member[j, 0]), _U(member[j, 1]), _U(member[j, 2])
+                    w = member_constant[j]
+                    w = _product(w, product, counts, p, p_first, p_pool, p_offset, p_slope)
                     valid &= w >= 0.0
                     sums[g] = _update(nodes, level, tree_first, g, leaf, w)
                     changed[number] = g
                     number += 1
-                for j in range(_U(table.pool[p, 1]), _U(table.pool[p + _ONE, 1])):
-                    changed[number] = table.affected[j]
+                for j in range(_U(of_pool[p, 1]), _U(of_pool[p + _ONE, 1])):
+                    changed[number] = affected[j]
                     number += 1
-            if table.kind[kind, 2] == ALL:
+            if kinds[kind, 2] == ALL:
                 for g in range(groups):
-                    w = _product(sums[g], table.shared, g, counts, _U(0))
+                    w = _product(sums[g], g, counts, _U(0), s_first, s_pool, s_offset, s_slope)
                     valid &= w >= 0.0
                     nodes[rates + g] = w
                 total = _rebuild(nodes, level, tree_first, groups, groups)
             else:
                 for i in range(number):
                     g = changed[i]
-                    w = _product(sums[g], table.shared, g, counts, _U(0))
+                    w = _product(sums[g], g, counts, _U(0), s_first, s_pool, s_offset, s_slope)
                     valid &= w >= 0.0
                     total = _update(nodes, level, tree_first, groups, g, w)
         place[GRID], place[EVENTS], place[FILLED] = k, events, filled

@@ -95,7 +95,9 @@ def _distinct_products(
     kept = np.isin(owner, example)
     order = np.argsort(number[owner[kept]], kind="stable")
     first = _first(np.sort(number[owner[kept]]), len(example))
-    return number, Products(first, _unsigned(pool[kept][order]), live.line[entry[kept][order]])
+    return number, Products(
+        first, _unsigned(pool[kept][order]), *live.line[entry[kept][order]].T.copy()
+    )
 
 
 def _kinds_of_events(
@@ -119,7 +121,7 @@ def _products(
 ) -> Products:
     """Products of some of the factors, for each of their owners."""
     return Products(
-        _first(owner[factors], number), _unsigned(live.pool[factors]), live.line[factors]
+        _first(owner[factors], number), _unsigned(live.pool[factors]), *live.line[factors].T.copy()
     )
 
 

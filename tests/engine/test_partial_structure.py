@@ -11,7 +11,7 @@ from support.many_channels import SYSTEMS, duplicates
 import jumpsim as js
 from jumpsim.engine import ENGINES, partial_table
 from jumpsim.engine.partial_groups import chosen_groups, live_channels
-from jumpsim.engine.partial_kernel import _begin, _pick, _rebuild, _update
+from jumpsim.engine.partial_kernel import OWN, _begin, _pick, _rebuild, _update
 
 ENGINE = ENGINES["partial_propensities"]
 LEAVES = [1, 2, 7, 8, 9, 63, 64, 65, 511, 513, 4097]
@@ -88,25 +88,29 @@ def test_what_an_event_computes_again_is_all_that_depends_on_it(name):
     groups = len(sums)
     rates = int(table.level[table.tree_first[groups]])
 
-    def product(value, factors, k):
+    def product(value, factors, k, own=0):
         for f in range(int(factors.first[k]), int(factors.first[k + 1])):
-            value *= factors.line[f, 0] + factors.line[f, 1] * counts[factors.pool[f]]
+            p = own if factors.pool[f] == OWN else factors.pool[f]
+            value *= factors.offset[f] + factors.slope[f] * counts[p]
         return value
 
+    indices = table.kind[table.channel[:, 2], 1]
     for _ in range(150):
-        possible = model.rates(counts)[table.event[:-1, 1]] > 0
+        possible = model.rates(counts)[indices] > 0
         c = int(rng.choice(np.flatnonzero(possible)))
         changed = set()
-        span = range(int(table.event[c, 0]), int(table.event[c + 1, 0]))
-        for i in span:
-            counts[table.change[i, 0]] += table.change[i, 1]
-        for p in (table.change[i, 0] for i in span):
-            for j in range(int(table.member_first[p]), int(table.member_first[p + 1])):
-                g, leaf = (int(n) for n in table.member[j])
-                w = product(table.member_constant[j], table.member_own, j)
+        own, _, kind = table.channel[c].tolist()
+        span = range(int(table.kind[kind, 0]), int(table.kind[kind + 1, 0]))
+        pools = [own if table.change[i, 0] < 0 else table.change[i, 0] for i in span]
+        for p, i in zip(pools, span, strict=True):
+            counts[p] += table.change[i, 1]
+        for p in pools:
+            for j in range(int(table.pool[p, 0]), int(table.pool[p + 1, 0])):
+                g, leaf, k = (int(n) for n in table.member[j])
+                w = product(table.member_constant[j], table.product, k, p)
                 sums[g] = _update(nodes, table.level, table.tree_first, _U(g), _U(leaf), w)
                 changed.add(g)
-            first, last = (int(table.affected_first[p + k]) for k in (0, 1))
+            first, last = (int(table.pool[p + k, 1]) for k in (0, 1))
             changed.update(table.affected[first:last].tolist())
         assert len(changed) <= table.most_changed
         for g in changed:
@@ -122,7 +126,7 @@ def test_what_an_event_computes_again_is_all_that_depends_on_it(name):
             leaves = int(table.level[table.tree_first[g]])
             for k, m in enumerate(members):
                 w = product(nodes[leaves + k], table.shared, g)
-                found[table.event[m, 1]] = w
+                found[indices[m]] = w
         np.testing.assert_allclose(found, model.rates(counts), rtol=1e-14)
         assert nodes[rates : rates + groups].sum() == pytest.approx(found.sum(), rel=1e-13)
 
@@ -157,12 +161,13 @@ def test_the_work_for_an_event_does_not_grow_with_the_number_of_emitters(number,
     assert groups.shared.tolist() == [True, True, *[False] * number]
     assert groups.sizes.tolist() == [2 + number, 2 + number, 1, 1, number, number, 2 * number]
     table = ENGINE.table(data)
-    members, affected = np.diff(table.member_first), np.diff(table.affected_first)
+    members, affected = np.diff(table.pool.astype(int), axis=0).T
     assert members.tolist() == [0, 0, *[6] * number]
     assert affected.tolist() == [4, 4, *[0] * number]
     assert table.most_changed == 10  # six of an emitter and four groups of A or B
     assert np.diff(table.tree_first).max() == levels  # 1 for each factor of 8
-    assert int(table.event[-1, 0]) == 8 + 10 * number  # changes: one or two pools
+    assert len(table.kind) == 13  # twelve kinds of events, of any number of emitters
+    assert len(table.product.pool) == 2  # 1 - m and m
 
 
 def test_the_table_of_60006_channels_takes_seconds_and_no_array_of_channels_by_pools():
