@@ -133,11 +133,12 @@ def draw(cases: list[Case]) -> plt.Figure:
             sem = found.sorting.std(axis=0, ddof=1) / np.sqrt(found.trajectories)
             axes[0].errorbar(
                 time[every], found.sorting.mean(axis=0)[every], 2 * sem[every], fmt="o", ms=3,
-                color=look["color"],
+                color=look["color"], label=f"{label}, trajectories, M = {few}",
             )  # fmt: skip
             axes[2].plot(time, found.fluctuation, **look, label=f"{label}, M = {few}")
         else:
-            axes[1].plot(time, found.production / 1e6, **look, label=label)
+            own = f"{label}, M = {found.emitters:,}"
+            axes[1].plot(time, found.production / 1e6, **look, label=own)
             spread = found.fluctuation
             error = spread * np.sqrt(2 / (found.trajectories - 1))
             axes[2].errorbar(

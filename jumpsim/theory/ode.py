@@ -72,20 +72,23 @@ def solve(
         return start[None, :].copy()
     limit = most_evaluations(len(start))
     calls, out, done = 0, np.empty((len(times), len(start))), 0
+    many = len(start) > MOST_UNKNOWNS
 
     def bounded(_: float, y: Array) -> Array:
         nonlocal calls
         calls += 1
-        if calls > limit or np.abs(y).max() > _UNBOUNDED:
+        if calls > limit or (not many and np.abs(y).max() > _UNBOUNDED):
             raise ArithmeticError  # near a singularity the time step would go to 0
         return derivative(y)
 
     out[0] = start  # for a first time of 0
     done = int(times[0] == 0)
     try:
-        many = len(start) > MOST_UNKNOWNS
         matrix = sparse_jacobian if many else jacobian
         for step in steps(bounded, start, float(times[-1]), matrix, smallest, many):
+            # An explicit method may try too large a step, and reject it.
+            if np.abs(step.y).max() > _UNBOUNDED:
+                break
             reached = int(np.searchsorted(times, step.t, side="right"))
             if reached > done:
                 out[done:reached] = step.dense_output()(times[done:reached]).T

@@ -170,7 +170,7 @@ def test_many_rate_equations_with_a_sparse_jacobian(monkeypatch):
     """Stiff equations; those of five kinds of emitters are the same."""
     monkeypatch.setattr(ode, "MOST_UNKNOWNS", 30)
     monkeypatch.setattr(ode, "_LSODA_TRIAL", 1000)
-    kinds = [1.0, 2.0, 5.0, 1e3, 1e5]
+    kinds = [1.0, 2.0, 5.0, 1e3, 1e5]  # the first step of an explicit method is much too large
     rates = {"modes": 50.0, "gamma_dec": 0.01, "gamma_0": 0.01}
     many = js.systems.open_waveguide(
         tls=50, gamma_tilde=[(g, 0) for g in kinds * 10], gamma_tilde_wg=(0.1, 0), **rates
@@ -302,3 +302,15 @@ def test_ten_thousand_emitters():
     run = js.simulate(model, ["0 s", "1 us"], 2, {"A": 5800, "B": 5800, "m": 2700}, seed=1)
     assert run.counts.shape == (2, 2, 3)
     assert run.event_count.min() > 5000
+
+
+def test_a_trial_step_that_is_too_large_is_no_divergence(monkeypatch):
+    """The explicit method rejects it; the solution is that with a full Jacobian."""
+    rates = js.lognormal_rates(6e6, 1.0, 200, seed=1)
+    model = js.systems.open_waveguide(
+        200, 200, 1e4, 1e4, gamma_tilde=(rates, 0), gamma_tilde_wg=(rates, 0)
+    )
+    start, times = {"A": 116, "B": 116, "m": 54}, [1e-7, 1e-6]
+    exact = js.mean_field(model, times, start)
+    monkeypatch.setattr(ode, "MOST_UNKNOWNS", 30)
+    np.testing.assert_allclose(js.mean_field(model, times, start).counts, exact.counts, rtol=1e-8)
