@@ -258,7 +258,6 @@ def test_nothing_is_simulated_twice(tmp_path, waveguide, microseconds, monkeypat
     js.simulate(*arguments, store=tmp_path / "a.h5")
     calls = []
     monkeypatch.setattr(engine, "run", lambda *a: calls.append(a))
-    monkeypatch.setattr(engine, "warm", lambda _: None)
     js.simulate(*arguments, store=tmp_path / "a.h5")
     assert calls == []
 
