@@ -90,13 +90,13 @@ def test_every_parameter_file_runs(folder, name):
 
 
 def test_time_limit_ends_with_75_and_the_next_run_goes_on(folder):
-    command = ("run", "spec.toml", "-o", "out.h5", "-n", 40000)
-    first = jumpsim(*command, "--time-limit", "0.3 s", cwd=folder)
+    command = ("run", "spec.toml", "-o", "out.h5", "-n", 4_000_000)
+    first = jumpsim(*command, "--time-limit", "2 s", cwd=folder)
     assert first.returncode == 75
     assert "run the same command again to continue" in first.stderr
     assert first.stderr.count("\n") == 1
     part = js.open(folder / "out.h5")
-    assert 0 < part.ntraj < 40000
+    assert 0 < part.ntraj < 4_000_000
     few = min(50, part.ntraj)
     spec = js.load_spec(folder / "spec.toml")
     whole = js.simulate(spec.model, spec.times, few, spec.initial, 1)

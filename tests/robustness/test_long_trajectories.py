@@ -25,10 +25,10 @@ import jumpsim as js
 from jumpsim.cli.main import main
 from jumpsim.store import unfinished
 
-# Each of the two trajectories takes one to three seconds.
+# Each of the two trajectories takes two to five seconds.
 LONG = hohlraum(
     "counts = { N = 15, m = 0 }",
-    'stop = "500 ms"\npoints = 11',
+    'stop = "800 ms"\npoints = 11',
     'ntraj = 2\nseed = 3\nrecord = ["counts", "jumps", "moments"]',
 )
 STATES = 0.3  # seconds between two states
@@ -84,7 +84,7 @@ def kill_until_complete(number, out, spec, pause, **options):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_run_continues(number, spec, out, long_reference):
-    assert kill_until_complete(number, out, spec, lambda: 0.6) >= 1
+    assert kill_until_complete(number, out, spec, lambda: 1.2) >= 1
     assert_same(out, long_reference)
     assert_nothing_left(out)
 
