@@ -56,14 +56,15 @@ class Products(NamedTuple):
 class Table(NamedTuple):
     """Channels with a constant > 0, sorted by group; see `partial_table.table`.
 
-    What equals for many channels is stored once, so that the numbers that an event needs stay in
+    What is equal for many channels is stored once, so that the numbers that an event needs stay in
     the processor's cache: two-level systems with individual rates differ in a pool and a constant.
-    Number k of an array named `first` is where what belongs to k begins; it ends at first[k + 1].
+    In an array that is described as "first", entry k is the index at which the entries of number k
+    begin in another array, and entry k + 1 is the index at which they end.
     """
 
     constant: np.ndarray  # float64, channels
     channel: np.ndarray  # uint32, (channels, 3): own pool, product, kind
-    group_first: np.ndarray  # channels of each group
+    group_first: np.ndarray  # uint32: first channel of each group
     shared: Products  # of each group
     product: Products  # of factors that are not shared
     # Kinds of events.
@@ -76,8 +77,8 @@ class Table(NamedTuple):
     affected: np.ndarray  # uint32: groups whose shared factors depend on a pool
     most_changed: int  # largest number of groups that an event changes, with repetitions
     # Trees of the groups, and the tree over all groups.
-    tree_first: np.ndarray  # levels of each tree
-    level: np.ndarray  # uint32: where each level begins
+    tree_first: np.ndarray  # uint32: first level of each tree
+    level: np.ndarray  # uint32: index of the first number of each level among the nodes
     nodes: int  # size of all trees
     column: np.ndarray  # uint32, pools: column of the samples to which a pool's count is added
 
@@ -200,7 +201,7 @@ def advance(table, grid, max_events, budget, starts, streams, cursor, out):
     nodes, sums = np.zeros(table.nodes), np.zeros(groups)
     changed = np.zeros(_U(table.most_changed), np.uint64)  # groups
     columns = np.zeros(out.samples.shape[2], np.int64)
-    # Attributes of a tuple that are read in a loop would be counted as references each time.
+    # Read once: an attribute of a tuple that is read in a loop is counted as a reference each time.
     level, tree_first, group_first = table.level, table.tree_first, table.group_first
     origin, kinds, change, affected = table.channel, table.kind, table.change, table.affected
     of_pool, member, member_constant = table.pool, table.member, table.member_constant

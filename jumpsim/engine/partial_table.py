@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from ..utils.arrays import owners
 from .partial_groups import BLOCK, Groups, Live, kinds, levels, numbered, pairs
 from .partial_kernel import OWN, Products, Table
 
@@ -87,7 +88,7 @@ def _distinct_products(
     products : Products
     """
     chosen = np.flatnonzero(factors)
-    owner, inside = _spans(_starts(live.channel[chosen], len(live.index)), channel)
+    owner, inside = _entries(_starts(live.channel[chosen], len(live.index)), channel)
     entry = chosen[inside]
     pool = np.where(live.pool[entry] == own[owner], OWN, live.pool[entry])
     number = kinds(owner, numbered(pool, *live.line[entry].T), len(channel))
@@ -130,13 +131,12 @@ def _starts(numbers: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     return np.searchsorted(numbers, np.arange(size + 1))
 
 
-def _spans(
+def _entries(
     first: NDArray[np.int64], chosen: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Entries of the chosen numbers, one after the other: place in `chosen`, and index."""
-    lengths = np.diff(first)[chosen]
-    owner = np.repeat(np.arange(len(chosen)), lengths)
-    return owner, np.arange(len(owner)) + (first[chosen] - (np.cumsum(lengths) - lengths))[owner]
+    owner, place = owners(np.diff(first)[chosen])
+    return owner, first[chosen][owner] + place
 
 
 def _first(numbers: NDArray[np.int64], size: int) -> NDArray[np.uint32]:

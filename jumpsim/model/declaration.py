@@ -17,7 +17,7 @@ from ..errors import (
     whole_number,
 )
 from ..utils.labels import by_name
-from .disorder import AnyRates, Rates, rates
+from .disorder import AnyRates, Rates, as_rates
 from .stoichiometry import Quanta
 
 KINDS = ("bosonic", "tls", "fermionic", "mass_action")
@@ -169,7 +169,7 @@ class Channel:
     def __post_init__(self) -> None:
         one_line(self.name, "a channel's name")
         where = f"of channel '{self.name}'"
-        object.__setattr__(self, "rate", rates(self.rate, f"rate {where}"))
+        object.__setattr__(self, "rate", as_rates(self.rate, f"rate {where}"))
         for part in ("takes", "gives", "through"):
             given = by_name(getattr(self, part), f"{part} {where}")
             if given is None:

@@ -71,12 +71,12 @@ def lognormal_rates(median: float | str, sigma: float, number: int, seed: int) -
     return Rates(float(f"{rate:.12g}") for rate in center * np.exp(sigma * z))
 
 
-def times(rate: float | Rates, factor: float) -> float | Rates:
+def multiplied(rate: float | Rates, factor: float) -> float | Rates:
     """A rate, or each of many, times a factor."""
     return Rates(factor * each for each in rate) if isinstance(rate, Rates) else factor * rate
 
 
-def rates(value: AnyRates, name: str, number: int | None = None) -> float | Rates:
+def as_rates(value: AnyRates, name: str, number: int | None = None) -> float | Rates:
     """Rate per second, or one rate for each two-level system of a pool.
 
     Parameters
@@ -100,7 +100,7 @@ def rates(value: AnyRates, name: str, number: int | None = None) -> float | Rate
 
     Examples
     --------
-    >>> rates(["10 MHz", 5.0], "gamma")
+    >>> as_rates(["10 MHz", 5.0], "gamma")
     (1e+07, 5,)
     """
     if isinstance(value, Mapping):

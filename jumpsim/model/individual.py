@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from .. import streams
 from ..errors import InputError
+from ..utils.arrays import owners
 from .declaration import Channel, Pool
 from .rates import RateTable
 from .stoichiometry import Changes
@@ -41,7 +42,7 @@ def individual_pools(model: "Model") -> dict[str, int]:
 
 
 def without_counts(model: "Model") -> str:
-    """Sentence for what needs jump rates as functions of the counts."""
+    """Error message of functions that need jump rates as functions of the counts."""
     name = next(iter(model.individual))
     return (
         f"{model.name}: the rates depend on which two-level systems of pool '{name}' are excited, "
@@ -59,12 +60,6 @@ def _pool_of(channel: Channel, model: "Model") -> str:
             f"two-level systems of one pool of this size, which it takes or gives"
         )
     return fitting[0]
-
-
-def single_index(sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of each single thing: the index of what it is part of, and its place there."""
-    whole = np.repeat(np.arange(len(sizes)), sizes)
-    return whole, np.arange(len(whole)) - (np.cumsum(sizes) - sizes)[whole]
 
 
 def single_table(model: "Model", whole: RateTable) -> RateTable:
@@ -88,13 +83,13 @@ def single_table(model: "Model", whole: RateTable) -> RateTable:
     copies = np.ones(len(whole.constants), np.int64)
     copies[moves.channels] = np.maximum(copies[moves.channels], many[moves.pools])
     copies[[not channel.occurs for channel in model.channel_specs]] = 1  # they need no work
-    channel, place = single_index(copies)
-    pool_of, _ = single_index(many)
+    channel, place = owners(copies)
+    pool_of, _ = owners(many)
     begin = np.cumsum(many) - many
 
     def repeated(first: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Entry, and place of the two-level system, of everything that belongs to a channel."""
-        entry, inside = single_index(np.diff(first)[channel])
+        entry, inside = owners(np.diff(first)[channel])
         return first[channel][entry] + inside, place[entry]
 
     def chosen(pools: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -142,8 +137,8 @@ def placed(
     Returns
     -------
     ndarray of int64, shape (last - first, n)
-        Counts of the pools; instead of the count of a pool with individual rates a 1 for each of
-        its two-level systems that is excited, else a 0.
+        For a pool with individual rates one entry for each of its two-level systems, 1 if it is
+        excited, else 0; for each other pool its count.
     """
     if not model.individual:
         return counts
@@ -179,7 +174,7 @@ def spread(
     covariance : ndarray, shape (n, n)
     """
     sizes = np.array([model.individual.get(name, 1) for name in model.pools])
-    pool, _ = single_index(sizes)
+    pool, _ = owners(sizes)
     each = spread_mean(model, mean)
     full = (covariance / np.outer(sizes, sizes))[np.ix_(pool, pool)]
     for p in np.flatnonzero(sizes > 1):
@@ -194,7 +189,7 @@ def spread(
 def spread_mean(model: "Model", mean: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean of the state of `placed` counts, from that of the counts of the pools."""
     sizes = np.array([model.individual.get(name, 1) for name in model.pools])
-    each: NDArray[np.float64] = (mean / sizes)[single_index(sizes)[0]]
+    each: NDArray[np.float64] = (mean / sizes)[owners(sizes)[0]]
     return each
 
 
@@ -205,7 +200,7 @@ def totals(model: "Model", values: NDArray[Any], axis: int = -1) -> NDArray[Any]
 
 
 def _smallest(words: NDArray[np.uint64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """1 for so many of the smallest words of each row, else 0."""
+    """1 at the smallest words of each row, as many as `numbers` says, else 0."""
     size = words.shape[1]
     bits = np.uint64(max(1, (size - 1).bit_length()))
     keys = (words >> bits << bits) | np.arange(size, dtype=np.uint64)  # all different

@@ -82,7 +82,7 @@ class Model(BaseModel):
         """Pools whose two-level systems have individual rates, and how many they have."""
         return individual_pools(self)
 
-    @property
+    @functools.cached_property
     def engine(self) -> str:
         """The engine that simulates this model, chosen by the number of channels that can occur.
 

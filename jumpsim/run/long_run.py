@@ -164,7 +164,7 @@ class _Continuation:
         plan, model = run.plan, run.model
         start = plan.initial.draw(model, plan.seed, run.index, run.index + 1)[0]
         stream = streams.states(plan.seed, run.index, run.index + 1, streams.JUMPS)[0]
-        self.trajectory = engine.Path(model.engine, model.engine_input, start, stream)
+        self.trajectory = engine.Path(plan.method, model.engine_input, start, stream)
         if run.state:
             jumps = run.cumulative[-1]
             self.trajectory.go_on_from(**run.state, jumps=jumps)

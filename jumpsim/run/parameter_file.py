@@ -14,7 +14,7 @@ from .. import units
 from ..errors import InputError, choices, positive_number, whole_number
 from ..model.base import BaseModel
 from ..model.declaration import Channel, Pool
-from ..model.disorder import rates
+from ..model.disorder import as_rates
 from ..model.initial import Fixed, Initial, Mixture, Thermal
 from ..model.model import Model, as_model
 from ..store.plan import as_record, as_seed
@@ -253,7 +253,7 @@ def _channel(item: Mapping[str, Any], pools: Sequence[Pool]) -> Channel:
         names = {name for side in sides if isinstance(side, dict) for name in side}
         sizes = [int(p.size or 0) for p in pools if p.kind == "tls" and p.name in names]
         number = sizes[0] if len(sizes) == 1 else None
-        given["rate"] = rates(given["rate"], f"rate of channel '{given.get('name')}'", number)
+        given["rate"] = as_rates(given["rate"], f"rate of channel '{given.get('name')}'", number)
     channel: Channel = _call(Channel, given, "[[channels]]")
     return channel
 

@@ -259,7 +259,7 @@ class Batch:
         most = min(block_task.BLOCK_BYTES, _IN_FLIGHT_BYTES // (2 * self.worker_count))
         room = max(1, most // max(1, per_row))
         size = max(1, min(self.largest, share, room))
-        together = engine.ENGINES[self.plan.model.engine].together
+        together = engine.ENGINES[self.plan.method].together
         if size >= together:
             return size - size % together
         return together if together <= min(4 * size, room) else size

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from ..errors import InputError, whole_number
 from ..model.declaration import Pool
-from ..model.disorder import AnyRates, Rates, rates
+from ..model.disorder import AnyRates, Rates, as_rates
 
 RatePair = Sequence[AnyRates]  # for channels 1 and 2
 RatePairs = RatePair | Sequence[RatePair]  # one pair, or one for each group of TLS
@@ -38,7 +38,7 @@ def group_rates(values: GroupRates, name: str, tls: int | Sequence[int]) -> list
     whole = not is_list(values) or isinstance(values, Rates) or individual(values, tls)
     many = [values] if whole else list(values)  # type: ignore[arg-type]
     named = [name] if len(many) == 1 else [f"{name}[{k}]" for k in range(len(many))]
-    return list(map(rates, cast("list[AnyRates]", many), named, sizes_of(tls, len(many))))
+    return list(map(as_rates, cast("list[AnyRates]", many), named, sizes_of(tls, len(many))))
 
 
 def individual(values: Any, tls: Any) -> bool:
@@ -67,7 +67,7 @@ def rate_pair(
         raise InputError(
             f"`{name}` must be a pair of rates, for channels 1 and 2, but is {values!r}"
         )
-    first, second = (rates(v, f"{name}[{r}]", tls) for r, v in enumerate(values))
+    first, second = (as_rates(v, f"{name}[{r}]", tls) for r, v in enumerate(values))
     return first, second
 
 

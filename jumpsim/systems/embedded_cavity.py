@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from .. import units
 from ..errors import positive_number
 from ..model.declaration import Channel, Pool
-from ..model.disorder import times
+from ..model.disorder import multiplied
 from ..model.model import Model
 from ._groups import GroupRates, group_rates, group_suffix, tls_groups
 
@@ -80,7 +80,7 @@ def embedded_cavity(
         into = ("C", modes_c, rate_c, {}), ("A", modes_a, rate_a, {"C": 2})
         for q, modes, rate, passed in into:
             emit, absorb = f"emit {q}{group_suffix(pool)}", f"absorb {q}{group_suffix(pool)}"
-            each = times(rate, modes)
+            each = multiplied(rate, modes)
             channels += Channel.reversible(emit, absorb, each, {pool.name: 1}, {q: 1}, passed)
     return Model(
         [Pool.bosonic("A", modes_a), Pool.bosonic("C", modes_c), *(pool for pool, _ in groups)],

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from .. import units
 from ..errors import InputError, finite_number, positive_number
 from ..model.declaration import Channel, Pool
-from ..model.disorder import Rates, times
+from ..model.disorder import Rates, multiplied
 from ..model.model import Model
 from ._groups import RatePairs, group_suffix, rate_pairs, tls_groups
 from .couplings import warn_unless_derivable
@@ -121,7 +121,7 @@ def open_waveguide(
     ]
     for pool, (rates, _) in groups:
         for r, source, sink in _PATHS:
-            channels += _exchange(pool, r, source, sink, times(rates[r - 1], 1 + n[r]))
+            channels += _exchange(pool, r, source, sink, multiplied(rates[r - 1], 1 + n[r]))
     channels += [_loss(q, rate, r, n, open_to_light) for q, rate, r in tls_losses]
     if open_to_light:
         channels += [_gain(q, rate, r, n) for q, rate, r in losses + tls_losses]
@@ -136,7 +136,7 @@ def _loss(
 ) -> Channel:
     return Channel(
         f"loss {pool} via {r}",
-        times(constant, 1 + n[r]),
+        multiplied(constant, 1 + n[r]),
         takes={pool: 1},
         reverse=f"gain {pool} via {r}" if reversible else None,
         bath=f"end {r}",
@@ -146,7 +146,7 @@ def _loss(
 def _gain(pool: str, constant: float | Rates, r: int, n: Mapping[int, float]) -> Channel:
     return Channel(
         f"gain {pool} via {r}",
-        times(constant, n[r]),
+        multiplied(constant, n[r]),
         gives={pool: 1},
         reverse=f"loss {pool} via {r}",
         bath=f"end {r}",

@@ -394,11 +394,7 @@ def test_bits_are_those_of_any_processor(processor, tmp_path):
         **os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_CPU_NAME": processor,
         "NUMBA_CPU_FEATURES": "",
     }  # fmt: skip
-    printed = subprocess.run(
-        [sys.executable, "-c", START], env=environment, capture_output=True, text=True, timeout=300
-    )
-    here = subprocess.run(
-        [sys.executable, "-c", START], capture_output=True, text=True, timeout=300
-    )
-    assert printed.stderr == here.stderr == ""
-    assert printed.stdout == here.stdout
+    command, options = [sys.executable, "-c", START], {"capture_output": True, "text": True}
+    printed = subprocess.run(command, env=environment, timeout=300, **options)
+    here = subprocess.run(command, timeout=300, **options)
+    assert (printed.stdout, printed.stderr) == (here.stdout, here.stderr) == (here.stdout, "")
