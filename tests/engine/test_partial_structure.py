@@ -256,3 +256,7 @@ def test_a_file_of_the_direct_method_is_read_but_not_extended(older_file, tmp_pa
     js.simulate(decays(50), [0.0, 0.01], 20, {"X": 30}, 3, store=tmp_path / "new.h5")
     with pytest.raises(js.StoreError, match="method: "):
         js.merge(tmp_path / "both.h5", [path, tmp_path / "new.h5"])
+
+
+def test_trajectories_of_an_older_file_are_simulated_again_with_its_method(older_file):
+    assert js.rerun(older_file[0], 3).equal == {"event_count": True, "counts": True}
