@@ -104,10 +104,14 @@ def as_rates(value: AnyRates, name: str, number: int | None = None) -> float | R
     (1e+07, 5,)
     """
     if isinstance(value, Mapping):
-        if set(value) != {"lognormal", "sigma", "seed"} or number is None:
+        if set(value) != {"lognormal", "sigma", "seed"}:
             raise InputError(
-                f"`{name}` must be a rate, a list of rates, or, for a pool of two-level systems, "
-                f"{_FORM}, but is {value!r}"
+                f"`{name}` must be a rate, a list of rates, or {_FORM}, but is {value!r}"
+            )
+        if number is None:
+            raise InputError(
+                f"`{name}`: log-normal rates must be given for the two-level systems of one pool; "
+                "where there are several groups, for each group"
             )
         return lognormal_rates(value["lognormal"], value["sigma"], number, value["seed"])
     if not isinstance(value, list | tuple | np.ndarray) or np.ndim(cast(Any, value)) == 0:

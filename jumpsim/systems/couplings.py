@@ -280,6 +280,7 @@ def validity(
     modes: float,
     modes_wg: float | None = None,
     gamma_3: float | str | None = None,
+    tls: int | Sequence[int] | None = None,
 ) -> Validity:
     """Check whether rates follow from microscopic couplings, and whether the golden rule is valid.
 
@@ -293,6 +294,8 @@ def validity(
         Number of modes 𝒩 of a reservoir.
     modes_wg, gamma_3 : float or str, optional
         𝒩' and γ_3 of a closed waveguide.
+    tls : int or list of int, optional
+        Number of two-level systems, or of those in each group; needed for individual rates.
 
     Returns
     -------
@@ -313,8 +316,8 @@ def validity(
     orders       second/first = 1, NOT small compared with 1
     """
     gamma_dec, gamma_0 = units.rate(gamma_dec, "gamma_dec"), units.rate(gamma_0, "gamma_0")
-    second = rate_pairs(gamma_tilde, "gamma_tilde")
-    first = rate_pairs(gamma_tilde_wg, "gamma_tilde_wg")
+    second = rate_pairs(gamma_tilde, "gamma_tilde", tls)
+    first = rate_pairs(gamma_tilde_wg, "gamma_tilde_wg", tls)
     if len(first) != len(second):
         raise InputError(
             "`gamma_tilde` and `gamma_tilde_wg` must be given for the same groups, but there are "

@@ -12,6 +12,7 @@ from ..utils.typing import Array
 from . import ode
 
 _STEP = 1e-30  # of complex derivatives, which have no error of cancellation
+_LEAST_EVALUATIONS = 2000  # that the tolerance of the integration needs in any case
 _LEAST = 1e-12  # quanta; fluctuations of smaller counts are resolved to this number only
 
 
@@ -94,16 +95,22 @@ def solve_along(
 
     smallest = np.concatenate([np.full(pools, ode.SMALLEST), np.full(pools**2, ode.RELATIVE)])
     y = np.concatenate([start, first.reshape(-1)])
+    most = ode.most_evaluations(len(y))
+    if most < _LEAST_EVALUATIONS:
+        raise InputError(
+            f"the linear noise of {model.name} with {pools} pools or individual two-level systems "
+            f"has {len(y):,} unknowns, which are too many"
+        )
     if len(y) > ode.MOST_UNKNOWNS:
         # A step of the explicit method has 12 evaluations, and is stable up to 6 decay times of the
         # fastest deviation; covariances decay twice as fast.
         fastest = np.abs(np.linalg.eigvals(table.jacobian(start))).max()
         expected = 12 / 6 * 2 * fastest * float(times[-1])
-        if expected > ode.most_evaluations(len(y)):
+        if expected > most:
             raise InputError(
                 f"the linear noise of {model.name} with {pools} pools up to {times[-1]:g} s would "
                 f"take about {expected:.2g} evaluations, but at most "
-                f"{ode.most_evaluations(len(y)):,} are made; choose an earlier last time, or "
+                f"{most:,} are made; choose an earlier last time, or "
                 "`stationary_noise`"
             )
     solution = ode.solve(model, times, y, both, derivatives, smallest=smallest)

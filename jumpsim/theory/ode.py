@@ -98,7 +98,7 @@ def solve(
     if done == len(times) and np.isfinite(out).all():
         return out
     reason = (
-        f"more than {limit:,} evaluations would be needed"
+        f"more than {limit:,} evaluations of {len(start):,} unknowns would be needed"
         if calls > limit
         else "the solution diverges or changes too fast"
     )

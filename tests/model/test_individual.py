@@ -314,3 +314,18 @@ def test_a_trial_step_that_is_too_large_is_no_divergence(monkeypatch):
     exact = js.mean_field(model, times, start)
     monkeypatch.setattr(ode, "MOST_UNKNOWNS", 30)
     np.testing.assert_allclose(js.mean_field(model, times, start).counts, exact.counts, rtol=1e-8)
+
+
+def test_premises_of_drawn_rates():
+    """As for a parameter file with a distribution; the ratios of equal rates are 1."""
+    drawn = {"lognormal": "1 kHz", "sigma": 0.3, "seed": 1}
+    check = js.couplings.validity("10 kHz", "10 kHz", (drawn, 0), (drawn, 0), modes=100, tls=50)
+    assert check.consistent
+    assert check.linewidth == max(js.lognormal_rates("1 kHz", 0.3, 50, seed=1))
+
+
+def test_linear_noise_of_too_many_unknowns_is_refused_at_once():
+    rates = js.lognormal_rates("10 MHz", 0.3, 400, seed=1)
+    model = js.systems.hohlraum(tls=400, modes=400, gamma_tilde=rates)
+    with pytest.raises(js.InputError, match="161,202 unknowns, which are too many"):
+        js.linear_noise(model, [1e-6], {"N": 200, "m": 100})
