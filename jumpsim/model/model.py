@@ -82,7 +82,7 @@ class Model(BaseModel):
         """Pools whose two-level systems have individual rates, and how many they have."""
         return individual_pools(self)
 
-    @functools.cached_property
+    @property
     def engine(self) -> str:
         """The engine that simulates this model, chosen by the number of channels that can occur.
 
@@ -90,8 +90,12 @@ class Model(BaseModel):
         channels; above 40 channels with a rate constant > 0 it is "partial_propensities".
         """
         direct, partial = self.engines
-        live = sum(channel.occurs for channel in self.channel_specs)
-        return partial if self.individual or live > _MOST_DIRECT else direct
+        return partial if self.individual or self._occurring > _MOST_DIRECT else direct
+
+    @functools.cached_property
+    def _occurring(self) -> int:
+        """Number of channels with a rate constant > 0."""
+        return sum(channel.occurs for channel in self.channel_specs)
 
     @property
     def samples(self) -> Samples:
